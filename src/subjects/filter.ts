@@ -1,0 +1,106 @@
+/**
+ * Compiled subject patterns. A pattern's tokens are separated by dots; `*` stands for one token, a final
+ * `>` for one or more.
+ */
+
+const DOT = 46
+
+/** Tells which subjects somebody wants; built once, asked often. */
+export interface SubjectFilter {
+  /** The patterns it was built from. */
+  readonly patterns: readonly string[]
+  /** Everything matches. */
+  readonly all: boolean
+  /** The one subject that matches, when there is only one and it has no wildcard; as latin1 text of its UTF-8 bytes. */
+  readonly literal: string | null
+  /** Does the subject, UTF-8 bytes `[start, end)`, match? */
+  matches(buffer: Buffer, start: number, end: number): boolean
+  /** The same for a subject held as latin1 text of its UTF-8 bytes. */
+  matchesLatin1(subject: string): boolean
+}
+
+type Token = { literal: string | null; rest: boolean }
+
+function compile(pattern: string): Token[] {
+  const bytes = Buffer.from(pattern, 'utf8').toString('latin1')
+  const tokens = bytes.split('.')
+  return tokens.map((token, i) => ({
+    literal: token === '*' || (token === '>' && i === tokens.length - 1) ? null : token,
+    rest: token === '>' && i === tokens.length - 1,
+  }))
+}
+
+function matchBytes(tokens: Token[], buffer: Buffer, start: number, end: number): boolean {
+  let at = start
+  for (let t = 0; t < tokens.length; t++) {
+    const token = tokens[t]
+    if (at > end) return false
+    if (token.rest) return at < end
+    const literal = token.literal
+    if (literal === null) {
+      const begin = at
+      while (at < end && buffer[at] !== DOT) at++
+      if (at === begin) return false
+    } else {
+      const stop = at + literal.length
+      if (stop > end) return false
+      for (let i = 0; at < stop; i++, at++) if (buffer[at] !== literal.charCodeAt(i)) return false
+      if (at < end && buffer[at] !== DOT) return false
+    }
+    if (t === tokens.length - 1) return at === end
+    if (at >= end) return false
+    at++
+  }
+  return false
+}
+
+function matchLatin1(tokens: Token[], subject: string): boolean {
+  const end = subject.length
+  let at = 0
+  for (let t = 0; t < tokens.length; t++) {
+    const token = tokens[t]
+    if (at > end) return false
+    if (token.rest) return at < end
+    const literal = token.literal
+    if (literal === null) {
+      const begin = at
+      while (at < end && subject.charCodeAt(at) !== DOT) at++
+      if (at === begin) return false
+    } else {
+      if (!subject.startsWith(literal, at)) return false
+      at += literal.length
+      if (at < end && subject.charCodeAt(at) !== DOT) return false
+    }
+    if (t === tokens.length - 1) return at === end
+    if (at >= end) return false
+    at++
+  }
+  return false
+}
+
+/**
+ * Builds a filter from patterns; none means everything. Patterns are taken as valid (see `isValidSubject`).
+ */
+export function subjectFilter(patterns: readonly string[]): SubjectFilter {
+  const compiled = patterns.map(compile)
+  const all = patterns.length === 0 || patterns.includes('>')
+  const single = compiled.length === 1 ? compiled[0] : null
+  const isLiteral = !all && single !== null && single.every((token) => token.literal !== null)
+  return {
+    patterns,
+    all,
+    literal: isLiteral ? Buffer.from(patterns[0], 'utf8').toString('latin1') : null,
+    matches(buffer, start, end) {
+      if (all) return true
+      if (single !== null) return matchBytes(single, buffer, start, end)
+      for (let i = 0; i < compiled.length; i++) if (matchBytes(compiled[i], buffer, start, end)) return true
+      return false
+    },
+    matchesLatin1(subject) {
+      if (all) return true
+      if (single !== null) return matchLatin1(single, subject)
+      for (let i = 0; i < compiled.length; i++) if (matchLatin1(compiled[i], subject)) return true
+      return false
+    },
+  }
+}
