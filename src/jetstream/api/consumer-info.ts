@@ -1,0 +1,54 @@
+import type { Consumer } from '../consumer/consumer.ts'
+import { encodeConfig } from '../consumer/decode-config.ts'
+import { withServerMetadata } from '../consumer/metadata.ts'
+import {
+  type ConsumerRequest,
+  consumerNamed,
+  parseObject,
+  refuseFields,
+  streamNamed,
+} from './consumer-request.ts'
+
+export const CONSUMER_INFO_TYPE = 'io.nats.jetstream.api.v1.consumer_info_response'
+export const CONSUMER_NAMES_TYPE = 'io.nats.jetstream.api.v1.consumer_names_response'
+export const CONSUMER_LIST_TYPE = 'io.nats.jetstream.api.v1.consumer_list_response'
+
+/** Most entries of one answer. */
+const NAMES_LIMIT = 1024
+const LIST_LIMIT = 256
+
+/** The info as answers show it. */
+export function describe(consumer: Consumer): object {
+  return { ...consumer.info(), config: encodeConfig(withServerMetadata(consumer.config)) }
+}
+
+/** `CONSUMER.INFO.<stream>.<name>`. */
+export function consumerInfoRequest(request: ConsumerRequest): object {
+  refuseFields(request.body)
+  return describe(consumerNamed(request))
+}
+
+function page(request: ConsumerRequest, limit: number): { total: number; offset: number; found: Consumer[] } {
+  let offset = 0
+  if (/^\s*[{[]/.test(request.body)) {
+    const wanted = parseObject(request.body).offset
+    if (typeof wanted === 'number') offset = Math.max(wanted, 0)
+  }
+  const stream = streamNamed(request.account, request.tokens[0])
+  const all = [...stream.consumers.values()].filter((consumer) => consumer.config.direct !== true)
+  all.sort((a, b) => (a.name < b.name ? -1 : 1))
+  offset = Math.min(offset, all.length)
+  return { total: all.length, offset, found: all.slice(offset, offset + limit) }
+}
+
+/** `CONSUMER.NAMES.<stream>`. */
+export function consumerNamesRequest(request: ConsumerRequest): object {
+  const { total, offset, found } = page(request, NAMES_LIMIT)
+  return { total, offset, limit: NAMES_LIMIT, consumers: found.map((consumer) => consumer.name) }
+}
+
+/** `CONSUMER.LIST.<stream>`. */
+export function consumerListRequest(request: ConsumerRequest): object {
+  const { total, offset, found } = page(request, LIST_LIMIT)
+  return { total, offset, limit: LIST_LIMIT, consumers: found.map((consumer) => consumer.info()) }
+}

@@ -1,0 +1,74 @@
+import { consumerError } from '../consumer/consumer-errors.ts'
+import { invalidJsonError } from '../consumer/decode-config.ts'
+import { stampMetadata } from '../consumer/metadata.ts'
+import { checkReset } from '../consumer/reset.ts'
+import { formatTime, parseTime } from '../consumer/time-text.ts'
+import { describe } from './consumer-info.ts'
+import { type ConsumerRequest, consumerNamed, parseObject, refuseFields } from './consumer-request.ts'
+
+export const CONSUMER_DELETE_TYPE = 'io.nats.jetstream.api.v1.consumer_delete_response'
+export const CONSUMER_PAUSE_TYPE = 'io.nats.jetstream.api.v1.consumer_pause_response'
+export const CONSUMER_RESET_TYPE = 'io.nats.jetstream.api.v1.consumer_reset_response'
+export const CONSUMER_UNPIN_TYPE = 'io.nats.jetstream.api.v1.consumer_unpin_response'
+
+/** How Go writes the time that nothing was set to. */
+const ZERO_TIME = '0001-01-01T00:00:00Z'
+
+/** `CONSUMER.DELETE.<stream>.<name>`. */
+export function consumerDeleteRequest(request: ConsumerRequest): object {
+  refuseFields(request.body)
+  consumerNamed(request).delete()
+  return { success: true }
+}
+
+/** `CONSUMER.PAUSE.<stream>.<name>`: until a time, or not at all. */
+export function consumerPauseRequest(request: ConsumerRequest): object {
+  let until: string | undefined
+  if (/^\s*[{[]/.test(request.body)) {
+    const wanted = parseObject(request.body).pause_until
+    if (wanted !== undefined && wanted !== null) {
+      const instant = typeof wanted === 'string' ? parseTime(wanted) : null
+      if (instant === null) throw invalidJsonError(`parsing time ${JSON.stringify(JSON.stringify(wanted))}`)
+      if (wanted !== ZERO_TIME) until = formatTime(instant.sec * 1000 + instant.nsec / 1e6)
+    }
+  }
+  const consumer = consumerNamed(request)
+  const config = { ...consumer.config, pause_until: until }
+  stampMetadata(config)
+  consumer.update(config)
+  const leftMs = consumer.pauseEndMs - consumer.stream.clock.now()
+  return {
+    paused: leftMs > 0,
+    pause_until: until ?? ZERO_TIME,
+    ...(leftMs > 0 ? { pause_remaining: Math.round(leftMs * 1e6) } : {}),
+  }
+}
+
+/** `CONSUMER.RESET.<stream>.<name>`: back to the ack floor, or to the sequence `seq`. */
+export function consumerResetRequest(request: ConsumerRequest): object {
+  let seq = 0
+  if (request.body !== '') {
+    const wanted = parseObject(request.body).seq
+    if (wanted !== undefined && wanted !== null) {
+      if (typeof wanted !== 'number' || !Number.isInteger(wanted) || wanted < 0) {
+        throw invalidJsonError(
+          `json: cannot unmarshal ${typeof wanted} into Go struct field JSApiConsumerResetRequest.seq of type uint64`,
+        )
+      }
+      seq = wanted
+    }
+  }
+  const consumer = consumerNamed(request)
+  const resetSeq = checkReset(consumer, seq)
+  consumer.reset(resetSeq)
+  return { ...describe(consumer), reset_seq: resetSeq }
+}
+
+/** `CONSUMER.UNPIN.<stream>.<name>`: no consumer here has priority groups. */
+export function consumerUnpinRequest(request: ConsumerRequest): object {
+  const group = parseObject(request.body).group
+  if (typeof group !== 'string' || group === '') throw invalidJsonError('consumer group not specified')
+  if (!/^[a-zA-Z0-9/_=-]{1,16}$/.test(group)) throw consumerError('JSConsumerInvalidGroupNameErr')
+  consumerNamed(request)
+  throw consumerError('JSConsumerInvalidPriorityGroupErr')
+}

@@ -1,0 +1,18 @@
+import type { JetStreamAccount } from '../account.ts'
+import { sendStatus, statusHeader } from '../consumer/status.ts'
+
+/**
+ * `CONSUMER.MSG.NEXT.<stream>.<name>`: asks for messages. Where there is no such consumer the client is told that nobody
+ * answers, as by a server that has no subscription for it.
+ */
+export function consumerNext(
+  account: JetStreamAccount,
+  stream: string,
+  name: string,
+  reply: string,
+  body: string,
+): void {
+  const consumer = account.streams.get(stream)?.consumers.get(name)
+  if (consumer !== undefined) consumer.pull(reply, body)
+  else if (reply !== '') sendStatus(account.account.target(reply), statusHeader('503'))
+}

@@ -1,0 +1,54 @@
+import type { JetStreamAccount } from '../account.ts'
+import type { Consumer } from '../consumer/consumer.ts'
+import { consumerError } from '../consumer/consumer-errors.ts'
+import { invalidJsonError } from '../consumer/decode-config.ts'
+import type { Stream } from '../stream.ts'
+
+/** What the handlers of the consumer API get. They return the body of the response without its type, or throw ApiError. */
+export interface ConsumerRequest {
+  account: JetStreamAccount
+  /** Tokens of the subject behind the verb: stream, consumer … */
+  tokens: string[]
+  /** The request as text. */
+  body: string
+}
+
+/** The request as a JSON object. */
+export function parseObject(body: string): Record<string, unknown> {
+  let json: unknown
+  try {
+    json = JSON.parse(body)
+  } catch {
+    throw invalidJsonError(/[}\]]\s*$/.test(body) ? 'invalid character in JSON' : 'unexpected EOF')
+  }
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
+    throw invalidJsonError('json: cannot unmarshal value into Go value')
+  }
+  return json as Record<string, unknown>
+}
+
+/** Requests that take no fields. */
+export function refuseFields(body: string): void {
+  if (body === '' || body === '{}') return
+  try {
+    const json: unknown = JSON.parse(body)
+    if (typeof json === 'object' && json !== null && !Array.isArray(json) && Object.keys(json).length === 0)
+      return
+  } catch {
+    // Not JSON: refused below.
+  }
+  throw consumerError('JSNotEmptyRequestErr')
+}
+
+export function streamNamed(account: JetStreamAccount, name: string): Stream {
+  const stream = account.streams.get(name)
+  if (stream === undefined) throw consumerError('JSStreamNotFoundErr')
+  return stream
+}
+
+export function consumerNamed(request: ConsumerRequest): Consumer {
+  const [stream, name] = request.tokens
+  const consumer = streamNamed(request.account, stream).consumers.get(name)
+  if (consumer === undefined) throw consumerError('JSConsumerNotFoundErr')
+  return consumer
+}

@@ -1,0 +1,71 @@
+import type { Ledger, Store } from '../../storage/index.ts'
+import type { Stream } from '../stream.ts'
+import { Confirmations } from './confirmations.ts'
+import type { Consumer } from './consumer.ts'
+import { encodeProgress, ProgressLog } from './progress-log.ts'
+
+/**
+ * What a consumer did in this turn, on its way to the journal: one entry, then the messages that are settled by it (so that a
+ * work queue's removal is in the same batch as its ack), then the confirmations, which go out once the batch is durable.
+ */
+export class ConsumerLedger {
+  readonly steps = new ProgressLog()
+  readonly confirmations: Confirmations
+  private readonly consumer: Consumer
+  private readonly stream: Stream
+  private readonly store: Store
+  /** null: nothing is written (memory storage). */
+  private readonly ledger: Ledger | null
+  private settled = new Float64Array(64)
+  private settledCount = 0
+  private readonly onDurable: () => void
+
+  constructor(consumer: Consumer, ledger: Ledger | null) {
+    this.consumer = consumer
+    this.stream = consumer.stream
+    this.store = this.stream.js.store
+    this.ledger = ledger
+    this.confirmations = new Confirmations(this.stream.account.account)
+    this.onDurable = () => this.confirmations.release()
+    if (ledger !== null) ledger.snapshot = () => encodeProgress(consumer.progress)
+  }
+
+  /** The stream is told at the end of the turn that this consumer is done with the message. */
+  settle(seq: number): void {
+    if (this.settledCount === this.settled.length) {
+      const bigger = new Float64Array(this.settled.length * 2)
+      bigger.set(this.settled)
+      this.settled = bigger
+    }
+    this.settled[this.settledCount++] = seq
+  }
+
+  /** At the end of a turn. */
+  flush(): void {
+    const isUrgent = this.confirmations.count > 0
+    if (!this.steps.isEmpty) {
+      if (this.ledger !== null) {
+        const entry = this.steps.finish()
+        this.ledger.append(entry.buffer, 0, entry.length, isUrgent)
+      }
+      this.steps.clear()
+    }
+    for (let i = 0; i < this.settledCount; i++) this.stream.settled(this.consumer, this.settled[i])
+    this.settledCount = 0
+    if (isUrgent) {
+      this.confirmations.seal()
+      this.store.barrier(this.onDurable)
+    }
+  }
+
+  /** The configuration changed. */
+  saveMeta(): void {
+    this.ledger?.setMeta(this.consumer.meta())
+  }
+
+  delete(): void {
+    if (this.ledger === null) return
+    this.ledger.snapshot = null
+    this.ledger.delete()
+  }
+}

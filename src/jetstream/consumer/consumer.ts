@@ -1,0 +1,459 @@
+import type { Message, Target, TurnTask } from '../../core/index.ts'
+import type { Timer } from '../../ports/index.ts'
+import type { Ledger } from '../../storage/index.ts'
+import { type SubjectFilter, subjectFilter } from '../../subjects/filter.ts'
+import type { Stream } from '../stream.ts'
+import type { ConsumerConfig, ConsumerInfo } from '../types.ts'
+import { Acks } from './acks.ts'
+import { Advisories } from './advisories.ts'
+import { filtersOf, isDurable, retainsMessages, samplePercent } from './config.ts'
+import { ConsumerLedger } from './consumer-ledger.ts'
+import { Delivery, type Halt } from './delivery.ts'
+import { Inactivity } from './inactivity.ts'
+import { consumerInfo } from './info.ts'
+import { expirePending } from './pending-expiry.ts'
+import { Progress } from './progress.ts'
+import { decodeProgress, replay } from './progress-log.ts'
+import { answerPull } from './pull-answer.ts'
+import { PullQueue } from './pull-queue.ts'
+import { heartbeatHeader, PushDelivery } from './push-delivery.ts'
+import type { SkipList } from './skip-list.ts'
+import { parseTime } from './time-text.ts'
+
+/** Bursts of acks due in the same moment are handled together. */
+const ACK_WAIT_SLACK_MS = 1
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+/** What is kept of a consumer beside its progress. */
+export interface ConsumerMeta {
+  /** Milliseconds since the epoch. */
+  created: number
+  config: ConsumerConfig
+}
+
+/**
+ * One consumer of a stream: which messages it wants, how far it has come, and who gets the next ones. It works at the end of a
+ * turn (`run`), woken by whatever changed.
+ */
+export class Consumer implements TurnTask {
+  /** Owned by the Turn. */
+  deferred = false
+  readonly name: string
+  readonly stream: Stream
+  readonly createdMs: number
+  config: ConsumerConfig
+  filter: SubjectFilter
+  readonly progress: Progress
+  readonly ledger: ConsumerLedger
+  readonly advisories: Advisories
+  /** null for a push consumer. */
+  readonly pulls: PullQueue | null
+  /** null for a pull consumer. */
+  readonly push: PushDelivery | null
+  skipList: SkipList | null = null
+  /** Acks settle messages: the stream has workqueue or interest retention. */
+  readonly settlesMessages: boolean
+  /** Share of acks that metrics are published for. */
+  samplePercent: number
+  /** 0: never. */
+  lastDeliveredMs = 0
+  lastAckMs = 0
+  isClosed = false
+  private readonly delivery: Delivery
+  private readonly acks: Acks
+  private readonly inactivity: Inactivity
+  private pendingCount = 0
+  private isCountStale = true
+  private pausedUntilMs = 0
+  private checkPendingMs = Infinity
+  private lastTarget: Target | null = null
+  private timer: Timer | null = null
+  private timerAtMs = Infinity
+  private readonly onTimer = (): void => this.timerFired()
+  /** Work that a flush puts off runs in the next turn: others get theirs in between. */
+  private readonly nextTurn: TurnTask = { deferred: false, run: () => this.wake() }
+  private readonly makeHeartbeat = (): string => heartbeatHeader(this, '')
+
+  constructor(stream: Stream, name: string, meta: ConsumerMeta, progress: Progress, ledger: Ledger | null) {
+    const { config } = meta
+    const nowMs = stream.clock.now()
+    this.stream = stream
+    this.name = name
+    this.createdMs = meta.created
+    this.config = config
+    this.progress = progress
+    this.filter = subjectFilter(filtersOf(config))
+    this.settlesMessages = retainsMessages(stream.config)
+    this.samplePercent = samplePercent(config)
+    this.ledger = new ConsumerLedger(this, ledger)
+    this.advisories = new Advisories(this)
+    this.acks = new Acks(this)
+    this.delivery = new Delivery(this)
+    this.inactivity = new Inactivity(this)
+    const isPull = (config.deliver_subject ?? '') === ''
+    this.pulls = isPull ? new PullQueue(config.max_waiting ?? 0, nowMs) : null
+    this.push = isPull ? null : new PushDelivery(this, nowMs)
+    this.inactivity.configure(nowMs)
+    this.readPause()
+  }
+
+  /** Rebuilds a consumer from what was journaled. */
+  static recover(stream: Stream, ledger: Ledger): Consumer {
+    const meta = ledger.meta as unknown as ConsumerMeta
+    const progress = new Progress(ackModeOf(meta.config))
+    const recovered = ledger.recovered
+    ledger.recovered = null
+    if (recovered !== null) {
+      if (recovered.snapshot !== null) decodeProgress(recovered.snapshot, progress)
+      for (const entry of recovered.entries) replay(entry, progress)
+    }
+    const consumer = new Consumer(stream, ledger.name, meta, progress, ledger)
+    consumer.reconcile()
+    if (progress.pending.size > 0) consumer.checkPendingAt(stream.clock.now() + ACK_WAIT_SLACK_MS)
+    consumer.wake()
+    return consumer
+  }
+
+  /** What the ledger keeps as its meta. */
+  meta(): { created: number; config: ConsumerConfig } {
+    return { created: this.createdMs, config: this.config }
+  }
+
+  get isDurable(): boolean {
+    return isDurable(this.config)
+  }
+
+  // What the stream tells
+
+  /** A message was appended (not yet committed). */
+  stored(seq: number, subject: Buffer, start: number, end: number): void {
+    if (
+      !this.isCountStale &&
+      seq >= this.progress.nextStreamSeq &&
+      this.filter.matches(subject, start, end)
+    ) {
+      this.pendingCount++
+    }
+  }
+
+  /** Messages up to the log's committedSeq may be delivered. */
+  committed(): void {
+    if (this.pulls !== null ? this.pulls.length > 0 : this.push?.isActive) this.wake()
+  }
+
+  /** A message went away. */
+  removed(seq: number): void {
+    const { progress } = this
+    if (seq >= progress.nextStreamSeq) {
+      if (this.skipList !== null && seq <= this.skipList.resumeSeq) {
+        if (this.skipList.has(seq)) this.pendingCount--
+      } else if (this.filter.all) this.pendingCount--
+      else this.isCountStale = true
+      return
+    }
+    this.gone(seq)
+  }
+
+  /** Many messages went away. */
+  purged(): void {
+    this.isCountStale = true
+    this.reconcile()
+    this.wake()
+  }
+
+  /** For interest retention: is the message still to be delivered to, or acknowledged by, this consumer? */
+  needs(seq: number): boolean {
+    const { progress, stream } = this
+    if (!this.filter.all && seq <= stream.log.committedSeq && stream.log.next(this.filter, seq) !== seq) {
+      return false
+    }
+    if (progress.redelivered.has(seq)) return true
+    if (seq <= progress.ackFloorStreamSeq) return false
+    if (progress.ackMode !== 'explicit') return true
+    return seq >= progress.nextStreamSeq || progress.pending.find(seq) !== -1
+  }
+
+  /** An ack, nak … for this consumer; `offset`: where the token with the deliveries begins in the subject. */
+  onAck(message: Message, offset: number): void {
+    if (!this.isClosed) this.acks.onAck(message, offset)
+  }
+
+  /** A request for messages; statuses and messages go to `reply`. */
+  pull(reply: string, body: string): void {
+    if (reply !== '' && !this.isClosed) answerPull(this, reply, body)
+  }
+
+  info(): ConsumerInfo {
+    const nowMs = this.stream.clock.now()
+    this.pulls?.sweep(nowMs, false, this.makeHeartbeat)
+    return consumerInfo(this, nowMs)
+  }
+
+  /** Takes over a checked configuration. */
+  update(config: ConsumerConfig): void {
+    const before = this.config
+    const nowMs = this.stream.clock.now()
+    this.config = config
+    this.samplePercent = samplePercent(config)
+    const filters = filtersOf(config)
+    if (filters.join(' ') !== this.filter.patterns.join(' ')) {
+      this.filter = subjectFilter(filters)
+      this.skipList = null
+      this.isCountStale = true
+    }
+    if (this.pulls !== null) this.pulls.limit = config.max_waiting ?? 0
+    this.push?.configure(nowMs)
+    if (before.inactive_threshold !== config.inactive_threshold) this.inactivity.configure(nowMs)
+    if (before.ack_wait !== config.ack_wait) this.checkPendingAt(nowMs + 100)
+    const pausedBefore = this.pausedUntilMs
+    this.readPause()
+    this.ledger.saveMeta()
+    if (pausedBefore !== this.pausedUntilMs) this.advisories.paused(this.pausedUntilMs)
+    this.wake()
+  }
+
+  /** The consumer is no more: waiting requests are told so, and what was kept of it goes. */
+  delete(status = '409 Consumer Deleted'): void {
+    if (this.isClosed) return
+    this.advisories.deleted()
+    this.close(status)
+    this.ledger.delete()
+    this.stream.consumers.delete(this.name)
+  }
+
+  /** Shutdown: everything stays as it is on disk. */
+  stop(status: string): void {
+    if (this.isClosed) return
+    this.close(status)
+  }
+
+  /** Starts again at a stream sequence, with nothing delivered. */
+  reset(seq: number): void {
+    this.progress.startAt(seq)
+    this.ledger.steps.startAt(seq)
+    this.skipList = null
+    this.isCountStale = true
+    this.lastDeliveredMs = 0
+    this.lastAckMs = 0
+    this.wake()
+  }
+
+  // What the parts of the consumer tell
+
+  /** Something changed: works at the end of the turn. */
+  wake(): void {
+    if (!this.isClosed) this.stream.account.account.bus.turn.deferWork(this)
+  }
+
+  run(): void {
+    if (this.isClosed) return
+    const nowMs = this.stream.clock.now()
+    const halt: Halt = this.pausedUntilMs > nowMs ? 'idle' : this.delivery.run(nowMs)
+    if (this.pulls !== null) {
+      const isAtEnd = halt === 'end' && this.stream.log.committedSeq >= this.stream.log.lastSeq
+      this.pulls.sweep(nowMs, isAtEnd, this.makeHeartbeat)
+    }
+    this.ledger.flush()
+    if (halt === 'share') this.stream.account.account.bus.turn.deferFlush(this.nextTurn)
+    this.armTimer()
+  }
+
+  /** Ends requests that expired or lost their client. */
+  sweepPulls(nowMs: number): void {
+    this.pulls?.sweep(nowMs, false, this.makeHeartbeat)
+  }
+
+  /** The destination of a request's reply subject; clients tend to use the same one again. */
+  targetOf(reply: string): Target {
+    if (this.lastTarget?.subject !== reply) this.lastTarget = this.stream.account.account.target(reply)
+    return this.lastTarget
+  }
+
+  /** Messages that match and were not delivered yet. */
+  numPending(): number {
+    if (this.isCountStale) this.recount()
+    return this.pendingCount
+  }
+
+  get pauseEndMs(): number {
+    return this.pausedUntilMs
+  }
+
+  /** Milliseconds from which the ack wait of a message counts to when it is over. */
+  ackWaitMs(redeliveries: number): number {
+    const backoff = this.config.backoff
+    if (backoff === undefined || backoff.length === 0) return (this.config.ack_wait ?? 0) / 1e6
+    return backoff[Math.min(Math.max(redeliveries, 0), backoff.length - 1)] / 1e6
+  }
+
+  /** A message is about to be handed over. */
+  delivered(seq: number, isRedelivery: boolean, nowMs: number): void {
+    const { progress, ledger } = this
+    const wholeMs = Math.floor(nowMs)
+    this.lastDeliveredMs = nowMs
+    if (isRedelivery) {
+      ledger.steps.redeliver(seq, wholeMs)
+      progress.redeliver(seq, nowMs)
+    } else {
+      ledger.steps.deliver(progress, seq, wholeMs)
+      progress.deliver(seq, nowMs)
+      this.pendingCount--
+      if (this.skipList !== null && this.skipList.length > 0) this.skipList.shift()
+    }
+    if (progress.ackMode === 'none') {
+      if (this.settlesMessages) ledger.settle(seq)
+    } else {
+      const times = isRedelivery ? (progress.redelivered.get(seq) ?? 0) : 0
+      this.checkPendingAt(nowMs + this.ackWaitMs(times) + ACK_WAIT_SLACK_MS)
+    }
+  }
+
+  /** Nobody took the message: it goes back to the front of what is due, and the delivery does not count. */
+  undelivered(seq: number): void {
+    const { progress } = this
+    const row = progress.pending.find(seq)
+    if (row === -1) return
+    progress.redelivered.set(seq, (progress.redelivered.get(seq) ?? 0) - 1)
+    progress.enqueue(row)
+  }
+
+  /** A message to be delivered for the first time is not there. */
+  pass(seq: number): void {
+    const { progress, stream } = this
+    if (this.skipList !== null && this.skipList.length > 0) this.skipList.shift()
+    progress.nextStreamSeq = seq + 1
+    if (stream.log.timeOfMs(seq) !== 0) this.isCountStale = true
+    if (!this.filter.all || this.skipList !== null) return
+    const next = stream.log.next(null, seq + 1)
+    progress.nextStreamSeq = next === 0 ? stream.log.committedSeq + 1 : next
+  }
+
+  /** A delivered message was removed from the stream before it was acknowledged. */
+  gone(seq: number): void {
+    const { progress } = this
+    const row = progress.pending.find(seq)
+    if (row === -1) {
+      if (progress.redelivered.size > 0) progress.redelivered.delete(seq)
+      return
+    }
+    const deliveries = Math.max(progress.redelivered.get(seq) ?? 0, 1)
+    const consumerSeq = progress.pending.consumerSeq[row]
+    progress.settle(seq)
+    this.ledger.steps.settle(seq)
+    this.advisories.terminated(seq, consumerSeq, deliveries, 'Unacknowledged message was deleted')
+    this.wake()
+  }
+
+  /** The last allowed delivery of a queued message is over: it leaves the queue. */
+  exhausts(seq: number, row: number): boolean {
+    const most = this.config.max_deliver ?? -1
+    const redeliveries = (this.progress.redelivered.get(seq) ?? 0) + 1
+    if (most <= 0 || redeliveries < most) return false
+    if (redeliveries === most) this.advisories.maxDeliveries(seq, redeliveries)
+    this.exhaust(seq, row, redeliveries)
+    return true
+  }
+
+  exhaust(seq: number, row: number, redeliveries: number): void {
+    this.progress.exhaust(row, redeliveries)
+    this.ledger.steps.exhaust(seq, redeliveries)
+  }
+
+  /** The skip list is used up. */
+  endSkipping(): void {
+    const resume = (this.skipList as SkipList).resumeSeq + 1
+    this.skipList = null
+    if (this.progress.nextStreamSeq < resume) this.progress.nextStreamSeq = resume
+  }
+
+  /** Looks for messages whose ack wait is over not later than this. */
+  checkPendingAt(timeMs: number): void {
+    if (timeMs < this.checkPendingMs) this.checkPendingMs = timeMs
+  }
+
+  /** Interest in the deliver subject came or went. */
+  interestChanged(): void {
+    this.inactivity.interestChanged(this.stream.clock.now())
+    this.wake()
+  }
+
+  private readPause(): void {
+    const until = this.config.pause_until
+    const instant = until === undefined ? null : parseTime(until)
+    this.pausedUntilMs = instant === null || instant.sec <= 0 ? 0 : instant.sec * 1000 + instant.nsec / 1e6
+  }
+
+  private recount(): void {
+    const { log } = this.stream
+    const next = this.progress.nextStreamSeq
+    const filter = this.filter.all ? null : this.filter
+    if (this.skipList !== null && this.skipList.length > 0) {
+      const live = this.skipList.count((seq) => log.timeOfMs(seq) !== 0)
+      this.pendingCount = live + log.count(filter, this.skipList.resumeSeq + 1)
+    } else this.pendingCount = log.count(filter, next)
+    this.isCountStale = false
+  }
+
+  /** Brings the progress in line with what is in the log. */
+  private reconcile(): void {
+    const { progress, stream } = this
+    const { log } = stream
+    if (progress.nextStreamSeq < log.firstSeq || progress.pending.size > 0) progress.skipTo(log.firstSeq)
+    const pending = progress.pending
+    for (let row = pending.first; row !== -1; ) {
+      const seq = pending.streamSeq[row]
+      row = pending.next[row]
+      if (log.timeOfMs(seq) === 0) progress.settle(seq)
+    }
+    for (const seq of progress.redelivered.keys()) {
+      if (log.timeOfMs(seq) === 0) progress.redelivered.delete(seq)
+    }
+  }
+
+  private close(status: string): void {
+    this.ledger.flush()
+    this.isClosed = true
+    this.timer?.clear()
+    this.timer = null
+    this.pulls?.clear(status)
+    this.push?.close()
+  }
+
+  private armTimer(): void {
+    let atMs = Math.min(this.checkPendingMs, this.inactivity.checkAtMs)
+    if (this.pulls !== null) atMs = Math.min(atMs, this.pulls.nextEventMs)
+    if (this.push !== null) atMs = Math.min(atMs, this.push.heartbeatAtMs())
+    if (this.pausedUntilMs > 0) atMs = Math.min(atMs, this.pausedUntilMs)
+    if (this.delivery.heldUntilMs > 0) atMs = Math.min(atMs, this.delivery.heldUntilMs)
+    if (atMs === Infinity || (this.timer !== null && this.timerAtMs <= atMs)) return
+    this.timer?.clear()
+    this.timerAtMs = atMs
+    const delayMs = Math.ceil(Math.max(0, atMs - this.stream.clock.now()))
+    this.timer = this.stream.clock.setTimer(this.onTimer, Math.min(delayMs, LONGEST_TIMER_MS))
+  }
+
+  private timerFired(): void {
+    this.timer = null
+    this.timerAtMs = Infinity
+    if (this.isClosed) return
+    const nowMs = this.stream.clock.now()
+    if (this.checkPendingMs <= nowMs) this.checkPendingMs = expirePending(this, nowMs)
+    if (this.push !== null && this.push.heartbeatAtMs() <= nowMs) this.push.heartbeat(nowMs)
+    if (this.delivery.heldUntilMs <= nowMs) this.delivery.heldUntilMs = 0
+    if (this.pausedUntilMs > 0 && this.pausedUntilMs <= nowMs) {
+      this.advisories.paused(this.pausedUntilMs)
+      this.pausedUntilMs = 0
+    }
+    if (this.inactivity.checkAtMs <= nowMs && this.inactivity.isOver(nowMs)) {
+      this.delete()
+      return
+    }
+    this.wake()
+  }
+}
+
+/** How the consumer of a configuration is acknowledged. */
+export function ackModeOf(config: ConsumerConfig): 'none' | 'all' | 'explicit' {
+  if (config.ack_policy === 'none') return 'none'
+  return config.ack_policy === 'explicit' ? 'explicit' : 'all'
+}

@@ -1,0 +1,114 @@
+import type { Json, Ledger } from '../../storage/index.ts'
+import { subjectFilter } from '../../subjects/filter.ts'
+import type { Stream } from '../stream.ts'
+import type { ConsumerConfig } from '../types.ts'
+import { checkConfig, isConsumerName, LIMITS } from './check.ts'
+import { applyDefaults, filtersOf } from './config.ts'
+import { ackModeOf, Consumer, type ConsumerMeta } from './consumer.ts'
+import { consumerError } from './consumer-errors.ts'
+import { stampMetadata } from './metadata.ts'
+import { Progress } from './progress.ts'
+import { chooseStart } from './start.ts'
+import { collide } from './subject-rules.ts'
+import { uniqueId } from './unique-id.ts'
+import { checkUpdate, isSameConfig } from './update.ts'
+
+/** `create`: must not exist with another configuration; `update`: must exist; '': either. */
+export type ConsumerAction = '' | 'create' | 'update'
+
+const EPHEMERAL_NAME_LENGTH = 8
+
+/**
+ * Makes a consumer, or changes the one of the same name. The configuration's defaults are filled in. Throws ApiError with what
+ * nats-server would say.
+ */
+export function createConsumer(
+  stream: Stream,
+  config: ConsumerConfig,
+  action: ConsumerAction = '',
+  pedantic = false,
+): Consumer {
+  applyDefaults(config, stream.config, pedantic)
+  checkConfig(config, stream.config)
+  stampMetadata(config)
+  let name = config.durable_name || config.name || ''
+  const existing = name === '' ? undefined : stream.consumers.get(name)
+  if (existing !== undefined) return change(stream, existing, config, action)
+  if (action === 'update') throw consumerError('JSConsumerDoesNotExist')
+  const most = stream.config.max_consumers ?? -1
+  if (most > 0 && stream.consumers.size >= most) throw consumerError('JSMaximumConsumersLimitErr')
+  checkWorkQueue(stream, config, name)
+  if (name.length > LIMITS.nameLength) {
+    throw consumerError('JSConsumerNameTooLongErrF', { max: LIMITS.nameLength })
+  }
+  while (name === '' || stream.consumers.has(name)) name = uniqueId(EPHEMERAL_NAME_LENGTH)
+  if (!isConsumerName(name)) throw consumerError('JSConsumerBadDurableNameErr')
+  return make(stream, name, config)
+}
+
+function change(
+  stream: Stream,
+  existing: Consumer,
+  config: ConsumerConfig,
+  action: ConsumerAction,
+): Consumer {
+  if (config.inactive_threshold === 0 && !config.durable_name) {
+    config.inactive_threshold = existing.config.inactive_threshold
+  }
+  if (action === 'create' && !isSameConfig(config, existing.config)) {
+    throw consumerError('JSConsumerAlreadyExists')
+  }
+  if (stream.config.retention === 'workqueue' && !isPartition(stream, filtersOf(config), existing.name)) {
+    throw consumerError('JSConsumerWQConsumerNotUniqueErr')
+  }
+  if (isSameConfig(config, existing.config)) return existing
+  checkUpdate(existing, config)
+  existing.update(config)
+  return existing
+}
+
+function make(stream: Stream, name: string, config: ConsumerConfig): Consumer {
+  const { log } = stream
+  const filter = subjectFilter(filtersOf(config))
+  const start = chooseStart(config, filter, log, stream.config.max_msgs_per_subject ?? -1)
+  const progress = new Progress(ackModeOf(config))
+  progress.startAt(start.seq)
+  const meta: ConsumerMeta = { created: stream.clock.now(), config }
+  let ledger: Ledger | null = null
+  if (config.mem_storage !== true && !log.inMemory && config.direct !== true) {
+    ledger = log.createLedger(name, meta as unknown as Json)
+  }
+  const consumer = new Consumer(stream, name, meta, progress, ledger)
+  consumer.skipList = start.skipList
+  if (ledger !== null) {
+    ledger.setMeta(consumer.meta() as unknown as Json)
+    consumer.ledger.steps.startAt(start.seq)
+  }
+  stream.consumers.set(name, consumer)
+  consumer.advisories.created()
+  consumer.wake()
+  return consumer
+}
+
+/** A message of a work queue belongs to one consumer, and only its ack removes it. */
+function checkWorkQueue(stream: Stream, config: ConsumerConfig, name: string): void {
+  if (stream.config.retention !== 'workqueue' || config.direct === true) return
+  if (config.ack_policy !== 'explicit') throw consumerError('JSConsumerWQRequiresExplicitAckErr')
+  if (config.deliver_policy !== 'all') throw consumerError('JSConsumerWQConsumerNotDeliverAllErr')
+  if (stream.consumers.size === 0) return
+  const filters = filtersOf(config)
+  if (filters.length === 0) throw consumerError('JSConsumerWQMultipleUnfilteredErr')
+  if (!isPartition(stream, filters, name)) throw consumerError('JSConsumerWQConsumerNotUniqueErr')
+}
+
+/** Do the filters leave to every other consumer what is its own? */
+function isPartition(stream: Stream, filters: string[], name: string): boolean {
+  for (const [otherName, other] of stream.consumers) {
+    if (otherName === name || other.config.direct === true) continue
+    const others = filtersOf(other.config)
+    if (filters.length === 0) continue
+    if (others.length === 0) return false
+    for (const filter of filters) if (others.some((theirs) => collide(filter, theirs))) return false
+  }
+  return true
+}

@@ -1,0 +1,34 @@
+import type { ConsumerInfo, SequenceInfo } from '../types.ts'
+import type { Consumer } from './consumer.ts'
+import { encodeConfig } from './decode-config.ts'
+import { formatTime } from './time-text.ts'
+
+function sequences(consumerSeq: number, streamSeq: number, lastMs: number): SequenceInfo {
+  const info: SequenceInfo = { consumer_seq: consumerSeq, stream_seq: streamSeq }
+  if (lastMs > 0) info.last_active = formatTime(lastMs)
+  return info
+}
+
+/** A consumer's state as the API shows it. */
+export function consumerInfo(consumer: Consumer, nowMs: number): ConsumerInfo {
+  const { progress, config, stream } = consumer
+  const info: ConsumerInfo = {
+    stream_name: stream.name,
+    name: consumer.name,
+    created: formatTime(consumer.createdMs),
+    config: encodeConfig(config),
+    delivered: sequences(progress.consumerSeq, progress.deliveredStreamSeq, consumer.lastDeliveredMs),
+    ack_floor: sequences(progress.ackFloorConsumerSeq, progress.ackFloorStreamSeq, consumer.lastAckMs),
+    num_ack_pending: progress.pending.size,
+    num_redelivered: config.max_deliver === 1 ? 0 : progress.redelivered.size,
+    num_waiting: consumer.pulls?.length ?? 0,
+    num_pending: consumer.numPending(),
+    ts: formatTime(nowMs),
+  }
+  if (consumer.push?.isActive) info.push_bound = true
+  if (consumer.pauseEndMs > nowMs) {
+    info.paused = true
+    info.pause_remaining = Math.round((consumer.pauseEndMs - nowMs) * 1e6)
+  }
+  return info
+}

@@ -1,0 +1,30 @@
+import type { ConsumerConfig } from '../types.ts'
+
+/** What nats-server writes into the metadata of consumers (ADR-44). */
+const REQUIRED_LEVEL = '_nats.req.level'
+const SERVER_VERSION = '_nats.ver'
+const SERVER_LEVEL = '_nats.level'
+
+/** API level we answer for, and the nats-server version we stand for. */
+export const API_LEVEL = 5
+export const COMPATIBLE_VERSION = '2.15.2'
+
+/** Notes the API level that the configuration needs. */
+export function stampMetadata(config: ConsumerConfig): void {
+  const metadata = { ...config.metadata }
+  delete metadata[SERVER_VERSION]
+  delete metadata[SERVER_LEVEL]
+  metadata[REQUIRED_LEVEL] = config.pause_until === undefined ? '0' : '1'
+  config.metadata = metadata
+}
+
+/** The configuration as answers show it: with the server's version and level. */
+export function withServerMetadata(config: ConsumerConfig): ConsumerConfig {
+  const metadata: Record<string, string> = {
+    ...config.metadata,
+    [SERVER_LEVEL]: String(API_LEVEL),
+    [SERVER_VERSION]: COMPATIBLE_VERSION,
+  }
+  const sorted = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1))
+  return { ...config, metadata: Object.fromEntries(sorted) }
+}

@@ -1,0 +1,233 @@
+import type { Progress } from './progress.ts'
+import { NumberReader, NumberWriter } from './varint.ts'
+
+/**
+ * A consumer's progress as bytes. A journal entry is a list of steps, each an operation byte and numbers; runs of
+ * neighbours are one step. A snapshot is the whole state. Encoder and decoder stand side by side here.
+ *
+ *     deliver     1  time ms, gap to the sequence after the last delivered one (signed), messages - 1
+ *     redeliver   2  time ms, sequence*
+ *     settle      3  first sequence*, messages - 1
+ *     settle all  4  sequence*, consumer sequence
+ *     restamp     5  sequence*, time ms (signed)
+ *     exhaust     6  sequence*, redeliveries
+ *     start       7  sequence
+ *
+ * (* signed difference to the sequence named before in the same entry, beginning at 0)
+ */
+const DELIVER = 1
+const REDELIVER = 2
+const SETTLE = 3
+const SETTLE_THROUGH = 4
+const RESTAMP = 5
+const EXHAUST = 6
+const START = 7
+
+const SNAPSHOT_VERSION = 1
+
+/** Collects the steps of a turn. */
+export class ProgressLog {
+  private readonly out = new NumberWriter()
+  private lastSeq = 0
+  private runKind = 0
+  private runFirst = 0
+  private runCount = 0
+  private runBase = 0
+  private runTimeMs = 0
+
+  get isEmpty(): boolean {
+    return this.out.length === 0 && this.runKind === 0
+  }
+
+  /** To be called before the progress itself moves. */
+  deliver(progress: Progress, seq: number, timeMs: number): void {
+    if (this.runKind === DELIVER && seq === this.runFirst + this.runCount && timeMs === this.runTimeMs) {
+      this.runCount++
+      return
+    }
+    this.beginRun(DELIVER, seq)
+    this.runBase = progress.deliveredStreamSeq + 1
+    this.runTimeMs = timeMs
+  }
+
+  settle(seq: number): void {
+    if (this.runKind === SETTLE && seq === this.runFirst + this.runCount) {
+      this.runCount++
+      return
+    }
+    this.beginRun(SETTLE, seq)
+  }
+
+  redeliver(seq: number, timeMs: number): void {
+    this.endRun()
+    this.out.byte(REDELIVER)
+    this.out.unsigned(timeMs)
+    this.sequence(seq)
+  }
+
+  settleThrough(seq: number, consumerSeq: number): void {
+    this.endRun()
+    this.out.byte(SETTLE_THROUGH)
+    this.sequence(seq)
+    this.out.unsigned(consumerSeq)
+  }
+
+  restamp(seq: number, timeMs: number): void {
+    this.endRun()
+    this.out.byte(RESTAMP)
+    this.sequence(seq)
+    this.out.signed(timeMs)
+  }
+
+  exhaust(seq: number, redeliveries: number): void {
+    this.endRun()
+    this.out.byte(EXHAUST)
+    this.sequence(seq)
+    this.out.unsigned(redeliveries)
+  }
+
+  startAt(seq: number): void {
+    this.endRun()
+    this.out.byte(START)
+    this.out.unsigned(seq)
+  }
+
+  /** The entry so far; valid until `clear`, which is to follow. */
+  finish(): NumberWriter {
+    this.endRun()
+    return this.out
+  }
+
+  clear(): void {
+    this.out.clear()
+    this.lastSeq = 0
+    this.runKind = 0
+  }
+
+  private beginRun(kind: number, seq: number): void {
+    this.endRun()
+    this.runKind = kind
+    this.runFirst = seq
+    this.runCount = 1
+  }
+
+  private endRun(): void {
+    if (this.runKind === 0) return
+    this.out.byte(this.runKind)
+    if (this.runKind === DELIVER) {
+      this.out.unsigned(this.runTimeMs)
+      this.out.signed(this.runFirst - this.runBase)
+    } else this.sequence(this.runFirst)
+    this.out.unsigned(this.runCount - 1)
+    this.lastSeq = this.runFirst + this.runCount - 1
+    this.runKind = 0
+  }
+
+  private sequence(seq: number): void {
+    this.out.signed(seq - this.lastSeq)
+    this.lastSeq = seq
+  }
+}
+
+/** Does again what an entry says. Throws RangeError or Error when the entry is not one. */
+export function replay(entry: Buffer, progress: Progress): void {
+  const input = new NumberReader(entry)
+  let lastSeq = 0
+  while (!input.isAtEnd) {
+    const kind = input.byte()
+    switch (kind) {
+      case DELIVER: {
+        const timeMs = input.unsigned()
+        let seq = progress.deliveredStreamSeq + 1 + input.signed()
+        for (let left = input.unsigned() + 1; left > 0; left--) progress.deliver(seq++, timeMs)
+        lastSeq = seq - 1
+        break
+      }
+      case REDELIVER: {
+        const timeMs = input.unsigned()
+        lastSeq += input.signed()
+        progress.redeliver(lastSeq, timeMs)
+        break
+      }
+      case SETTLE: {
+        let seq = lastSeq + input.signed()
+        for (let left = input.unsigned() + 1; left > 0; left--) progress.settle(seq++)
+        lastSeq = seq - 1
+        break
+      }
+      case SETTLE_THROUGH:
+        lastSeq += input.signed()
+        progress.settleThrough(lastSeq, input.unsigned())
+        break
+      case RESTAMP:
+        lastSeq += input.signed()
+        progress.restamp(lastSeq, input.signed())
+        break
+      case EXHAUST: {
+        lastSeq += input.signed()
+        const row = progress.pending.find(lastSeq)
+        const redeliveries = input.unsigned()
+        if (row !== -1) progress.exhaust(row, redeliveries)
+        break
+      }
+      case START:
+        progress.startAt(input.unsigned())
+        break
+      default:
+        throw new Error(`unknown step ${kind} in a consumer's journal entry`)
+    }
+  }
+}
+
+/** The whole state. */
+export function encodeProgress(progress: Progress): Buffer {
+  const out = new NumberWriter()
+  out.byte(SNAPSHOT_VERSION)
+  out.unsigned(progress.nextStreamSeq)
+  out.unsigned(progress.deliveredStreamSeq)
+  out.unsigned(progress.consumerSeq)
+  out.unsigned(progress.ackFloorStreamSeq)
+  out.unsigned(progress.ackFloorConsumerSeq)
+  const pending = progress.pending
+  out.unsigned(pending.size)
+  let seq = 0
+  let consumerSeq = 0
+  let timeMs = 0
+  for (let row = pending.first; row !== -1; row = pending.next[row]) {
+    out.unsigned(pending.streamSeq[row] - seq)
+    out.signed(pending.consumerSeq[row] - consumerSeq)
+    out.signed(Math.floor(pending.timeMs[row]) - timeMs)
+    seq = pending.streamSeq[row]
+    consumerSeq = pending.consumerSeq[row]
+    timeMs = Math.floor(pending.timeMs[row])
+  }
+  out.unsigned(progress.redelivered.size)
+  for (const [redelivered, times] of progress.redelivered) {
+    out.unsigned(redelivered)
+    out.unsigned(times)
+  }
+  return Buffer.from(out.buffer.subarray(0, out.length))
+}
+
+/** Fills a fresh `progress`. Throws when the bytes are not a snapshot. */
+export function decodeProgress(snapshot: Buffer, progress: Progress): void {
+  const input = new NumberReader(snapshot)
+  const version = input.byte()
+  if (version !== SNAPSHOT_VERSION) throw new Error(`consumer state of version ${version} is not supported`)
+  progress.nextStreamSeq = input.unsigned()
+  progress.deliveredStreamSeq = input.unsigned()
+  progress.consumerSeq = input.unsigned()
+  progress.ackFloorStreamSeq = input.unsigned()
+  progress.ackFloorConsumerSeq = input.unsigned()
+  let seq = 0
+  let consumerSeq = 0
+  let timeMs = 0
+  for (let left = input.unsigned(); left > 0; left--) {
+    seq += input.unsigned()
+    consumerSeq += input.signed()
+    timeMs += input.signed()
+    progress.pending.add(seq, consumerSeq, timeMs)
+  }
+  for (let left = input.unsigned(); left > 0; left--)
+    progress.redelivered.set(input.unsigned(), input.unsigned())
+}

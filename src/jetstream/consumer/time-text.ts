@@ -1,0 +1,27 @@
+/** Times as JSON has them: RFC 3339 in UTC with as many digits of a second as are needed. */
+
+/** Milliseconds since the epoch, with a fraction, as text. */
+export function formatTime(ms: number): string {
+  const whole = Math.floor(ms / 1000)
+  const micros = Math.floor(ms * 1000 - whole * 1e6)
+  const seconds = new Date(whole * 1000).toISOString().slice(0, 19)
+  const fraction = String(micros).padStart(6, '0').replace(/0+$/, '')
+  return fraction === '' ? `${seconds}Z` : `${seconds}.${fraction}Z`
+}
+
+/** A point in time, in seconds and nanoseconds. */
+export interface Instant {
+  sec: number
+  nsec: number
+}
+
+const RFC_3339 = /^(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?([Zz]|[+-]\d\d:\d\d)$/
+
+/** null when the text is not a time. */
+export function parseTime(text: string): Instant | null {
+  const found = RFC_3339.exec(text)
+  if (found === null) return null
+  const [, day, time, fraction = '', zone] = found
+  const ms = Date.parse(`${day}T${time}${zone.toUpperCase()}`)
+  return Number.isNaN(ms) ? null : { sec: ms / 1000, nsec: Number(fraction.padEnd(9, '0')) }
+}

@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type AckMode, Progress } from '../../src/jetstream/consumer/progress.ts'
+import {
+  decodeProgress,
+  encodeProgress,
+  ProgressLog,
+  replay,
+} from '../../src/jetstream/consumer/progress-log.ts'
+
+function random(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0
+    return (state >>> 0) / 2 ** 32
+  }
+}
+
+function view(progress: Progress): object {
+  const { pending } = progress
+  const rows: number[][] = []
+  for (let row = pending.first; row !== -1; row = pending.next[row]) {
+    rows.push([pending.streamSeq[row], pending.consumerSeq[row], pending.timeMs[row]])
+  }
+  return {
+    delivered: [progress.consumerSeq, progress.deliveredStreamSeq],
+    floor: [progress.ackFloorConsumerSeq, progress.ackFloorStreamSeq],
+    rows,
+    redelivered: [...progress.redelivered].sort(([a], [b]) => a - b),
+  }
+}
+
+function pick(progress: Progress, next: () => number): number {
+  const { pending } = progress
+  let row = pending.first
+  for (let steps = Math.floor(next() * pending.size); steps > 0; steps--) row = pending.next[row]
+  return pending.streamSeq[row]
+}
+
+for (const mode of ['none', 'all', 'explicit'] as AckMode[]) {
+  test(`replaying what was journaled gives the same progress (ack policy ${mode})`, () => {
+    const next = random(11)
+    let live = new Progress(mode)
+    live.startAt(40)
+    const steps = new ProgressLog()
+    steps.startAt(40)
+    let snapshot: Buffer | null = null
+    let entries: Buffer[] = []
+    let seq = 40
+    let timeMs = 1_700_000_000_000
+    for (let turn = 0; turn < 3000; turn++) {
+      timeMs += Math.floor(next() * 5)
+      for (let i = Math.floor(next() * 6); i > 0; i--) {
+        const roll = next()
+        if (roll < 0.5 || live.pending.size === 0) {
+          seq += next() < 0.8 ? 1 : 1 + Math.floor(next() * 9)
+          steps.deliver(live, seq, timeMs)
+          live.deliver(seq, timeMs)
+          continue
+        }
+        const target = pick(live, next)
+        const consumerSeq = live.pending.consumerSeq[live.pending.find(target)]
+        if (roll < 0.6) {
+          steps.redeliver(target, timeMs)
+          live.redeliver(target, timeMs)
+        } else if (roll < 0.63) {
+          steps.restamp(target, timeMs - 30_000)
+          live.restamp(target, timeMs - 30_000)
+        } else if (roll < 0.65) {
+          steps.exhaust(target, 3)
+          live.exhaust(live.pending.find(target), 3)
+        } else if (mode === 'all') {
+          if (live.settleThrough(target, consumerSeq)) steps.settleThrough(target, consumerSeq)
+        } else {
+          for (let acked = target; acked < target + 4; acked++) {
+            const wasRedelivered = live.redelivered.has(acked)
+            if (live.settle(acked) || wasRedelivered) steps.settle(acked)
+          }
+        }
+      }
+      if (!steps.isEmpty) {
+        const entry = steps.finish()
+        entries.push(Buffer.from(entry.buffer.subarray(0, entry.length)))
+        steps.clear()
+      }
+      if (turn % 501 === 500) {
+        snapshot = encodeProgress(live)
+        entries = []
+      }
+      if (turn % 97 !== 0) continue
+      const recovered = new Progress(mode)
+      if (snapshot !== null) decodeProgress(snapshot, recovered)
+      for (const entry of entries) replay(entry, recovered)
+      assert.deepEqual(view(recovered), view(live))
+      if (turn % 3 === 0) live = recovered
+    }
+    assert.ok(live.consumerSeq > 3000)
+  })
+}
+
+test('a run of deliveries and a run of acks are one step each', () => {
+  const progress = new Progress('explicit')
+  progress.startAt(1)
+  const steps = new ProgressLog()
+  for (let seq = 1; seq <= 1000; seq++) {
+    steps.deliver(progress, seq, 1_700_000_000_000)
+    progress.deliver(seq, 1_700_000_000_000)
+  }
+  for (let seq = 1; seq <= 1000; seq++) steps.settle(seq)
+  assert.ok(steps.finish().length < 20)
+})
+
+test('a queued message that is acknowledged is not delivered again', () => {
+  const progress = new Progress('explicit')
+  progress.startAt(1)
+  for (let seq = 1; seq <= 4; seq++) progress.deliver(seq, 0)
+  for (const seq of [3, 1, 2]) progress.enqueue(progress.pending.find(seq))
+  progress.settle(3)
+  progress.withdraw(progress.pending.find(1))
+  progress.enqueue(progress.pending.find(1))
+  const order: number[] = []
+  for (let row = progress.nextQueued(); row !== -1; row = progress.nextQueued()) {
+    order.push(progress.pending.streamSeq[row])
+    progress.redeliver(progress.pending.streamSeq[row], 1)
+  }
+  assert.deepEqual(order, [2, 1])
+  assert.deepEqual(
+    [...progress.redelivered],
+    [
+      [2, 1],
+      [1, 1],
+    ],
+  )
+})
+
+test('a damaged entry is told', () => {
+  assert.throws(() => replay(Buffer.from([99]), new Progress('explicit')), /unknown step/)
+  assert.throws(() => replay(Buffer.from([1, 0x80]), new Progress('explicit')), /ends early/)
+  assert.throws(() => decodeProgress(Buffer.from([9]), new Progress('explicit')), /version 9/)
+})
