@@ -1,0 +1,52 @@
+// The layer check: rooms know each other in one direction only, and by their index.ts. Reads the imports of src/**/*.ts,
+// types included.
+import { readFileSync } from 'node:fs'
+import { dirname, join, relative, sep } from 'node:path'
+import { files, root, say } from './house.mjs'
+
+/** Room → what it may import, directly. `room/file.ts` is an opening besides the room's index.ts. */
+const mayUse = {
+  ports: [],
+  subjects: ['wire/ascii.ts'],
+  wire: [],
+  storage: ['ports', 'subjects/filter.ts'],
+  core: ['ports', 'wire', 'subjects'],
+  jetstream: ['ports', 'storage', 'core', 'subjects', 'wire'],
+  server: ['ports', 'storage', 'jetstream', 'core', 'subjects', 'wire'],
+  cli: ['server', 'ports', 'storage'],
+}
+
+const openings = ['ports/real.ts', 'ports/simulated.ts', 'subjects/filter.ts']
+
+const importPattern =
+  /(?:^|[\s;])(?:import|export)\s[^'"]*?from\s*['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)|^import\s+['"]([^'"]+)['"]/gm
+const faults = []
+
+for (const path of files('src', '.ts')) {
+  const inSource = relative('src', path).split(sep).join('/')
+  const room = inSource.split('/')[0]
+  const allowed = mayUse[room]
+  if (allowed === undefined) {
+    faults.push(`${path}: ${room} is no room of the house (scripts/layers.mjs)`)
+    continue
+  }
+  const text = readFileSync(join(root, path), 'utf8')
+  for (const match of text.matchAll(importPattern)) {
+    const name = match[1] ?? match[2] ?? match[3]
+    if (!name.startsWith('.')) continue
+    const target = relative('src', join(dirname(path), name))
+      .split(sep)
+      .join('/')
+    const other = target.split('/')[0]
+    if (other === room) continue
+    if (!allowed.includes(other) && !allowed.includes(target)) {
+      faults.push(`${path}: ${room} may not use ${other} (${name})`)
+    } else if (target !== `${other}/index.ts` && !openings.includes(target)) {
+      faults.push(`${path}: ${name} reaches around ${other}/index.ts`)
+    }
+  }
+}
+
+for (const fault of faults) console.error(fault)
+say(faults.length === 0 ? 'layers are kept' : `${faults.length} imports break the layers`)
+process.exitCode = faults.length === 0 ? 0 : 1
