@@ -1,0 +1,55 @@
+/** `npm run bench`: Contrail and nats-server side by side. */
+import { readOptions, scale, usage } from './options.ts'
+import { printHead, printRow, progress } from './report/console.ts'
+import { describeMachine } from './report/machine.ts'
+import { keepResults } from './report/results.ts'
+import { rows } from './rows/index.ts'
+import { runRow } from './run-row.ts'
+import { findTools } from './servers/tools.ts'
+
+async function main(): Promise<void> {
+  const options = readOptions(process.argv.slice(2))
+  if (options === null) return console.log(usage)
+  const named = rows.filter(({ name }) => name.toLowerCase().includes((options.row ?? '').toLowerCase()))
+  const chosen = named.filter((row) => row.flag === undefined || options[row.flag])
+  if (options.list) {
+    for (const row of named) console.log(`${row.name}\n    ${row.how}${row.flag ? ' (--ten-million)' : ''}`)
+    return
+  }
+  if (chosen.length === 0) throw new Error(`no row's name contains "${options.row}"; --list names them`)
+  const tools = findTools()
+  const machine = describeMachine(tools)
+  console.log(
+    Object.entries(machine)
+      .map(([name, value]) => `${name} ${value}`)
+      .join(', '),
+  )
+  printHead()
+  const begun = performance.now()
+  const count = scale(options)
+  let failed = 0
+  for (const [i, row] of chosen.entries()) {
+    const minutes = ((performance.now() - begun) / 60_000).toFixed(1)
+    console.log(`[${i + 1}/${chosen.length}, ${minutes} min] ${row.name}`)
+    const rounds = Math.min(options.rounds, row.rounds ?? options.rounds)
+    const result = await runRow(
+      row,
+      rounds,
+      (contender) => ({ contender, tools, nodeFlags: [], count }),
+      progress,
+    )
+    printRow(row, result)
+    failed += Object.keys(result.failures).length
+    // Kept row by row: an interrupted run loses nothing.
+    if (!options.quick) keepResults(machine, rows, [result])
+  }
+  console.log(
+    `${((performance.now() - begun) / 60_000).toFixed(1)} min${options.quick ? '' : '; bench/RESULTS.md is written'}`,
+  )
+  if (failed > 0) process.exitCode = 1
+}
+
+main().catch((error: Error) => {
+  console.error(error.message)
+  process.exitCode = 1
+})

@@ -1,0 +1,21 @@
+/** Every row, in the order of the table. */
+import type { Row } from '../row.ts'
+import { coreRows } from './core.ts'
+import { inProcessRows } from './in-process.ts'
+import { kvRows } from './kv.ts'
+import { publishRows } from './publish.ts'
+import { readRows } from './read.ts'
+import { restartRows } from './restart.ts'
+import { startRows } from './start.ts'
+import { workQueueRows } from './work-queue.ts'
+
+export const rows: readonly Row[] = [
+  ...coreRows,
+  ...publishRows,
+  ...readRows,
+  ...workQueueRows,
+  ...kvRows,
+  ...inProcessRows,
+  ...startRows,
+  ...restartRows,
+]
