@@ -1,6 +1,17 @@
 /**
  * The message bus: who is interested in a subject, and delivery to them. Knows nothing of JetStream.
  *
- * This file is the room's contract; the classes live in their own files.
+ * A transport feeds a `Connection` with bytes; its parser reports operations; `Account` routes messages to
+ * subscriptions of connections and of handlers within the server; `Turn` writes each output once per turn.
  */
-export { Message } from './message.ts'
+export { Message } from '../wire/index.ts'
+export { Account } from './account.ts'
+export { type Authenticator, type Identity, openAuthenticator } from './authenticator.ts'
+export { Bus, type BusOptions, type LogLevel } from './bus.ts'
+export { type ConnectOptions, defaultConnectOptions } from './connect-options.ts'
+export { Connection, type Peer } from './connection.ts'
+export { type CoreLimits, DEFAULT_LIMITS } from './limits.ts'
+export { Output, type Transport } from './output.ts'
+export { type InternalSubscription, type MessageHandler, Subscription } from './subscription.ts'
+export { Target } from './target.ts'
+export { Turn, type TurnTask } from './turn.ts'

@@ -1,7 +1,7 @@
+import { hasWildcard, isSubset, isValidSubject } from '../../subjects/index.ts'
 import type { ConsumerConfig, StreamConfig } from '../types.ts'
 import { filtersOf, isDurable, retainsMessages } from './config.ts'
 import { consumerError, invalidConfigError } from './consumer-errors.ts'
-import { isLiteral, isSubset, isValidSubject } from './subject-rules.ts'
 
 /** Limits of a consumer's configuration. */
 export const LIMITS = {
@@ -80,7 +80,7 @@ function checkAcks(config: ConsumerConfig): void {
 
 function checkPush(config: ConsumerConfig, stream: StreamConfig): void {
   const subject = config.deliver_subject as string
-  if (!isLiteral(subject)) throw consumerError('JSConsumerDeliverToWildcardsErr')
+  if (hasWildcard(subject)) throw consumerError('JSConsumerDeliverToWildcardsErr')
   if (!isValidSubject(subject)) throw consumerError('JSConsumerInvalidDeliverSubject')
   if ((stream.subjects ?? []).some((own) => isSubset(subject, own))) {
     throw consumerError('JSConsumerDeliverCycleErr')

@@ -1,7 +1,7 @@
 import type { Message, Target, TurnTask } from '../../core/index.ts'
 import type { Timer } from '../../ports/index.ts'
 import type { Ledger } from '../../storage/index.ts'
-import { type SubjectFilter, subjectFilter } from '../../subjects/filter.ts'
+import { type SubjectFilter, subjectFilter } from '../../subjects/index.ts'
 import type { Stream } from '../stream.ts'
 import type { ConsumerConfig, ConsumerInfo } from '../types.ts'
 import { Acks } from './acks.ts'

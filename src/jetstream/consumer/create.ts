@@ -1,5 +1,5 @@
 import type { Json, Ledger } from '../../storage/index.ts'
-import { subjectFilter } from '../../subjects/filter.ts'
+import { subjectFilter, subjectsCollide } from '../../subjects/index.ts'
 import type { Stream } from '../stream.ts'
 import type { ConsumerConfig } from '../types.ts'
 import { checkConfig, isConsumerName, LIMITS } from './check.ts'
@@ -9,7 +9,6 @@ import { consumerError } from './consumer-errors.ts'
 import { stampMetadata } from './metadata.ts'
 import { Progress } from './progress.ts'
 import { chooseStart } from './start.ts'
-import { collide } from './subject-rules.ts'
 import { uniqueId } from './unique-id.ts'
 import { checkUpdate, isSameConfig } from './update.ts'
 
@@ -108,7 +107,7 @@ function isPartition(stream: Stream, filters: string[], name: string): boolean {
     const others = filtersOf(other.config)
     if (filters.length === 0) continue
     if (others.length === 0) return false
-    for (const filter of filters) if (others.some((theirs) => collide(filter, theirs))) return false
+    for (const filter of filters) if (others.some((theirs) => subjectsCollide(filter, theirs))) return false
   }
   return true
 }

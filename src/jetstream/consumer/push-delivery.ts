@@ -33,7 +33,7 @@ export class PushDelivery {
     this.lastSentMs = nowMs
     const account = consumer.stream.account.account
     this.target = account.target(consumer.config.deliver_subject as string)
-    this.isActive = this.hasInterest()
+    this.isActive = this.target.hasInterest()
     this.configure(nowMs)
     this.removeListener = account.onInterestChange(() => this.checkInterest())
     if (consumer.config.flow_control === true) {
@@ -97,15 +97,8 @@ export class PushDelivery {
     this.flowSubscription?.unsubscribe()
   }
 
-  private hasInterest(): boolean {
-    const { config, stream } = this.consumer
-    const group = config.deliver_group ?? ''
-    if (group === '') return this.target.hasInterest()
-    return stream.account.account.target(config.deliver_subject as string, group).hasInterest()
-  }
-
   private checkInterest(): void {
-    const isActive = this.hasInterest()
+    const isActive = this.target.hasInterest()
     if (isActive === this.isActive) return
     this.isActive = isActive
     this.consumer.interestChanged()

@@ -1,5 +1,5 @@
 import type { MessageLog } from '../../storage/index.ts'
-import type { SubjectFilter } from '../../subjects/filter.ts'
+import type { SubjectFilter } from '../../subjects/index.ts'
 import type { ConsumerConfig } from '../types.ts'
 import { SkipList } from './skip-list.ts'
 import { type Instant, parseTime } from './time-text.ts'

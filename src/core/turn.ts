@@ -1,0 +1,72 @@
+/** Work put off to the end of the event loop's turn, so that it is done once for all that the turn brought. */
+
+/** Something to run at the end of the turn. `deferred` belongs to `Turn`. */
+export interface TurnTask {
+  deferred: boolean
+  run(): void
+}
+
+/** Rounds of work that makes more work within one turn; what is left runs in the next. */
+const MAX_ROUNDS = 64
+
+/**
+ * Runs deferred tasks in two phases: first all work (which may defer more), then all flushes, in which
+ * sockets are written. A task deferred twice runs once.
+ */
+export class Turn {
+  private work: TurnTask[] = []
+  private spareWork: TurnTask[] = []
+  private flushes: TurnTask[] = []
+  private spareFlushes: TurnTask[] = []
+  private scheduled = false
+  private readonly immediate = (): void => {
+    this.scheduled = false
+    this.drain()
+  }
+
+  deferWork(task: TurnTask): void {
+    if (task.deferred) return
+    task.deferred = true
+    this.work.push(task)
+    this.schedule()
+  }
+
+  deferFlush(task: TurnTask): void {
+    if (task.deferred) return
+    task.deferred = true
+    this.flushes.push(task)
+    this.schedule()
+  }
+
+  /** Runs everything that is deferred, now. */
+  drain(): void {
+    for (let round = 0; this.work.length > 0 && round < MAX_ROUNDS; round++) {
+      const tasks = this.work
+      this.work = this.spareWork
+      runAll(tasks)
+      this.spareWork = tasks
+    }
+    if (this.work.length > 0) this.schedule()
+    if (this.flushes.length === 0) return
+    const tasks = this.flushes
+    this.flushes = this.spareFlushes
+    runAll(tasks)
+    this.spareFlushes = tasks
+  }
+
+  private schedule(): void {
+    if (this.scheduled) return
+    this.scheduled = true
+    setImmediate(this.immediate)
+  }
+}
+
+/** Runs the tasks and empties the list, which is then used again. */
+function runAll(tasks: TurnTask[]): void {
+  for (let i = 0; i < tasks.length; i++) {
+    const task = tasks[i]
+    task.deferred = false
+    task.run()
+  }
+  tasks.length = 0
+}

@@ -1,0 +1,11 @@
+/** Subjects: what is valid, what matches, who is interested. Pure: no input, no output, no time. */
+export { type SubjectFilter, subjectFilter } from './filter.ts'
+export { type Interested, InterestIndex, type QueueRoute, Route } from './interest.ts'
+export {
+  hasWildcard,
+  isLiteralSubject,
+  isLiteralSubjectBytes,
+  isSubset,
+  isValidSubject,
+  subjectsCollide,
+} from './validity.ts'
