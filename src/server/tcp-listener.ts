@@ -1,0 +1,109 @@
+import { createServer, type Server as NetServer, type Socket } from 'node:net'
+import { type Bus, Connection, type Transport } from '../core/index.ts'
+
+/** Bytes of one connection through a TCP socket. */
+class SocketTransport implements Transport {
+  connection: Connection | null = null
+  private readonly socket: Socket
+  /** Writes whose callback has not come; while there are some, the last may still hold its buffer. */
+  private callbacks = 0
+  private isBusy = false
+  private readonly onWritten = (): void => {
+    if (--this.callbacks > 0 || !this.isBusy) return
+    this.isBusy = false
+    this.connection?.output.sent()
+  }
+
+  constructor(socket: Socket) {
+    this.socket = socket
+  }
+
+  write(bytes: Buffer): boolean {
+    const { socket } = this
+    if (socket.destroyed) return true
+    this.callbacks++
+    socket.write(bytes, this.onWritten)
+    // Zero means that the kernel took it all within the call, so the buffer is free again.
+    if (socket.writableLength === 0) return true
+    this.isBusy = true
+    return false
+  }
+
+  pause(): void {
+    this.socket.pause()
+  }
+
+  resume(): void {
+    this.socket.resume()
+  }
+
+  close(flush: boolean): void {
+    if (flush) this.socket.destroySoon()
+    else this.socket.destroy()
+  }
+}
+
+/** Accepts clients on a TCP port. */
+export class TcpListener {
+  private readonly server: NetServer
+  private readonly bus: Bus
+  private readonly sockets = new Set<Socket>()
+
+  constructor(bus: Bus) {
+    this.bus = bus
+    this.server = createServer({ noDelay: true }, (socket) => this.accept(socket))
+  }
+
+  /**
+   * Listens; resolves to the port in use.
+   * @param port 0 for any free one
+   * @throws Error with `code` EADDRINUSE, EACCES … as from node:net
+   */
+  listen(host: string, port: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.server.once('error', reject)
+      this.server.listen({ host, port, backlog: 1024 }, () => {
+        this.server.off('error', reject)
+        this.server.on('error', (error) => this.bus.log('error', `Accept: ${error.message}`))
+        const address = this.server.address()
+        resolve(typeof address === 'object' && address !== null ? address.port : port)
+      })
+    })
+  }
+
+  /** Takes no more clients; resolves when the sockets of those there are gone. */
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.server.close(() => resolve())
+      const timer = setTimeout(() => {
+        for (const socket of this.sockets) socket.destroy()
+      }, 1000)
+      timer.unref()
+    })
+  }
+
+  private accept(socket: Socket): void {
+    const transport = new SocketTransport(socket)
+    this.sockets.add(socket)
+    const connection = new Connection(this.bus, transport, {
+      host: plainAddress(socket.remoteAddress ?? ''),
+      port: socket.remotePort ?? 0,
+      kind: 'tcp',
+    })
+    transport.connection = connection
+    socket.on('data', (chunk: Buffer) => connection.receive(chunk))
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      connection.close(error.code === 'ECONNRESET' || error.code === 'EPIPE' ? 'Client Closed' : 'Read Error', false)
+    })
+    socket.on('end', () => connection.close('Client Closed', true))
+    socket.on('close', () => {
+      this.sockets.delete(socket)
+      connection.close('Client Closed', false)
+    })
+  }
+}
+
+/** IPv4 addresses that come as IPv6 are shown as IPv4. */
+function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') ? address.slice(7) : address
+}
