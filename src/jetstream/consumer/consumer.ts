@@ -1,4 +1,4 @@
-import type { Message, Target, TurnTask } from '../../core/index.ts'
+import type { Message, Target, Turn, TurnTask } from '../../core/index.ts'
 import type { Timer } from '../../ports/index.ts'
 import type { Ledger } from '../../storage/index.ts'
 import { type SubjectFilter, subjectFilter } from '../../subjects/index.ts'
@@ -59,6 +59,7 @@ export class Consumer implements TurnTask {
   lastDeliveredMs = 0
   lastAckMs = 0
   isClosed = false
+  private readonly turn: Turn
   private readonly delivery: Delivery
   private readonly acks: Acks
   private readonly inactivity: Inactivity
@@ -78,6 +79,7 @@ export class Consumer implements TurnTask {
     const { config } = meta
     const nowMs = stream.clock.now()
     this.stream = stream
+    this.turn = stream.account.account.bus.turn
     this.name = name
     this.createdMs = meta.created
     this.config = config
@@ -242,7 +244,7 @@ export class Consumer implements TurnTask {
 
   /** Something changed: works at the end of the turn. */
   wake(): void {
-    if (!this.isClosed) this.stream.account.account.bus.turn.deferWork(this)
+    if (!this.isClosed) this.turn.deferWork(this)
   }
 
   run(): void {
@@ -251,10 +253,12 @@ export class Consumer implements TurnTask {
     const halt: Halt = this.pausedUntilMs > nowMs ? 'idle' : this.delivery.run(nowMs)
     if (this.pulls !== null) {
       const isAtEnd = halt === 'end' && this.stream.log.committedSeq >= this.stream.log.lastSeq
-      this.pulls.sweep(nowMs, isAtEnd, this.makeHeartbeat)
+      if (this.pulls.nextEventMs <= nowMs || (isAtEnd && this.pulls.impatient > 0)) {
+        this.pulls.sweep(nowMs, isAtEnd, this.makeHeartbeat)
+      }
     }
     this.ledger.flush()
-    if (halt === 'share') this.stream.account.account.bus.turn.deferFlush(this.nextTurn)
+    if (halt === 'share') this.turn.deferFlush(this.nextTurn)
     this.armTimer()
   }
 
@@ -295,7 +299,7 @@ export class Consumer implements TurnTask {
       ledger.steps.redeliver(seq, wholeMs)
       progress.redeliver(seq, nowMs)
     } else {
-      ledger.steps.deliver(progress, seq, wholeMs)
+      ledger.steps.deliver(seq, wholeMs)
       progress.deliver(seq, nowMs)
       this.pendingCount--
       if (this.skipList !== null && this.skipList.length > 0) this.skipList.shift()
@@ -333,13 +337,12 @@ export class Consumer implements TurnTask {
     const { progress } = this
     const row = progress.pending.find(seq)
     if (row === -1) {
-      if (progress.redelivered.size > 0) progress.redelivered.delete(seq)
+      if (progress.redelivered.has(seq)) this.forget(seq)
       return
     }
     const deliveries = Math.max(progress.redelivered.get(seq) ?? 0, 1)
     const consumerSeq = progress.pending.consumerSeq[row]
-    progress.settle(seq)
-    this.ledger.steps.settle(seq)
+    this.forget(seq)
     this.advisories.terminated(seq, consumerSeq, deliveries, 'Unacknowledged message was deleted')
     this.wake()
   }
@@ -396,18 +399,25 @@ export class Consumer implements TurnTask {
 
   /** Brings the progress in line with what is in the log. */
   private reconcile(): void {
-    const { progress, stream } = this
+    const { progress, stream, ledger } = this
     const { log } = stream
-    if (progress.nextStreamSeq < log.firstSeq || progress.pending.size > 0) progress.skipTo(log.firstSeq)
-    const pending = progress.pending
+    const { pending } = progress
+    const lowest = pending.size > 0 ? pending.streamSeq[pending.first] : Infinity
+    if (Math.min(progress.nextStreamSeq, lowest) < log.firstSeq) {
+      progress.skipTo(log.firstSeq)
+      ledger.steps.skipTo(log.firstSeq)
+    }
     for (let row = pending.first; row !== -1; ) {
       const seq = pending.streamSeq[row]
       row = pending.next[row]
-      if (log.timeOfMs(seq) === 0) progress.settle(seq)
+      if (log.timeOfMs(seq) === 0) this.forget(seq)
     }
-    for (const seq of progress.redelivered.keys()) {
-      if (log.timeOfMs(seq) === 0) progress.redelivered.delete(seq)
-    }
+    for (const seq of progress.redelivered.keys()) if (log.timeOfMs(seq) === 0) this.forget(seq)
+  }
+
+  private forget(seq: number): void {
+    this.progress.settle(seq)
+    this.ledger.steps.settle(seq)
   }
 
   private close(status: string): void {

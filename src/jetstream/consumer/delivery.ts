@@ -115,7 +115,7 @@ export class Delivery implements LoadWaiter {
       progress.consumerSeq + 1,
       view.sec,
       view.nsec,
-      left > 0 ? left : 0,
+      Math.max(left, 0),
     )
     message.subject = view.buffer
     message.subjectStart = view.subjectStart

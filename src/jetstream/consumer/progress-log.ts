@@ -5,13 +5,14 @@ import { NumberReader, NumberWriter } from './varint.ts'
  * A consumer's progress as bytes. A journal entry is a list of steps, each an operation byte and numbers; runs of
  * neighbours are one step. A snapshot is the whole state. Encoder and decoder stand side by side here.
  *
- *     deliver     1  time ms, gap to the sequence after the last delivered one (signed), messages - 1
+ *     deliver     1  time ms, first sequence*, messages - 1
  *     redeliver   2  time ms, sequence*
  *     settle      3  first sequence*, messages - 1
  *     settle all  4  sequence*, consumer sequence
  *     restamp     5  sequence*, time ms (signed)
  *     exhaust     6  sequence*, redeliveries
  *     start       7  sequence
+ *     skip        8  sequence: what is below is gone from the stream
  *
  * (* signed difference to the sequence named before in the same entry, beginning at 0)
  */
@@ -22,6 +23,7 @@ const SETTLE_THROUGH = 4
 const RESTAMP = 5
 const EXHAUST = 6
 const START = 7
+const SKIP = 8
 
 const SNAPSHOT_VERSION = 1
 
@@ -32,21 +34,18 @@ export class ProgressLog {
   private runKind = 0
   private runFirst = 0
   private runCount = 0
-  private runBase = 0
   private runTimeMs = 0
 
   get isEmpty(): boolean {
     return this.out.length === 0 && this.runKind === 0
   }
 
-  /** To be called before the progress itself moves. */
-  deliver(progress: Progress, seq: number, timeMs: number): void {
+  deliver(seq: number, timeMs: number): void {
     if (this.runKind === DELIVER && seq === this.runFirst + this.runCount && timeMs === this.runTimeMs) {
       this.runCount++
       return
     }
     this.beginRun(DELIVER, seq)
-    this.runBase = progress.deliveredStreamSeq + 1
     this.runTimeMs = timeMs
   }
 
@@ -92,6 +91,12 @@ export class ProgressLog {
     this.out.unsigned(seq)
   }
 
+  skipTo(seq: number): void {
+    this.endRun()
+    this.out.byte(SKIP)
+    this.out.unsigned(seq)
+  }
+
   /** The entry so far; valid until `clear`, which is to follow. */
   finish(): NumberWriter {
     this.endRun()
@@ -114,10 +119,8 @@ export class ProgressLog {
   private endRun(): void {
     if (this.runKind === 0) return
     this.out.byte(this.runKind)
-    if (this.runKind === DELIVER) {
-      this.out.unsigned(this.runTimeMs)
-      this.out.signed(this.runFirst - this.runBase)
-    } else this.sequence(this.runFirst)
+    if (this.runKind === DELIVER) this.out.unsigned(this.runTimeMs)
+    this.sequence(this.runFirst)
     this.out.unsigned(this.runCount - 1)
     this.lastSeq = this.runFirst + this.runCount - 1
     this.runKind = 0
@@ -138,7 +141,7 @@ export function replay(entry: Buffer, progress: Progress): void {
     switch (kind) {
       case DELIVER: {
         const timeMs = input.unsigned()
-        let seq = progress.deliveredStreamSeq + 1 + input.signed()
+        let seq = lastSeq + input.signed()
         for (let left = input.unsigned() + 1; left > 0; left--) progress.deliver(seq++, timeMs)
         lastSeq = seq - 1
         break
@@ -172,6 +175,9 @@ export function replay(entry: Buffer, progress: Progress): void {
       }
       case START:
         progress.startAt(input.unsigned())
+        break
+      case SKIP:
+        progress.skipTo(input.unsigned())
         break
       default:
         throw new Error(`unknown step ${kind} in a consumer's journal entry`)

@@ -17,6 +17,8 @@ export class PullQueue {
   /** Most requests that may wait. */
   limit: number
   length = 0
+  /** Requests among them that do not want to wait (no_wait). */
+  impatient = 0
   /** Messages that all of them want together, as of the last `sweep`. */
   wanted = 0
   /** Earliest expiry or heartbeat, Infinity when there is none, as of the last `sweep` and `add`. */
@@ -125,6 +127,7 @@ export class PullQueue {
     this.head = null
     this.tail = null
     this.length = 0
+    this.impatient = 0
     this.wanted = 0
     this.nextEventMs = Infinity
   }
@@ -147,6 +150,7 @@ export class PullQueue {
     else this.tail.next = request
     this.tail = request
     this.length++
+    if (request.noWait) this.impatient++
   }
 
   private shift(): void {
@@ -165,5 +169,6 @@ export class PullQueue {
     else previous.next = request.next
     if (this.tail === request) this.tail = previous
     this.length--
+    if (request.noWait) this.impatient--
   }
 }
