@@ -28,6 +28,7 @@ export function printHead(): void {
       ratio: 'ratio',
       target: 'target',
       verdict: '',
+      compared: '',
     })}`,
   )
 }

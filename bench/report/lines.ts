@@ -11,7 +11,9 @@ export interface Line {
   /** Contrail's figure divided by the opponent's; for absolute targets empty. */
   readonly ratio: string
   readonly target: string
-  readonly verdict: '' | 'reached' | 'SHORT'
+  readonly verdict: '' | 'reached' | 'SHORT' | 'not measured'
+  /** What was held against the target, for the list of what falls short. */
+  readonly compared: string
 }
 
 export const contenderWords: Record<ContenderName, string> = {
@@ -59,7 +61,8 @@ function line(
   target: Target | undefined,
 ): Line {
   const ratio = mine && theirs ? mine.median / theirs.median : Number.NaN
-  const compared = target?.against === undefined ? (mine?.median ?? Number.NaN) : ratio
+  const absolute = target?.against === undefined
+  const compared = absolute ? (mine?.median ?? Number.NaN) : ratio
   return {
     measure: measures[measure].label,
     contrail: mine ? show(measure, mine) : '',
@@ -67,16 +70,16 @@ function line(
     opponentName: opponent && theirs ? contenderWords[opponent] : '',
     ratio: Number.isFinite(ratio) ? ratio.toFixed(2) : '',
     target: target ? describe(target) : '',
-    verdict: target === undefined ? '' : reached(target, compared) ? 'reached' : 'SHORT',
+    verdict: target === undefined ? '' : verdict(target, compared),
+    compared: absolute
+      ? number(compared, measures[measure].digits)
+      : `${ratio.toFixed(2)} times ${contenderWords[target.against]}`,
   }
 }
 
-function reached(target: Target, value: number): boolean {
-  if (!Number.isFinite(value)) return false
-  return (
-    (target.atLeast === undefined || value >= target.atLeast) &&
-    (target.atMost === undefined || value <= target.atMost)
-  )
+function verdict({ atLeast, atMost }: Target, value: number): Line['verdict'] {
+  if (!Number.isFinite(value)) return 'not measured'
+  return value >= (atLeast ?? -Infinity) && value <= (atMost ?? Infinity) ? 'reached' : 'SHORT'
 }
 
 function describe({ atLeast, atMost }: Target): string {

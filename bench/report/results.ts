@@ -44,7 +44,12 @@ function markdown({ machine, results }: Kept, rows: readonly Row[]): string {
   for (const row of rows) {
     const result = results[row.name]
     if (result === undefined) continue
-    text.push('', `## ${row.name}`, '', `${row.how}. ${result.rounds} rounds, ${result.date.slice(0, 16)}Z.`)
+    text.push(
+      '',
+      `## ${row.name}`,
+      '',
+      `${row.how}. ${result.rounds} ${result.rounds === 1 ? 'round' : 'rounds'}, ${result.date.slice(0, 16)}Z.`,
+    )
     const lines = linesOf(row, result)
     if (lines.length > 0) {
       text.push(
@@ -58,10 +63,9 @@ function markdown({ machine, results }: Kept, rows: readonly Row[]): string {
       text.push(
         `| ${line.measure} | ${line.contrail} | ${line.opponent} | ${line.opponentName} | ${line.ratio} | ${line.target} | ${verdict} |`,
       )
-      if (line.verdict === 'SHORT') {
-        const versus = line.opponentName === '' ? '' : ` (${line.opponentName})`
-        const figure = line.ratio !== '' && line.target.length < 9 ? line.ratio : line.contrail
-        shorts.push(`- ${row.name}: ${line.measure}${versus} ${figure}, target ${line.target}`)
+      if (line.verdict === 'SHORT' || line.verdict === 'not measured') {
+        const found = line.verdict === 'SHORT' ? line.compared : line.verdict
+        shorts.push(`- ${row.name}: ${line.measure} ${found}, target ${line.target}`)
       }
     }
     for (const [contender, message] of Object.entries(result.failures)) {
