@@ -2,6 +2,7 @@ import { consumerError } from '../consumer/consumer-errors.ts'
 import { type ConsumerAction, createConsumer } from '../consumer/create.ts'
 import { decodeConfig, encodeConfig, invalidJsonError } from '../consumer/decode-config.ts'
 import { withServerMetadata } from '../consumer/metadata.ts'
+import { apiError } from '../errors.ts'
 import type { ConsumerConfig } from '../types.ts'
 import { type ConsumerRequest, parseObject, streamNamed } from './consumer-request.ts'
 
@@ -76,13 +77,13 @@ export function createDurable(request: ConsumerRequest): object {
 }
 
 function checkTarget(asked: CreateRequest, stream: string, name: string): void {
-  if (asked.stream_name !== stream) throw consumerError('JSStreamMismatchErr')
+  if (asked.stream_name !== stream) throw apiError('JSStreamMismatchErr')
   if (/[\\/]/.test(name)) throw consumerError('JSConsumerNameContainsPathSeparatorsErr')
 }
 
 function create(request: ConsumerRequest, asked: CreateRequest): object {
   const { config } = asked
-  if ((config.num_replicas ?? 0) > 1) throw consumerError('JSStreamReplicasNotSupportedErr')
+  if ((config.num_replicas ?? 0) > 1) throw apiError('JSStreamReplicasNotSupportedErr')
   const stream = streamNamed(request.account, asked.stream_name)
   const existing = stream.consumers.get(config.durable_name || config.name || '')
   // Pausing goes through its own request.

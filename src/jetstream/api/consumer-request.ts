@@ -2,6 +2,7 @@ import type { JetStreamAccount } from '../account.ts'
 import type { Consumer } from '../consumer/consumer.ts'
 import { consumerError } from '../consumer/consumer-errors.ts'
 import { invalidJsonError } from '../consumer/decode-config.ts'
+import { apiError } from '../errors.ts'
 import type { Stream } from '../stream.ts'
 
 /** What the handlers of the consumer API get. They return the body of the response without its type, or throw ApiError. */
@@ -37,12 +38,12 @@ export function refuseFields(body: string): void {
   } catch {
     // Not JSON: refused below.
   }
-  throw consumerError('JSNotEmptyRequestErr')
+  throw apiError('JSNotEmptyRequestErr')
 }
 
 export function streamNamed(account: JetStreamAccount, name: string): Stream {
   const stream = account.streams.get(name)
-  if (stream === undefined) throw consumerError('JSStreamNotFoundErr')
+  if (stream === undefined) throw apiError('JSStreamNotFoundErr')
   return stream
 }
 

@@ -1,4 +1,5 @@
 import { hasWildcard, isSubset, isValidSubject } from '../../subjects/index.ts'
+import { apiError } from '../errors.ts'
 import type { ConsumerConfig, StreamConfig } from '../types.ts'
 import { filtersOf, isDurable, retainsMessages } from './config.ts'
 import { consumerError, invalidConfigError } from './consumer-errors.ts'
@@ -62,7 +63,7 @@ function checkReplicas(config: ConsumerConfig, stream: StreamConfig): void {
   const wanted = config.num_replicas ?? 0
   const has = stream.num_replicas ?? 1
   if (wanted > 0 && wanted > has) throw consumerError('JSConsumerReplicasExceedsStream')
-  if (wanted < 0) throw consumerError('JSReplicasCountCannotBeNegative')
+  if (wanted < 0) throw apiError('JSReplicasCountCannotBeNegative')
   if (retainsMessages(stream) && wanted !== 0 && wanted !== has) {
     throw consumerError('JSConsumerReplicasShouldMatchStream')
   }

@@ -1,17 +1,13 @@
-import { ApiError } from '../errors.ts'
+import { ApiError, apiError } from '../errors.ts'
 
-/** Errors about consumers: HTTP-like code, error code and text of nats-server 2.15; `{…}` is filled in. */
+/** Errors that are about consumers only: HTTP-like code, error code and text of nats-server 2.15; `{…}` is filled in. */
 export const CONSUMER_ERRORS = {
-  JSNotEmptyRequestErr: [400, 10038, 'expected an empty request payload'],
-  JSStreamNotFoundErr: [404, 10059, 'stream not found'],
-  JSInvalidJSONErr: [400, 10025, 'invalid JSON: {err}'],
   JSConsumerEphemeralWithDurableNameErr: [
     400,
     10020,
     'consumer expected to be ephemeral but a durable name was set in request',
   ],
   JSConsumerNotFoundErr: [404, 10014, 'consumer not found'],
-  JSStreamMismatchErr: [400, 10056, 'stream name in subject does not match request'],
   JSMaximumConsumersLimitErr: [400, 10026, 'maximum consumers limit reached'],
   JSConsumerCreateErrF: [500, 10012, '{err}'],
   JSConsumerDurableNameNotInSubjectErr: [
@@ -30,8 +26,6 @@ export const CONSUMER_ERRORS = {
     10017,
     'consumer name in subject does not match durable name in request',
   ],
-  JSStreamInvalidConfigF: [500, 10052, '{err}'],
-  JSStreamReplicasNotSupportedErr: [500, 10074, 'replicas > 1 not supported in non-clustered mode'],
   JSConsumerConfigRequiredErr: [400, 10078, 'consumer config required'],
   JSConsumerDeliverToWildcardsErr: [400, 10079, 'consumer deliver subject has wildcards'],
   JSConsumerPushMaxWaitingErr: [400, 10080, 'consumer in push mode can not set max waiting'],
@@ -83,7 +77,6 @@ export const CONSUMER_ERRORS = {
     10132,
     'Consumer Durable and Name have to be equal if both are provided',
   ],
-  JSReplicasCountCannotBeNegative: [400, 10133, 'replicas count cannot be negative'],
   JSConsumerReplicasShouldMatchStream: [
     400,
     10134,
@@ -109,7 +102,6 @@ export const CONSUMER_ERRORS = {
     10153,
     'consumer inactive threshold exceeds system limit of {limit}',
   ],
-  JSPedanticErrF: [400, 10157, 'pedantic mode: {err}'],
   JSConsumerPriorityPolicyWithoutGroup: [
     400,
     10159,
@@ -150,16 +142,16 @@ export function consumerError(
   const [code, errCode, template] = CONSUMER_ERRORS[name]
   let description: string = template
   for (const [key, value] of Object.entries(values))
-    description = description.replace(`{${key}}`, String(value))
+    description = description.replace(`{${key}}`, () => String(value))
   return new ApiError(code, errCode, description)
 }
 
 /** What nats-server answers to configurations that are wrong in some other way. */
 export function invalidConfigError(reason: string): ApiError {
-  return consumerError('JSStreamInvalidConfigF', { err: reason })
+  return apiError('JSStreamInvalidConfigF', { err: reason })
 }
 
 /** In pedantic mode: the server would have had to change the request. */
 export function pedanticError(reason: string): ApiError {
-  return consumerError('JSPedanticErrF', { err: reason })
+  return apiError('JSPedanticErrF', { err: reason })
 }

@@ -269,8 +269,12 @@ export class Consumer implements TurnTask {
 
   /** The destination of a request's reply subject; clients tend to use the same one again. */
   targetOf(reply: string): Target {
-    if (this.lastTarget?.subject !== reply) this.lastTarget = this.stream.account.account.target(reply)
-    return this.lastTarget
+    let target = this.lastTarget
+    if (target === null || target.subject !== reply) {
+      target = this.stream.account.account.target(reply)
+      this.lastTarget = target
+    }
+    return target
   }
 
   /** Messages that match and were not delivered yet. */

@@ -1,5 +1,5 @@
+import { apiError } from '../errors.ts'
 import type { ConsumerConfig } from '../types.ts'
-import { consumerError } from './consumer-errors.ts'
 import { parseTime } from './time-text.ts'
 
 type Kind =
@@ -66,7 +66,7 @@ const ALWAYS_SHOWN = new Set<string>(['deliver_policy', 'ack_policy', 'replay_po
 
 /** A request that cannot be read (`invalid JSON: …`). */
 export function invalidJsonError(reason: string): Error {
-  return consumerError('JSInvalidJSONErr', { err: reason })
+  return apiError('JSInvalidJSONErr', { err: reason })
 }
 
 function jsonType(value: unknown): string {
@@ -144,7 +144,7 @@ export function decodeConfig(json: unknown): ConsumerConfig {
     replay_policy: 'instant',
     num_replicas: 0,
   }
-  for (const [field, value] of Object.entries(json)) {
+  for (const [field, value] of Object.entries(json as object)) {
     const kind = KINDS.get(field)
     if (kind === undefined) throw invalidJsonError(`json: unknown field ${JSON.stringify(field)}`)
     if (value === null) continue

@@ -28,21 +28,17 @@ export class PendingAcks {
   next = new Int32Array(SMALLEST_ROWS)
 
   private previous = new Int32Array(SMALLEST_ROWS)
-  /** Open addressing: row + 1, 0 for an empty slot. At most half full. */
-  private slots = new Int32Array(SMALLEST_ROWS * 2)
+  /** First row of each bucket plus one, 0 for none; the rows of a bucket are chained. Neighbours fall into neighbours. */
+  private buckets = new Int32Array(SMALLEST_ROWS)
+  private chain = new Int32Array(SMALLEST_ROWS)
   private free = NONE
   private usedRows = 0
 
   /** Row of a sequence, -1 when it is not pending. */
   find(seq: number): number {
-    const mask = this.slots.length - 1
-    let slot = (seq | 0) & mask
-    while (this.slots[slot] !== 0) {
-      const row = this.slots[slot] - 1
-      if (this.streamSeq[row] === seq) return row
-      slot = (slot + 1) & mask
-    }
-    return NONE
+    let row = this.buckets[(seq | 0) & (this.buckets.length - 1)] - 1
+    while (row !== NONE && this.streamSeq[row] !== seq) row = this.chain[row] - 1
+    return row
   }
 
   /** Adds a sequence that is not pending; returns its row. */
@@ -64,14 +60,14 @@ export class PendingAcks {
     else this.next[before] = row
     if (after === NONE) this.last = row
     else this.previous[after] = row
-    this.insertSlot(row)
+    this.link(row)
     this.size++
     return row
   }
 
   /** Removes a row that `find` or `first` gave. */
   remove(row: number): void {
-    this.removeSlot(this.streamSeq[row])
+    this.unlink(row)
     const before = this.previous[row]
     const after = this.next[row]
     if (before === NONE) this.first = after
@@ -81,42 +77,39 @@ export class PendingAcks {
     this.next[row] = this.free
     this.free = row
     this.size--
-    if (this.size === 0) this.clear()
+    if (this.size === 0) this.rewind()
   }
 
   clear(): void {
+    this.buckets.fill(0)
+    this.rewind()
+  }
+
+  /** Nothing is pending, and all buckets are empty. */
+  private rewind(): void {
     this.size = 0
     this.first = NONE
     this.last = NONE
     this.free = NONE
     this.usedRows = 0
     if (this.streamSeq.length > KEPT_ROWS) this.allocate(SMALLEST_ROWS)
-    else this.slots.fill(0)
   }
 
-  private insertSlot(row: number): void {
-    const mask = this.slots.length - 1
-    let slot = (this.streamSeq[row] | 0) & mask
-    while (this.slots[slot] !== 0) slot = (slot + 1) & mask
-    this.slots[slot] = row + 1
+  private link(row: number): void {
+    const bucket = (this.streamSeq[row] | 0) & (this.buckets.length - 1)
+    this.chain[row] = this.buckets[bucket]
+    this.buckets[bucket] = row + 1
   }
 
-  /** Takes a sequence out and moves what was displaced behind it back, so that no gap cuts a search short. */
-  private removeSlot(seq: number): void {
-    const slots = this.slots
-    const mask = slots.length - 1
-    let hole = (seq | 0) & mask
-    while (this.streamSeq[slots[hole] - 1] !== seq) hole = (hole + 1) & mask
-    let slot = hole
-    for (;;) {
-      slot = (slot + 1) & mask
-      if (slots[slot] === 0) break
-      const home = (this.streamSeq[slots[slot] - 1] | 0) & mask
-      if (((slot - home) & mask) < ((slot - hole) & mask)) continue
-      slots[hole] = slots[slot]
-      hole = slot
+  private unlink(row: number): void {
+    const bucket = (this.streamSeq[row] | 0) & (this.buckets.length - 1)
+    let at = this.buckets[bucket] - 1
+    if (at === row) {
+      this.buckets[bucket] = this.chain[row]
+      return
     }
-    slots[hole] = 0
+    while (this.chain[at] !== row + 1) at = this.chain[at] - 1
+    this.chain[at] = this.chain[row]
   }
 
   private allocate(rows: number): void {
@@ -126,7 +119,8 @@ export class PendingAcks {
     this.queuedAt = new Float64Array(rows)
     this.next = new Int32Array(rows)
     this.previous = new Int32Array(rows)
-    this.slots = new Int32Array(rows * 2)
+    this.buckets = new Int32Array(rows)
+    this.chain = new Int32Array(rows)
   }
 
   private grow(): void {
@@ -138,6 +132,6 @@ export class PendingAcks {
     this.queuedAt.set(queuedAt)
     this.next.set(next)
     this.previous.set(previous)
-    for (let row = this.first; row !== NONE; row = this.next[row]) this.insertSlot(row)
+    for (let row = this.first; row !== NONE; row = this.next[row]) this.link(row)
   }
 }
