@@ -1,4 +1,7 @@
-/** `node build/bench/profile.js ROW [ROUNDS]`: runs one row against Contrail under --cpu-prof and prints where the time went. */
+/**
+ * `node build/bench/profile.js ROW [ROUNDS]`: runs one row against Contrail under --cpu-prof and prints
+ * where the time went.
+ */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,4 +1,7 @@
-/** What a row of the bench is: a small table entry that says what is measured, against whom, and what must be reached. */
+/**
+ * What a row of the bench is: a small table entry that says what is measured, against whom, and what must be
+ * reached.
+ */
 import type { MeasureName } from './measures.ts'
 import type { Tools } from './servers/tools.ts'
 

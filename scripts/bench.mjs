@@ -1,4 +1,5 @@
-// `npm run bench -- FLAGS`: installs and builds what is missing, the peers too, then runs build/bench/main.js with the flags.
+// `npm run bench -- FLAGS`: installs and builds what is missing, the peers too, then runs
+// build/bench/main.js with the flags.
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { become, ensureBuilt, ensureCompiled, ensureInstalled, must, root, say } from './house.mjs'

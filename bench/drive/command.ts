@@ -9,7 +9,10 @@ export interface Finished {
 }
 
 export interface Running {
-  /** Resolves when the program ended with code 0; rejects with its last lines otherwise, or when it took too long. */
+  /**
+   * Resolves when the program ended with code 0; rejects with its last lines otherwise, or when it took too
+   * long.
+   */
   readonly finished: Promise<Finished>
   /** Resolves when the output contains `text`. */
   says(text: string): Promise<void>

@@ -25,7 +25,10 @@ export class NatsBench {
     return parseFigures(output)
   }
 
-  /** Starts one `nats bench` command that waits for others (a subscriber, a service); resolves when it says it has started. */
+  /**
+   * Starts one `nats bench` command that waits for others (a subscriber, a service); resolves when it says
+   * it has started.
+   */
   async start(line: string): Promise<Running> {
     const running = startCommand(this.#nats, this.#args(line))
     await running.says('[1] Starting')

@@ -8,7 +8,8 @@ interface Pending {
 }
 
 /**
- * One wildcard inbox for all acknowledgements, a token per message, a promise each, acknowledgements by callback:
+ * One wildcard inbox for all acknowledgements, a token per message, a promise each, acknowledgements by
+ * callback:
  * without the request machinery of `js.publish`, which costs more than the rest.
  */
 export class PipelinedPublisher {

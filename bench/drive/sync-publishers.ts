@@ -2,8 +2,10 @@
 import { connect, type Socket } from 'node:net'
 
 /**
- * One connection a subject, all at once, each publishing and waiting in turn until `messages` are acknowledged in all.
- * Resolves to acknowledged messages a second, connecting not counted; rejects at the first acknowledgement that is an error.
+ * One connection a subject, all at once, each publishing and waiting in turn until `messages` are
+ * acknowledged in all.
+ * Resolves to acknowledged messages a second, connecting not counted; rejects at the first acknowledgement
+ * that is an error.
  */
 export async function publishSynchronously(
   port: number,

@@ -9,7 +9,8 @@ const buffered = 1000
 const ackBody = new TextEncoder().encode('+ACK')
 
 /**
- * Publishes `messages` to `subject` (a work-queue stream of the same name) and consumes them at the same time; an ack is
+ * Publishes `messages` to `subject` (a work-queue stream of the same name) and consumes them at the same
+ * time; an ack is
  * a publication with a reply inbox, so that its confirmation is awaited without holding up the next message.
  * Resolves to whole cycles a second, from the first publication to the last confirmation.
  */

@@ -47,7 +47,10 @@ export function linesOf(row: Row, result: RowResult): Line[] {
   return lines
 }
 
-/** Not every measure against every opponent: throughput against all, the rest against nats-server as it comes. */
+/**
+ * Not every measure against every opponent: throughput against all, the rest against nats-server as it
+ * comes.
+ */
 function isTelling(measure: MeasureName, opponent: ContenderName): boolean {
   if (opponent === 'commit' || measure === 'perMessage') return false
   return opponent === 'default' || measure === 'rate' || measure === 'throughput'

@@ -26,7 +26,9 @@ export interface ServerPlan {
   readonly messages: number | Partial<Record<ContenderName, number>>
   /** Fills what the samples read, once. */
   prepare?(stage: Stage): Promise<void>
-  /** One round. Processor time is divided by `messages` of the sample, or by the plan's when it names none. */
+  /**
+   * One round. Processor time is divided by `messages` of the sample, or by the plan's when it names none.
+   */
   sample(stage: Stage): Promise<Sample>
   /** Puts away what the round left; unmeasured. */
   tidy?(stage: Stage): Promise<void>

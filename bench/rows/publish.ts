@@ -1,4 +1,6 @@
-/** JetStream publishing on file: one at a time, many at a time, over many streams; against both nats-servers. */
+/**
+ * JetStream publishing on file: one at a time, many at a time, over many streams; against both nats-servers.
+ */
 import { publishSynchronously } from '../drive/sync-publishers.ts'
 import type { ContenderName, Row, Target } from '../row.ts'
 import { bareCommit } from './bare-commit.ts'
@@ -12,7 +14,10 @@ const remove = async (stage: Stage) => {
   await stage.admin.streams.delete(stream(stage))
 }
 
-/** `nats bench` gives up when nothing is acknowledged for 200 ms, which 5,000 in flight take with an fsync each. */
+/**
+ * `nats bench` gives up when nothing is acknowledged for 200 ms, which 5,000 in flight take with an fsync
+ * each.
+ */
 function flagsFor(contender: ContenderName, flags: string): string {
   return contender === 'always' ? flags.replace('--batch 5000', '--batch 500') : flags
 }

@@ -1,4 +1,7 @@
-/** Reading a stream on file: ordered, consume with a callback, fetch; and the key-value store's get beside its put. */
+/**
+ * Reading a stream on file: ordered, consume with a callback, fetch; and the key-value store's get beside
+ * its put.
+ */
 import type { Row } from '../row.ts'
 import { onServer, type Stage } from './on-server.ts'
 

@@ -1,4 +1,7 @@
-/** A work queue's whole cycle: published, delivered, acknowledged, the acknowledgement confirmed, the message gone. */
+/**
+ * A work queue's whole cycle: published, delivered, acknowledged, the acknowledgement confirmed, the message
+ * gone.
+ */
 import { runWorkQueue } from '../drive/work-queue.ts'
 import type { Row } from '../row.ts'
 import { onServer, type Stage } from './on-server.ts'

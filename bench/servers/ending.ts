@@ -1,4 +1,6 @@
-/** Whatever ends the bench, the processes it started end with it, by their pid, and its temporary folders go. */
+/**
+ * Whatever ends the bench, the processes it started end with it, by their pid, and its temporary folders go.
+ */
 import type { ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,6 +1,9 @@
 import { type AddressInfo, createServer } from 'node:net'
 
-/** A port of the loopback that was free a moment ago: the start must be timed from outside, so the number is chosen here. */
+/**
+ * A port of the loopback that was free a moment ago: the start must be timed from outside, so the number is
+ * chosen here.
+ */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer()

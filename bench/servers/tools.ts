@@ -6,7 +6,10 @@ import { delimiter, join } from 'node:path'
 export interface Tools {
   readonly natsServer: string
   readonly nats: string
-  /** Our server: Node and `bin/contrail-server`; `$CONTRAIL_SERVER` names any other program with the same flags. */
+  /**
+   * Our server: Node and `bin/contrail-server`; `$CONTRAIL_SERVER` names any other program with the same
+   * flags.
+   */
   readonly contrail: { readonly command: string; readonly args: readonly string[] }
   readonly versions: { readonly natsServer: string; readonly nats: string; readonly contrail: string }
 }
