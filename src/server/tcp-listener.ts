@@ -93,7 +93,10 @@ export class TcpListener {
     transport.connection = connection
     socket.on('data', (chunk: Buffer) => connection.receive(chunk))
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      connection.close(error.code === 'ECONNRESET' || error.code === 'EPIPE' ? 'Client Closed' : 'Read Error', false)
+      connection.close(
+        error.code === 'ECONNRESET' || error.code === 'EPIPE' ? 'Client Closed' : 'Read Error',
+        false,
+      )
     })
     socket.on('end', () => connection.close('Client Closed', true))
     socket.on('close', () => {

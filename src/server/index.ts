@@ -1,0 +1,6 @@
+/**
+ * `contrail/server`: a NATS server that lives in this process.
+ */
+export { type Logger, type LogLineLevel, TextLogger, type TextLoggerOptions } from './logger.ts'
+export type { ServerOptions, UserOptions } from './options.ts'
+export { Server } from './server.ts'

@@ -1,0 +1,170 @@
+/** What a server can be told, with the defaults in one table. */
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type CoreLimits, DEFAULT_LIMITS } from '../core/index.ts'
+import type { Logger } from './logger.ts'
+
+/** One user of `users`. */
+export interface UserOptions {
+  user: string
+  password: string
+}
+
+/** Options of `Server.start`. Everything may be left out. */
+export interface ServerOptions {
+  /**
+   * TCP port for clients; 0 or -1: any free one (see `server.port`). Default: none, and no socket is opened:
+   * clients come by `server.connect()`.
+   */
+  port?: number
+  /** Address to listen on. Default: '127.0.0.1'. */
+  host?: string
+  /** Name of the server, without spaces. Default: its id. */
+  name?: string
+  /** Serve JetStream. Default: false, unless `storeDir` is given. */
+  jetstream?: boolean
+  /**
+   * Folder of JetStream's store; the files are in its sub-folder `jetstream`. Default: none: streams, those with
+   * file storage too, are in memory and gone when the server stops.
+   */
+  storeDir?: string | null
+  /**
+   * When what was published is made durable. 'always' (the default): before its PubAck, in groups. A number:
+   * at the latest so many milliseconds later; acknowledged messages may then be lost when the machine fails.
+   */
+  syncInterval?: 'always' | number
+  /** Bytes that streams in memory may take in all. Default: 75% of the machine's memory. */
+  maxMemoryStore?: number
+  /** Bytes that streams on files may take in all. Default: 75% of what is free on the disk at the start. */
+  maxFileStore?: number
+  /** JetStream domain. Default: none. */
+  domain?: string
+  /** Largest message (headers and payload), bytes. Default: 1 MiB; at most 64 MiB. */
+  maxPayload?: number
+  /** Longest protocol line, bytes. Default: 4096. */
+  maxControlLine?: number
+  /** Clients at one time. Default: 65,536. */
+  maxConnections?: number
+  /** Subscriptions of one client; 0: no limit. Default: 0. */
+  maxSubscriptions?: number
+  /** Bytes waiting for one client before it is cut off as a slow consumer. Default: 64 MiB. */
+  maxPending?: number
+  /** Milliseconds between PINGs to an idle client. Default: 120,000. */
+  pingInterval?: number
+  /** PINGs without an answer before a client is given up. Default: 2. */
+  pingMax?: number
+  /** Milliseconds that one write to a client may take. Default: 10,000. */
+  writeDeadline?: number
+  /** The one user's name; goes with `password`. Clients must then log in. */
+  user?: string
+  password?: string
+  /** Token that clients must show. Not with `user`. */
+  token?: string
+  /** Users, instead of `user`, `password` and `token`. */
+  users?: readonly UserOptions[]
+  /** Milliseconds a client has to log in. Default: 2000. */
+  authTimeout?: number
+  /** Port of the monitoring over HTTP; 0 or -1: any free one (see `server.monitorPort`). Default: none. */
+  monitorPort?: number
+  /** Address of the monitoring. Default: that of `host`. */
+  monitorHost?: string
+  /** Path before the monitoring's pages, with a slash in front. Default: ''. */
+  monitorBasePath?: string
+  /** Where log lines go. Default: nowhere. */
+  logger?: Logger
+  /** Stops the server when it is aborted. */
+  signal?: AbortSignal
+}
+
+/** The options with every default filled in. */
+export interface Settings {
+  host: string
+  port: number | null
+  name: string
+  jetstream: boolean
+  storeDir: string | null
+  syncInterval: 'always' | number
+  maxMemoryStore: number | null
+  maxFileStore: number | null
+  domain: string
+  limits: CoreLimits
+  user: string
+  password: string
+  token: string
+  users: readonly UserOptions[]
+  monitorHost: string
+  monitorPort: number | null
+  monitorBasePath: string
+}
+
+const DEFAULT_HOST = '127.0.0.1'
+const MAX_PAYLOAD_CEILING = 64 * 1024 * 1024
+
+/** Where nats-server puts JetStream when it is not told: lost when the system tidies its temporary folder. */
+export function temporaryStoreDir(): string {
+  return join(tmpdir(), 'nats')
+}
+
+/**
+ * Fills in the defaults and checks what goes together.
+ * @throws Error with nats-server's sentence where it has one
+ */
+export function settle(options: ServerOptions): Settings {
+  const host = options.host ?? DEFAULT_HOST
+  const limits: CoreLimits = {
+    maxPayloadBytes: options.maxPayload ?? DEFAULT_LIMITS.maxPayloadBytes,
+    maxControlLineBytes: options.maxControlLine ?? DEFAULT_LIMITS.maxControlLineBytes,
+    maxConnections: options.maxConnections ?? DEFAULT_LIMITS.maxConnections,
+    maxSubscriptions: options.maxSubscriptions ?? DEFAULT_LIMITS.maxSubscriptions,
+    maxPendingBytes: options.maxPending ?? DEFAULT_LIMITS.maxPendingBytes,
+    pingIntervalMs: options.pingInterval ?? DEFAULT_LIMITS.pingIntervalMs,
+    pingMax: options.pingMax ?? DEFAULT_LIMITS.pingMax,
+    writeDeadlineMs: options.writeDeadline ?? DEFAULT_LIMITS.writeDeadlineMs,
+    authTimeoutMs: options.authTimeout ?? DEFAULT_LIMITS.authTimeoutMs,
+  }
+  if (limits.maxPayloadBytes > limits.maxPendingBytes) {
+    throw new Error(
+      `max_payload (${limits.maxPayloadBytes}) cannot be higher than max_pending (${limits.maxPendingBytes})`,
+    )
+  }
+  if (limits.maxPayloadBytes > MAX_PAYLOAD_CEILING) {
+    throw new Error(`max_payload (${limits.maxPayloadBytes}) cannot be higher than ${MAX_PAYLOAD_CEILING}`)
+  }
+  const name = options.name ?? ''
+  if (/\s/.test(name)) throw new Error('server name cannot contain spaces')
+  const domain = options.domain ?? ''
+  if (/[\s.*>]/.test(domain)) throw new Error(`invalid domain name: may not contain ".", "*" or ">"`)
+  if (options.user && options.token) throw new Error('Cannot have a user/pass and token')
+  if (options.users && (options.user || options.password)) {
+    throw new Error('Can not have a single user/pass and a users array')
+  }
+  if (options.users && options.token) throw new Error('Can not have a token and a users array')
+  return {
+    host,
+    port: port(options.port, 'port'),
+    name,
+    jetstream: options.jetstream ?? (options.storeDir !== undefined && options.storeDir !== null),
+    storeDir: options.storeDir ?? null,
+    syncInterval: options.syncInterval ?? 'always',
+    maxMemoryStore: options.maxMemoryStore ?? null,
+    maxFileStore: options.maxFileStore ?? null,
+    domain,
+    limits,
+    user: options.user ?? '',
+    password: options.password ?? '',
+    token: options.token ?? '',
+    users: options.users ?? [],
+    monitorHost: options.monitorHost ?? host,
+    monitorPort: port(options.monitorPort, 'monitorPort'),
+    monitorBasePath: options.monitorBasePath ?? '',
+  }
+}
+
+/** A port to listen on: null for none, 0 for any free one. */
+function port(given: number | undefined, name: string): number | null {
+  if (given === undefined) return null
+  if (!Number.isInteger(given) || given < -1 || given > 65_535) {
+    throw new Error(`${name} must be between -1 and 65535, not ${given}`)
+  }
+  return given === -1 ? 0 : given
+}

@@ -1,0 +1,199 @@
+import type { ConnectionOptions, NatsConnection } from '@nats-io/nats-core'
+import { Bus, type LogLevel } from '../core/index.ts'
+import { realClock } from '../ports/real-clock.ts'
+import { newServerId } from './identity.ts'
+import { InProcessClients } from './in-process-client.ts'
+import { serverInfo } from './info.ts'
+import { JetStreamService } from './jetstream-service.ts'
+import { type Logger, silentLogger } from './logger.ts'
+import { Monitor } from './monitor/index.ts'
+import { type ServerOptions, type Settings, settle } from './options.ts'
+import { TcpListener } from './tcp-listener.ts'
+import { authenticatorOf } from './users.ts'
+
+/**
+ * A NATS server in this process.
+ *
+ * ```ts
+ * await using server = await Server.start({ storeDir: './data' })
+ * const connection = await server.connect()
+ * ```
+ */
+export class Server {
+  /** The id clients see in INFO: 56 letters and digits. */
+  readonly id: string
+  /** The name clients see in INFO. */
+  readonly name: string
+  /** Resolves when the server has stopped, for whatever reason. */
+  readonly closed: Promise<void>
+  private readonly settings: Settings
+  private readonly logger: Logger
+  private readonly bus: Bus
+  private readonly clients: InProcessClients
+  private jetstream: JetStreamService | null = null
+  private listener: TcpListener | null = null
+  private monitor: Monitor | null = null
+  private boundPort: number | null = null
+  private stopping: Promise<void> | null = null
+  private tellClosed: () => void = () => {}
+  private unhook: () => void = () => {}
+
+  private constructor(settings: Settings, logger: Logger) {
+    this.settings = settings
+    this.logger = logger
+    this.id = newServerId()
+    this.name = settings.name === '' ? this.id : settings.name
+    this.closed = new Promise((resolve) => {
+      this.tellClosed = resolve
+    })
+    this.bus = new Bus({
+      clock: realClock,
+      limits: settings.limits,
+      authenticator: authenticatorOf(settings),
+      log: (level: LogLevel, text: string) => logger.log(level, text),
+    })
+    this.clients = new InProcessClients(this.bus)
+  }
+
+  /**
+   * Starts a server; it is ready when the promise resolves.
+   * @throws Error when options contradict each other, the port is taken (`code` EADDRINUSE), or the store can't be
+   * opened (in use by another process, not writable, of another version); nothing is left running then
+   */
+  static async start(options: ServerOptions = {}): Promise<Server> {
+    options.signal?.throwIfAborted()
+    const server = new Server(settle(options), options.logger ?? silentLogger)
+    try {
+      await server.open()
+      options.signal?.throwIfAborted()
+    } catch (error) {
+      await server.stop()
+      throw error
+    }
+    server.stopWith(options.signal)
+    return server
+  }
+
+  /** `nats://host:port` for clients. Throws when the server has no port. */
+  get url(): string {
+    if (this.boundPort === null)
+      throw new Error('this server has no port: use server.connect(), or start it with a port')
+    return `nats://${urlHost(this.settings.host)}:${this.boundPort}`
+  }
+
+  /** The TCP port for clients, null when there is none. */
+  get port(): number | null {
+    return this.boundPort
+  }
+
+  /** The port of the monitoring, null when there is none. */
+  get monitorPort(): number | null {
+    return this.monitor?.port ?? null
+  }
+
+  /**
+   * Connects a client in this process, without a socket. It is closed when the server stops. Without credentials of
+   * its own it logs in with the server's (the first of `users`).
+   * @param options those of `@nats-io/nats-core`; `servers`, `port` and `resolve` have no meaning here
+   */
+  connect(options: ConnectionOptions = {}): Promise<NatsConnection> {
+    return this.clients.connect({ ...this.credentials(options), ...options })
+  }
+
+  /**
+   * Stops: clients are disconnected, the store is closed with everything in it durable. Calling it again waits
+   * for the same end.
+   */
+  stop(): Promise<void> {
+    this.stopping ??= this.close()
+    return this.stopping
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  private async open(): Promise<void> {
+    const { settings, bus } = this
+    const info = serverInfo({
+      id: this.id,
+      name: this.name,
+      host: settings.host,
+      port: settings.port ?? 0,
+      maxPayloadBytes: settings.limits.maxPayloadBytes,
+      jetstream: settings.jetstream,
+      authRequired: bus.authenticator.isRequired,
+      domain: settings.jetstream ? settings.domain : '',
+    })
+    Object.assign(bus.info, info)
+    if (settings.monitorPort !== null) {
+      this.monitor = new Monitor({
+        bus,
+        settings,
+        id: this.id,
+        name: this.name,
+        jetstream: () => this.jetstream,
+      })
+      const port = await this.monitor.listen()
+      this.logger.log('info', `Starting http monitor on ${hostPort(settings.monitorHost, port)}`)
+    }
+    if (settings.jetstream) {
+      this.jetstream = await JetStreamService.open({
+        bus,
+        settings,
+        serverId: this.id,
+        serverName: this.name,
+        logger: this.logger,
+      })
+    }
+    if (settings.port !== null) {
+      const listener = new TcpListener(bus)
+      this.boundPort = await listener.listen(settings.host, settings.port)
+      this.listener = listener
+      bus.info.port = this.boundPort
+      this.logger.log(
+        'info',
+        `Listening for client connections on ${hostPort(settings.host, this.boundPort)}`,
+      )
+    }
+    this.logger.log('info', 'Server is ready')
+  }
+
+  private async close(): Promise<void> {
+    this.unhook()
+    this.clients.stop()
+    const listenerClosed = this.listener?.close()
+    await this.jetstream?.stopServing()
+    this.bus.close()
+    await this.jetstream?.close()
+    await Promise.all([listenerClosed, this.monitor?.close()])
+    this.tellClosed()
+  }
+
+  private stopWith(signal: AbortSignal | undefined): void {
+    if (signal === undefined) return
+    const stop = () => void this.stop()
+    signal.addEventListener('abort', stop, { once: true })
+    this.unhook = () => signal.removeEventListener('abort', stop)
+  }
+
+  private credentials(options: ConnectionOptions): ConnectionOptions {
+    if (options.user || options.pass || options.token || options.authenticator) return {}
+    const { user, password, token, users } = this.settings
+    if (token !== '') return { token }
+    if (user !== '') return { user, pass: password }
+    if (users.length > 0) return { user: users[0].user, pass: users[0].password }
+    return {}
+  }
+}
+
+/** The address a client on this machine can use for where the server listens. */
+function urlHost(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1'
+  if (host === '::') return '[::1]'
+  return host.includes(':') ? `[${host}]` : host
+}
+
+function hostPort(host: string, port: number): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}
