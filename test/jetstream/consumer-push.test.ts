@@ -160,3 +160,30 @@ test('messages deleted before their ack leave the pending ones', () => {
   assert.equal(JSON.parse(events[0].body).reason, 'Unacknowledged message was deleted')
   assert.equal(ackInfo(out[2].reply).seq, 3)
 })
+
+test('ack policy flow_control: answers to flow control settle what they name', async () => {
+  const bench = new ConsumerBench({ subjects: ['a'] })
+  const consumer = bench.create({
+    durable_name: 'c',
+    ack_policy: 'flow_control',
+    deliver_subject: 'out',
+    max_ack_pending: 3,
+  })
+  const out = bench.listen('out')
+  bench.turn.drain()
+  for (let i = 0; i < 5; i++) bench.publish('a')
+  assert.equal(out.length, 4)
+  assert.equal(out[3].headers, 'NATS/1.0 100 FlowControl Request\r\n\r\n')
+  bench.account.publishText(
+    out[3].reply,
+    '',
+    '',
+    'NATS/1.0\r\nNats-Last-Consumer: 2\r\nNats-Last-Stream: 2\r\n\r\n',
+  )
+  bench.turn.drain()
+  assert.equal(consumer.info().ack_floor.stream_seq, 2)
+  assert.deepEqual(
+    out.slice(4).map(({ reply }) => reply.startsWith('$JS.FC') || ackInfo(reply).seq),
+    [4, 5, true],
+  )
+})

@@ -16,7 +16,7 @@ interface CreateRequest {
 }
 
 function decode(body: string): CreateRequest {
-  const json = parseObject(body)
+  const json = parseObject(body, 'CreateConsumerRequest')
   const request: CreateRequest = {
     stream_name: '',
     config: decodeConfig(json.config),
@@ -25,9 +25,13 @@ function decode(body: string): CreateRequest {
   }
   for (const [field, value] of Object.entries(json)) {
     if (value === null || field === 'config') continue
-    if (field === 'stream_name' && typeof value === 'string') request.stream_name = value
-    else if (field === 'pedantic' && typeof value === 'boolean') request.pedantic = value
-    else if (field === 'action') {
+    if (field === 'stream_name') {
+      if (typeof value !== 'string') throw wrongType(value, field, 'string')
+      request.stream_name = value
+    } else if (field === 'pedantic') {
+      if (typeof value !== 'boolean') throw wrongType(value, field, 'bool')
+      request.pedantic = value
+    } else if (field === 'action') {
       if (value !== '' && value !== 'create' && value !== 'update') {
         throw invalidJsonError(`unknown consumer action: ${JSON.stringify(value)}`)
       }
@@ -35,6 +39,13 @@ function decode(body: string): CreateRequest {
     } else throw invalidJsonError(`json: unknown field ${JSON.stringify(field)}`)
   }
   return request
+}
+
+function wrongType(value: unknown, field: string, type: string): Error {
+  const kind = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value
+  return invalidJsonError(
+    `json: cannot unmarshal ${kind} into Go struct field CreateConsumerRequest.${field} of type ${type}`,
+  )
 }
 
 /** `CONSUMER.CREATE.<stream>`, `.<stream>.<name>` and `.<stream>.<name>.<filter>`. */

@@ -31,7 +31,7 @@ export function consumerInfoRequest(request: ConsumerRequest): object {
 function page(request: ConsumerRequest, limit: number): { total: number; offset: number; found: Consumer[] } {
   let offset = 0
   if (/^\s*[{[]/.test(request.body)) {
-    const wanted = parseObject(request.body).offset
+    const wanted = parseObject(request.body, 'JSApiConsumersRequest').offset
     if (typeof wanted === 'number') offset = Math.max(wanted, 0)
   }
   const stream = streamNamed(request.account, request.tokens[0])

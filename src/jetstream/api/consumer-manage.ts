@@ -25,7 +25,7 @@ export function consumerDeleteRequest(request: ConsumerRequest): object {
 export function consumerPauseRequest(request: ConsumerRequest): object {
   let until: string | undefined
   if (/^\s*[{[]/.test(request.body)) {
-    const wanted = parseObject(request.body).pause_until
+    const wanted = parseObject(request.body, 'JSApiConsumerPauseRequest').pause_until
     if (wanted !== undefined && wanted !== null) {
       const instant = typeof wanted === 'string' ? parseTime(wanted) : null
       if (instant === null) throw invalidJsonError(`parsing time ${JSON.stringify(JSON.stringify(wanted))}`)
@@ -48,7 +48,7 @@ export function consumerPauseRequest(request: ConsumerRequest): object {
 export function consumerResetRequest(request: ConsumerRequest): object {
   let seq = 0
   if (request.body !== '') {
-    const wanted = parseObject(request.body).seq
+    const wanted = parseObject(request.body, 'JSApiConsumerResetRequest').seq
     if (wanted !== undefined && wanted !== null) {
       if (typeof wanted !== 'number' || !Number.isInteger(wanted) || wanted < 0) {
         throw invalidJsonError(
@@ -66,7 +66,7 @@ export function consumerResetRequest(request: ConsumerRequest): object {
 
 /** `CONSUMER.UNPIN.<stream>.<name>`: no consumer here has priority groups. */
 export function consumerUnpinRequest(request: ConsumerRequest): object {
-  const group = parseObject(request.body).group
+  const group = parseObject(request.body, 'JSApiConsumerUnpinRequest').group
   if (typeof group !== 'string' || group === '') throw invalidJsonError('consumer group not specified')
   if (!/^[a-zA-Z0-9/_=-]{1,16}$/.test(group)) throw consumerError('JSConsumerInvalidGroupNameErr')
   consumerNamed(request)

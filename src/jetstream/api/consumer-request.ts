@@ -14,18 +14,30 @@ export interface ConsumerRequest {
   body: string
 }
 
-/** The request as a JSON object. */
-export function parseObject(body: string): Record<string, unknown> {
+/** The request as a JSON object; `type`: Go's name for it in errors. */
+export function parseObject(body: string, type: string): Record<string, unknown> {
+  if (body === '') return {}
   let json: unknown
   try {
     json = JSON.parse(body)
   } catch {
-    throw invalidJsonError(/[}\]]\s*$/.test(body) ? 'invalid character in JSON' : 'unexpected EOF')
+    throw invalidJsonError(syntaxError(body))
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {
-    throw invalidJsonError('json: cannot unmarshal value into Go value')
+    const kind = Array.isArray(json) ? 'array' : typeof json === 'boolean' ? 'bool' : typeof json
+    throw invalidJsonError(`json: cannot unmarshal ${kind} into Go value of type server.${type}`)
   }
   return json as Record<string, unknown>
+}
+
+/** Says about as much as Go's parser about a text that is not JSON. */
+function syntaxError(body: string): string {
+  const first = body.trimStart()[0]
+  if (!/[{["\-0-9tfn]/.test(first)) {
+    const offset = body.length - body.trimStart().length + 1
+    return `invalid character '${first}' looking for beginning of value at offset ${offset}`
+  }
+  return /[}\]]\s*$/.test(body) ? 'invalid character in JSON' : 'unexpected EOF'
 }
 
 /** Requests that take no fields. */

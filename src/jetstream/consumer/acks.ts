@@ -117,7 +117,7 @@ export class Acks {
     if (seq >= progress.nextStreamSeq && !consumer.config.flow_control) return false
     if (progress.ackMode === 'none') return consumer.settlesMessages
     if (progress.ackMode === 'all') {
-      this.acknowledgeThrough(seq)
+      this.acknowledgeThrough(seq, this.consumerSeq)
       return true
     }
     const row = progress.pending.find(seq)
@@ -135,10 +135,11 @@ export class Acks {
     return true
   }
 
-  private acknowledgeThrough(seq: number): void {
+  /** Settles everything up to a sequence (ack policies all and flow_control). */
+  acknowledgeThrough(seq: number, consumerSeq: number): void {
     const { consumer } = this
     const { progress, ledger } = consumer
-    if (seq <= progress.ackFloorStreamSeq || this.consumerSeq <= progress.ackFloorConsumerSeq) return
+    if (seq <= progress.ackFloorStreamSeq || consumerSeq <= progress.ackFloorConsumerSeq) return
     consumer.lastAckMs = consumer.stream.clock.now()
     if (consumer.settlesMessages) {
       const pending = progress.pending
@@ -146,8 +147,8 @@ export class Acks {
         ledger.settle(pending.streamSeq[row])
       }
     }
-    progress.settleThrough(seq, this.consumerSeq)
-    ledger.steps.settleThrough(seq, this.consumerSeq)
+    progress.settleThrough(seq, consumerSeq)
+    ledger.steps.settleThrough(seq, consumerSeq)
   }
 
   private nak(seq: number, argument: string): void {

@@ -1,8 +1,9 @@
 import { hasWildcard, isSubset, isValidSubject } from '../../subjects/index.ts'
 import { apiError } from '../errors.ts'
 import type { ConsumerConfig, StreamConfig } from '../types.ts'
-import { filtersOf, isDurable, retainsMessages } from './config.ts'
+import { FLOW_CONTROL_HEARTBEAT_NS, filtersOf, isDurable, retainsMessages } from './config.ts'
 import { consumerError, invalidConfigError } from './consumer-errors.ts'
+import { formatDuration } from './go-duration.ts'
 
 /** Limits of a consumer's configuration. */
 export const LIMITS = {
@@ -73,10 +74,25 @@ function checkAcks(config: ConsumerConfig): void {
   const backoff = config.backoff ?? []
   if (backoff.some((ns) => ns < 0)) throw consumerError('JSConsumerBackOffNegativeErr')
   if ((config.ack_wait ?? 0) < 0) throw consumerError('JSConsumerAckWaitNegativeErr')
+  if (config.ack_policy === 'flow_control') checkFlowControlAcks(config)
   const most = config.max_deliver ?? -1
   if (backoff.length > 0 && most !== -1 && backoff.length > most) {
     throw consumerError('JSConsumerMaxDeliverBackoffErr')
   }
+}
+
+/** Acks by answers to flow control need it, and leave no room for redelivery. */
+function checkFlowControlAcks(config: ConsumerConfig): void {
+  if (!config.deliver_subject) throw consumerError('JSConsumerAckFCRequiresPushErr')
+  if (!config.flow_control) throw consumerError('JSConsumerAckFCRequiresFCErr')
+  if (config.idle_heartbeat !== FLOW_CONTROL_HEARTBEAT_NS) {
+    throw invalidConfigError('flow control ack policy heartbeat needs to be 1s')
+  }
+  if ((config.max_ack_pending ?? 0) <= 0) throw consumerError('JSConsumerAckFCRequiresMaxAckPendingErr')
+  if (config.ack_wait || (config.backoff ?? []).length > 0) {
+    throw consumerError('JSConsumerAckFCRequiresNoAckWaitErr')
+  }
+  if ((config.max_deliver ?? -1) > 0) throw consumerError('JSConsumerAckFCRequiresNoMaxDeliverErr')
 }
 
 function checkPush(config: ConsumerConfig, stream: StreamConfig): void {
@@ -115,7 +131,7 @@ function checkLimits(config: ConsumerConfig, stream: StreamConfig): void {
     throw consumerError('JSConsumerMaxPendingAckExcessErrF', { limit: max_ack_pending })
   }
   if (inactive_threshold > 0 && (config.inactive_threshold ?? 0) > inactive_threshold) {
-    throw consumerError('JSConsumerInactiveThresholdExcess', { limit: inactive_threshold })
+    throw consumerError('JSConsumerInactiveThresholdExcess', { limit: formatDuration(inactive_threshold) })
   }
 }
 

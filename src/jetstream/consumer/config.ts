@@ -1,5 +1,5 @@
 import type { ConsumerConfig, StreamConfig } from '../types.ts'
-import { consumerError, pedanticError } from './consumer-errors.ts'
+import { pedanticError } from './consumer-errors.ts'
 
 /** Defaults of a consumer's configuration. Durations are nanoseconds. */
 export const DEFAULTS = {
@@ -7,6 +7,9 @@ export const DEFAULTS = {
   maxAckPending: 1000,
   maxWaiting: 512,
 } as const
+
+/** Consumers that are acknowledged by answers to flow control have heartbeats of a second. */
+export const FLOW_CONTROL_HEARTBEAT_NS = 1e9
 
 /** The subjects a consumer is limited to; none means all. */
 export function filtersOf(config: ConsumerConfig): string[] {
@@ -84,7 +87,8 @@ export function applyDefaults(config: ConsumerConfig, stream: StreamConfig, peda
     config.inactive_threshold = limits.inactive_threshold ?? 0
   }
   if (!config.max_ack_pending && config.ack_policy !== 'none') config.max_ack_pending = DEFAULTS.maxAckPending
-  if (config.ack_policy === 'flow_control') {
-    throw consumerError('JSConsumerAckPolicyInvalidErr')
+  if (config.ack_policy === 'flow_control' && !pedantic) {
+    config.flow_control = true
+    config.idle_heartbeat = FLOW_CONTROL_HEARTBEAT_NS
   }
 }

@@ -130,6 +130,11 @@ export const CONSUMER_ERRORS = {
     'PinnedTTL cannot be set when PriorityPolicy is none',
   ],
   JSConsumerInvalidResetErr: [400, 10204, 'invalid reset: {err}'],
+  JSConsumerAckFCRequiresPushErr: [400, 10218, 'flow control ack policy requires a push based consumer'],
+  JSConsumerAckFCRequiresFCErr: [400, 10219, 'flow control ack policy requires flow control'],
+  JSConsumerAckFCRequiresMaxAckPendingErr: [400, 10220, 'flow control ack policy requires max ack pending'],
+  JSConsumerAckFCRequiresNoAckWaitErr: [400, 10221, 'flow control ack policy requires unset ack wait'],
+  JSConsumerAckFCRequiresNoMaxDeliverErr: [400, 10222, 'flow control ack policy requires unset max deliver'],
 } as const satisfies Record<string, readonly [number, number, string]>
 
 export type ConsumerErrorName = keyof typeof CONSUMER_ERRORS

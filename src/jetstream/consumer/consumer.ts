@@ -180,6 +180,11 @@ export class Consumer implements TurnTask {
     if (!this.isClosed) this.acks.onAck(message, offset)
   }
 
+  /** Ack policy flow_control: an answer to flow control tells how far the client has come. */
+  acknowledgeThrough(streamSeq: number, consumerSeq: number): void {
+    this.acks.acknowledgeThrough(streamSeq, consumerSeq)
+  }
+
   /** A request for messages; statuses and messages go to `reply`. */
   pull(reply: string, body: string): void {
     if (reply !== '' && !this.isClosed) answerPull(this, reply, body)
@@ -221,6 +226,7 @@ export class Consumer implements TurnTask {
     this.close(status)
     this.ledger.delete()
     this.stream.consumers.delete(this.name)
+    ;(this.stream as { consumerGone?: (consumer: Consumer) => void }).consumerGone?.(this)
   }
 
   /** Shutdown: everything stays as it is on disk. */

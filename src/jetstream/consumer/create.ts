@@ -35,7 +35,9 @@ export function createConsumer(
   if (existing !== undefined) return change(stream, existing, config, action)
   if (action === 'update') throw consumerError('JSConsumerDoesNotExist')
   const most = stream.config.max_consumers ?? -1
-  if (most > 0 && stream.consumers.size >= most) throw consumerError('JSMaximumConsumersLimitErr')
+  if (most > 0 && config.direct !== true && countOrdinary(stream) >= most) {
+    throw consumerError('JSMaximumConsumersLimitErr')
+  }
   checkWorkQueue(stream, config, name)
   if (name.length > LIMITS.nameLength) {
     throw consumerError('JSConsumerNameTooLongErrF', { max: LIMITS.nameLength })
@@ -51,9 +53,6 @@ function change(
   config: ConsumerConfig,
   action: ConsumerAction,
 ): Consumer {
-  if (config.inactive_threshold === 0 && !config.durable_name) {
-    config.inactive_threshold = existing.config.inactive_threshold
-  }
   if (action === 'create' && !isSameConfig(config, existing.config)) {
     throw consumerError('JSConsumerAlreadyExists')
   }
@@ -89,12 +88,20 @@ function make(stream: Stream, name: string, config: ConsumerConfig): Consumer {
   return consumer
 }
 
+/** Consumers that limits count: the direct ones of mirrors and sources are left out. */
+function countOrdinary(stream: Stream): number {
+  let count = 0
+  for (const consumer of stream.consumers.values()) if (consumer.config.direct !== true) count++
+  return count
+}
+
 /** A message of a work queue belongs to one consumer, and only its ack removes it. */
 function checkWorkQueue(stream: Stream, config: ConsumerConfig, name: string): void {
   if (stream.config.retention !== 'workqueue' || config.direct === true) return
-  if (config.ack_policy !== 'explicit') throw consumerError('JSConsumerWQRequiresExplicitAckErr')
+  if (config.ack_policy !== 'explicit' && config.ack_policy !== 'flow_control')
+    throw consumerError('JSConsumerWQRequiresExplicitAckErr')
   if (config.deliver_policy !== 'all') throw consumerError('JSConsumerWQConsumerNotDeliverAllErr')
-  if (stream.consumers.size === 0) return
+  if (countOrdinary(stream) === 0) return
   const filters = filtersOf(config)
   if (filters.length === 0) throw consumerError('JSConsumerWQMultipleUnfilteredErr')
   if (!isPartition(stream, filters, name)) throw consumerError('JSConsumerWQConsumerNotUniqueErr')

@@ -54,9 +54,17 @@ const FIELDS: readonly [keyof ConsumerConfig, Kind][] = [
 ]
 const KINDS = new Map<string, Kind>(FIELDS)
 
-/** Values of the fields that are one of a few words; the first is the default. */
+/** Values of the fields that are one of a few words. */
 const WORDS: Record<string, readonly string[]> = {
-  deliver_policy: ['all', 'last', 'last_per_subject', 'new', 'by_start_sequence', 'by_start_time'],
+  deliver_policy: [
+    'all',
+    'last',
+    'last_per_subject',
+    'new',
+    'by_start_sequence',
+    'by_start_time',
+    'undefined',
+  ],
   ack_policy: ['none', 'all', 'explicit', 'flow_control'],
   replay_policy: ['instant', 'original'],
   priority_policy: ['none', 'overflow', 'pinned_client', 'prioritized'],
@@ -76,49 +84,61 @@ function jsonType(value: unknown): string {
 }
 
 function mismatch(value: unknown, field: string, type: string): Error {
-  const what = typeof value === 'number' ? `number ${value}` : jsonType(value)
-  const shown = typeof value === 'number' && !Number.isInteger(value) ? what : jsonType(value)
+  const isOutOfRange =
+    typeof value === 'number' && type !== 'string' && (!Number.isInteger(value) || type === 'uint64')
+  const shown = isOutOfRange ? `number ${value}` : jsonType(value)
   return invalidJsonError(
     `json: cannot unmarshal ${shown} into Go struct field ConsumerConfig.config.${field} of type ${type}`,
   )
 }
 
-function isFieldType(value: unknown, kind: Kind): boolean {
-  switch (kind) {
-    case 'string':
-      return typeof value === 'string'
-    case 'int':
-    case 'time.Duration':
-      return typeof value === 'number' && Number.isInteger(value)
-    case 'uint64':
-      return typeof value === 'number' && Number.isInteger(value) && value >= 0
-    case 'bool':
-      return typeof value === 'boolean'
-    case '[]string':
-      return Array.isArray(value) && value.every((item) => typeof item === 'string')
-    case '[]time.Duration':
-      return Array.isArray(value) && value.every((item) => Number.isInteger(item))
-    case 'map':
-      return (
-        typeof value === 'object' &&
-        !Array.isArray(value) &&
-        Object.values(value as object).every((item) => typeof item === 'string')
-      )
-    default:
-      return true
-  }
+/** Does the value have one of the plain types? */
+function isPlain(value: unknown, type: string): boolean {
+  if (type === 'string') return typeof value === 'string'
+  if (type === 'bool') return typeof value === 'boolean'
+  return typeof value === 'number' && Number.isInteger(value) && (type !== 'uint64' || value >= 0)
 }
 
 function checkField(field: string, kind: Kind, value: unknown): void {
-  if (kind === 'enum') {
-    if (typeof value === 'string' && (value === '' || WORDS[field].includes(value))) return
-    throw invalidJsonError(`can not unmarshal ${JSON.stringify(JSON.stringify(value))}`)
+  switch (kind) {
+    case 'enum':
+      checkWord(field, value)
+      return
+    case 'time':
+      checkTime(value)
+      return
+    case 'map': {
+      if (typeof value !== 'object' || Array.isArray(value)) throw mismatch(value, field, 'map[string]string')
+      for (const item of Object.values(value as object)) {
+        if (typeof item !== 'string') throw mismatch(item, field, 'string')
+      }
+      return
+    }
+    case '[]string':
+    case '[]time.Duration': {
+      const type = kind.slice(2)
+      if (!Array.isArray(value)) throw mismatch(value, field, kind)
+      for (const item of value) if (!isPlain(item, type)) throw mismatch(item, field, type)
+      return
+    }
+    default:
+      if (!isPlain(value, kind)) throw mismatch(value, field, kind)
   }
-  if (kind === 'time') {
-    if (typeof value === 'string' && parseTime(value) !== null) return
-    throw invalidJsonError(`parsing time ${JSON.stringify(JSON.stringify(value))}: not a time of RFC 3339`)
-  }
-  if (!isFieldType(value, kind)) throw mismatch(value, field, kind === 'map' ? 'map[string]string' : kind)
+}
+
+function checkWord(field: string, value: unknown): void {
+  if (typeof value === 'string' && WORDS[field].includes(value)) return
+  if (field === 'priority_policy') throw invalidJsonError(`unknown priority policy: ${JSON.stringify(value)}`)
+  throw invalidJsonError(`can not unmarshal ${JSON.stringify(JSON.stringify(value))}`)
+}
+
+function checkTime(value: unknown): void {
+  if (typeof value === 'string' && parseTime(value) !== null) return
+  if (typeof value !== 'string') throw invalidJsonError('Time.UnmarshalJSON: input is not a JSON string')
+  const text = JSON.stringify(value)
+  throw invalidJsonError(
+    `parsing time ${text} as "2006-01-02T15:04:05Z07:00": cannot parse ${text} as "2006"`,
+  )
 }
 
 function isEmpty(value: unknown): boolean {
@@ -149,8 +169,7 @@ export function decodeConfig(json: unknown): ConsumerConfig {
     if (kind === undefined) throw invalidJsonError(`json: unknown field ${JSON.stringify(field)}`)
     if (value === null) continue
     checkField(field, kind, value)
-    if (kind === 'enum') config[field] = value === '' ? WORDS[field][0] : value
-    else config[field] = value
+    config[field] = value === 'undefined' && kind === 'enum' ? 'all' : value
   }
   return config as unknown as ConsumerConfig
 }

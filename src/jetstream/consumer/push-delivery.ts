@@ -76,7 +76,7 @@ export class PushDelivery {
     if (this.windowBytes === 0) return
     this.unansweredBytes += sizeBytes
     if (this.flowReply === '') {
-      if (this.unansweredBytes > this.windowBytes / 2) this.requestFlowControl()
+      if (this.unansweredBytes > this.windowBytes / 2 || this.isFull()) this.requestFlowControl()
     } else if (this.unansweredBytes - this.flowBytes >= this.windowBytes) this.flowBytes += sizeBytes
   }
 
@@ -88,7 +88,11 @@ export class PushDelivery {
 
   heartbeat(nowMs: number): void {
     this.lastSentMs = nowMs
-    if (this.isActive) sendStatus(this.target, heartbeatHeader(this.consumer, this.flowReply))
+    if (!this.isActive) return
+    sendStatus(this.target, heartbeatHeader(this.consumer, this.flowReply))
+    if (this.acksByFlow && this.flowReply === '' && this.consumer.progress.pending.size > 0) {
+      this.requestFlowControl()
+    }
   }
 
   close(): void {
@@ -104,6 +108,16 @@ export class PushDelivery {
     this.consumer.interestChanged()
   }
 
+  private get acksByFlow(): boolean {
+    return this.consumer.config.ack_policy === 'flow_control'
+  }
+
+  /** As many messages are pending as may be, and only an answer to flow control settles them. */
+  private isFull(): boolean {
+    const { config, progress } = this.consumer
+    return this.acksByFlow && progress.pending.size >= (config.max_ack_pending as number)
+  }
+
   private requestFlowControl(): void {
     let token = ''
     for (let i = 0; i < 4; i++) token += TOKEN_DIGITS[Math.floor(Math.random() * TOKEN_DIGITS.length)]
@@ -112,14 +126,31 @@ export class PushDelivery {
     sendStatus(this.target, statusHeader('100 FlowControl Request'), this.flowReply)
   }
 
+  private acknowledge(message: Message): void {
+    const headers = message.body.toString(
+      'latin1',
+      message.bodyStart,
+      message.bodyStart + message.headerLength,
+    )
+    const streamSeq = numberIn(headers, LAST_STREAM)
+    if (streamSeq > 0) this.consumer.acknowledgeThrough(streamSeq, numberIn(headers, LAST_CONSUMER))
+  }
+
   private onFlowControl(message: Message): void {
     if (message.subject.toString('utf8', message.subjectStart, message.subjectEnd) !== this.flowReply) return
     this.windowBytes = Math.min(this.windowBytes * 2, FLOW_WINDOW_BYTES)
     this.unansweredBytes = Math.max(0, this.unansweredBytes - this.flowBytes)
     this.flowReply = ''
     this.flowBytes = 0
+    if (this.acksByFlow) this.acknowledge(message)
     this.consumer.wake()
   }
+}
+
+/** The number in a header field, 0 without. */
+function numberIn(headers: string, name: string): number {
+  const found = new RegExp(`^${name}: *(\\d+)\\r$`, 'm').exec(headers)
+  return found === null ? 0 : Number(found[1])
 }
 
 /** Header block of an idle heartbeat; `stalledOn` is the flow control request that waits for an answer. */
