@@ -1,5 +1,5 @@
 import type { JetStreamAccount } from '../account.ts'
-import { sendStatus, statusHeader } from '../consumer/status.ts'
+import { sendNoResponders } from '../consumer/status.ts'
 
 /**
  * `CONSUMER.MSG.NEXT.<stream>.<name>`: asks for messages. Where there is no such consumer the client is told that nobody
@@ -14,5 +14,7 @@ export function consumerNext(
 ): void {
   const consumer = account.streams.get(stream)?.consumers.get(name)
   if (consumer !== undefined) consumer.pull(reply, body)
-  else if (reply !== '') sendStatus(account.account.target(reply), statusHeader('503'))
+  else if (reply !== '') {
+    sendNoResponders(account.account, reply, `$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`)
+  }
 }

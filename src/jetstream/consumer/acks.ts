@@ -2,6 +2,7 @@ import type { Message } from '../../core/index.ts'
 import type { Consumer } from './consumer.ts'
 import { readNumber } from './digits.ts'
 import { parseDuration } from './go-duration.ts'
+import { sendNoResponders } from './status.ts'
 
 const DOT = 46
 const PLUS = 43
@@ -54,6 +55,10 @@ export class Acks {
 
   /** `offset`: where the token with the number of deliveries begins in the message's subject. */
   onAck(message: Message, offset: number): void {
+    if (this.consumer.progress.ackMode === 'none') {
+      this.refuse(message)
+      return
+    }
     if (!this.parseSubject(message.subject, offset, message.subjectEnd)) return
     const { body, bodyEnd } = message
     const start = message.bodyStart + message.headerLength
@@ -95,6 +100,16 @@ export class Acks {
     this.consumer.wake()
   }
 
+  /** Nobody takes acks of a consumer without acks. */
+  private refuse(message: Message): void {
+    if (message.replyEnd === message.replyStart) return
+    sendNoResponders(
+      this.consumer.stream.account.account,
+      message.reply.toString('utf8', message.replyStart, message.replyEnd),
+      message.subject.toString('utf8', message.subjectStart, message.subjectEnd),
+    )
+  }
+
   private parseSubject(subject: Buffer, offset: number, end: number): boolean {
     let at = offset
     for (let field = 0; field < 3; field++) {
@@ -115,17 +130,14 @@ export class Acks {
     const { consumer } = this
     const { progress, ledger } = consumer
     if (seq >= progress.nextStreamSeq && !consumer.config.flow_control) return false
-    if (progress.ackMode === 'none') return consumer.settlesMessages
     if (progress.ackMode === 'all') {
       this.acknowledgeThrough(seq, this.consumerSeq)
       return true
     }
     const row = progress.pending.find(seq)
-    if (row !== -1) {
-      consumer.lastAckMs = consumer.stream.clock.now()
-      if (doSample) {
-        consumer.advisories.sampled(seq, this.consumerSeq, this.deliveries, progress.pending.timeMs[row])
-      }
+    consumer.lastAckMs = consumer.stream.clock.now()
+    if (row !== -1 && doSample) {
+      consumer.advisories.sampled(seq, this.consumerSeq, this.deliveries, progress.pending.timeMs[row])
     }
     if (row !== -1 || progress.redelivered.has(seq)) {
       progress.settle(seq)

@@ -426,6 +426,7 @@ export class Consumer implements TurnTask {
   }
 
   private forget(seq: number): void {
+    this.lastAckMs = this.stream.clock.now()
     this.progress.settle(seq)
     this.ledger.steps.settle(seq)
   }

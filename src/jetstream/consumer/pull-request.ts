@@ -67,6 +67,9 @@ function fieldsWithBatch(batch: number): PullFields {
 }
 
 function wrongType(value: unknown, field: string, type: string): string {
+  if (typeof value === 'number' && !Number.isInteger(value)) {
+    return `json: cannot unmarshal number ${value} into Go struct field JSApiConsumerGetNextRequest.${field} of type ${type}`
+  }
   const kind = Array.isArray(value) ? 'array' : value === true || value === false ? 'bool' : typeof value
   return `json: cannot unmarshal ${kind} into Go struct field JSApiConsumerGetNextRequest.${field} of type ${type}`
 }

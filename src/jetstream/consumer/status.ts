@@ -1,4 +1,4 @@
-import { Message, type Target } from '../../core/index.ts'
+import { type Account, Message, type Target } from '../../core/index.ts'
 
 /** Names of headers in status messages (ADR-13, ADR-15). */
 export const PENDING_MESSAGES = 'Nats-Pending-Messages'
@@ -29,4 +29,9 @@ export function sendStatus(target: Target, header: string, reply = ''): void {
     message.replyEnd = message.reply.length
   }
   target.deliver(message)
+}
+
+/** Tells a client that nobody answers requests on `subject`, as core does where nobody listens (ADR-22). */
+export function sendNoResponders(account: Account, reply: string, subject: string): void {
+  sendStatus(account.target(reply), statusHeader('503', [['Nats-Subject', subject]]))
 }
