@@ -1,8 +1,9 @@
 import { consumerError } from '../consumer/consumer-errors.ts'
 import { invalidJsonError } from '../consumer/decode-config.ts'
 import { stampMetadata } from '../consumer/metadata.ts'
+import { parseTime } from '../consumer/parse-time.ts'
 import { checkReset } from '../consumer/reset.ts'
-import { formatTime, parseTime } from '../consumer/time-text.ts'
+import { formatMs } from '../time-text.ts'
 import { describe } from './consumer-info.ts'
 import { type ConsumerRequest, consumerNamed, parseObject, refuseFields } from './consumer-request.ts'
 
@@ -29,7 +30,7 @@ export function consumerPauseRequest(request: ConsumerRequest): object {
     if (wanted !== undefined && wanted !== null) {
       const instant = typeof wanted === 'string' ? parseTime(wanted) : null
       if (instant === null) throw invalidJsonError(`parsing time ${JSON.stringify(JSON.stringify(wanted))}`)
-      if (wanted !== ZERO_TIME) until = formatTime(instant.sec * 1000 + instant.nsec / 1e6)
+      if (wanted !== ZERO_TIME) until = formatMs(instant.sec * 1000 + instant.nsec / 1e6)
     }
   }
   const consumer = consumerNamed(request)

@@ -3,6 +3,7 @@ import type { Consumer } from '../consumer/consumer.ts'
 import { consumerError } from '../consumer/consumer-errors.ts'
 import { invalidJsonError } from '../consumer/decode-config.ts'
 import { apiError } from '../errors.ts'
+import { parseJson } from '../json/parse.ts'
 import type { Stream } from '../stream.ts'
 
 /** What the handlers of the consumer API get. They return the body of the response without its type, or throw ApiError. */
@@ -19,25 +20,17 @@ export function parseObject(body: string, type: string): Record<string, unknown>
   if (body === '') return {}
   let json: unknown
   try {
-    json = JSON.parse(body)
-  } catch {
-    throw invalidJsonError(syntaxError(body))
+    // Read strictly for its errors; the values are then JavaScript's.
+    const strict = parseJson(body)
+    json = strict.length === 1 ? JSON.parse(body) : strict[0]
+  } catch (error) {
+    throw invalidJsonError((error as Error).message)
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {
     const kind = Array.isArray(json) ? 'array' : typeof json === 'boolean' ? 'bool' : typeof json
     throw invalidJsonError(`json: cannot unmarshal ${kind} into Go value of type server.${type}`)
   }
   return json as Record<string, unknown>
-}
-
-/** Says about as much as Go's parser about a text that is not JSON. */
-function syntaxError(body: string): string {
-  const first = body.trimStart()[0]
-  if (!/[{["\-0-9tfn]/.test(first)) {
-    const offset = body.length - body.trimStart().length + 1
-    return `invalid character '${first}' looking for beginning of value at offset ${offset}`
-  }
-  return /[}\]]\s*$/.test(body) ? 'invalid character in JSON' : 'unexpected EOF'
 }
 
 /** Requests that take no fields. */

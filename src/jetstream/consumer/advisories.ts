@@ -1,5 +1,5 @@
+import { formatMs } from '../time-text.ts'
 import type { Consumer } from './consumer.ts'
-import { formatTime } from './time-text.ts'
 import { uniqueId } from './unique-id.ts'
 
 const EVENT_ID_LENGTH = 22
@@ -27,7 +27,7 @@ export class Advisories {
   paused(untilMs: number): void {
     this.send(`${ADVISORY}.PAUSE`, `${ADVISORY_TYPE}.consumer_pause`, () => ({
       paused: untilMs > this.consumer.stream.clock.now(),
-      pause_until: untilMs === 0 ? '0001-01-01T00:00:00Z' : formatTime(untilMs),
+      pause_until: untilMs === 0 ? '0001-01-01T00:00:00Z' : formatMs(untilMs),
     }))
   }
 
@@ -79,7 +79,7 @@ export class Advisories {
     const event = {
       type,
       id: uniqueId(EVENT_ID_LENGTH),
-      timestamp: formatTime(stream.clock.now()),
+      timestamp: formatMs(stream.clock.now()),
       stream: stream.name,
       consumer: name,
       ...fields(),

@@ -11,6 +11,7 @@ import { ConsumerLedger } from './consumer-ledger.ts'
 import { Delivery, type Halt } from './delivery.ts'
 import { Inactivity } from './inactivity.ts'
 import { consumerInfo } from './info.ts'
+import { parseTime } from './parse-time.ts'
 import { expirePending } from './pending-expiry.ts'
 import { Progress } from './progress.ts'
 import { decodeProgress, replay } from './progress-log.ts'
@@ -18,7 +19,6 @@ import { answerPull } from './pull-answer.ts'
 import { PullQueue } from './pull-queue.ts'
 import { heartbeatHeader, PushDelivery } from './push-delivery.ts'
 import type { SkipList } from './skip-list.ts'
-import { parseTime } from './time-text.ts'
 
 /** Bursts of acks due in the same moment are handled together. */
 const ACK_WAIT_SLACK_MS = 1

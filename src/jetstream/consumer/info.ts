@@ -1,11 +1,11 @@
+import { formatMs } from '../time-text.ts'
 import type { ConsumerInfo, SequenceInfo } from '../types.ts'
 import type { Consumer } from './consumer.ts'
 import { encodeConfig } from './decode-config.ts'
-import { formatTime } from './time-text.ts'
 
 function sequences(consumerSeq: number, streamSeq: number, lastMs: number): SequenceInfo {
   const info: SequenceInfo = { consumer_seq: consumerSeq, stream_seq: streamSeq }
-  if (lastMs > 0) info.last_active = formatTime(lastMs)
+  if (lastMs > 0) info.last_active = formatMs(lastMs)
   return info
 }
 
@@ -15,7 +15,7 @@ export function consumerInfo(consumer: Consumer, nowMs: number): ConsumerInfo {
   const info: ConsumerInfo = {
     stream_name: stream.name,
     name: consumer.name,
-    created: formatTime(consumer.createdMs),
+    created: formatMs(consumer.createdMs),
     config: encodeConfig(config),
     delivered: sequences(progress.consumerSeq, progress.deliveredStreamSeq, consumer.lastDeliveredMs),
     ack_floor: sequences(progress.ackFloorConsumerSeq, progress.ackFloorStreamSeq, consumer.lastAckMs),
@@ -23,7 +23,7 @@ export function consumerInfo(consumer: Consumer, nowMs: number): ConsumerInfo {
     num_redelivered: config.max_deliver === 1 ? 0 : progress.redelivered.size,
     num_waiting: consumer.pulls?.length ?? 0,
     num_pending: consumer.numPending(),
-    ts: formatTime(nowMs),
+    ts: formatMs(nowMs),
   }
   if (consumer.push?.isActive) info.push_bound = true
   if (consumer.pauseEndMs > nowMs) {

@@ -1,13 +1,10 @@
+import { API_LEVEL, COMPATIBLE_VERSION } from '../config/metadata.ts'
 import type { ConsumerConfig } from '../types.ts'
 
 /** What nats-server writes into the metadata of consumers (ADR-44). */
 const REQUIRED_LEVEL = '_nats.req.level'
 const SERVER_VERSION = '_nats.ver'
 const SERVER_LEVEL = '_nats.level'
-
-/** API level we answer for, and the nats-server version we stand for. */
-export const API_LEVEL = 5
-export const COMPATIBLE_VERSION = '2.15.2'
 
 /** Notes the API level that the configuration needs. */
 export function stampMetadata(config: ConsumerConfig): void {

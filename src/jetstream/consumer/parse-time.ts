@@ -1,13 +1,4 @@
-/** Times as JSON has them: RFC 3339 in UTC with as many digits of a second as are needed. */
-
-/** Milliseconds since the epoch, with a fraction, as text. */
-export function formatTime(ms: number): string {
-  const whole = Math.floor(ms / 1000)
-  const micros = Math.floor(ms * 1000 - whole * 1e6)
-  const seconds = new Date(whole * 1000).toISOString().slice(0, 19)
-  const fraction = String(micros).padStart(6, '0').replace(/0+$/, '')
-  return fraction === '' ? `${seconds}Z` : `${seconds}.${fraction}Z`
-}
+/** Times as requests have them (RFC 3339). */
 
 /** A point in time, in seconds and nanoseconds. */
 export interface Instant {
