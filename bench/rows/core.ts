@@ -11,6 +11,7 @@ const publishOnly: Row = {
   targets: [],
   open: (contest) =>
     onServer(contest, {
+      jetstream: false,
       messages: 3_000_000,
       sample: (stage) =>
         stage.bench.run(`pub bench --size 128 --msgs ${stage.messages}`).then(({ rate }) => ({ rate })),
@@ -33,6 +34,7 @@ function delivery(
     targets,
     open: (contest) =>
       onServer(contest, {
+        jetstream: false,
         messages,
         sample: async ({ bench, messages }) => {
           const sub = await bench.start(
@@ -53,6 +55,7 @@ const request: Row = {
   targets: [],
   open: (contest) =>
     onServer(contest, {
+      jetstream: false,
       messages: 20_000,
       sample: async ({ bench, messages }) => {
         const service = await bench.start('service serve bench --size 16')

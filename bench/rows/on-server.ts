@@ -24,6 +24,8 @@ export interface Stage {
 export interface ServerPlan {
   /** Messages a sample, for each contender: fewer for the slow one, so that a round takes seconds. */
   readonly messages: number | Partial<Record<ContenderName, number>>
+  /** False: the servers run without JetStream. Default: true. */
+  readonly jetstream?: boolean
   /** Fills what the samples read, once. */
   prepare?(stage: Stage): Promise<void>
   /**
@@ -40,7 +42,7 @@ const afterworkMs = 150
 const warmUpPart = 0.3
 
 export async function onServer(contest: Contest, plan: ServerPlan): Promise<Runner> {
-  const place = new Place(contest)
+  const place = new Place(contest, plan.jetstream ?? true)
   let server: ServerProcess
   try {
     server = await place.start()
@@ -59,7 +61,7 @@ export async function onServer(contest: Contest, plan: ServerPlan): Promise<Runn
   }
   try {
     connection = await connect({ servers: server.url, name: 'bench-admin' })
-    const admin = await jetstreamManager(connection, { timeout: 60_000 })
+    const admin = await jetstreamManager(connection, { timeout: 60_000, checkAPI: false })
     const planned = typeof plan.messages === 'number' ? plan.messages : (plan.messages[contender] ?? 0)
     const stage = (part: number): Stage => ({
       contender,

@@ -10,9 +10,9 @@ export class Place {
   readonly folder: string
   readonly #command: ServerCommand
 
-  constructor(contest: Contest) {
+  constructor(contest: Contest, jetstream = true) {
     this.folder = temporaryFolder(contest.contender)
-    this.#command = serverCommand(contest, this.folder)
+    this.#command = serverCommand(contest, jetstream ? join(this.folder, 'store') : null)
   }
 
   start(): Promise<ServerProcess> {
@@ -25,18 +25,19 @@ export class Place {
   }
 }
 
-function serverCommand(contest: Contest, folder: string): ServerCommand {
+function serverCommand(contest: Contest, store: string | null): ServerCommand {
   const { contender, tools } = contest
-  const store = join(folder, 'store')
+  const jetstream = store === null ? [] : ['-js', '-sd', store]
   const listen = (port: number) => ['-a', '127.0.0.1', '-p', String(port)]
   if (contender === 'contrail') {
     const { command, args } = tools.contrail
-    return { command, args: (port) => [...contest.nodeFlags, ...args, ...listen(port), '-js', '-sd', store] }
+    return { command, args: (port) => [...contest.nodeFlags, ...args, ...listen(port), ...jetstream] }
   }
   if (contender === 'default') {
-    return { command: tools.natsServer, args: (port) => [...listen(port), '-js', '-sd', store] }
+    return { command: tools.natsServer, args: (port) => [...listen(port), ...jetstream] }
   }
-  const config = join(folder, 'always.conf')
+  if (store === null) throw new Error('sync always means JetStream')
+  const config = `${store}.conf`
   writeFileSync(config, `jetstream { store_dir: ${JSON.stringify(store)}, sync_interval: always }\n`)
   return { command: tools.natsServer, args: (port) => [...listen(port), '-c', config] }
 }

@@ -61,7 +61,8 @@ export class ServerProcess {
       })
     })
     while (!(await answers(port))) {
-      if (ended) throw new Error(`${server.command} ended before it listened:\n${log.text}`)
+      if (ended)
+        throw new Error(`${server.command} ended before it listened:\n${log.text.trim().slice(0, 400)}`)
       if (performance.now() - begun > startTimeoutMs) {
         child.kill('SIGKILL')
         throw new Error(`${server.command} does not listen after ${startTimeoutMs} ms:\n${log.text}`)

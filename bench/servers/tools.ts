@@ -1,6 +1,6 @@
 /** Finds the programs the bench drives: nats-server, the `nats` CLI, and our own server. */
 import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 export interface Tools {
@@ -30,9 +30,9 @@ export function findTools(): Tools {
     nats,
     contrail,
     versions: {
-      natsServer: version(natsServer, []),
-      nats: version(nats, []),
-      contrail: version(contrail.command, contrail.args),
+      natsServer: version(natsServer),
+      nats: version(nats),
+      contrail: process.env.CONTRAIL_SERVER ? version(contrail.command) : packageVersion(),
     },
   }
 }
@@ -53,7 +53,12 @@ function find(name: string, named: string | undefined): string {
   throw new Error(`no ${name}: run npm run peers, or put it on the PATH`)
 }
 
-function version(command: string, prefix: readonly string[]): string {
-  const text = execFileSync(command, [...prefix, '--version'], { encoding: 'utf8' })
+function version(command: string): string {
+  const text = execFileSync(command, ['--version'], { encoding: 'utf8' })
   return /v?\d+\.\d+\.\d+\S*/.exec(text)?.[0] ?? text.trim()
+}
+
+function packageVersion(): string {
+  const text = readFileSync(join(rootFolder, 'package.json'), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
 }
