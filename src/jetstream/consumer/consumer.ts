@@ -1,17 +1,18 @@
 import type { Message, Target, Turn, TurnTask } from '../../core/index.ts'
-import type { Timer } from '../../ports/index.ts'
 import type { Ledger } from '../../storage/index.ts'
 import { type SubjectFilter, subjectFilter } from '../../subjects/index.ts'
 import type { Stream } from '../stream.ts'
 import type { ConsumerConfig, ConsumerInfo } from '../types.ts'
 import { Acks } from './acks.ts'
 import { Advisories } from './advisories.ts'
+import { Alarm } from './alarm.ts'
 import { filtersOf, isDurable, retainsMessages, samplePercent } from './config.ts'
 import { ConsumerLedger } from './consumer-ledger.ts'
 import { Delivery, type Halt } from './delivery.ts'
 import { Inactivity } from './inactivity.ts'
 import { consumerInfo } from './info.ts'
 import { parseTime } from './parse-time.ts'
+import { PendingCount } from './pending-count.ts'
 import { expirePending } from './pending-expiry.ts'
 import { Progress } from './progress.ts'
 import { decodeProgress, replay } from './progress-log.ts'
@@ -22,7 +23,6 @@ import type { SkipList } from './skip-list.ts'
 
 /** Bursts of acks due in the same moment are handled together. */
 const ACK_WAIT_SLACK_MS = 1
-const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /** What is kept of a consumer beside its progress. */
 export interface ConsumerMeta {
@@ -42,7 +42,6 @@ export class Consumer implements TurnTask {
   readonly stream: Stream
   readonly createdMs: number
   config: ConsumerConfig
-  filter: SubjectFilter
   readonly progress: Progress
   readonly ledger: ConsumerLedger
   readonly advisories: Advisories
@@ -50,7 +49,8 @@ export class Consumer implements TurnTask {
   readonly pulls: PullQueue | null
   /** null for a pull consumer. */
   readonly push: PushDelivery | null
-  skipList: SkipList | null = null
+  /** Messages that match and were not delivered yet. */
+  readonly count: PendingCount
   /** Acks settle messages: the stream has workqueue or interest retention. */
   readonly settlesMessages: boolean
   /** Share of acks that metrics are published for. */
@@ -63,14 +63,10 @@ export class Consumer implements TurnTask {
   private readonly delivery: Delivery
   private readonly acks: Acks
   private readonly inactivity: Inactivity
-  private pendingCount = 0
-  private isCountStale = true
   private pausedUntilMs = 0
   private checkPendingMs = Infinity
   private lastTarget: Target | null = null
-  private timer: Timer | null = null
-  private timerAtMs = Infinity
-  private readonly onTimer = (): void => this.timerFired()
+  private readonly alarm: Alarm
   /** Work that a flush puts off runs in the next turn: others get theirs in between. */
   private readonly nextTurn: TurnTask = { deferred: false, run: () => this.wake() }
   private readonly makeHeartbeat = (): string => heartbeatHeader(this, '')
@@ -84,7 +80,8 @@ export class Consumer implements TurnTask {
     this.createdMs = meta.created
     this.config = config
     this.progress = progress
-    this.filter = subjectFilter(filtersOf(config))
+    this.count = new PendingCount(stream, progress, subjectFilter(filtersOf(config)))
+    this.alarm = new Alarm(stream.clock, () => this.rang())
     this.settlesMessages = retainsMessages(stream.config)
     this.samplePercent = samplePercent(config)
     this.ledger = new ConsumerLedger(this, ledger)
@@ -129,13 +126,7 @@ export class Consumer implements TurnTask {
 
   /** A message was appended (not yet committed). */
   stored(seq: number, subject: Buffer, start: number, end: number): void {
-    if (
-      !this.isCountStale &&
-      seq >= this.progress.nextStreamSeq &&
-      this.filter.matches(subject, start, end)
-    ) {
-      this.pendingCount++
-    }
+    this.count.stored(seq, subject, start, end)
   }
 
   /** Messages up to the log's committedSeq may be delivered. */
@@ -145,20 +136,13 @@ export class Consumer implements TurnTask {
 
   /** A message went away. */
   removed(seq: number): void {
-    const { progress } = this
-    if (seq >= progress.nextStreamSeq) {
-      if (this.skipList !== null && seq <= this.skipList.resumeSeq) {
-        if (this.skipList.has(seq)) this.pendingCount--
-      } else if (this.filter.all) this.pendingCount--
-      else this.isCountStale = true
-      return
-    }
-    this.gone(seq)
+    if (seq >= this.progress.nextStreamSeq) this.count.removed(seq)
+    else this.gone(seq)
   }
 
   /** Many messages went away. */
   purged(): void {
-    this.isCountStale = true
+    this.count.forget()
     this.reconcile()
     this.wake()
   }
@@ -204,9 +188,9 @@ export class Consumer implements TurnTask {
     this.samplePercent = samplePercent(config)
     const filters = filtersOf(config)
     if (filters.join(' ') !== this.filter.patterns.join(' ')) {
-      this.filter = subjectFilter(filters)
-      this.skipList = null
-      this.isCountStale = true
+      this.count.filter = subjectFilter(filters)
+      this.count.skipList = null
+      this.count.forget()
     }
     if (this.pulls !== null) this.pulls.limit = config.max_waiting ?? 0
     this.push?.configure(nowMs)
@@ -239,8 +223,8 @@ export class Consumer implements TurnTask {
   reset(seq: number): void {
     this.progress.startAt(seq)
     this.ledger.steps.startAt(seq)
-    this.skipList = null
-    this.isCountStale = true
+    this.count.skipList = null
+    this.count.forget()
     this.lastDeliveredMs = 0
     this.lastAckMs = 0
     this.wake()
@@ -265,7 +249,7 @@ export class Consumer implements TurnTask {
     }
     this.ledger.flush()
     if (halt === 'share') this.turn.deferFlush(this.nextTurn)
-    this.armTimer()
+    this.setAlarm()
   }
 
   /** Ends requests that expired or lost their client. */
@@ -285,8 +269,11 @@ export class Consumer implements TurnTask {
 
   /** Messages that match and were not delivered yet. */
   numPending(): number {
-    if (this.isCountStale) this.recount()
-    return this.pendingCount
+    return this.count.value
+  }
+
+  get filter(): SubjectFilter {
+    return this.count.filter
   }
 
   get pauseEndMs(): number {
@@ -311,8 +298,9 @@ export class Consumer implements TurnTask {
     } else {
       ledger.steps.deliver(seq, wholeMs)
       progress.deliver(seq, nowMs)
-      this.pendingCount--
-      if (this.skipList !== null && this.skipList.length > 0) this.skipList.shift()
+      this.count.delivered()
+      const { skipList } = this.count
+      if (skipList !== null && skipList.length > 0) skipList.shift()
     }
     if (progress.ackMode === 'none') {
       if (this.settlesMessages) ledger.settle(seq)
@@ -334,10 +322,11 @@ export class Consumer implements TurnTask {
   /** A message to be delivered for the first time is not there. */
   pass(seq: number): void {
     const { progress, stream } = this
-    if (this.skipList !== null && this.skipList.length > 0) this.skipList.shift()
+    const { skipList } = this.count
+    if (skipList !== null && skipList.length > 0) skipList.shift()
     progress.nextStreamSeq = seq + 1
-    if (stream.log.timeOfMs(seq) !== 0) this.isCountStale = true
-    if (!this.filter.all || this.skipList !== null) return
+    if (stream.log.timeOfMs(seq) !== 0) this.count.forget()
+    if (!this.filter.all || skipList !== null) return
     const next = stream.log.next(null, seq + 1)
     progress.nextStreamSeq = next === 0 ? stream.log.committedSeq + 1 : next
   }
@@ -374,8 +363,8 @@ export class Consumer implements TurnTask {
 
   /** The skip list is used up. */
   endSkipping(): void {
-    const resume = (this.skipList as SkipList).resumeSeq + 1
-    this.skipList = null
+    const resume = (this.count.skipList as SkipList).resumeSeq + 1
+    this.count.skipList = null
     if (this.progress.nextStreamSeq < resume) this.progress.nextStreamSeq = resume
   }
 
@@ -394,17 +383,6 @@ export class Consumer implements TurnTask {
     const until = this.config.pause_until
     const instant = until === undefined ? null : parseTime(until)
     this.pausedUntilMs = instant === null || instant.sec <= 0 ? 0 : instant.sec * 1000 + instant.nsec / 1e6
-  }
-
-  private recount(): void {
-    const { log } = this.stream
-    const next = this.progress.nextStreamSeq
-    const filter = this.filter.all ? null : this.filter
-    if (this.skipList !== null && this.skipList.length > 0) {
-      const live = this.skipList.count((seq) => log.timeOfMs(seq) !== 0)
-      this.pendingCount = live + log.count(filter, this.skipList.resumeSeq + 1)
-    } else this.pendingCount = log.count(filter, next)
-    this.isCountStale = false
   }
 
   /** Brings the progress in line with what is in the log. */
@@ -434,28 +412,21 @@ export class Consumer implements TurnTask {
   private close(status: string): void {
     this.ledger.flush()
     this.isClosed = true
-    this.timer?.clear()
-    this.timer = null
+    this.alarm.clear()
     this.pulls?.clear(status)
     this.push?.close()
   }
 
-  private armTimer(): void {
+  private setAlarm(): void {
     let atMs = Math.min(this.checkPendingMs, this.inactivity.checkAtMs)
     if (this.pulls !== null) atMs = Math.min(atMs, this.pulls.nextEventMs)
     if (this.push !== null) atMs = Math.min(atMs, this.push.heartbeatAtMs())
     if (this.pausedUntilMs > 0) atMs = Math.min(atMs, this.pausedUntilMs)
     if (this.delivery.heldUntilMs > 0) atMs = Math.min(atMs, this.delivery.heldUntilMs)
-    if (atMs === Infinity || (this.timer !== null && this.timerAtMs <= atMs)) return
-    this.timer?.clear()
-    this.timerAtMs = atMs
-    const delayMs = Math.ceil(Math.max(0, atMs - this.stream.clock.now()))
-    this.timer = this.stream.clock.setTimer(this.onTimer, Math.min(delayMs, LONGEST_TIMER_MS))
+    this.alarm.set(atMs)
   }
 
-  private timerFired(): void {
-    this.timer = null
-    this.timerAtMs = Infinity
+  private rang(): void {
     if (this.isClosed) return
     const nowMs = this.stream.clock.now()
     if (this.checkPendingMs <= nowMs) this.checkPendingMs = expirePending(this, nowMs)

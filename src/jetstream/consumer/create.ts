@@ -77,7 +77,7 @@ function make(stream: Stream, name: string, config: ConsumerConfig): Consumer {
     ledger = log.createLedger(name, meta as unknown as Json)
   }
   const consumer = new Consumer(stream, name, meta, progress, ledger)
-  consumer.skipList = start.skipList
+  consumer.count.skipList = start.skipList
   if (ledger !== null) {
     ledger.setMeta(consumer.meta() as unknown as Json)
     consumer.ledger.steps.startAt(start.seq)

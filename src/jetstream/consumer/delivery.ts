@@ -85,7 +85,8 @@ export class Delivery implements LoadWaiter {
 
   /** The sequence to deliver for the first time next, 0 when there is none. */
   private nextSeq(): number {
-    const { progress, skipList, filter, stream } = this.consumer
+    const { progress, filter, stream } = this.consumer
+    const { skipList } = this.consumer.count
     if (skipList !== null) {
       if (skipList.length > 0) {
         const seq = skipList.peek()
