@@ -10,7 +10,7 @@ export interface Finished {
 
 export interface Running {
   /**
-   * Resolves when the program ended with code 0; rejects with its last lines otherwise, or when it took too
+   * Resolves when the program ended with code 0; rejects with what it said otherwise, or when it took too
    * long.
    */
   readonly finished: Promise<Finished>
@@ -64,8 +64,11 @@ export function startCommand(command: string, args: string[], timeoutMs = defaul
   }
 }
 
+/** The lines that name an error, or the last ones. */
 function lastLines(output: string): string {
-  return output.trim().split('\n').slice(-4).join('\n')
+  const lines = output.trim().split('\n')
+  const errors = lines.filter((line) => /error/i.test(line) && !/^\s+at /.test(line))
+  return (errors.length > 0 ? errors : lines).slice(-3).join('\n')
 }
 
 export function runCommand(command: string, args: string[], timeoutMs?: number): Promise<Finished> {
