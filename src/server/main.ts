@@ -1,6 +1,4 @@
-import { TextLogger } from './logger.ts'
-import { Server } from './server.ts'
+/** The process `contrail-server`: flags and configuration file in, a server out, signals to its end. */
+import { run } from './run.ts'
 
-const port = Number(process.argv[process.argv.indexOf('-p') + 1])
-const server = await Server.start({ port, logger: new TextLogger({ debug: true }) })
-process.on('SIGTERM', () => server.stop().then(() => process.exit(0)))
+await run(process.argv.slice(2))

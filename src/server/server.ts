@@ -10,6 +10,7 @@ import { Monitor } from './monitor/index.ts'
 import { type ServerOptions, type Settings, settle } from './options.ts'
 import { TcpListener } from './tcp-listener.ts'
 import { authenticatorOf } from './users.ts'
+import { COMPATIBLE_VERSION, CONTRAIL_VERSION } from './versions.ts'
 
 /**
  * A NATS server in this process.
@@ -91,6 +92,12 @@ export class Server {
     return this.monitor?.port ?? null
   }
 
+  /** `http://host:port` of the monitoring, null when there is none. */
+  get monitorUrl(): string | null {
+    const { monitorPort } = this
+    return monitorPort === null ? null : `http://${urlHost(this.settings.monitorHost)}:${monitorPort}`
+  }
+
   /**
    * Connects a client in this process, without a socket. It is closed when the server stops. Without credentials of
    * its own it logs in with the server's (the first of `users`).
@@ -114,7 +121,11 @@ export class Server {
   }
 
   private async open(): Promise<void> {
-    const { settings, bus } = this
+    const { settings, bus, logger } = this
+    logger.log('info', 'Starting contrail-server')
+    logger.log('info', `  Version:  ${CONTRAIL_VERSION} (nats-server ${COMPATIBLE_VERSION})`)
+    logger.log('info', `  Name:     ${this.name}`)
+    logger.log('info', `  ID:       ${this.id}`)
     const info = serverInfo({
       id: this.id,
       name: this.name,
@@ -134,8 +145,10 @@ export class Server {
         name: this.name,
         jetstream: () => this.jetstream,
       })
-      const port = await this.monitor.listen()
-      this.logger.log('info', `Starting http monitor on ${hostPort(settings.monitorHost, port)}`)
+      const wanted = hostPort(settings.monitorHost, settings.monitorPort)
+      const failure = "Can't start monitoring: can't listen to the monitor port"
+      const port = await bind(this.monitor.listen(), (why) => `${failure}: listen tcp ${wanted}: ${why}`)
+      logger.log('info', `Starting http monitor on ${hostPort(settings.monitorHost, port)}`)
     }
     if (settings.jetstream) {
       this.jetstream = await JetStreamService.open({
@@ -143,12 +156,15 @@ export class Server {
         settings,
         serverId: this.id,
         serverName: this.name,
-        logger: this.logger,
+        logger,
       })
     }
     if (settings.port !== null) {
       const listener = new TcpListener(bus)
-      this.boundPort = await listener.listen(settings.host, settings.port)
+      const wanted = hostPort(settings.host, settings.port)
+      const listening = listener.listen(settings.host, settings.port)
+      const failure = `Error listening on port: ${wanted}`
+      this.boundPort = await bind(listening, (why) => `${failure}, "listen tcp ${wanted}: ${why}"`)
       this.listener = listener
       bus.info.port = this.boundPort
       this.logger.log(
@@ -156,7 +172,7 @@ export class Server {
         `Listening for client connections on ${hostPort(settings.host, this.boundPort)}`,
       )
     }
-    this.logger.log('info', 'Server is ready')
+    logger.log('info', 'Server is ready')
   }
 
   private async close(): Promise<void> {
@@ -196,4 +212,22 @@ function urlHost(host: string): string {
 
 function hostPort(host: string, port: number): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+/** Says what is wrong with an address as nats-server does; `code` stays that of node:net. */
+async function bind(listening: Promise<number>, sentence: (why: string) => string): Promise<number> {
+  try {
+    return await listening
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    const why = (code !== undefined && bindFailures[code]) || message
+    throw Object.assign(new Error(sentence(why), { cause: error }), { code })
+  }
+}
+
+const bindFailures: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'bind: address already in use',
+  EACCES: 'bind: permission denied',
+  EADDRNOTAVAIL: 'bind: cannot assign requested address',
+  ENOTFOUND: 'no such host',
 }

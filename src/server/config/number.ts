@@ -1,0 +1,49 @@
+/** Numbers and times as configuration files and flags write them. */
+
+const KIBI = 1024
+const units: Record<string, number> = {}
+for (const [i, letter] of [...'kmgtpe'].entries()) {
+  units[letter] = 1000 ** (i + 1)
+  for (const end of ['b', 'i', 'ib']) units[letter + end] = KIBI ** (i + 1)
+}
+
+/**
+ * `12`, `-1`, `1.5`, `10k` (1000), `10kb`, `10Ki`, `10KiB` (1024), and so on up to `e`. Null when it is no number.
+ */
+export function parseNumber(text: string): { value: number; isFloat: boolean } | null {
+  const match = /^(-?\d+)(\.\d+)?([a-zA-Z]*)$/.exec(text)
+  if (match === null) return null
+  const [, whole, fraction, suffix] = match
+  if (fraction !== undefined) return suffix === '' ? { value: Number(text), isFloat: true } : null
+  const unit = suffix === '' ? 1 : units[suffix.toLowerCase()]
+  return unit === undefined ? null : { value: Number(whole) * unit, isFloat: false }
+}
+
+const unitMs: Record<string, number> = {
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  μs: 1e-3,
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+}
+
+/**
+ * A duration like `1h30m`, `250ms`, `1.5s`, in milliseconds.
+ * @throws Error in Go's words
+ */
+export function parseDurationMs(text: string): number {
+  if (text === '0') return 0
+  const parts = /^([+-]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/.exec(text)
+  if (parts === null) {
+    const isBare = /^[+-]?(\d+\.?\d*|\.\d+)$/.test(text)
+    throw new Error(`time: ${isBare ? 'missing unit in' : 'invalid'} duration ${JSON.stringify(text)}`)
+  }
+  let ms = 0
+  for (const [, count, unit] of parts[2].matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g)) {
+    ms += Number(count) * unitMs[unit]
+  }
+  return parts[1] === '-' ? -ms : ms
+}

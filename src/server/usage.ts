@@ -1,0 +1,39 @@
+/** What `contrail-server -h` prints. */
+export const USAGE = `
+Usage: contrail-server [options]
+
+Server:
+    -a, --addr, --net <host>         Address to listen on (default: 0.0.0.0)
+    -p, --port <port>                Port for clients, -1 for any free one (default: 4222)
+    -n, --name
+        --server_name <name>         Name of the server (default: its id)
+    -P, --pid <file>                 File for the process id
+    -m, --http_port <port>           Port for monitoring over HTTP, -1 for any free one
+    -c, --config <file>              Configuration file
+    -t                               Check the configuration file, then exit
+        --ports_file_dir <dir>       Folder for a file that names the ports in use
+
+Log:
+    -l, --log <file>                 Write the log to a file
+    -T, --logtime                    Date and time in each line (default: true)
+        --logtime_utc                Universal instead of local time (default: false)
+    -D, --debug                      Debugging lines
+    -V, --trace                      Protocol trace
+    -DV                              Both
+
+JetStream:
+    -js, --jetstream                 Serve JetStream
+    -sd, --store_dir <dir>           Folder of its store
+
+Authorization:
+        --user <user>                User that clients must log in with
+        --pass <password>            Their password
+        --auth <token>               Token that clients must show
+
+Common:
+    -h, --help                       This text
+    -v, --version                    Version
+
+The flags are those of nats-server, with one or two dashes and with "=" or a space before the value. Those of clusters are
+refused.
+`
