@@ -19,8 +19,6 @@ export interface Clock {
 /** An open file. Positions and lengths are bytes. Callbacks come later, never within the call. */
 export interface FileHandle {
   read(buffer: Buffer, offset: number, length: number, position: number, done: (error: Error | null, bytesRead: number) => void): void
-  /** For small, hot index files only: blocks the thread. Returns the number of bytes read. */
-  readSync(buffer: Buffer, offset: number, length: number, position: number): number
   /** Writes everything (short writes are continued). */
   write(buffer: Buffer, offset: number, length: number, position: number, done: (error: Error | null) => void): void
   /**
@@ -39,6 +37,8 @@ export interface FileSystem {
   /** `create`: made when missing (0600). Never truncates. */
   open(path: string, create: boolean): Promise<FileHandle>
   readFile(path: string): Promise<Buffer>
+  /** For small, hot index files only: blocks the thread. Throws ENOENT … as `readFile` rejects. */
+  readFileSync(path: string): Buffer
   /** Bytes of the file. */
   size(path: string): Promise<number>
   /** Makes the folder and its parents (0700), and makes the new entries durable. */

@@ -1,0 +1,105 @@
+import * as fs from 'node:fs'
+import { dirname } from 'node:path'
+import type { FileHandle, FileSystem } from './index.ts'
+import { lockFile } from './lock-file.ts'
+
+/** On Linux a write to a descriptor opened so is durable when it returns: one step instead of two. */
+const DURABLE_WRITE = process.platform === 'linux' ? fs.constants.O_DSYNC : 0
+/** A platform without directories one can sync (Windows) makes entries durable by itself. */
+const SYNCS_DIRECTORIES = process.platform !== 'win32'
+
+class RealFile implements FileHandle {
+  private readonly path: string
+  private readonly fd: number
+  private durableFd = -1
+
+  constructor(path: string, fd: number) {
+    this.path = path
+    this.fd = fd
+  }
+
+  read(buffer: Buffer, offset: number, length: number, position: number, done: (error: Error | null, bytesRead: number) => void): void {
+    let total = 0
+    const step = (): void => {
+      fs.read(this.fd, buffer, offset + total, length - total, position + total, (error, bytes) => {
+        total += bytes ?? 0
+        if (error !== null || bytes === 0 || total === length) done(error, total)
+        else step()
+      })
+    }
+    step()
+  }
+
+  write(buffer: Buffer, offset: number, length: number, position: number, done: (error: Error | null) => void): void {
+    writeAll(this.fd, buffer, offset, length, position, done)
+  }
+
+  writeDurable(buffer: Buffer, offset: number, length: number, position: number, done: (error: Error | null) => void): void {
+    if (DURABLE_WRITE !== 0) {
+      if (this.durableFd < 0) this.durableFd = fs.openSync(this.path, fs.constants.O_WRONLY | DURABLE_WRITE)
+      writeAll(this.durableFd, buffer, offset, length, position, done)
+      return
+    }
+    writeAll(this.fd, buffer, offset, length, position, (error) => {
+      if (error !== null) done(error)
+      else fs.fdatasync(this.fd, done)
+    })
+  }
+
+  sync(done: (error: Error | null) => void): void {
+    fs.fdatasync(this.fd, done)
+  }
+
+  truncate(length: number, done: (error: Error | null) => void): void {
+    fs.ftruncate(this.fd, length, done)
+  }
+
+  close(done: (error: Error | null) => void): void {
+    if (this.durableFd >= 0) fs.closeSync(this.durableFd)
+    fs.close(this.fd, (error) => done(error ?? null))
+  }
+}
+
+function writeAll(fd: number, buffer: Buffer, offset: number, length: number, position: number, done: (error: Error | null) => void): void {
+  fs.write(fd, buffer, offset, length, position, (error, written) => {
+    if (error !== null || written === length) done(error)
+    else writeAll(fd, buffer, offset + written, length - written, position + written, done)
+  })
+}
+
+/** The machine's files. */
+export const realFileSystem: FileSystem = {
+  async open(path, create) {
+    const flags = fs.constants.O_RDWR | (create ? fs.constants.O_CREAT : 0)
+    const fd = await new Promise<number>((resolve, reject) =>
+      fs.open(path, flags, 0o600, (error, opened) => (error === null ? resolve(opened) : reject(error))),
+    )
+    return new RealFile(path, fd)
+  },
+  readFile: (path) => fs.promises.readFile(path),
+  readFileSync: (path) => fs.readFileSync(path),
+  size: async (path) => (await fs.promises.stat(path)).size,
+  async makeDirectory(path) {
+    const first = await fs.promises.mkdir(path, { recursive: true, mode: 0o700 })
+    if (first !== undefined) await realFileSystem.syncDirectory(dirname(first))
+  },
+  list: async (path) => (await fs.promises.readdir(path)).sort(),
+  exists: (path) =>
+    fs.promises.access(path).then(
+      () => true,
+      () => false,
+    ),
+  rename: (from, to) => fs.promises.rename(from, to),
+  remove: (path) => fs.promises.unlink(path),
+  removeTree: (path) => fs.promises.rm(path, { recursive: true, force: true }),
+  async syncDirectory(path) {
+    if (!SYNCS_DIRECTORIES) return
+    const directory = await fs.promises.open(path, 'r')
+    try {
+      await directory.sync()
+    } finally {
+      await directory.close()
+    }
+  },
+  lock: lockFile,
+}

@@ -1,0 +1,58 @@
+/**
+ * Small documents: JSON that a person can read, with a first line by which damage is told. Replaced as a
+ * whole: written beside, made durable, renamed.
+ */
+import { crc32 } from 'node:zlib'
+import type { FileSystem } from '../ports/index.ts'
+
+export const FORMAT = 1
+
+/** A document of a format that this version does not know. */
+export class NewerFormat extends Error {
+  constructor(path: string, format: number) {
+    super(`${path}: written in format ${format}, and this version reads up to ${FORMAT}; use a newer Contrail for this directory`)
+  }
+}
+
+export async function writeFileDurably(fileSystem: FileSystem, path: string, bytes: Buffer): Promise<void> {
+  const temporary = `${path}.tmp`
+  const handle = await fileSystem.open(temporary, true)
+  try {
+    await new Promise<void>((resolve, reject) => handle.truncate(bytes.length, settle(resolve, reject)))
+    await new Promise<void>((resolve, reject) => handle.writeDurable(bytes, 0, bytes.length, 0, settle(resolve, reject)))
+    await new Promise<void>((resolve, reject) => handle.sync(settle(resolve, reject)))
+  } finally {
+    await new Promise<void>((resolve) => handle.close(() => resolve()))
+  }
+  await fileSystem.rename(temporary, path)
+}
+
+export async function writeDocument(fileSystem: FileSystem, path: string, value: unknown): Promise<void> {
+  const body = Buffer.from(`${JSON.stringify(value, null, 1)}\n`)
+  const head = Buffer.from(`${JSON.stringify({ format: FORMAT, crc32: crc32(body), length: body.length })}\n`)
+  await writeFileDurably(fileSystem, path, Buffer.concat([head, body]))
+}
+
+/**
+ * @returns the value, or null when there is no such file or it is damaged
+ * @throws NewerFormat
+ */
+export async function readDocument<T>(fileSystem: FileSystem, path: string): Promise<T | null> {
+  if (!(await fileSystem.exists(path))) return null
+  const bytes = await fileSystem.readFile(path)
+  const end = bytes.indexOf(10)
+  try {
+    const head = JSON.parse(bytes.toString('utf8', 0, end)) as { format: number; crc32: number; length: number }
+    if (head.format > FORMAT) throw new NewerFormat(path, head.format)
+    const body = bytes.subarray(end + 1, end + 1 + head.length)
+    if (body.length !== head.length || crc32(body) !== head.crc32) return null
+    return JSON.parse(body.toString('utf8')) as T
+  } catch (error) {
+    if (error instanceof NewerFormat) throw error
+    return null
+  }
+}
+
+function settle(resolve: () => void, reject: (error: Error) => void): (error: Error | null) => void {
+  return (error) => (error === null || error === undefined ? resolve() : reject(error))
+}

@@ -1,0 +1,106 @@
+/**
+ * The journal's format: batches of records, little endian. See docs/storage-format.md.
+ *
+ *     batch:   0 u32 magic   4 u32 generation of the file   8 f64 batch number   16 f64 number of the first record
+ *             24 u32 bytes of records   28 u32 records   32 u32 0   36 u32 CRC-32 of all before   40 records
+ *     record:  0 u32 payload bytes   4 u32 type (8 bits) and check (24 bits)   8 u32 log id   12 payload,
+ *              then a u32 CRC-32 of all before it; but not behind a message, which has its own
+ */
+import { crc32 } from 'node:zlib'
+import { getU32, isRecordIntact, putU32 } from './record.ts'
+
+export const BATCH_MAGIC = 0x42525443
+export const BATCH_MAGIC_BYTES = Buffer.from([0x43, 0x54, 0x52, 0x42])
+export const BATCH_HEAD_BYTES = 40
+export const ENTRY_HEAD_BYTES = 12
+/** What an entry takes beside its payload, at most. */
+export const ENTRY_OVERHEAD_BYTES = ENTRY_HEAD_BYTES + 4
+
+/** Types of journal records. */
+export const MESSAGE = 1
+export const REMOVE = 2
+export const REMOVE_THROUGH = 3
+export const SKIP_TO = 4
+export const PURGE = 5
+export const LOG_CREATE = 6
+export const LOG_META = 7
+export const LOG_DELETE = 8
+export const LEDGER_CREATE = 9
+export const LEDGER_META = 10
+export const LEDGER_ENTRY = 11
+export const LEDGER_DELETE = 12
+
+export interface BatchHead {
+  generation: number
+  batch: number
+  firstLsn: number
+  length: number
+  count: number
+}
+
+export function encodeBatchHead(to: Buffer, head: BatchHead): void {
+  putU32(to, 0, BATCH_MAGIC)
+  putU32(to, 4, head.generation)
+  to.writeDoubleLE(head.batch, 8)
+  to.writeDoubleLE(head.firstLsn, 16)
+  putU32(to, 24, head.length)
+  putU32(to, 28, head.count)
+  putU32(to, 32, 0)
+  putU32(to, 36, crc32(to.subarray(0, 36)))
+}
+
+/** The head at `at`, or null when there is none that holds. */
+export function decodeBatchHead(from: Buffer, at: number): BatchHead | null {
+  if (at + BATCH_HEAD_BYTES > from.length || getU32(from, at) !== BATCH_MAGIC) return null
+  if (crc32(from.subarray(at, at + 36)) !== getU32(from, at + 36)) return null
+  return {
+    generation: getU32(from, at + 4),
+    batch: from.readDoubleLE(at + 8),
+    firstLsn: from.readDoubleLE(at + 16),
+    length: getU32(from, at + 24),
+    count: getU32(from, at + 28),
+  }
+}
+
+function entryCheck(length: number, type: number, logId: number): number {
+  return (Math.imul(length, 0x9e3779b1) ^ Math.imul(logId + 1, 0x85ebca6b) ^ (type * 0x01010101)) >>> 8
+}
+
+export function encodeEntryHead(to: Buffer, at: number, length: number, type: number, logId: number): void {
+  const check = entryCheck(length, type, logId)
+  putU32(to, at, length)
+  to[at + 4] = type
+  to[at + 5] = check
+  to[at + 6] = check >>> 8
+  to[at + 7] = check >>> 16
+  putU32(to, at + 8, logId)
+}
+
+/** Bytes of an entry in all. */
+export function entryBytes(type: number, length: number): number {
+  return ENTRY_HEAD_BYTES + length + (type === MESSAGE ? 0 : 4)
+}
+
+/** Writes the checksum of an entry that is not a message. */
+export function sealEntry(to: Buffer, at: number, length: number): void {
+  const end = at + ENTRY_HEAD_BYTES + length
+  putU32(to, end, crc32(to.subarray(at, end)))
+}
+
+/** Bytes of the entry at `at` when its head holds and it fits below `limit`; else 0. */
+export function entryBytesAt(from: Buffer, at: number, limit: number): number {
+  if (at + ENTRY_HEAD_BYTES > limit) return 0
+  const length = getU32(from, at)
+  const type = from[at + 4]
+  const check = from[at + 5] | (from[at + 6] << 8) | (from[at + 7] << 16)
+  if (check !== entryCheck(length, type, getU32(from, at + 8)) || length === 0) return 0
+  const bytes = entryBytes(type, length)
+  return at + bytes <= limit ? bytes : 0
+}
+
+/** Does the checksum of the entry of `bytes` at `at` hold? */
+export function isEntryIntact(from: Buffer, at: number, bytes: number): boolean {
+  if (from[at + 4] === MESSAGE) return isRecordIntact(from, at + ENTRY_HEAD_BYTES, bytes - ENTRY_HEAD_BYTES)
+  const end = at + bytes - 4
+  return crc32(from.subarray(at, end)) === getU32(from, end)
+}

@@ -1,0 +1,310 @@
+/**
+ * The one journal of the store: what is appended between two commits is one batch, written and made durable
+ * in one step. Files are laid out ahead, and used again once a checkpoint covers what is in them.
+ */
+import type { Clock, FileHandle, FileSystem, Timer } from '../ports/index.ts'
+import {
+  BATCH_HEAD_BYTES,
+  ENTRY_HEAD_BYTES,
+  ENTRY_OVERHEAD_BYTES,
+  encodeBatchHead,
+  encodeEntryHead,
+  MESSAGE,
+  sealEntry,
+} from './journal-format.ts'
+import type { StoreLimits } from './limits.ts'
+
+export interface JournalFile {
+  readonly path: string
+  readonly handle: FileHandle
+  readonly bytes: number
+  /** Number of the last record in it. */
+  lastLsn: number
+}
+
+export interface JournalOptions {
+  fileSystem: FileSystem
+  clock: Clock
+  directory: string
+  limits: StoreLimits
+  /** Always: every commit is durable. A number: synced every so many milliseconds. */
+  syncInterval: 'always' | number
+}
+
+/** Where recovery left off. */
+export interface JournalPosition {
+  nextLsn: number
+  nextBatch: number
+  generation: number
+  nextFile: number
+}
+
+const FIRST_BUFFER_BYTES = 64 * 1024
+/** Buffers above this are not kept for the next batch. */
+const KEPT_BUFFER_BYTES = 4 * 1024 * 1024
+/** Files kept for use again. */
+const SPARE_FILES = 2
+
+export class Journal {
+  /** The open batch: entries are encoded into it (see `begin`). */
+  buffer: Buffer = Buffer.allocUnsafeSlow(FIRST_BUFFER_BYTES)
+  /** Number of the batch that is open, of the next record, and of the last batch that is durable. */
+  openBatch: number
+  nextLsn: number
+  committedBatch: number
+  failure: Error | null = null
+  /** A batch was closed and is being written: what is in it is fixed. */
+  onClosed: (() => void) | null = null
+  onCommitted: ((batch: number) => void) | null = null
+  onFailed: ((error: Error) => void) | null = null
+  onNeedsCommit: (() => void) | null = null
+  /** A file is full and the next is in use: time for a checkpoint. */
+  onRotated: (() => void) | null = null
+  private readonly options: JournalOptions
+  private length = BATCH_HEAD_BYTES
+  private count = 0
+  private entryAt = 0
+  private spareBuffer: Buffer | null = null
+  private writing: Buffer | null = null
+  private writingLength = 0
+  private current: JournalFile | null = null
+  private position = 0
+  private generation: number
+  private nextFile: number
+  /** Files that are full and not covered yet, and those free for use. */
+  private readonly full: JournalFile[] = []
+  private readonly free: JournalFile[] = []
+  private preparing: Promise<void> | null = null
+  private lazyTimer: Timer | null = null
+  private syncTimer: Timer | null = null
+  private asked = false
+  private isClosed = false
+
+  constructor(options: JournalOptions, position: JournalPosition) {
+    this.options = options
+    this.nextLsn = position.nextLsn
+    this.openBatch = position.nextBatch
+    this.committedBatch = position.nextBatch - 1
+    this.generation = position.generation
+    this.nextFile = position.nextFile
+  }
+
+  /** Bytes appended and not yet durable. */
+  get pendingBytes(): number {
+    return this.length - BATCH_HEAD_BYTES + this.writingLength
+  }
+
+  get isIdle(): boolean {
+    return this.writing === null && this.count === 0
+  }
+
+  /** The batch that has the last record appended. */
+  get lastBatch(): number {
+    return this.count > 0 ? this.openBatch : this.openBatch - 1
+  }
+
+  /** Has the open batch committed soon, even if nothing in it is urgent. */
+  hurry(): void {
+    if (this.count > 0) this.ask()
+  }
+
+  /** Files found by recovery, oldest first; used again when covered. */
+  adopt(files: JournalFile[]): void {
+    this.full.push(...files)
+  }
+
+  /**
+   * Begins an entry of `length` payload bytes; returns where in `buffer` the payload is to be encoded.
+   * Follow with `end`.
+   */
+  begin(type: number, logId: number, length: number): number {
+    const at = this.length
+    if (at + length + ENTRY_OVERHEAD_BYTES > this.buffer.length) this.grow(at + length + ENTRY_OVERHEAD_BYTES)
+    encodeEntryHead(this.buffer, at, length, type, logId)
+    this.entryAt = at
+    this.length = at + ENTRY_HEAD_BYTES + length
+    if (type !== MESSAGE) this.length += 4
+    return at + ENTRY_HEAD_BYTES
+  }
+
+  /** Ends the entry; `isUrgent`: a commit is to follow at the end of the turn, else within `lazyCommitMs`. */
+  end(isUrgent: boolean): void {
+    const at = this.entryAt
+    if (this.buffer[at + 4] !== MESSAGE) sealEntry(this.buffer, at, this.length - at - ENTRY_OVERHEAD_BYTES)
+    this.count++
+    this.nextLsn++
+    if (isUrgent) this.ask()
+    else if (!this.asked && this.lazyTimer === null) {
+      this.lazyTimer = this.options.clock.setTimer(() => {
+        this.lazyTimer = null
+        this.ask()
+      }, this.options.limits.lazyCommitMs)
+    }
+  }
+
+  /** Closes the open batch and writes it, unless one is being written or there is nothing. */
+  commit(): void {
+    if (this.writing !== null || this.count === 0 || this.failure !== null || this.isClosed) return
+    this.asked = false
+    this.lazyTimer?.clear()
+    this.lazyTimer = null
+    const buffer = this.buffer
+    this.writing = buffer
+    this.writingLength = this.length
+    const head = {
+      generation: 0,
+      batch: this.openBatch,
+      firstLsn: this.nextLsn - this.count,
+      length: this.length - BATCH_HEAD_BYTES,
+      count: this.count,
+    }
+    this.openBatch++
+    this.length = BATCH_HEAD_BYTES
+    this.count = 0
+    this.buffer = this.spareBuffer ?? Buffer.allocUnsafeSlow(FIRST_BUFFER_BYTES)
+    this.spareBuffer = null
+    this.onClosed?.()
+    const write = (): void => {
+      const file = this.current as JournalFile
+      head.generation = this.generation
+      encodeBatchHead(buffer, head)
+      file.lastLsn = head.firstLsn + head.count - 1
+      const done = (error: Error | null): void => this.written(error, head.batch)
+      if (this.options.syncInterval === 'always') file.handle.writeDurable(buffer, 0, this.writingLength, this.position, done)
+      else file.handle.write(buffer, 0, this.writingLength, this.position, done)
+    }
+    if (this.current !== null && this.position + this.writingLength <= this.current.bytes) write()
+    else this.rotate(this.writingLength).then(write, (error: Error) => this.fail(error))
+  }
+
+  /** Records before `lsn` are kept elsewhere: files that hold nothing else are free. */
+  async release(lsn: number): Promise<void> {
+    while (this.full.length > 0 && this.full[0].lastLsn < lsn) this.free.push(this.full.shift() as JournalFile)
+    this.free.sort((a, b) => b.bytes - a.bytes)
+    const surplus = this.free.splice(SPARE_FILES)
+    for (const file of surplus) {
+      await new Promise<void>((resolve) => file.handle.close(() => resolve()))
+      await this.options.fileSystem.remove(file.path)
+    }
+    if (surplus.length > 0) await this.options.fileSystem.syncDirectory(this.options.directory)
+  }
+
+  /** Bytes of all files. */
+  get fileBytes(): number {
+    let bytes = this.current?.bytes ?? 0
+    for (const file of this.full) bytes += file.bytes
+    for (const file of this.free) bytes += file.bytes
+    return bytes
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true
+    this.lazyTimer?.clear()
+    this.syncTimer?.clear()
+    await this.preparing?.catch(() => {})
+    const files = [...this.full, ...this.free]
+    if (this.current !== null) files.push(this.current)
+    for (const file of files) await new Promise<void>((resolve) => file.handle.close(() => resolve()))
+  }
+
+  private ask(): void {
+    if (this.asked) return
+    this.asked = true
+    if (this.onNeedsCommit !== null) this.onNeedsCommit()
+    else this.commit()
+  }
+
+  private grow(bytes: number): void {
+    const larger = Buffer.allocUnsafeSlow(Math.max(bytes, this.buffer.length * 2))
+    this.buffer.copy(larger, 0, 0, this.length)
+    this.buffer = larger
+  }
+
+  private written(error: Error | null, batch: number): void {
+    if (error !== null) {
+      this.fail(error)
+      return
+    }
+    const buffer = this.writing as Buffer
+    this.position += this.writingLength
+    this.writing = null
+    this.writingLength = 0
+    if (buffer.length <= KEPT_BUFFER_BYTES) this.spareBuffer = buffer
+    this.committedBatch = batch
+    if (this.options.syncInterval !== 'always') this.syncLater(this.options.syncInterval)
+    this.onCommitted?.(batch)
+    if (this.current !== null && this.position * 2 > this.current.bytes) this.prepare(0)
+    if (this.count > 0) {
+      this.asked = false
+      this.ask()
+    }
+  }
+
+  private fail(error: Error): void {
+    if (this.failure !== null) return
+    this.failure = error
+    this.onFailed?.(error)
+  }
+
+  private syncLater(intervalMs: number): void {
+    if (this.syncTimer !== null || this.isClosed) return
+    this.syncTimer = this.options.clock.setTimer(() => {
+      this.syncTimer = null
+      this.current?.handle.sync((error) => {
+        if (error !== null) this.fail(error)
+      })
+    }, intervalMs)
+  }
+
+  /** Goes on in another file that has room for `bytes`. */
+  private async rotate(bytes: number): Promise<void> {
+    await this.preparing
+    const index = this.free.findIndex((file) => file.bytes >= bytes)
+    if (index < 0) {
+      await this.prepare(bytes)
+      await this.rotate(bytes)
+      return
+    }
+    const [file] = this.free.splice(index, 1)
+    if (this.current !== null) {
+      if (this.options.syncInterval !== 'always') await syncFile(this.current.handle)
+      this.full.push(this.current)
+    }
+    this.current = file
+    this.position = 0
+    this.generation++
+    if (this.full.length > 0) this.onRotated?.()
+  }
+
+  /** Lays a file out ahead, unless one is free. */
+  private prepare(bytes: number): Promise<void> {
+    if (this.preparing !== null) return this.preparing
+    if (bytes === 0 && this.free.length > 0) return Promise.resolve()
+    this.preparing = this.layOut(bytes).finally(() => {
+      this.preparing = null
+    })
+    if (bytes === 0) this.preparing.catch((error: Error) => this.fail(error))
+    return this.preparing
+  }
+
+  private async layOut(bytes: number): Promise<void> {
+    const { fileSystem, directory, limits } = this.options
+    const grown = this.current === null ? limits.firstJournalBytes : Math.min(limits.journalBytes, this.current.bytes * 2)
+    const size = Math.max(grown, Math.ceil(bytes / limits.layoutBytes) * limits.layoutBytes)
+    const path = `${directory}/${String(this.nextFile++).padStart(8, '0')}.journal`
+    const handle = await fileSystem.open(path, true)
+    const zeros = Buffer.alloc(Math.min(limits.layoutBytes, size))
+    for (let at = 0; at < size; at += zeros.length) {
+      await new Promise<void>((resolve, reject) =>
+        handle.write(zeros, 0, Math.min(zeros.length, size - at), at, (error) => (error === null ? resolve() : reject(error))),
+      )
+    }
+    await syncFile(handle)
+    await fileSystem.syncDirectory(directory)
+    this.free.push({ path, handle, bytes: size, lastLsn: 0 })
+  }
+}
+
+function syncFile(handle: FileHandle): Promise<void> {
+  return new Promise((resolve, reject) => handle.sync((error) => (error === null ? resolve() : reject(error))))
+}

@@ -1,0 +1,56 @@
+import type { Journal } from './journal.ts'
+import { LEDGER_DELETE, LEDGER_ENTRY, LEDGER_META } from './journal-format.ts'
+import { appendJson, type Json, type MessageLog } from './message-log.ts'
+import { putU32 } from './record.ts'
+
+/**
+ * The durable state of something that reads a log (a consumer): a snapshot of it and the entries since. What
+ * they mean is its owner's business.
+ */
+export class Ledger {
+  readonly id: number
+  readonly name: string
+  meta: Json
+  /** Asked at a checkpoint for the whole state; entries before it are forgotten then. */
+  snapshot: (() => Buffer) | null = null
+  /** After the store was opened: what the owner takes over. */
+  recovered: { snapshot: Buffer | null; entries: Buffer[] } | null = null
+  private readonly log: MessageLog
+  private journal: Journal | null
+
+  constructor(log: MessageLog, journal: Journal | null, id: number, name: string, meta: Json) {
+    this.log = log
+    this.journal = journal
+    this.id = id
+    this.name = name
+    this.meta = meta
+  }
+
+  /** After recovery: what is appended from now on goes to this journal. */
+  attach(journal: Journal): void {
+    this.journal = journal
+  }
+
+  setMeta(meta: Json): void {
+    this.meta = meta
+    if (this.journal === null) return
+    appendJson(this.journal, LEDGER_META, this.log.id, { id: this.id, meta })
+    this.log.touch()
+  }
+
+  /** Adds a copy of `[start, end)`. Without urgency it rides along with the next commit. */
+  append(buffer: Buffer, start: number, end: number, urgent: boolean): void {
+    if (this.journal === null) return
+    const at = this.journal.begin(LEDGER_ENTRY, this.log.id, 4 + end - start)
+    putU32(this.journal.buffer, at, this.id)
+    buffer.copy(this.journal.buffer, at + 4, start, end)
+    this.journal.end(urgent)
+    this.log.touch()
+  }
+
+  delete(): void {
+    if (!this.log.ledgers.delete(this.name) || this.journal === null) return
+    appendJson(this.journal, LEDGER_DELETE, this.log.id, { id: this.id })
+    this.log.touch()
+  }
+}

@@ -1,0 +1,40 @@
+/** Sizes (bytes) and times (milliseconds) of the store. The tests make them small. */
+export interface StoreLimits {
+  /** A segment is sealed when it has this much data. */
+  segmentBytes: number
+  /** Log2 of the bytes read and cached at once. */
+  chunkBits: number
+  /** Data of sealed and flushed chunks kept for readers. */
+  cacheBytes: number
+  /** Indexes of sealed segments kept in memory. */
+  cachedIndexes: number
+  /** Files of sealed segments kept open. */
+  openSegments: number
+  /** Size of the first journal file; each further one is twice as large, up to the largest. */
+  firstJournalBytes: number
+  journalBytes: number
+  /** Zeros are laid out in steps of this size. */
+  layoutBytes: number
+  /** Appended and not yet durable bytes above which publishers are paused, and below which they go on. */
+  overloadBytes: number
+  drainBytes: number
+  /** Entries that are not urgent wait this long for something that is. */
+  lazyCommitMs: number
+  /** Share of live bytes below which a sealed segment is rewritten. */
+  compactBelow: number
+}
+
+export const DEFAULT_STORE_LIMITS: Readonly<StoreLimits> = {
+  segmentBytes: 8 * 1024 * 1024,
+  chunkBits: 18,
+  cacheBytes: 32 * 1024 * 1024,
+  cachedIndexes: 16,
+  openSegments: 64,
+  firstJournalBytes: 1024 * 1024,
+  journalBytes: 32 * 1024 * 1024,
+  layoutBytes: 1024 * 1024,
+  overloadBytes: 16 * 1024 * 1024,
+  drainBytes: 4 * 1024 * 1024,
+  lazyCommitMs: 10,
+  compactBelow: 0.5,
+}

@@ -1,0 +1,678 @@
+/**
+ * The messages of one stream: appended in sequence, read by sequence, found by subject, removed one by one or
+ * from the front. Kept in segments; on disk the journal has each change first.
+ */
+import { type SubjectFilter, subjectFilter } from '../subjects/index.ts'
+import type { Chunk, LoadWaiter } from './chunk.ts'
+import { Columns, HAS_HEADERS, SUBJECT_MASK } from './columns.ts'
+import type { Journal } from './journal.ts'
+import { LEDGER_CREATE, LOG_META, MESSAGE, PURGE, REMOVE, REMOVE_THROUGH, SKIP_TO } from './journal-format.ts'
+import { Ledger } from './ledger.ts'
+import {
+  copy,
+  encodeRecord,
+  isRecordIntact,
+  RECORD_HEAD_BYTES,
+  RECORD_OVERHEAD_BYTES,
+  type RecordView,
+  recordLengthAt,
+  viewRecord,
+} from './record.ts'
+import { Segment, type SegmentFiles } from './segment.ts'
+import { SubjectTable } from './subject-table.ts'
+
+export type Json = { [key: string]: unknown }
+/** 'missing': deleted, damaged or never there. 'wait': being read; the waiter is called. */
+export type ReadResult = 'missing' | 'ok' | 'wait'
+
+/** What a log needs of the store. */
+export interface LogHost extends SegmentFiles {
+  /** Null in a store without files. */
+  readonly journal: Journal | null
+  readonly segmentBytes: number
+  /** The log has something that the last checkpoint lacks. */
+  changed(log: MessageLog): void
+  /** The segment has no live message: its files can go. */
+  segmentEmptied(log: MessageLog, segment: Segment): void
+  /** A chunk is full: it can be written out when it is committed. */
+  chunkFilled(log: MessageLog, chunk: Chunk): void
+  /** Is the store out of order (a write failed)? */
+  readonly isReplaying: boolean
+}
+
+export class MessageLog {
+  readonly name: string
+  readonly id: number
+  readonly inMemory: boolean
+  readonly createdMs: number
+  meta: Json
+  messages = 0
+  bytes = 0
+  firstSeq = 1
+  lastSeq = 0
+  lastSec = 0
+  lastNsec = 0
+  /** Highest sequence that is durable: readers stop here. */
+  committedSeq = 0
+  /** Highest sequence of the batch that is being written. */
+  closingSeq = 0
+  lostRecords = 0
+  readonly ledgers = new Map<string, Ledger>()
+  segments: Segment[] = []
+  nextSegmentId = 1
+  nextLedgerId = 1
+  readonly table = new SubjectTable()
+  private readonly host: LogHost
+  private active: Segment | null = null
+  private lastFound: Segment | null = null
+
+  constructor(host: LogHost, id: number, name: string, meta: Json, inMemory: boolean, createdMs: number) {
+    this.host = host
+    this.id = id
+    this.name = name
+    this.meta = meta
+    this.inMemory = inMemory
+    this.createdMs = createdMs
+  }
+
+  /** Deleted messages between the first and the last. */
+  get numDeleted(): number {
+    return this.lastSeq - this.firstSeq + 1 - this.messages
+  }
+
+  get subjectCount(): number {
+    return this.table.size
+  }
+
+  setMeta(meta: Json): void {
+    this.meta = meta
+    this.journalJson(LOG_META, meta)
+  }
+
+  /** Bytes that a message counts for: nats-server's accounting for the kind of storage. */
+  sizeOf(subjectLength: number, headerLength: number, payloadLength: number): number {
+    if (this.inMemory) return subjectLength + headerLength + payloadLength + 16
+    return 30 + subjectLength + payloadLength + (headerLength > 0 ? headerLength + 4 : 0)
+  }
+
+  /** Appends a copy; returns its sequence. `sec` and `nsec`: its time. */
+  append(
+    subject: Buffer,
+    subjectStart: number,
+    subjectEnd: number,
+    body: Buffer,
+    bodyStart: number,
+    headerLength: number,
+    bodyEnd: number,
+    sec: number,
+    nsec: number,
+  ): number {
+    const { host } = this
+    const seq = this.lastSeq + 1
+    const length = RECORD_OVERHEAD_BYTES + subjectEnd - subjectStart + bodyEnd - bodyStart
+    const journal = this.inMemory ? null : host.journal
+    const segment = this.segmentFor(length)
+    const chunk = this.roomIn(segment, length)
+    if (journal !== null) {
+      const at = journal.begin(MESSAGE, this.id, length)
+      encodeRecord(
+        journal.buffer, at, length, seq, sec, nsec,
+        subject, subjectStart, subjectEnd, body, bodyStart, headerLength, bodyEnd,
+      )
+      copy(journal.buffer, at, at + length, chunk.buffer, chunk.length)
+      journal.end(true)
+      host.changed(this)
+    } else {
+      encodeRecord(
+        chunk.buffer, chunk.length, length, seq, sec, nsec,
+        subject, subjectStart, subjectEnd, body, bodyStart, headerLength, bodyEnd,
+      )
+      this.committedSeq = seq
+    }
+    const slot = this.table.findOrAdd(subject, subjectStart, subjectEnd)
+    this.note(segment, chunk, slot, length, seq, headerLength > 0, sec, nsec)
+    return seq
+  }
+
+  /** Journal replay: the record as it was encoded. */
+  replayMessage(buffer: Buffer, start: number, end: number, view: RecordView): void {
+    if (!viewRecord(view, buffer, start, end - start) || view.seq <= this.lastSeq) return
+    if (view.seq > this.lastSeq + 1) this.applySkip(view.seq)
+    const length = end - start
+    const segment = this.segmentFor(length)
+    const chunk = this.roomIn(segment, length)
+    buffer.copy(chunk.buffer, chunk.length, start, end)
+    const slot = this.table.findOrAdd(buffer, view.subjectStart, view.subjectEnd)
+    this.note(segment, chunk, slot, length, view.seq, view.headerLength > 0, view.sec, view.nsec)
+    this.committedSeq = view.seq
+  }
+
+  /** The next message gets sequence `nextSeq`; what lies between was never there. */
+  skipTo(nextSeq: number): void {
+    if (nextSeq <= this.lastSeq + 1) return
+    this.applySkip(nextSeq)
+    this.journalNumber(SKIP_TO, nextSeq)
+  }
+
+  /** Removes a message; false when it is not there. */
+  remove(seq: number): boolean {
+    if (!this.applyRemove(seq)) return false
+    this.journalNumber(REMOVE, seq)
+    return true
+  }
+
+  /** Removes everything up to and with `seq`; returns how many. */
+  removeThrough(seq: number): number {
+    const removed = this.applyRemoveThrough(Math.min(seq, this.lastSeq))
+    if (removed > 0) this.journalNumber(REMOVE_THROUGH, Math.min(seq, this.lastSeq))
+    return removed
+  }
+
+  /**
+   * Removes what matches (null: everything) below `upToSeq` (exclusive; 0: no bound) except the `keep` newest.
+   * Returns how many.
+   */
+  purge(filter: SubjectFilter | null, upToSeq: number, keep: number): number {
+    const removed = this.applyPurge(filter, upToSeq, keep)
+    if (removed > 0 || (filter === null && keep === 0)) {
+      this.journalJson(PURGE, { patterns: filter?.patterns ?? null, upToSeq, keep })
+    }
+    return removed
+  }
+
+  /** Loads the record of `seq` into `out`. */
+  read(seq: number, out: RecordView, waiter: LoadWaiter | null): ReadResult {
+    if (seq > this.committedSeq) return 'missing'
+    return this.readAny(seq, out, waiter)
+  }
+
+  private readAny(seq: number, out: RecordView, waiter: LoadWaiter | null): ReadResult {
+    const segment = this.find(seq)
+    if (segment === null) return 'missing'
+    const position = seq - segment.firstSeq
+    if (segment.isDeleted(position)) return 'missing'
+    const columns = segment.index()
+    const offset = columns.offsets[position]
+    const chunk = segment.chunkAt(offset, waiter)
+    if (chunk === null) return 'wait'
+    const at = offset - chunk.start
+    const length = recordLengthAt(chunk.buffer, at, chunk.length)
+    const isGood =
+      length > 0 &&
+      (!chunk.isFromDisk || isRecordIntact(chunk.buffer, at, length)) &&
+      viewRecord(out, chunk.buffer, at, length) &&
+      out.seq === seq
+    if (isGood) return 'ok'
+    this.host.warn(`${this.name}: record ${seq} is damaged and set aside`)
+    this.lostRecords++
+    this.remove(seq)
+    return 'missing'
+  }
+
+  /** Smallest live sequence from `from` on that matches and is committed; 0 when there is none. */
+  next(filter: SubjectFilter | null, from: number): number {
+    return this.nextUpTo(filter, from, this.committedSeq)
+  }
+
+  /** Largest live sequence up to `upTo` that matches and is committed; 0 when there is none. */
+  previous(filter: SubjectFilter | null, upTo: number): number {
+    const top = Math.min(upTo, this.committedSeq)
+    for (let i = this.indexOf(top); i >= 0; i--) {
+      const segment = this.segments[i]
+      if (segment.live === 0 || segment.firstSeq > top) continue
+      const columns = filter === null || filter.all ? null : segment.index()
+      const memo = columns === null ? null : columns.matches(filter as SubjectFilter)
+      for (let position = Math.min(top - segment.firstSeq, segment.count - 1); position >= 0; position--) {
+        if (segment.isDeleted(position)) continue
+        if (columns === null || columns.isMatch(memo as Uint8Array, filter as SubjectFilter, position)) {
+          return segment.firstSeq + position
+        }
+      }
+    }
+    return 0
+  }
+
+  /** How many live messages from `from` on match: exact. */
+  count(filter: SubjectFilter | null, from: number): number {
+    const isAll = filter === null || filter.all
+    if (from <= this.firstSeq) {
+      if (isAll) return this.messages
+      let total = 0
+      this.eachSlot(filter, (slot) => {
+        total += this.table.counts[slot]
+      })
+      return total
+    }
+    let total = 0
+    for (let i = Math.max(this.indexOf(from), 0); i < this.segments.length; i++) {
+      const segment = this.segments[i]
+      if (segment.live === 0 || segment.endSeq <= from) continue
+      if (isAll && segment.firstSeq >= from) {
+        total += segment.live
+        continue
+      }
+      const columns = isAll ? null : segment.index()
+      const memo = columns === null ? null : columns.matches(filter as SubjectFilter)
+      for (let position = Math.max(0, from - segment.firstSeq); position < segment.count; position++) {
+        if (segment.isDeleted(position)) continue
+        if (columns === null || columns.isMatch(memo as Uint8Array, filter as SubjectFilter, position)) total++
+      }
+    }
+    return total
+  }
+
+  /** Last live sequence of exactly this subject, 0 when there is none. */
+  lastSeqOf(subject: Buffer, start: number, end: number): number {
+    const slot = this.table.find(subject, start, end)
+    return slot < 0 ? 0 : this.table.lasts[slot]
+  }
+
+  /** Live messages of exactly this subject. */
+  countOf(subject: Buffer, start: number, end: number): number {
+    const slot = this.table.find(subject, start, end)
+    return slot < 0 ? 0 : this.table.counts[slot]
+  }
+
+  /** Oldest live sequence of exactly this subject, 0 when there is none. */
+  firstSeqOf(subject: Buffer, start: number, end: number): number {
+    const slot = this.table.find(subject, start, end)
+    return slot < 0 ? 0 : this.firstOf(slot)
+  }
+
+  /** Visits the live subjects that match, as UTF-8 text. */
+  eachSubject(filter: SubjectFilter | null, visit: (subject: string, count: number, lastSeq: number) => void): void {
+    this.eachSlot(filter, (slot) => {
+      const subject = Buffer.from(this.table.subjects[slot] as string, 'latin1').toString('utf8')
+      visit(subject, this.table.counts[slot], this.table.lasts[slot])
+    })
+  }
+
+  /** Smallest live sequence whose time is not before the given one; `lastSeq + 1` when there is none. */
+  seqAtTime(sec: number, nsec: number): number {
+    const ms = sec * 1000 + nsec / 1e6
+    for (const segment of this.segments) {
+      if (segment.live === 0 || segment.lastMs < ms - 1) continue
+      const columns = segment.index()
+      for (let position = 0; position < segment.count; position++) {
+        const isBefore =
+          columns.secs[position] < sec || (columns.secs[position] === sec && columns.nsecs[position] < nsec)
+        if (!isBefore && !segment.isDeleted(position)) return segment.firstSeq + position
+      }
+    }
+    return this.lastSeq + 1
+  }
+
+  /** Time of the oldest live message in milliseconds; Infinity when there is none. */
+  oldestMs(): number {
+    return this.messages === 0 ? Number.POSITIVE_INFINITY : this.timeOfMs(this.firstSeq)
+  }
+
+  /** Time of a message in milliseconds, 0 when it is not there. */
+  timeOfMs(seq: number): number {
+    const segment = this.find(seq)
+    if (segment === null) return 0
+    const columns = segment.index()
+    return columns.secs[seq - segment.firstSeq] * 1000 + columns.nsecs[seq - segment.firstSeq] / 1e6
+  }
+
+  get firstSec(): number {
+    const segment = this.find(this.firstSeq)
+    return this.messages === 0 || segment === null ? 0 : segment.index().secs[this.firstSeq - segment.firstSeq]
+  }
+
+  get firstNsec(): number {
+    const segment = this.find(this.firstSeq)
+    return this.messages === 0 || segment === null ? 0 : segment.index().nsecs[this.firstSeq - segment.firstSeq]
+  }
+
+  /** Sequences of deleted messages between the first and the last. */
+  *deleted(): IterableIterator<number> {
+    let expected = this.firstSeq
+    for (const segment of this.segments) {
+      if (segment.endSeq <= this.firstSeq) continue
+      for (; expected < segment.firstSeq; expected++) yield expected
+      for (; expected < segment.endSeq; expected++) {
+        if (segment.isDeleted(expected - segment.firstSeq)) yield expected
+      }
+    }
+    for (; expected <= this.lastSeq; expected++) yield expected
+  }
+
+  createLedger(name: string, meta: Json): Ledger {
+    const ledger = new Ledger(this, this.inMemory ? null : this.host.journal, this.nextLedgerId++, name, meta)
+    this.ledgers.set(name, ledger)
+    this.journalJson(LEDGER_CREATE, { id: ledger.id, name, meta })
+    return ledger
+  }
+
+  /** The store has something new to write for this log. */
+  touch(): void {
+    this.host.changed(this)
+  }
+
+  applySkip(nextSeq: number): void {
+    this.active = null
+    this.lastSeq = nextSeq - 1
+    if (this.messages === 0) this.firstSeq = nextSeq
+    if (this.inMemory) this.committedSeq = this.lastSeq
+  }
+
+  applyRemove(seq: number): boolean {
+    const segment = this.find(seq)
+    if (segment === null) return false
+    const position = seq - segment.firstSeq
+    if (segment.isDeleted(position)) return false
+    this.forget(segment, segment.index(), position)
+    if (seq === this.firstSeq) this.advanceFirst()
+    this.sweep(segment)
+    return true
+  }
+
+  applyRemoveThrough(seq: number): number {
+    let removed = 0
+    while (this.firstSeq <= seq && this.messages > 0) {
+      const segment = this.find(this.firstSeq) as Segment
+      const columns = segment.index()
+      const end = Math.min(segment.count, seq - segment.firstSeq + 1)
+      for (let position = this.firstSeq - segment.firstSeq; position < end; position++) {
+        if (segment.isDeleted(position)) continue
+        this.forget(segment, columns, position)
+        removed++
+      }
+      this.firstSeq = segment.firstSeq + end
+      this.sweep(segment)
+      this.advanceFirst()
+    }
+    if (this.messages === 0) this.firstSeq = this.lastSeq + 1
+    return removed
+  }
+
+  applyPurge(filter: SubjectFilter | null, upToSeq: number, keep: number): number {
+    const isAll = filter === null || filter.all
+    if (isAll) {
+      const bound = upToSeq > 0 ? Math.min(upToSeq - 1, this.lastSeq) : this.lastSeq
+      if (keep === 0) {
+        if (bound >= this.lastSeq) return this.clear()
+        return this.applyRemoveThrough(bound)
+      }
+      let from = bound + 1
+      let left = keep
+      for (let i = this.segments.length - 1; i >= 0 && left > 0; i--) {
+        const segment = this.segments[i]
+        for (let position = Math.min(segment.count - 1, from - 1 - segment.firstSeq); position >= 0 && left > 0; position--) {
+          if (segment.isDeleted(position)) continue
+          from = segment.firstSeq + position
+          left--
+        }
+      }
+      return this.applyRemoveThrough(Math.min(from - 1, bound))
+    }
+    const seqs: number[] = []
+    const bound = upToSeq > 0 ? upToSeq - 1 : this.lastSeq
+    for (let seq = this.nextUpTo(filter, this.firstSeq, bound); seq > 0; seq = this.nextUpTo(filter, seq + 1, bound)) {
+      seqs.push(seq)
+    }
+    const removed = Math.max(0, seqs.length - keep)
+    for (let i = 0; i < removed; i++) this.applyRemove(seqs[i])
+    return removed
+  }
+
+  /** Replay of a purge from its record. */
+  replayPurge(json: { patterns: string[] | null; upToSeq: number; keep: number }): void {
+    this.applyPurge(json.patterns === null ? null : subjectFilter(json.patterns), json.upToSeq, json.keep)
+  }
+
+  /** Segments come from the state file; their subjects have been counted into the table. */
+  restoreSegments(segments: Segment[]): void {
+    this.segments = segments
+  }
+
+  private clear(): number {
+    const removed = this.messages
+    for (const segment of this.segments) {
+      segment.live = 0
+      segment.liveBytes = 0
+      this.host.segmentEmptied(this, segment)
+    }
+    this.segments = []
+    this.active = null
+    this.lastFound = null
+    for (let slot = 0; slot < this.table.subjects.length; slot++) {
+      if (this.table.subjects[slot] !== null) this.table.drop(slot)
+    }
+    this.messages = 0
+    this.bytes = 0
+    this.firstSeq = this.lastSeq + 1
+    return removed
+  }
+
+  private segmentFor(length: number): Segment {
+    const active = this.active
+    if (active !== null && (active.dataBytes + length <= this.host.segmentBytes || active.count === 0)) return active
+    if (active !== null) {
+      active.isSealed = true
+      if (active.tail !== null) this.host.chunkFilled(this, active.tail)
+      this.sweep(active)
+    }
+    const segment = new Segment(this.nextSegmentId++, this.lastSeq + 1, this.host)
+    segment.columns = new Columns(64)
+    this.segments.push(segment)
+    this.active = segment
+    return segment
+  }
+
+  private roomIn(segment: Segment, length: number): Chunk {
+    const before = segment.tail
+    const chunk = segment.room(length)
+    if (before !== null && before !== chunk) this.host.chunkFilled(this, before)
+    return chunk
+  }
+
+  private note(
+    segment: Segment,
+    chunk: Chunk,
+    slot: number,
+    length: number,
+    seq: number,
+    hasHeaders: boolean,
+    sec: number,
+    nsec: number,
+  ): void {
+    const { table } = this
+    const columns = segment.columns as Columns
+    if (table.segmentIds[slot] !== segment.id) {
+      table.segmentIds[slot] = segment.id
+      table.localIds[slot] = columns.dictionary.length
+      columns.dictionary.push(table.subjects[slot] as string)
+    }
+    const local = table.localIds[slot]
+    columns.push(segment.dataBytes, sec, nsec, hasHeaders ? (local | HAS_HEADERS) >>> 0 : local)
+    const ms = sec * 1000 + nsec / 1e6
+    if (segment.count === 0) segment.firstMs = ms
+    segment.lastMs = ms
+    segment.count++
+    segment.live++
+    segment.dataBytes += length
+    chunk.length += length
+    chunk.lastSeq = seq
+    const size = this.sizeFrom(length, hasHeaders)
+    segment.liveBytes += size
+    this.bytes += size
+    if (table.counts[slot]++ === 0) table.firsts[slot] = seq
+    table.lasts[slot] = seq
+    if (this.messages++ === 0) this.firstSeq = seq
+    this.lastSeq = seq
+    this.lastSec = sec
+    this.lastNsec = nsec
+  }
+
+  /** What a record of `length` bytes counts for. */
+  private sizeFrom(length: number, hasHeaders: boolean): number {
+    const content = length - RECORD_OVERHEAD_BYTES
+    return this.inMemory ? content + 16 : content + 30 + (hasHeaders ? 4 : 0)
+  }
+
+  /** Takes a message out of all counts. */
+  private forget(segment: Segment, columns: Columns, position: number): void {
+    const { table } = this
+    const local = columns.locals[position]
+    const size = this.sizeFrom(segment.lengthAt(columns, position), (local & HAS_HEADERS) !== 0)
+    segment.markDeleted(position)
+    segment.live--
+    segment.liveBytes -= size
+    this.bytes -= size
+    this.messages--
+    const slot = table.findText(columns.dictionary[local & SUBJECT_MASK])
+    if (slot < 0) return
+    const seq = segment.firstSeq + position
+    if (--table.counts[slot] === 0) {
+      table.drop(slot)
+      return
+    }
+    if (table.firsts[slot] === seq) table.firsts[slot] = table.counts[slot] === 1 ? this.lastAfter(slot, seq) : 0
+    if (table.lasts[slot] === seq) table.lasts[slot] = this.lastBefore(table.subjects[slot] as string, seq)
+  }
+
+  /** First sequence of a subject with one message left, of which the first was just removed. */
+  private lastAfter(slot: number, removed: number): number {
+    const last = this.table.lasts[slot]
+    return last === removed ? 0 : last
+  }
+
+  private lastBefore(subject: string, before: number): number {
+    for (let i = this.indexOf(before - 1); i >= 0; i--) {
+      const segment = this.segments[i]
+      if (segment.live === 0) continue
+      const columns = segment.index()
+      const top = Math.min(before - 1 - segment.firstSeq, segment.count - 1)
+      for (let position = top; position >= 0; position--) {
+        if (!segment.isDeleted(position) && columns.subjectAt(position) === subject) return segment.firstSeq + position
+      }
+    }
+    return 0
+  }
+
+  /** The oldest message of a subject; looked for again after the one known was removed. */
+  private firstOf(slot: number): number {
+    const { table } = this
+    if (table.firsts[slot] !== 0) return table.firsts[slot]
+    const subject = table.subjects[slot] as string
+    for (const segment of this.segments) {
+      if (segment.live === 0) continue
+      const columns = segment.index()
+      const local = columns.dictionary.indexOf(subject)
+      if (local < 0) continue
+      for (let position = 0; position < segment.count; position++) {
+        if (segment.isDeleted(position) || columns.subjectAt(position) !== subject) continue
+        table.firsts[slot] = segment.firstSeq + position
+        return table.firsts[slot]
+      }
+    }
+    return 0
+  }
+
+  private eachSlot(filter: SubjectFilter | null, visit: (slot: number) => void): void {
+    const { table } = this
+    if (filter !== null && filter.literal !== null) {
+      const slot = table.findText(filter.literal)
+      if (slot >= 0) visit(slot)
+      return
+    }
+    for (let slot = 0; slot < table.subjects.length; slot++) {
+      const subject = table.subjects[slot]
+      if (subject !== null && (filter === null || filter.matchesLatin1(subject))) visit(slot)
+    }
+  }
+
+  private nextUpTo(filter: SubjectFilter | null, from: number, limit: number): number {
+    const isAll = filter === null || filter.all
+    const start = Math.max(from, this.firstSeq)
+    if (start > limit || this.messages === 0) return 0
+    let i = this.indexOf(start)
+    if (i < 0) i = 0
+    for (; i < this.segments.length; i++) {
+      const segment = this.segments[i]
+      if (segment.firstSeq > limit) return 0
+      if (segment.live === 0 || segment.endSeq <= start) continue
+      let position = Math.max(0, start - segment.firstSeq)
+      const end = Math.min(segment.count, limit - segment.firstSeq + 1)
+      if (isAll) {
+        while (position < end && segment.isDeleted(position)) position++
+        if (position < end) return segment.firstSeq + position
+        continue
+      }
+      const columns = segment.index()
+      const memo = columns.matches(filter)
+      for (; position < end; position++) {
+        if (!segment.isDeleted(position) && columns.isMatch(memo, filter, position)) return segment.firstSeq + position
+      }
+    }
+    return 0
+  }
+
+  private advanceFirst(): void {
+    if (this.messages === 0) this.firstSeq = this.lastSeq + 1
+    else this.firstSeq = this.nextUpTo(null, this.firstSeq, this.lastSeq)
+  }
+
+  /** Lets go of a segment in which nothing lives, unless messages are still appended to it. */
+  private sweep(segment: Segment): void {
+    if (segment.live > 0 || segment === this.active) return
+    const index = this.segments.indexOf(segment)
+    if (index < 0) return
+    this.segments.splice(index, 1)
+    if (this.lastFound === segment) this.lastFound = null
+    this.host.segmentEmptied(this, segment)
+  }
+
+  /** The segment that has the sequence, or null. */
+  private find(seq: number): Segment | null {
+    const last = this.lastFound
+    if (last !== null && seq >= last.firstSeq && seq < last.endSeq) return last
+    const index = this.indexOf(seq)
+    if (index < 0) return null
+    const segment = this.segments[index]
+    if (seq >= segment.endSeq) return null
+    this.lastFound = segment
+    return segment
+  }
+
+  /** Index of the last segment that begins at or before the sequence, -1 when there is none. */
+  private indexOf(seq: number): number {
+    const { segments } = this
+    let low = 0
+    let high = segments.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (segments[middle].firstSeq <= seq) low = middle + 1
+      else high = middle
+    }
+    return low - 1
+  }
+
+  private journalNumber(type: number, value: number): void {
+    const journal = this.inMemory ? null : this.host.journal
+    if (journal === null || this.host.isReplaying) return
+    const at = journal.begin(type, this.id, 8)
+    journal.buffer.writeDoubleLE(value, at)
+    journal.end(false)
+    this.host.changed(this)
+  }
+
+  private journalJson(type: number, value: Json): void {
+    const journal = this.inMemory ? null : this.host.journal
+    if (journal === null || this.host.isReplaying) return
+    appendJson(journal, type, this.id, value)
+    this.host.changed(this)
+  }
+}
+
+/** Appends a record whose payload is JSON. */
+export function appendJson(journal: Journal, type: number, logId: number, value: unknown): void {
+  const bytes = Buffer.from(JSON.stringify(value), 'utf8')
+  const at = journal.begin(type, logId, bytes.length)
+  bytes.copy(journal.buffer, at)
+  journal.end(true)
+}
+
+export { RECORD_HEAD_BYTES }

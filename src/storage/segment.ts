@@ -1,0 +1,241 @@
+/** A stretch of a log: records one after another in one file (or in memory), with their index. */
+import type { FileHandle } from '../ports/index.ts'
+import { Chunk, type LoadWaiter } from './chunk.ts'
+import { Columns, decodeIndex, HAS_HEADERS } from './columns.ts'
+import { RECORD_HEAD_BYTES, recordLengthAt, seqAt } from './record.ts'
+
+/** What a segment needs of the store. */
+export interface SegmentFiles {
+  /** Opens the data file, to read. */
+  openData(segment: Segment): Promise<FileHandle>
+  /** Reads the index file whole; null when it is missing. Blocks: index files are small and hot. */
+  readIndex(segment: Segment): Buffer | null
+  /** Reads the data file whole, to make a damaged index anew. Blocks. */
+  readData(segment: Segment): Buffer
+  /** An index was loaded from its file, and may be given up again. */
+  indexLoaded(segment: Segment): void
+  /** A chunk was read from disk. */
+  chunkLoaded(chunk: Chunk): void
+  warn(text: string): void
+  readonly chunkBits: number
+}
+
+/** A segment as the state file has it. */
+export interface SegmentState {
+  id: number
+  firstSeq: number
+  count: number
+  dataBytes: number
+  live: number
+  liveBytes: number
+  firstMs: number
+  lastMs: number
+  /** Bits of deleted messages, base64. */
+  deleted?: string
+}
+
+export class Segment {
+  readonly id: number
+  readonly firstSeq: number
+  count = 0
+  dataBytes = 0
+  /** Messages not deleted, and what they count for. */
+  live = 0
+  liveBytes = 0
+  firstMs = 0
+  lastMs = 0
+  /** A bit per message: deleted. Null while nothing is. */
+  deleted: Uint8Array | null = null
+  columns: Columns | null = null
+  isSealed = false
+  /** Messages that the index file covers; -1 before it was written. */
+  indexedCount = -1
+  readonly chunks = new Map<number, Chunk>()
+  tail: Chunk | null = null
+  handle: FileHandle | null = null
+  opening: Promise<FileHandle> | null = null
+  lastUse = 0
+  private readonly files: SegmentFiles
+
+  constructor(id: number, firstSeq: number, files: SegmentFiles) {
+    this.id = id
+    this.firstSeq = firstSeq
+    this.files = files
+  }
+
+  get endSeq(): number {
+    return this.firstSeq + this.count
+  }
+
+  /** The chunk into which the next record of `length` bytes goes, with room for it. */
+  room(length: number): Chunk {
+    const { chunkBits } = this.files
+    const id = this.dataBytes >>> chunkBits
+    let chunk = this.tail
+    if (chunk === null || chunk.id !== id) {
+      chunk = new Chunk(this, id, this.dataBytes, Buffer.allocUnsafeSlow(Math.max(4096, length)))
+      this.chunks.set(id, chunk)
+      this.tail = chunk
+    }
+    chunk.reserve(length, 1 << chunkBits)
+    return chunk
+  }
+
+  isDeleted(position: number): boolean {
+    const { deleted } = this
+    return deleted !== null && (deleted[position >>> 3] & (1 << (position & 7))) !== 0
+  }
+
+  markDeleted(position: number): void {
+    const bytes = (Math.max(this.count, position + 1) + 7) >>> 3
+    if (this.deleted === null || this.deleted.length < bytes) {
+      const larger = new Uint8Array(this.isSealed ? bytes : bytes * 2 + 32)
+      if (this.deleted !== null) larger.set(this.deleted)
+      this.deleted = larger
+    }
+    this.deleted[position >>> 3] |= 1 << (position & 7)
+  }
+
+  /** The index: loaded from its file, or made anew from the data when that is damaged. */
+  index(): Columns {
+    const present = this.columns
+    if (present !== null) return present
+    const bytes = this.files.readIndex(this)
+    let columns = bytes === null ? null : decodeIndex(bytes)
+    if (columns === null || columns.count < this.count) {
+      this.files.warn(`index of segment ${this.id} is missing or damaged: made anew from its data`)
+      columns = rebuildIndex(this, this.files.readData(this))
+    }
+    this.columns = columns
+    this.files.indexLoaded(this)
+    return columns
+  }
+
+  /** Bytes of the record at a position. */
+  lengthAt(columns: Columns, position: number): number {
+    const end = position + 1 < this.count ? columns.offsets[position + 1] : this.dataBytes
+    return end - columns.offsets[position]
+  }
+
+  /** The chunk with the record at `offset`, or null when it has to be read: the waiter is called then. */
+  chunkAt(offset: number, waiter: LoadWaiter | null): Chunk | null {
+    const id = offset >>> this.files.chunkBits
+    const chunk = this.chunks.get(id)
+    if (chunk === undefined) {
+      this.load(id, waiter)
+      return null
+    }
+    if (chunk.isLoading) {
+      if (waiter !== null && !chunk.waiters.includes(waiter)) chunk.waiters.push(waiter)
+      return null
+    }
+    chunk.isTouched = true
+    return chunk
+  }
+
+  private load(id: number, waiter: LoadWaiter | null): void {
+    const columns = this.index()
+    const { chunkBits } = this.files
+    const first = lowerBound(columns.offsets, this.count, id * 2 ** chunkBits)
+    const next = lowerBound(columns.offsets, this.count, (id + 1) * 2 ** chunkBits)
+    const start = columns.offsets[first]
+    const end = next < this.count ? columns.offsets[next] : this.dataBytes
+    const chunk = new Chunk(this, id, start, Buffer.allocUnsafeSlow(end - start))
+    chunk.isLoading = true
+    chunk.isFromDisk = true
+    chunk.lastSeq = this.firstSeq + next - 1
+    if (waiter !== null) chunk.waiters.push(waiter)
+    this.chunks.set(id, chunk)
+    const finish = (error: Error | null, read: number): void => {
+      chunk.isLoading = false
+      chunk.length = read
+      chunk.flushed = read
+      if (error !== null) this.files.warn(`segment ${this.id}: ${error.message}`)
+      this.files.chunkLoaded(chunk)
+      const waiters = chunk.waiters
+      chunk.waiters = []
+      for (const each of waiters) each.onLoaded()
+    }
+    this.files.openData(this).then(
+      (handle) => handle.read(chunk.buffer, 0, chunk.buffer.length, start, finish),
+      (error: Error) => finish(error, 0),
+    )
+  }
+
+  state(): SegmentState {
+    const { deleted } = this
+    return {
+      id: this.id,
+      firstSeq: this.firstSeq,
+      count: this.count,
+      dataBytes: this.dataBytes,
+      live: this.live,
+      liveBytes: this.liveBytes,
+      firstMs: this.firstMs,
+      lastMs: this.lastMs,
+      ...(deleted === null ? {} : { deleted: Buffer.from(deleted.subarray(0, (this.count + 7) >>> 3)).toString('base64') }),
+    }
+  }
+
+  static restore(state: SegmentState, files: SegmentFiles): Segment {
+    const segment = new Segment(state.id, state.firstSeq, files)
+    segment.count = state.count
+    segment.dataBytes = state.dataBytes
+    segment.live = state.live
+    segment.liveBytes = state.liveBytes
+    segment.firstMs = state.firstMs
+    segment.lastMs = state.lastMs
+    segment.isSealed = true
+    segment.indexedCount = state.count
+    if (state.deleted !== undefined) segment.deleted = new Uint8Array(Buffer.from(state.deleted, 'base64'))
+    return segment
+  }
+}
+
+/** Makes the index of a segment from its data. Messages whose records can't be read are marked deleted. */
+export function rebuildIndex(segment: Segment, data: Buffer): Columns {
+  const columns = new Columns(segment.count)
+  const locals = new Map<string, number>()
+  const noteMissing = (seq: number, at: number): void => {
+    while (segment.firstSeq + columns.count < seq) {
+      segment.markDeleted(columns.count)
+      columns.push(at, 0, 0, 0)
+    }
+  }
+  const limit = Math.min(data.length, segment.dataBytes)
+  for (let at = 0; at < limit && columns.count < segment.count; ) {
+    const length = recordLengthAt(data, at, limit)
+    const seq = length > 0 ? seqAt(data, at) : 0
+    if (length === 0 || seq < segment.firstSeq + columns.count || seq >= segment.endSeq) {
+      at++
+      continue
+    }
+    noteMissing(seq, at)
+    const subjectLength = data.readUInt16LE(at + 18)
+    const subject = data.toString('latin1', at + RECORD_HEAD_BYTES, at + RECORD_HEAD_BYTES + subjectLength)
+    let local = locals.get(subject)
+    if (local === undefined) {
+      local = columns.dictionary.length
+      columns.dictionary.push(subject)
+      locals.set(subject, local)
+    }
+    const hasHeaders = data.readUInt32LE(at + 8) > 0
+    columns.push(at, data.readUInt32LE(at + 20), data.readUInt32LE(at + 24), (hasHeaders ? HAS_HEADERS : 0) | local)
+    at += length
+  }
+  noteMissing(segment.endSeq, limit)
+  if (columns.dictionary.length === 0) columns.dictionary.push('')
+  return columns
+}
+
+/** First index in the sorted column with a value of at least `value`. */
+function lowerBound(column: Uint32Array, count: number, value: number): number {
+  let low = 0
+  let high = count
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (column[middle] < value) low = middle + 1
+    else high = middle
+  }
+  return low
+}
