@@ -36,10 +36,10 @@ export class NaiveLedger {
     this.durable = this.entries.length
   }
 
-  /** Everything so far becomes one snapshot. */
+  /** Everything so far becomes one snapshot; what is not durable yet stays behind it all the same. */
   checkpoint(): void {
     this.kept = (this.snapshot as () => Buffer)()
-    this.entries = []
+    this.entries = this.entries.slice(this.durable)
     this.durable = 0
   }
 
@@ -57,6 +57,7 @@ export class NaiveLedger {
 /** The simplest log that could be right: a map. What the consumer of a real one is compared with. */
 export class NaiveLog {
   inMemory = true
+  lostRecords = 0
   readonly ledgers = new Map<string, NaiveLedger>()
   lastSeq = 0
   committedSeq = 0

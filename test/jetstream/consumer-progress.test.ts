@@ -84,13 +84,14 @@ for (const mode of ['none', 'all', 'explicit'] as AckMode[]) {
         steps.clear()
       }
       if (turn % 501 === 500) {
-        snapshot = encodeProgress(live)
-        entries = []
+        snapshot = encodeProgress(live, steps.number - 1)
+        entries = entries.slice(-3)
       }
       if (turn % 97 !== 0) continue
       const recovered = new Progress(mode)
-      if (snapshot !== null) decodeProgress(snapshot, recovered)
-      for (const entry of entries) replay(entry, recovered)
+      let number: number = snapshot === null ? 0 : decodeProgress(snapshot, recovered)
+      for (const entry of entries) number = replay(entry, recovered, number)
+      assert.equal(number, steps.number - 1)
       assert.deepEqual(view(recovered), view(live))
       if (turn % 3 === 0) live = recovered
     }
@@ -134,7 +135,7 @@ test('a queued message that is acknowledged is not delivered again', () => {
 })
 
 test('a damaged entry is told', () => {
-  assert.throws(() => replay(Buffer.from([99]), new Progress('explicit')), /unknown step/)
-  assert.throws(() => replay(Buffer.from([1, 0x80]), new Progress('explicit')), /ends early/)
+  assert.throws(() => replay(Buffer.from([1, 99]), new Progress('explicit'), 0), /unknown step/)
+  assert.throws(() => replay(Buffer.from([1, 1, 0x80]), new Progress('explicit'), 0), /ends early/)
   assert.throws(() => decodeProgress(Buffer.from([9]), new Progress('explicit')), /version 9/)
 })

@@ -16,6 +16,8 @@ export class ConsumerLedger {
   private readonly store: Store
   /** null: nothing is written (memory storage). */
   private readonly ledger: Ledger | null
+  /** Entries that a snapshot cut off in the middle of a turn. */
+  private readonly finished: Buffer[] = []
   private settled = new Float64Array(64)
   private settledCount = 0
   private readonly onDurable: () => void
@@ -27,7 +29,7 @@ export class ConsumerLedger {
     this.ledger = ledger
     this.confirmations = new Confirmations(this.stream.account.account)
     this.onDurable = () => this.confirmations.release()
-    if (ledger !== null) ledger.snapshot = () => encodeProgress(consumer.progress)
+    if (ledger !== null) ledger.snapshot = () => this.snapshot()
   }
 
   /** The stream is told at the end of the turn that this consumer is done with the message. */
@@ -43,6 +45,8 @@ export class ConsumerLedger {
   /** At the end of a turn. */
   flush(): void {
     const isUrgent = this.confirmations.count > 0
+    for (const entry of this.finished) this.ledger?.append(entry, 0, entry.length, isUrgent)
+    this.finished.length = 0
     if (!this.steps.isEmpty) {
       if (this.ledger !== null) {
         const entry = this.steps.finish()
@@ -56,6 +60,16 @@ export class ConsumerLedger {
       this.confirmations.seal()
       this.store.barrier(this.onDurable)
     }
+  }
+
+  /** The state at this moment, with what has happened in this turn as an entry of its own. */
+  private snapshot(): Buffer {
+    if (!this.steps.isEmpty) {
+      const entry = this.steps.finish()
+      this.finished.push(Buffer.from(entry.buffer.subarray(0, entry.length)))
+      this.steps.clear()
+    }
+    return encodeProgress(this.consumer.progress, this.steps.number - 1)
   }
 
   /** The configuration changed. */

@@ -1,5 +1,5 @@
 import type { Message, Target, Turn, TurnTask } from '../../core/index.ts'
-import type { Ledger } from '../../storage/index.ts'
+import type { Ledger, MessageLog } from '../../storage/index.ts'
 import { type SubjectFilter, subjectFilter } from '../../subjects/index.ts'
 import type { Stream } from '../stream.ts'
 import type { ConsumerConfig, ConsumerInfo } from '../types.ts'
@@ -64,6 +64,8 @@ export class Consumer implements TurnTask {
   private readonly acks: Acks
   private readonly inactivity: Inactivity
   private pausedUntilMs = 0
+  private isRecovered = false
+  private lostRecords: number
   private checkPendingMs = Infinity
   private lastTarget: Target | null = null
   private readonly alarm: Alarm
@@ -93,6 +95,7 @@ export class Consumer implements TurnTask {
     this.pulls = isPull ? new PullQueue(config.max_waiting ?? 0, nowMs) : null
     this.push = isPull ? null : new PushDelivery(this, nowMs)
     this.inactivity.configure(nowMs)
+    this.lostRecords = stream.log.lostRecords
     this.readPause()
   }
 
@@ -102,11 +105,14 @@ export class Consumer implements TurnTask {
     const progress = new Progress(ackModeOf(meta.config))
     const recovered = ledger.recovered
     ledger.recovered = null
+    let entry = 0
     if (recovered !== null) {
-      if (recovered.snapshot !== null) decodeProgress(recovered.snapshot, progress)
-      for (const entry of recovered.entries) replay(entry, progress)
+      if (recovered.snapshot !== null) entry = decodeProgress(recovered.snapshot, progress)
+      for (const bytes of recovered.entries) entry = replay(bytes, progress, entry)
     }
     const consumer = new Consumer(stream, ledger.name, meta, progress, ledger)
+    consumer.ledger.steps.number = entry + 1
+    consumer.isRecovered = true
     consumer.reconcile()
     if (progress.pending.size > 0) consumer.checkPendingAt(stream.clock.now() + ACK_WAIT_SLACK_MS)
     consumer.wake()
@@ -239,6 +245,7 @@ export class Consumer implements TurnTask {
 
   run(): void {
     if (this.isClosed) return
+    if (this.isRecovered) this.settleAgain()
     const nowMs = this.stream.clock.now()
     const halt: Halt = this.pausedUntilMs > nowMs ? 'idle' : this.delivery.run(nowMs)
     if (this.pulls !== null) {
@@ -325,7 +332,10 @@ export class Consumer implements TurnTask {
     const { skipList } = this.count
     if (skipList !== null && skipList.length > 0) skipList.shift()
     progress.nextStreamSeq = seq + 1
-    if (stream.log.timeOfMs(seq) !== 0) this.count.forget()
+    if (this.lostRecords !== stream.log.lostRecords) {
+      this.lostRecords = stream.log.lostRecords
+      this.count.forget()
+    }
     if (!this.filter.all || skipList !== null) return
     const next = stream.log.next(null, seq + 1)
     progress.nextStreamSeq = next === 0 ? stream.log.committedSeq + 1 : next
@@ -398,9 +408,24 @@ export class Consumer implements TurnTask {
     for (let row = pending.first; row !== -1; ) {
       const seq = pending.streamSeq[row]
       row = pending.next[row]
-      if (log.timeOfMs(seq) === 0) this.forget(seq)
+      if (!isLive(log, seq)) this.forget(seq)
     }
-    for (const seq of progress.redelivered.keys()) if (log.timeOfMs(seq) === 0) this.forget(seq)
+    for (const seq of progress.redelivered.keys()) if (!isLive(log, seq)) this.forget(seq)
+  }
+
+  /**
+   * After a restart: a checkpoint may hold an ack whose removal of the message did not get to disk. Only where acks remove
+   * messages, so there are few to look at.
+   */
+  private settleAgain(): void {
+    this.isRecovered = false
+    const { progress, stream } = this
+    if (stream.config.retention !== 'workqueue') return
+    const { log } = stream
+    for (let seq = log.next(this.filter, log.firstSeq); seq !== 0 && seq < progress.nextStreamSeq; ) {
+      if (progress.pending.find(seq) === -1 && !progress.redelivered.has(seq)) this.ledger.settle(seq)
+      seq = log.next(this.filter, seq + 1)
+    }
   }
 
   private forget(seq: number): void {
@@ -442,6 +467,11 @@ export class Consumer implements TurnTask {
     }
     this.wake()
   }
+}
+
+/** Is the message there? Only for those that were committed. */
+function isLive(log: MessageLog, seq: number): boolean {
+  return log.next(null, seq) === seq
 }
 
 /** How the consumer of a configuration is acknowledged. */

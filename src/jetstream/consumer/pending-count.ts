@@ -52,7 +52,7 @@ export class PendingCount {
     const { log } = this.stream
     const filter = this.filter.all ? null : this.filter
     if (this.skipList !== null && this.skipList.length > 0) {
-      const live = this.skipList.count((seq) => log.timeOfMs(seq) !== 0)
+      const live = this.skipList.count((seq) => seq > log.committedSeq || log.next(null, seq) === seq)
       this.count = live + log.count(filter, this.skipList.resumeSeq + 1)
     } else this.count = log.count(filter, this.progress.nextStreamSeq)
     this.isStale = false

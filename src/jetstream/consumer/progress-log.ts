@@ -2,8 +2,10 @@ import type { Progress } from './progress.ts'
 import { NumberReader, NumberWriter } from './varint.ts'
 
 /**
- * A consumer's progress as bytes. A journal entry is a list of steps, each an operation byte and numbers; runs of
- * neighbours are one step. A snapshot is the whole state. Encoder and decoder stand side by side here.
+ * A consumer's progress as bytes. A journal entry is its running number and a list of steps, each an operation byte
+ * and numbers; runs of neighbours are one step. A snapshot is the whole state after the entry whose number it names: a
+ * checkpoint may come between an entry and its commit, so entries up to that number are passed over when they turn up
+ * behind it. Encoder and decoder stand side by side here.
  *
  *     deliver     1  time ms, first sequence*, messages - 1
  *     redeliver   2  time ms, sequence*
@@ -29,6 +31,8 @@ const SNAPSHOT_VERSION = 1
 
 /** Collects the steps of a turn. */
 export class ProgressLog {
+  /** Number of the entry that is being made. */
+  number = 1
   private readonly out = new NumberWriter()
   private lastSeq = 0
   private runKind = 0
@@ -58,42 +62,36 @@ export class ProgressLog {
   }
 
   redeliver(seq: number, timeMs: number): void {
-    this.endRun()
-    this.out.byte(REDELIVER)
+    this.begin(REDELIVER)
     this.out.unsigned(timeMs)
     this.sequence(seq)
   }
 
   settleThrough(seq: number, consumerSeq: number): void {
-    this.endRun()
-    this.out.byte(SETTLE_THROUGH)
+    this.begin(SETTLE_THROUGH)
     this.sequence(seq)
     this.out.unsigned(consumerSeq)
   }
 
   restamp(seq: number, timeMs: number): void {
-    this.endRun()
-    this.out.byte(RESTAMP)
+    this.begin(RESTAMP)
     this.sequence(seq)
     this.out.signed(timeMs)
   }
 
   exhaust(seq: number, redeliveries: number): void {
-    this.endRun()
-    this.out.byte(EXHAUST)
+    this.begin(EXHAUST)
     this.sequence(seq)
     this.out.unsigned(redeliveries)
   }
 
   startAt(seq: number): void {
-    this.endRun()
-    this.out.byte(START)
+    this.begin(START)
     this.out.unsigned(seq)
   }
 
   skipTo(seq: number): void {
-    this.endRun()
-    this.out.byte(SKIP)
+    this.begin(SKIP)
     this.out.unsigned(seq)
   }
 
@@ -103,10 +101,22 @@ export class ProgressLog {
     return this.out
   }
 
+  /** Begins the next entry. */
   clear(): void {
+    this.number++
     this.out.clear()
     this.lastSeq = 0
     this.runKind = 0
+  }
+
+  private begin(kind: number): void {
+    this.endRun()
+    this.operation(kind)
+  }
+
+  private operation(kind: number): void {
+    if (this.out.length === 0) this.out.unsigned(this.number)
+    this.out.byte(kind)
   }
 
   private beginRun(kind: number, seq: number): void {
@@ -118,7 +128,7 @@ export class ProgressLog {
 
   private endRun(): void {
     if (this.runKind === 0) return
-    this.out.byte(this.runKind)
+    this.operation(this.runKind)
     if (this.runKind === DELIVER) this.out.unsigned(this.runTimeMs)
     this.sequence(this.runFirst)
     this.out.unsigned(this.runCount - 1)
@@ -132,9 +142,14 @@ export class ProgressLog {
   }
 }
 
-/** Does again what an entry says. Throws RangeError or Error when the entry is not one. */
-export function replay(entry: Buffer, progress: Progress): void {
+/**
+ * Does again what an entry says, unless its number is not above `after`. Returns the number. Throws RangeError or Error when
+ * the entry is not one.
+ */
+export function replay(entry: Buffer, progress: Progress, after: number): number {
   const input = new NumberReader(entry)
+  const number = input.unsigned()
+  if (number <= after) return after
   let lastSeq = 0
   while (!input.isAtEnd) {
     const kind = input.byte()
@@ -183,12 +198,14 @@ export function replay(entry: Buffer, progress: Progress): void {
         throw new Error(`unknown step ${kind} in a consumer's journal entry`)
     }
   }
+  return number
 }
 
-/** The whole state. */
-export function encodeProgress(progress: Progress): Buffer {
+/** The whole state after the entry `number`. */
+export function encodeProgress(progress: Progress, number: number): Buffer {
   const out = new NumberWriter()
   out.byte(SNAPSHOT_VERSION)
+  out.unsigned(number)
   out.unsigned(progress.nextStreamSeq)
   out.unsigned(progress.deliveredStreamSeq)
   out.unsigned(progress.consumerSeq)
@@ -210,16 +227,17 @@ export function encodeProgress(progress: Progress): Buffer {
   out.unsigned(progress.redelivered.size)
   for (const [redelivered, times] of progress.redelivered) {
     out.unsigned(redelivered)
-    out.unsigned(times)
+    out.signed(times)
   }
   return Buffer.from(out.buffer.subarray(0, out.length))
 }
 
-/** Fills a fresh `progress`. Throws when the bytes are not a snapshot. */
-export function decodeProgress(snapshot: Buffer, progress: Progress): void {
+/** Fills a fresh `progress`; returns the number of the last entry in it. Throws when the bytes are not a snapshot. */
+export function decodeProgress(snapshot: Buffer, progress: Progress): number {
   const input = new NumberReader(snapshot)
   const version = input.byte()
   if (version !== SNAPSHOT_VERSION) throw new Error(`consumer state of version ${version} is not supported`)
+  const number = input.unsigned()
   progress.nextStreamSeq = input.unsigned()
   progress.deliveredStreamSeq = input.unsigned()
   progress.consumerSeq = input.unsigned()
@@ -235,5 +253,6 @@ export function decodeProgress(snapshot: Buffer, progress: Progress): void {
     progress.pending.add(seq, consumerSeq, timeMs)
   }
   for (let left = input.unsigned(); left > 0; left--)
-    progress.redelivered.set(input.unsigned(), input.unsigned())
+    progress.redelivered.set(input.unsigned(), input.signed())
+  return number
 }
