@@ -238,7 +238,7 @@ export class Store implements LogHost {
 
   async openData(segment: Segment): Promise<FileHandle> {
     if (segment.handle !== null) return segment.handle
-    segment.opening ??= this.fileSystem.open(this.dataPath(segment), true).finally(() => {
+    segment.opening ??= this.openFile(segment).finally(() => {
       segment.opening = null
     })
     const handle = await segment.opening
@@ -249,6 +249,19 @@ export class Store implements LogHost {
     }
     return handle
   }
+
+  private async openFile(segment: Segment): Promise<FileHandle> {
+    await this.makeFolder(this.logOf(segment))
+    return this.fileSystem.open(this.dataPath(segment), true)
+  }
+
+  private async makeFolder(log: MessageLog): Promise<void> {
+    if (this.withFolder.has(log)) return
+    await this.fileSystem.makeDirectory(this.folder(log))
+    this.withFolder.add(log)
+  }
+
+  private readonly withFolder = new WeakSet<MessageLog>()
 
   warn(text: string): void {
     this.options.log?.('warn', text)
@@ -279,6 +292,7 @@ export class Store implements LogHost {
   }
 
   private failed(error: Error): void {
+    if (this.failure !== null) return
     this.failure = error
     this.options.log?.('error', `store is read-only from here on: ${error.message}`)
     this.onFailure?.(error)
@@ -378,7 +392,7 @@ export class Store implements LogHost {
     for (const { log, state, segments } of captured) {
       if (this.byId.get(log.id) !== log) continue
       const folder = this.folder(log)
-      await this.fileSystem.makeDirectory(folder)
+      await this.makeFolder(log)
       await this.flushing.get(log)
       const last = segments.at(-1)
       await this.flush(log, last === undefined ? null : { segment: last.segment, bytes: last.bytes })
