@@ -79,6 +79,7 @@ export class ConsumerBench {
       log: this.log,
       clock: this.clock,
       consumers: new Map<string, Consumer>(),
+      consumerDeleted: (consumer: Consumer) => this.stream.consumers.delete(consumer.name),
       account: { account: this.account, streams: new Map() },
       js: { store: { barrier: (done: () => void) => done() }, domain: '' },
       settled: (_consumer: Consumer, seq: number) => {

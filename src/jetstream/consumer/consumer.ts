@@ -51,8 +51,6 @@ export class Consumer implements TurnTask {
   readonly push: PushDelivery | null
   /** Messages that match and were not delivered yet. */
   readonly count: PendingCount
-  /** Acks settle messages: the stream has workqueue or interest retention. */
-  readonly settlesMessages: boolean
   /** Share of acks that metrics are published for. */
   samplePercent: number
   /** 0: never. */
@@ -84,7 +82,6 @@ export class Consumer implements TurnTask {
     this.progress = progress
     this.count = new PendingCount(stream, progress, subjectFilter(filtersOf(config)))
     this.alarm = new Alarm(stream.clock, () => this.rang())
-    this.settlesMessages = retainsMessages(stream.config)
     this.samplePercent = samplePercent(config)
     this.ledger = new ConsumerLedger(this, ledger)
     this.advisories = new Advisories(this)
@@ -122,6 +119,11 @@ export class Consumer implements TurnTask {
   /** What the ledger keeps as its meta. */
   meta(): { created: number; config: ConsumerConfig } {
     return { created: this.createdMs, config: this.config }
+  }
+
+  /** Do acks settle messages (workqueue and interest retention)? */
+  get settlesMessages(): boolean {
+    return retainsMessages(this.stream.config)
   }
 
   get isDurable(): boolean {
@@ -215,8 +217,7 @@ export class Consumer implements TurnTask {
     this.advisories.deleted()
     this.close(status)
     this.ledger.delete()
-    this.stream.consumers.delete(this.name)
-    ;(this.stream as { consumerGone?: (consumer: Consumer) => void }).consumerGone?.(this)
+    this.stream.consumerDeleted(this)
   }
 
   /** Shutdown: everything stays as it is on disk. */
