@@ -8,7 +8,7 @@
  * the moment makes.
  */
 import type { ConnectionOptions, NatsConnection, ServerInfo } from '@nats-io/nats-core'
-import type { Bus } from '../core/index.ts'
+import type { Bus, Connection } from '../core/index.ts'
 import { type InProcessHost, InProcessTransport } from './in-process-transport.ts'
 
 type Internals = typeof import('@nats-io/nats-core/internal')
@@ -27,8 +27,12 @@ export class InProcessClients {
   private bus: Bus | null
   private readonly handlers = new Set<Handler>()
 
-  constructor(bus: Bus) {
+  private readonly onConnection: (connection: Connection) => void
+
+  /** `onConnection`: told of every client that was accepted. */
+  constructor(bus: Bus, onConnection: (connection: Connection) => void) {
     this.bus = bus
+    this.onConnection = onConnection
   }
 
   /**
@@ -42,6 +46,7 @@ export class InProcessClients {
       get bus() {
         return clients.bus
       },
+      onConnection: this.onConnection,
       checkOptions: (info: ServerInfo, wanted) => nats.checkOptions(info, wanted),
     }
     if (this.bus === null) throw new Error('the server has stopped')
@@ -73,6 +78,9 @@ export class InProcessClients {
   }
 }
 
+/** Where a transport leads that nobody asked for. */
+const nobody: InProcessHost = { bus: null, onConnection: () => {}, checkOptions: () => {} }
+
 type ConnectionImpl = Internals['NatsConnectionImpl']['prototype']
 
 /** The constructor is private to TypeScript only: `NatsConnectionImpl.connect` would make the handler itself. */
@@ -99,7 +107,7 @@ function ownTransport(nats: Internals, handler: Handler, host: InProcessHost): v
       return prepare.call(handler)
     } catch {
       nats.setTransportFactory({
-        factory: () => new InProcessTransport({ bus: null, checkOptions: () => {} }),
+        factory: () => new InProcessTransport(nobody),
       })
       return prepare.call(handler)
     }

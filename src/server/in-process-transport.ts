@@ -11,6 +11,7 @@ const HIGH_WATER_BYTES = 256 * 1024
 export interface InProcessHost {
   /** Null once the server is stopping. */
   readonly bus: Bus | null
+  onConnection(connection: Connection): void
   /** nats-core's own check of what the client wants against what INFO offers. */
   checkOptions(info: ServerInfo, options: ConnectionOptions): void
 }
@@ -48,6 +49,7 @@ export class InProcessTransport implements ClientTransport {
     this.host.checkOptions(bus.info as unknown as ServerInfo, options)
     const peer = { host: '127.0.0.1', port: 0, kind: 'in-process' as const }
     this.connection = new Connection(bus, this.serverSide(), peer)
+    this.host.onConnection(this.connection)
   }
 
   /** The server's end. */

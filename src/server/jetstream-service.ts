@@ -1,7 +1,17 @@
 /** JetStream as the server runs it: the store opened and closed, and what monitoring asks of it. */
+
+import { statfs } from 'node:fs/promises'
+import { totalmem } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
 import type { Bus } from '../core/index.ts'
+import { type Consumer, JetStream, type JetStreamAccount, type Stream } from '../jetstream/index.ts'
+import { realClock } from '../ports/real-clock.ts'
+import { realFileSystem } from '../ports/real-file-system.ts'
+import { Store } from '../storage/index.ts'
 import type { Logger } from './logger.ts'
+import { goDuration } from './monitor/go-text.ts'
 import type { Settings } from './options.ts'
+import { API_LEVEL } from './versions.ts'
 
 export interface JetStreamServiceOptions {
   bus: Bus
@@ -11,12 +21,226 @@ export interface JetStreamServiceOptions {
   logger: Logger
 }
 
+/** Share of the machine's memory, and of the free disk, that streams may use when nothing is said. */
+const DEFAULT_SHARE = 0.75
+const NANOS_PER_MS = 1e6
+const STORE_FOLDER = 'jetstream'
+
+/** What /jsz was asked to show. */
+export interface DetailsWanted {
+  streams: boolean
+  consumers: boolean
+  config: boolean
+}
+
 export class JetStreamService {
-  static async open(_options: JetStreamServiceOptions): Promise<JetStreamService> {
-    throw new Error('JetStream is not wired yet')
+  private readonly settingsShown: Record<string, unknown>
+  private readonly store: Store
+  private readonly jetstream: JetStream
+
+  private constructor(store: Store, jetstream: JetStream, settingsShown: Record<string, unknown>) {
+    this.store = store
+    this.jetstream = jetstream
+    this.settingsShown = settingsShown
   }
 
-  async stopServing(): Promise<void> {}
+  /**
+   * Opens the store and brings back what it holds.
+   * @throws Error when the folder is in use by another process, not writable, or of a newer version
+   */
+  static async open(options: JetStreamServiceOptions): Promise<JetStreamService> {
+    const { bus, settings, logger } = options
+    const begunMs = performance.now()
+    logger.log('info', 'Starting JetStream')
+    const directory = settings.storeDir === null ? null : join(resolve(settings.storeDir), STORE_FOLDER)
+    let store: Store
+    try {
+      store = await Store.open({
+        directory,
+        fileSystem: realFileSystem,
+        clock: realClock,
+        syncInterval: settings.syncInterval,
+        log: (level, text) => logger.log(level, text),
+      })
+    } catch (error) {
+      throw new Error(`Can't start JetStream: ${storeFailure(directory, error as NodeJS.ErrnoException)}`, {
+        cause: error,
+      })
+    }
+    const maxMemory = settings.maxMemoryStore ?? Math.floor(totalmem() * DEFAULT_SHARE)
+    const maxStore = settings.maxFileStore ?? (await freeShare(directory))
+    const jetstream = await JetStream.open({
+      bus,
+      store,
+      clock: realClock,
+      log: (level, text) => logger.log(level, text),
+      domain: settings.domain,
+      maxMemory,
+      maxStore,
+      serverName: options.serverName,
+      serverId: options.serverId,
+    })
+    const config = {
+      max_memory: maxMemory,
+      max_storage: maxStore,
+      store_dir: directory ?? '',
+      sync_interval: settings.syncInterval === 'always' ? 0 : settings.syncInterval * NANOS_PER_MS,
+      ...(settings.syncInterval === 'always' ? { sync_always: true } : {}),
+      strict: true,
+      ...(settings.domain === '' ? {} : { domain: settings.domain }),
+    }
+    logger.log('info', '---------------- JETSTREAM ----------------')
+    if (settings.domain !== '') logger.log('info', `  Domain:          ${settings.domain}`)
+    logger.log('info', `  Max Memory:      ${bytesText(maxMemory)}`)
+    logger.log('info', `  Max Storage:     ${bytesText(maxStore)}`)
+    logger.log(
+      'info',
+      directory === null ? '  Store:           in memory' : `  Store Directory: "${directory}"`,
+    )
+    logger.log('info', `  API Level:       ${API_LEVEL}`)
+    logger.log('info', '-------------------------------------------')
+    logger.log('info', `Took ${goDuration(performance.now() - begunMs)} to start JetStream`)
+    return new JetStreamService(store, jetstream, { config, limits: { default_max_consumers: 1000 } })
+  }
 
-  async close(): Promise<void> {}
+  /** Ends what waits: requests are answered, timers cleared. Before the connections go. */
+  async stopServing(): Promise<void> {
+    await this.jetstream.close()
+  }
+
+  /** Makes everything durable and gives the folder back. After the connections have gone. */
+  async close(): Promise<void> {
+    await this.store.close()
+  }
+
+  /** Why the store has become read-only, null while it is well. */
+  failure(): Error | null {
+    return this.store.failure
+  }
+
+  accounts(): JetStreamAccount[] {
+    return [...this.jetstream.accounts.values()]
+  }
+
+  /** `config` and `limits` of /jsz and /varz. */
+  settings(): Record<string, unknown> {
+    return this.settingsShown
+  }
+
+  /** Usage and API counters of /jsz. */
+  usage(): Record<string, unknown> {
+    const { memoryBytes, fileBytes } = this.store.usage()
+    const sum = (counter: 'apiTotal' | 'apiErrors') =>
+      this.accounts().reduce((total, account) => total + account[counter], 0)
+    return {
+      memory: memoryBytes,
+      storage: fileBytes,
+      reserved_memory: 0,
+      reserved_storage: 0,
+      accounts: this.jetstream.accounts.size,
+      ha_assets: 0,
+      api: { level: API_LEVEL, total: sum('apiTotal'), errors: sum('apiErrors') },
+    }
+  }
+
+  /** One account of /jsz. */
+  accountDetail(account: JetStreamAccount, wanted: DetailsWanted): Record<string, unknown> {
+    const { name } = account.account
+    let memory = 0
+    let storage = 0
+    for (const { log } of account.streams.values()) {
+      if (log.inMemory) memory += log.bytes
+      else storage += log.bytes
+    }
+    return {
+      name,
+      id: name,
+      memory,
+      storage,
+      reserved_memory: 0,
+      reserved_storage: 0,
+      accounts: 0,
+      ha_assets: 0,
+      api: { level: 0, total: account.apiTotal, errors: account.apiErrors },
+      ...(wanted.streams && account.streams.size > 0
+        ? { stream_detail: [...account.streams.values()].map((stream) => streamDetail(stream, wanted)) }
+        : {}),
+    }
+  }
+
+  /** `jetstream` of /varz. */
+  varz(): Record<string, unknown> {
+    const { config, limits } = this.settingsShown
+    return { config, stats: this.usage(), limits }
+  }
+
+  /** Streams, consumers, messages and bytes of every account. */
+  totals(): Record<string, number> {
+    let streams = 0
+    let consumers = 0
+    let messages = 0
+    let bytes = 0
+    for (const account of this.jetstream.accounts.values()) {
+      for (const stream of account.streams.values()) {
+        streams++
+        consumers += stream.consumers.size
+        messages += stream.log.messages
+        bytes += stream.log.bytes
+      }
+    }
+    return { streams, consumers, messages, bytes }
+  }
+}
+
+function streamDetail(stream: Stream, wanted: DetailsWanted): Record<string, unknown> {
+  const { created, cluster, config, state } = stream.info()
+  return {
+    name: stream.name,
+    created,
+    cluster,
+    ...(wanted.config ? { config } : {}),
+    state,
+    ...(wanted.consumers && stream.consumers.size > 0
+      ? {
+          consumer_detail: [...stream.consumers.values()].map((consumer) => consumerDetail(consumer, wanted)),
+        }
+      : {}),
+  }
+}
+
+function consumerDetail(consumer: Consumer, wanted: DetailsWanted): Record<string, unknown> {
+  const { config, ...rest } = consumer.info()
+  return wanted.config ? { ...rest, config } : rest
+}
+
+function storeFailure(directory: string | null, error: NodeJS.ErrnoException): string {
+  if (error.code === 'EACCES' || error.code === 'EPERM' || error.code === 'EROFS') {
+    return `the store directory ${directory} is not writable (${error.message})`
+  }
+  return error.message
+}
+
+/** A share of what is free on the disk the folder is (or will be) on. */
+async function freeShare(directory: string | null): Promise<number> {
+  for (let at = directory; at !== null; at = dirname(at) === at ? null : dirname(at)) {
+    try {
+      const { bavail, bsize } = await statfs(at)
+      return Math.floor(bavail * bsize * DEFAULT_SHARE)
+    } catch {
+      // It does not exist yet: its parent is on the same disk.
+    }
+  }
+  return 0
+}
+
+const units = ['B', 'KB', 'MB', 'GB', 'TB', 'PB']
+
+function bytesText(bytes: number): string {
+  let unit = 0
+  let value = bytes
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024
+    unit++
+  }
+  return `${unit === 0 ? value : value.toFixed(2)} ${units[unit]}`
 }

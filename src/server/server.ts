@@ -1,12 +1,12 @@
 import type { ConnectionOptions, NatsConnection } from '@nats-io/nats-core'
-import { Bus, type LogLevel } from '../core/index.ts'
+import { Bus, type Connection, type LogLevel } from '../core/index.ts'
 import { realClock } from '../ports/real-clock.ts'
 import { newServerId } from './identity.ts'
 import { InProcessClients } from './in-process-client.ts'
 import { serverInfo } from './info.ts'
-import { JetStreamService } from './jetstream-service.ts'
+import type { JetStreamService } from './jetstream-service.ts'
 import { type Logger, silentLogger } from './logger.ts'
-import { Monitor } from './monitor/index.ts'
+import type { Monitor, MonitoredServer } from './monitor/index.ts'
 import { type ServerOptions, type Settings, settle } from './options.ts'
 import { TcpListener } from './tcp-listener.ts'
 import { authenticatorOf } from './users.ts'
@@ -34,6 +34,8 @@ export class Server {
   private jetstream: JetStreamService | null = null
   private listener: TcpListener | null = null
   private monitor: Monitor | null = null
+  /** Set where somebody wants to know of each connection. */
+  private onConnection: (connection: Connection) => void = () => {}
   private boundPort: number | null = null
   private stopping: Promise<void> | null = null
   private tellClosed: () => void = () => {}
@@ -53,7 +55,7 @@ export class Server {
       authenticator: authenticatorOf(settings),
       log: (level: LogLevel, text: string) => logger.log(level, text),
     })
-    this.clients = new InProcessClients(this.bus)
+    this.clients = new InProcessClients(this.bus, (connection) => this.onConnection(connection))
   }
 
   /**
@@ -137,20 +139,10 @@ export class Server {
       domain: settings.jetstream ? settings.domain : '',
     })
     Object.assign(bus.info, info)
-    if (settings.monitorPort !== null) {
-      this.monitor = new Monitor({
-        bus,
-        settings,
-        id: this.id,
-        name: this.name,
-        jetstream: () => this.jetstream,
-      })
-      const wanted = hostPort(settings.monitorHost, settings.monitorPort)
-      const failure = "Can't start monitoring: can't listen to the monitor port"
-      const port = await bind(this.monitor.listen(), (why) => `${failure}: listen tcp ${wanted}: ${why}`)
-      logger.log('info', `Starting http monitor on ${hostPort(settings.monitorHost, port)}`)
-    }
+    if (settings.monitorPort !== null) await this.openMonitor(settings.monitorPort)
     if (settings.jetstream) {
+      // Loaded here, so that a server without it starts sooner.
+      const { JetStreamService } = await import('./jetstream-service.ts')
       this.jetstream = await JetStreamService.open({
         bus,
         settings,
@@ -160,7 +152,7 @@ export class Server {
       })
     }
     if (settings.port !== null) {
-      const listener = new TcpListener(bus)
+      const listener = new TcpListener(bus, (connection) => this.onConnection(connection))
       const wanted = hostPort(settings.host, settings.port)
       const listening = listener.listen(settings.host, settings.port)
       const failure = `Error listening on port: ${wanted}`
@@ -173,6 +165,39 @@ export class Server {
       )
     }
     logger.log('info', 'Server is ready')
+  }
+
+  private async openMonitor(wanted: number): Promise<void> {
+    const { settings, bus, id, name } = this
+    const { ClosedConnections, Monitor, recordOf } = await import('./monitor/index.ts')
+    const closedConnections = new ClosedConnections()
+    this.onConnection = (connection) => {
+      connection.onClosed = (gone, reason) => closedConnections.add(recordOf(gone, bus.clock.now(), reason))
+    }
+    const server = this
+    const monitored: MonitoredServer = {
+      id,
+      name,
+      bus,
+      settings,
+      closedConnections,
+      requests: {},
+      get jetstream() {
+        return server.jetstream
+      },
+      get monitorPort() {
+        return server.monitorPort
+      },
+    }
+    const monitor = new Monitor(monitored)
+    const failure = `Can't start monitoring: can't listen to the monitor port: listen tcp`
+    const listening = monitor.listen(settings.monitorHost, wanted)
+    const port = await bind(
+      listening,
+      (why) => `${failure} ${hostPort(settings.monitorHost, wanted)}: ${why}`,
+    )
+    this.monitor = monitor
+    this.logger.log('info', `Starting http monitor on ${hostPort(settings.monitorHost, port)}`)
   }
 
   private async close(): Promise<void> {

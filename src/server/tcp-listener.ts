@@ -49,8 +49,12 @@ export class TcpListener {
   private readonly bus: Bus
   private readonly sockets = new Set<Socket>()
 
-  constructor(bus: Bus) {
+  private readonly onConnection: (connection: Connection) => void
+
+  /** `onConnection`: told of every client that was accepted. */
+  constructor(bus: Bus, onConnection: (connection: Connection) => void = () => {}) {
     this.bus = bus
+    this.onConnection = onConnection
     this.server = createServer({ noDelay: true }, (socket) => this.accept(socket))
   }
 
@@ -91,6 +95,7 @@ export class TcpListener {
       kind: 'tcp',
     })
     transport.connection = connection
+    this.onConnection(connection)
     socket.on('data', (chunk: Buffer) => connection.receive(chunk))
     socket.on('error', (error: NodeJS.ErrnoException) => {
       connection.close(

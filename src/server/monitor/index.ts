@@ -1,19 +1,93 @@
-import type { Bus } from '../../core/index.ts'
-import type { JetStreamService } from '../jetstream-service.ts'
-import type { Settings } from '../options.ts'
+/** Monitoring over HTTP: nats-server's pages with its keys. */
+import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { connz } from './connz.ts'
+import { goJson } from './go-text.ts'
+import { healthz } from './healthz.ts'
+import { jsz } from './jsz.ts'
+import type { MonitoredServer } from './monitored-server.ts'
+import { BadQuery, Query } from './query.ts'
+import { rootPage } from './root.ts'
+import { subsz } from './subsz.ts'
+import { varz } from './varz.ts'
 
-export interface MonitorOptions {
-  bus: Bus
-  settings: Settings
-  id: string
-  name: string
-  jetstream: () => JetStreamService | null
+export { ClosedConnections, recordOf } from './connection-record.ts'
+export type { MonitoredServer } from './monitored-server.ts'
+
+const JSON_TYPE = 'application/json'
+const TEXT_TYPE = 'text/plain; charset=utf-8'
+
+type Page = (server: MonitoredServer, query: Query) => { status: number; type: string; text: string }
+
+const json =
+  (body: (server: MonitoredServer, query: Query) => unknown): Page =>
+  (server, query) => ({ status: 200, type: JSON_TYPE, text: goJson(body(server, query)) })
+
+const pages: Readonly<Record<string, Page>> = {
+  '/': () => ({ status: 200, type: 'text/html; charset=utf-8', text: rootPage() }),
+  '/varz': json(varz),
+  '/connz': json(connz),
+  '/subsz': json(subsz),
+  '/subscriptionsz': json(subsz),
+  '/jsz': json(jsz),
+  '/healthz': (server, query) => {
+    const { status, body } = healthz(server, query)
+    return { status, type: JSON_TYPE, text: goJson(body, false) }
+  },
 }
+
 export class Monitor {
+  /** The port in use, once it listens. */
   port = 0
-  constructor(_options: MonitorOptions) {}
-  async listen(): Promise<number> {
-    return 0
+  private readonly http: HttpServer
+  private readonly server: MonitoredServer
+
+  constructor(server: MonitoredServer) {
+    this.server = server
+    this.http = createServer((request, response) => this.answer(request, response))
   }
-  async close(): Promise<void> {}
+
+  /** Listens; resolves to the port. Rejects with node:net's error. */
+  listen(host: string, port: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.http.once('error', reject)
+      this.http.listen({ host, port }, () => {
+        this.http.off('error', reject)
+        const address = this.http.address()
+        this.port = typeof address === 'object' && address !== null ? address.port : port
+        resolve(this.port)
+      })
+    })
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.http.close(() => resolve())
+      this.http.closeAllConnections()
+    })
+  }
+
+  private answer(request: IncomingMessage, response: ServerResponse): void {
+    const url = new URL(request.url ?? '/', 'http://localhost')
+    const base = this.server.settings.monitorBasePath
+    const path = url.pathname.startsWith(base) ? url.pathname.slice(base.length) || '/' : ''
+    const page = Object.hasOwn(pages, path) ? pages[path] : undefined
+    if (page === undefined) {
+      send(response, 404, TEXT_TYPE, '404 page not found\n')
+      return
+    }
+    this.server.requests[path] = (this.server.requests[path] ?? 0) + 1
+    try {
+      const { status, type, text } = page(this.server, new Query(url.searchParams))
+      if (type === JSON_TYPE) response.setHeader('Access-Control-Allow-Origin', '*')
+      send(response, status, type, text)
+    } catch (error) {
+      if (!(error instanceof BadQuery)) throw error
+      send(response, 400, TEXT_TYPE, error.message)
+    }
+  }
+}
+
+function send(response: ServerResponse, status: number, type: string, text: string): void {
+  response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text) })
+  response.end(text)
 }

@@ -1,0 +1,125 @@
+/** What /connz knows of one connection, open or closed. */
+import type { Connection, Subscription } from '../../core/index.ts'
+import { goDuration, goTime, uptime } from './go-text.ts'
+
+export interface ConnectionRecord {
+  id: number
+  type: string
+  ip: string
+  port: number
+  startedMs: number
+  lastActivityMs: number
+  /** 0 while it is open. */
+  stoppedMs: number
+  reason: string
+  rttMs: number
+  pendingBytes: number
+  inMessages: number
+  outMessages: number
+  inBytes: number
+  outBytes: number
+  subscriptions: number
+  name: string
+  lang: string
+  version: string
+  user: string
+  account: string
+}
+
+export function recordOf(connection: Connection, stoppedMs: number, reason: string): ConnectionRecord {
+  const { peer, options } = connection
+  return {
+    id: connection.id,
+    type: peer.kind === 'in-process' ? 'in_process' : 'nats',
+    ip: peer.host,
+    port: peer.port,
+    startedMs: connection.startedMs,
+    lastActivityMs: connection.lastActivityMs,
+    stoppedMs,
+    reason,
+    rttMs: connection.rttMs,
+    pendingBytes: connection.output.pendingBytes,
+    inMessages: connection.inMessages,
+    outMessages: connection.outMessages,
+    inBytes: connection.inBytes,
+    outBytes: connection.outBytes,
+    subscriptions: connection.subscriptions.size,
+    name: options.name,
+    lang: options.lang,
+    version: options.version,
+    user: connection.user,
+    account: connection.account.name,
+  }
+}
+
+/** The record as /connz shows it; `auth`: with user and account. */
+export function showRecord(record: ConnectionRecord, nowMs: number, auth: boolean): Record<string, unknown> {
+  const endMs = record.stoppedMs === 0 ? nowMs : record.stoppedMs
+  return {
+    cid: record.id,
+    kind: 'Client',
+    type: record.type,
+    ip: record.ip,
+    port: record.port,
+    start: goTime(record.startedMs),
+    last_activity: goTime(record.lastActivityMs),
+    ...(record.stoppedMs === 0 ? {} : { stop: goTime(record.stoppedMs), reason: record.reason }),
+    rtt: goDuration(record.rttMs),
+    uptime: uptime(endMs - record.startedMs),
+    idle: uptime(endMs - record.lastActivityMs),
+    pending_bytes: record.pendingBytes,
+    in_msgs: record.inMessages,
+    out_msgs: record.outMessages,
+    in_bytes: record.inBytes,
+    out_bytes: record.outBytes,
+    subscriptions: record.subscriptions,
+    ...textIf('name', record.name),
+    ...textIf('lang', record.lang),
+    ...textIf('version', record.version),
+    ...(auth ? { ...textIf('authorized_user', record.user), account: record.account } : {}),
+  }
+}
+
+/** One subscription as /subsz and /connz?subs=detail show it. */
+export function showSubscription(
+  subscription: Subscription,
+  connection: Connection,
+): Record<string, unknown> {
+  return {
+    subject: utf8(subscription.subject),
+    ...textIf('qgroup', utf8(subscription.queue)),
+    sid: subscription.sid.toString('latin1'),
+    msgs: subscription.delivered,
+    ...(subscription.max > 0 ? { max: subscription.max } : {}),
+    cid: connection.id,
+  }
+}
+
+/** Subjects are held as latin1 text of their bytes. */
+export function utf8(latin1: string): string {
+  return Buffer.from(latin1, 'latin1').toString('utf8')
+}
+
+function textIf(key: string, text: string): Record<string, string> {
+  return text === '' ? {} : { [key]: text }
+}
+
+const CLOSED_LIMIT = 10_000
+
+/** The latest connections that are gone. */
+export class ClosedConnections {
+  private readonly records: ConnectionRecord[] = []
+  private next = 0
+
+  add(record: ConnectionRecord): void {
+    if (this.records.length < CLOSED_LIMIT) this.records.push(record)
+    else this.records[this.next] = record
+    this.next = (this.next + 1) % CLOSED_LIMIT
+  }
+
+  /** The oldest first. */
+  all(): ConnectionRecord[] {
+    if (this.records.length < CLOSED_LIMIT) return [...this.records]
+    return [...this.records.slice(this.next), ...this.records.slice(0, this.next)]
+  }
+}

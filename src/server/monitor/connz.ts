@@ -1,0 +1,99 @@
+/** /connz: the connections, filtered, sorted and paged. */
+import type { Connection } from '../../core/index.ts'
+import { type ConnectionRecord, recordOf, showRecord, showSubscription, utf8 } from './connection-record.ts'
+import { goTime } from './go-text.ts'
+import type { MonitoredServer } from './monitored-server.ts'
+import { BadQuery, type Query } from './query.ts'
+
+const DEFAULT_LIMIT = 1024
+
+type Order = (a: ConnectionRecord, b: ConnectionRecord) => number
+
+const largestFirst =
+  (value: (record: ConnectionRecord) => number): Order =>
+  (a, b) =>
+    value(b) - value(a)
+const byId: Order = (a, b) => a.id - b.id
+
+function orders(nowMs: number): Readonly<Record<string, Order>> {
+  return {
+    '': byId,
+    cid: byId,
+    start: byId,
+    subs: largestFirst((record) => record.subscriptions),
+    pending: largestFirst((record) => record.pendingBytes),
+    msgs_to: largestFirst((record) => record.outMessages),
+    msgs_from: largestFirst((record) => record.inMessages),
+    bytes_to: largestFirst((record) => record.outBytes),
+    bytes_from: largestFirst((record) => record.inBytes),
+    last: largestFirst((record) => record.lastActivityMs),
+    idle: largestFirst((record) => (record.stoppedMs || nowMs) - record.lastActivityMs),
+    uptime: largestFirst((record) => (record.stoppedMs || nowMs) - record.startedMs),
+    stop: largestFirst((record) => record.stoppedMs),
+    reason: (a, b) => (a.reason < b.reason ? -1 : a.reason > b.reason ? 1 : 0),
+    rtt: largestFirst((record) => record.rttMs),
+  }
+}
+
+const states: Readonly<Record<string, 'all' | 'closed' | 'open'>> = {
+  '': 'open',
+  open: 'open',
+  closed: 'closed',
+  any: 'all',
+  all: 'all',
+}
+
+export function connz(server: MonitoredServer, query: Query): Record<string, unknown> {
+  const { bus } = server
+  const nowMs = bus.clock.now()
+  const sort = query.text('sort')
+  const auth = query.boolean('auth')
+  const detailed = query.text('subs').toLowerCase() === 'detail'
+  const listed = !detailed && query.boolean('subs')
+  const offset = Math.max(0, query.integer('offset'))
+  const limit = query.integer('limit') || DEFAULT_LIMIT
+  const id = query.integer('cid', 'uint64')
+  const state = states[query.text('state').toLowerCase()]
+  if (state === undefined) throw new BadQuery(`Error decoding state for ${query.text('state')}`)
+  const order = orders(nowMs)[sort]
+  if (order === undefined) throw new BadQuery(`invalid sorting option: ${sort}`)
+  if (state !== 'closed' && (sort === 'stop' || sort === 'reason')) {
+    throw new BadQuery(`sort by ${sort} only valid on closed connections`)
+  }
+  const user = query.text('user')
+  const account = query.text('acc')
+  const found: ConnectionRecord[] = []
+  if (state !== 'closed') for (const each of bus.connections.values()) found.push(recordOf(each, 0, ''))
+  if (state !== 'open') found.push(...server.closedConnections.all())
+  const wanted = found.filter(
+    (record) =>
+      (id === 0 || record.id === id) &&
+      (user === '' || record.user === user) &&
+      (account === '' || record.account === account),
+  )
+  wanted.sort(order)
+  const page = wanted.slice(offset, offset + limit)
+  return {
+    server_id: server.id,
+    now: goTime(nowMs),
+    num_connections: page.length,
+    total: wanted.length,
+    offset,
+    limit,
+    connections: page.map((record) => ({
+      ...showRecord(record, nowMs, auth),
+      ...subscriptions(record.stoppedMs === 0 ? bus.connections.get(record.id) : undefined, listed, detailed),
+    })),
+  }
+}
+
+function subscriptions(
+  connection: Connection | undefined,
+  listed: boolean,
+  detailed: boolean,
+): Record<string, unknown> {
+  if (connection === undefined || connection.subscriptions.size === 0 || !(listed || detailed)) return {}
+  const all = [...connection.subscriptions.values()]
+  if (listed) return { subscriptions_list: all.map((each) => utf8(each.subject)) }
+  return { subscriptions_list_detail: all.map((each) => showSubscription(each, connection)) }
+}

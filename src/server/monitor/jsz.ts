@@ -1,0 +1,52 @@
+/** /jsz: JetStream's accounts, streams and consumers. */
+import { goTime } from './go-text.ts'
+import type { MonitoredServer } from './monitored-server.ts'
+import type { Query } from './query.ts'
+
+const DEFAULT_LIMIT = 1024
+
+export function jsz(server: MonitoredServer, query: Query): Record<string, unknown> {
+  const account = query.text('acc')
+  const consumers = query.boolean('consumers')
+  const streams = query.boolean('streams') || consumers
+  const accounts = query.boolean('accounts') || streams
+  const config = query.boolean('config')
+  const offset = Math.max(0, query.integer('offset'))
+  const limit = query.integer('limit') || DEFAULT_LIMIT
+  const head = { server_id: server.id, now: goTime(server.bus.clock.now()) }
+  const { jetstream } = server
+  if (jetstream === null) {
+    return {
+      ...noUsage,
+      ...head,
+      disabled: true,
+      config: { max_memory: 0, max_storage: 0 },
+      streams: 0,
+      consumers: 0,
+      messages: 0,
+      bytes: 0,
+      total: 0,
+    }
+  }
+  const wanted = jetstream.accounts().filter((each) => account === '' || each.account.name === account)
+  const shown = account !== '' || accounts ? wanted.slice(offset, offset + limit) : []
+  const details = shown.map((each) => jetstream.accountDetail(each, { streams, consumers, config }))
+  return {
+    ...jetstream.usage(),
+    ...head,
+    ...jetstream.settings(),
+    ...jetstream.totals(),
+    ...(details.length > 0 ? { account_details: details } : {}),
+    total: jetstream.accounts().length,
+  }
+}
+
+const noUsage = {
+  memory: 0,
+  storage: 0,
+  reserved_memory: 0,
+  reserved_storage: 0,
+  accounts: 0,
+  ha_assets: 0,
+  api: { level: 0, total: 0, errors: 0 },
+}

@@ -1,0 +1,18 @@
+import type { Bus } from '../../core/index.ts'
+import type { JetStreamService } from '../jetstream-service.ts'
+import type { Settings } from '../options.ts'
+import type { ClosedConnections } from './connection-record.ts'
+
+/** What the monitoring's pages see of a server. */
+export interface MonitoredServer {
+  readonly id: string
+  readonly name: string
+  readonly bus: Bus
+  readonly settings: Settings
+  /** Null when JetStream is not served. */
+  readonly jetstream: JetStreamService | null
+  readonly monitorPort: number | null
+  readonly closedConnections: ClosedConnections
+  /** How often each page was asked for. */
+  readonly requests: Record<string, number>
+}
