@@ -72,11 +72,11 @@ export async function restoreState(
   const segments = state.segments.map((each) => Segment.restore(each, files))
   log.restoreSegments(segments)
   for (const segment of segments) {
-    log.messages += segment.live
-    log.bytes += segment.liveBytes
     if (segment.deleted !== null || !(await countByDictionary(log, segment, fileSystem, indexPath(segment)))) {
       countByPosition(log, segment)
     }
+    log.messages += segment.live
+    log.bytes += segment.liveBytes
   }
   for (const each of state.ledgers) {
     const ledger = new Ledger(log, journal, each.id, each.name, each.meta)

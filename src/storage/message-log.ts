@@ -351,7 +351,7 @@ export class MessageLog {
   }
 
   applySkip(nextSeq: number): void {
-    this.active = null
+    this.seal()
     this.lastSeq = nextSeq - 1
     if (this.messages === 0) this.firstSeq = nextSeq
     if (this.inMemory) this.committedSeq = this.lastSeq
@@ -449,16 +449,22 @@ export class MessageLog {
   private segmentFor(length: number): Segment {
     const active = this.active
     if (active !== null && (active.dataBytes + length <= this.host.segmentBytes || active.count === 0)) return active
-    if (active !== null) {
-      active.isSealed = true
-      if (active.tail !== null) this.host.chunkFilled(this, active.tail)
-      this.sweep(active)
-    }
+    this.seal()
     const segment = new Segment(this.nextSegmentId++, this.lastSeq + 1, this.host)
     segment.columns = new Columns(64)
     this.segments.push(segment)
     this.active = segment
     return segment
+  }
+
+  /** Nothing more is appended to the segment in use. */
+  private seal(): void {
+    const { active } = this
+    if (active === null) return
+    this.active = null
+    active.isSealed = true
+    if (active.tail !== null) this.host.chunkFilled(this, active.tail)
+    this.sweep(active)
   }
 
   private roomIn(segment: Segment, length: number): Chunk {

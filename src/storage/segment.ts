@@ -12,6 +12,8 @@ export interface SegmentFiles {
   readIndex(segment: Segment): Buffer | null
   /** Reads the data file whole, to make a damaged index anew. Blocks. */
   readData(segment: Segment): Buffer
+  /** Records turned out to be damaged when the index was made anew; `bytes` they counted for, estimated. */
+  recordsLost(segment: Segment, count: number, bytes: number): void
   /** An index was loaded from its file, and may be given up again. */
   indexLoaded(segment: Segment): void
   /** A chunk was read from disk. */
@@ -104,7 +106,14 @@ export class Segment {
     let columns = bytes === null ? null : decodeIndex(bytes)
     if (columns === null || columns.count < this.count) {
       this.files.warn(`index of segment ${this.id} is missing or damaged: made anew from its data`)
+      const liveBefore = this.live
       columns = rebuildIndex(this, this.files.readData(this))
+      const lost = liveBefore - this.live
+      if (lost > 0) {
+        const bytes = Math.round((this.liveBytes * lost) / liveBefore)
+        this.liveBytes -= bytes
+        this.files.recordsLost(this, lost, bytes)
+      }
     }
     this.columns = columns
     this.files.indexLoaded(this)
@@ -198,7 +207,10 @@ export function rebuildIndex(segment: Segment, data: Buffer): Columns {
   const locals = new Map<string, number>()
   const noteMissing = (seq: number, at: number): void => {
     while (segment.firstSeq + columns.count < seq) {
-      segment.markDeleted(columns.count)
+      if (!segment.isDeleted(columns.count)) {
+        segment.markDeleted(columns.count)
+        segment.live--
+      }
       columns.push(at, 0, 0, 0)
     }
   }

@@ -228,6 +228,15 @@ export class Store implements LogHost {
     }
   }
 
+  recordsLost(segment: Segment, count: number, bytes: number): void {
+    const log = this.logOf(segment)
+    this.warn(`${log.name}: ${count} record(s) of segment ${segment.id} are damaged and set aside`)
+    log.lostRecords += count
+    if (log === this.restoring) return
+    log.messages -= count
+    log.bytes -= bytes
+  }
+
   readData(segment: Segment): Buffer {
     try {
       return this.fileSystem.readFileSync(this.dataPath(segment))
@@ -302,27 +311,39 @@ export class Store implements LogHost {
   // Segments are filled behind the commits.
 
   private flushLater(log: MessageLog): void {
-    const run = this.flush(log, null).catch((error: Error) => this.failed(error))
-    this.flushing.set(log, run)
-    run.then(() => this.flushing.delete(log))
+    this.flushInTurn(log, () => this.flushFull(log)).catch((error: Error) => this.failed(error))
   }
 
-  /** Writes chunks that are full and committed; with `upTo`, the last one as well, as far as that. */
-  private async flush(log: MessageLog, upTo: { segment: Segment; bytes: number } | null): Promise<void> {
+  /** One writer per log at a time. */
+  private flushInTurn(log: MessageLog, work: () => Promise<void>): Promise<void> {
+    const before = this.flushing.get(log) ?? Promise.resolve()
+    const run = before.then(work)
+    const settled = run
+      .catch(() => {})
+      .then(() => {
+        if (this.flushing.get(log) === settled) this.flushing.delete(log)
+      })
+    this.flushing.set(log, settled)
+    return run
+  }
+
+  /** Writes chunks that are full and committed; they are the cache's then. */
+  private async flushFull(log: MessageLog): Promise<void> {
     for (;;) {
-      const queue = this.unflushed.get(log)
-      const chunk = queue?.[0]
-      if (chunk === undefined || chunk.lastSeq > log.committedSeq) break
+      const chunk = this.unflushed.get(log)?.[0]
+      if (chunk === undefined || chunk.lastSeq > log.committedSeq) return
       await this.writeChunk(chunk, chunk.length)
       const rest = this.unflushed.get(log)
       if (rest?.[0] === chunk) rest.shift()
       if (rest?.length === 0) this.unflushed.delete(log)
       if (chunk.segment.chunks.get(chunk.id) === chunk) this.cache.add(chunk)
     }
-    if (upTo === null) return
-    const { segment, bytes } = upTo
-    const { tail } = segment
-    if (tail !== null && bytes > tail.start) await this.writeChunk(tail, bytes - tail.start)
+  }
+
+  /** Writes the first `bytes` of a segment, as far as they are not in its file. */
+  private async flushThrough(segment: Segment, bytes: number): Promise<void> {
+    const chunks = [...segment.chunks.values()].filter((chunk) => !chunk.isFromDisk && chunk.start < bytes)
+    for (const chunk of chunks) await this.writeChunk(chunk, Math.min(chunk.length, bytes - chunk.start))
   }
 
   private async writeChunk(chunk: Chunk, length: number): Promise<void> {
@@ -393,15 +414,17 @@ export class Store implements LogHost {
       if (this.byId.get(log.id) !== log) continue
       const folder = this.folder(log)
       await this.makeFolder(log)
-      await this.flushing.get(log)
-      const last = segments.at(-1)
-      await this.flush(log, last === undefined ? null : { segment: last.segment, bytes: last.bytes })
+      await this.flushInTurn(log, async () => {
+        for (const { segment, bytes } of segments) await this.flushThrough(segment, bytes)
+      })
       for (const { segment, count, bytes, columns } of segments) {
         if (this.unsynced.delete(segment)) await this.syncData(segment)
         await writeFileDurably(this.fileSystem, this.indexPath(segment), encodeIndex(columns, count, bytes))
         segment.indexedCount = count
         if (segment.isSealed && segment.count === count) this.indexLoaded(segment)
       }
+      // The state names these files: their entries are durable before it is.
+      if (segments.length > 0) await this.fileSystem.syncDirectory(folder)
       await writeDocument(this.fileSystem, `${folder}/state.json`, state)
       await this.fileSystem.syncDirectory(folder)
     }

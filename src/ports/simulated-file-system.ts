@@ -1,0 +1,260 @@
+/**
+ * Files in memory that can lose power: what was not synced is lost, kept or torn at sector boundaries, by a
+ * seed. A crash is set for one file operation; everything after it never completes.
+ */
+import type { FileHandle, FileSystem } from './index.ts'
+import { Random } from './random.ts'
+
+const SECTOR_BYTES = 512
+
+interface Write {
+  position: number
+  bytes: Buffer
+}
+
+/** Contents: as they are now, as they are on the medium, and what lies between. */
+class SimulatedFile {
+  current: Buffer = Buffer.alloc(0)
+  durable: Buffer = Buffer.alloc(0)
+  pending: Write[] = []
+
+  write(position: number, bytes: Buffer): void {
+    this.current = place(this.current, position, bytes)
+    this.pending.push({ position, bytes })
+  }
+
+  sync(): void {
+    this.durable = Buffer.from(this.current)
+    this.pending = []
+  }
+}
+
+function place(content: Buffer, position: number, bytes: Buffer): Buffer {
+  const end = position + bytes.length
+  const result = end > content.length ? Buffer.concat([content, Buffer.alloc(end - content.length)]) : content
+  bytes.copy(result, position)
+  return result
+}
+
+/** Errors to be given out by the file system, asked before each operation. */
+export type Fault = (operation: string, path: string) => Error | null
+
+export class SimulatedFileSystem implements FileSystem {
+  /** File operations so far. */
+  operations = 0
+  /** The operation that does not complete; 0 for none. */
+  crashAt = 0
+  hasCrashed = false
+  onCrash: (() => void) | null = null
+  fault: Fault | null = null
+  private readonly random: Random
+  private names = new Map<string, SimulatedFile>()
+  private durableNames = new Map<string, SimulatedFile>()
+  private readonly directories = new Set<string>()
+  private readonly locks = new Set<string>()
+
+  constructor(seed: number) {
+    this.random = new Random(seed)
+  }
+
+  /** The machine after the power came back. */
+  restart(seed: number): SimulatedFileSystem {
+    const after = new SimulatedFileSystem(seed)
+    for (const directory of this.directories) after.directories.add(directory)
+    const paths = new Set([...this.names.keys(), ...this.durableNames.keys()])
+    const survivors = new Map<SimulatedFile, SimulatedFile>()
+    for (const path of [...paths].sort()) {
+      const now = this.names.get(path)
+      const before = this.durableNames.get(path)
+      const file = now === before || this.random.chance(0.5) ? now : before
+      if (file === undefined) continue
+      let survivor = survivors.get(file)
+      if (survivor === undefined) {
+        survivor = this.survivor(file)
+        survivors.set(file, survivor)
+      }
+      after.names.set(path, survivor)
+      after.durableNames.set(path, survivor)
+    }
+    return after
+  }
+
+  /** Flips one bit. */
+  flip(path: string, bit: number): void {
+    const file = this.file(path)
+    file.current[bit >>> 3] ^= 1 << (bit & 7)
+    file.durable = Buffer.from(file.current)
+  }
+
+  paths(): string[] {
+    return [...this.names.keys()].sort()
+  }
+
+  async open(path: string, create: boolean): Promise<FileHandle> {
+    await this.operation('open', path)
+    let file = this.names.get(path)
+    if (file === undefined) {
+      if (!create) throw missing(path)
+      this.needDirectory(path)
+      file = new SimulatedFile()
+      this.names.set(path, file)
+    }
+    return this.handle(path, file)
+  }
+
+  async readFile(path: string): Promise<Buffer> {
+    await this.operation('read', path)
+    return Buffer.from(this.file(path).current)
+  }
+
+  readFileSync(path: string): Buffer {
+    return Buffer.from(this.file(path).current)
+  }
+
+  async size(path: string): Promise<number> {
+    return this.file(path).current.length
+  }
+
+  async makeDirectory(path: string): Promise<void> {
+    await this.operation('makeDirectory', path)
+    const parts = path.split('/')
+    for (let i = 1; i <= parts.length; i++) this.directories.add(parts.slice(0, i).join('/'))
+  }
+
+  async list(path: string): Promise<string[]> {
+    if (!this.directories.has(path)) throw missing(path)
+    const found = new Set<string>()
+    for (const each of [...this.names.keys(), ...this.directories]) {
+      if (each.startsWith(`${path}/`)) found.add(each.slice(path.length + 1).split('/')[0])
+    }
+    return [...found].sort()
+  }
+
+  async exists(path: string): Promise<boolean> {
+    return this.names.has(path) || this.directories.has(path)
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await this.operation('rename', to)
+    this.names.set(to, this.file(from))
+    this.names.delete(from)
+  }
+
+  async remove(path: string): Promise<void> {
+    await this.operation('remove', path)
+    this.file(path)
+    this.names.delete(path)
+  }
+
+  async removeTree(path: string): Promise<void> {
+    await this.operation('remove', path)
+    for (const each of [...this.names.keys()]) if (each.startsWith(`${path}/`)) this.names.delete(each)
+    for (const each of [...this.directories]) if (each === path || each.startsWith(`${path}/`)) this.directories.delete(each)
+  }
+
+  async syncDirectory(path: string): Promise<void> {
+    await this.operation('syncDirectory', path)
+    for (const each of new Set([...this.names.keys(), ...this.durableNames.keys()])) {
+      const parent = each.slice(0, each.lastIndexOf('/'))
+      // A folder whose removal is durable takes along what was in it.
+      const isGone = parent.startsWith(`${path}/`) && !this.directories.has(parent)
+      if (parent !== path && !isGone) continue
+      const file = this.names.get(each)
+      if (file === undefined) this.durableNames.delete(each)
+      else this.durableNames.set(each, file)
+    }
+  }
+
+  async lock(path: string): Promise<() => Promise<void>> {
+    if (this.locks.has(path)) throw new Error(`${path}: in use`)
+    this.locks.add(path)
+    return async () => {
+      this.locks.delete(path)
+    }
+  }
+
+  private survivor(file: SimulatedFile): SimulatedFile {
+    let content: Buffer = Buffer.from(file.durable)
+    for (const write of file.pending) {
+      if (this.random.chance(0.3)) continue
+      const isWhole = this.random.chance(0.4)
+      for (let at = 0; at < write.bytes.length; ) {
+        const position = write.position + at
+        const end = Math.min(write.bytes.length, at + SECTOR_BYTES - (position % SECTOR_BYTES))
+        if (isWhole || this.random.chance(0.5)) content = place(content, position, write.bytes.subarray(at, end))
+        at = end
+      }
+    }
+    const survivor = new SimulatedFile()
+    survivor.current = content
+    survivor.durable = Buffer.from(content)
+    return survivor
+  }
+
+  private handle(path: string, file: SimulatedFile): FileHandle {
+    const run = (name: string, work: () => number, done: (error: Error | null, bytes: number) => void): void => {
+      this.operation(name, path).then(
+        () => done(null, work()),
+        (error: Error) => done(error, 0),
+      )
+    }
+    return {
+      read: (buffer, offset, length, position, done) =>
+        run('read', () => file.current.copy(buffer, offset, position, position + length), done),
+      write: (buffer, offset, length, position, done) => {
+        const bytes = Buffer.from(buffer.subarray(offset, offset + length))
+        run('write', () => this.put(file, position, bytes, false), (error) => done(error))
+      },
+      writeDurable: (buffer, offset, length, position, done) => {
+        const bytes = Buffer.from(buffer.subarray(offset, offset + length))
+        // A crash in the middle finds the write begun.
+        if (this.crashAt === this.operations + 1) file.write(position, bytes)
+        run('writeDurable', () => this.put(file, position, bytes, true), (error) => done(error))
+      },
+      sync: (done) =>
+        run('sync', () => {
+          file.sync()
+          return 0
+        }, (error) => done(error)),
+      truncate: (length, done) =>
+        run('truncate', () => {
+          file.current = Buffer.concat([file.current.subarray(0, length), Buffer.alloc(Math.max(0, length - file.current.length))])
+          return 0
+        }, (error) => done(error)),
+      close: (done) => queueMicrotask(() => done(null)),
+    }
+  }
+
+  private put(file: SimulatedFile, position: number, bytes: Buffer, durable: boolean): number {
+    file.write(position, bytes)
+    if (durable) file.sync()
+    return bytes.length
+  }
+
+  /** Counts the operation; never completes when the power is gone. */
+  private async operation(name: string, path: string): Promise<void> {
+    this.operations++
+    if (this.operations === this.crashAt) {
+      this.hasCrashed = true
+      this.onCrash?.()
+    }
+    if (this.hasCrashed) await new Promise<never>(() => {})
+    const error = this.fault?.(name, path)
+    if (error !== null && error !== undefined) throw error
+    await Promise.resolve()
+  }
+
+  private file(path: string): SimulatedFile {
+    const file = this.names.get(path)
+    if (file === undefined) throw missing(path)
+    return file
+  }
+
+  private needDirectory(path: string): void {
+    if (!this.directories.has(path.slice(0, path.lastIndexOf('/')))) throw missing(path)
+  }
+}
+
+function missing(path: string): Error {
+  return Object.assign(new Error(`ENOENT: no such file or directory, '${path}'`), { code: 'ENOENT' })
+}
