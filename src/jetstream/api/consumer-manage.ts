@@ -2,6 +2,7 @@ import { consumerError } from '../consumer/consumer-errors.ts'
 import { invalidJsonError } from '../consumer/decode-config.ts'
 import { stampMetadata } from '../consumer/metadata.ts'
 import { parseTime } from '../consumer/parse-time.ts'
+import { GROUP_NAME } from '../consumer/priority-groups.ts'
 import { checkReset } from '../consumer/reset.ts'
 import { formatMs } from '../time-text.ts'
 import { describe } from './consumer-info.ts'
@@ -65,11 +66,15 @@ export function consumerResetRequest(request: ConsumerRequest): object {
   return { ...describe(consumer), reset_seq: resetSeq }
 }
 
-/** `CONSUMER.UNPIN.<stream>.<name>`: no consumer here has priority groups. */
+/** `CONSUMER.UNPIN.<stream>.<name>`: the pinned client of a group loses its pin. */
 export function consumerUnpinRequest(request: ConsumerRequest): object {
   const group = parseObject(request.body, 'JSApiConsumerUnpinRequest').group
   if (typeof group !== 'string' || group === '') throw invalidJsonError('consumer group not specified')
-  if (!/^[a-zA-Z0-9/_=-]{1,16}$/.test(group)) throw consumerError('JSConsumerInvalidGroupNameErr')
-  consumerNamed(request)
-  throw consumerError('JSConsumerInvalidPriorityGroupErr')
+  if (!GROUP_NAME.test(group)) throw consumerError('JSConsumerInvalidGroupNameErr')
+  const consumer = consumerNamed(request)
+  if (!(consumer.config.priority_groups ?? []).includes(group)) {
+    throw consumerError('JSConsumerInvalidPriorityGroupErr')
+  }
+  consumer.groups.unpin(group, 'admin')
+  return {}
 }

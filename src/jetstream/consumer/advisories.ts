@@ -67,7 +67,26 @@ export class Advisories {
     }))
   }
 
-  private send(prefix: string, type: string, fields: () => object): void {
+  /** Of several clients one is served alone from now on. */
+  pinned(group: string, id: string): void {
+    this.send(
+      `${ADVISORY}.PINNED`,
+      `${ADVISORY_TYPE}.consumer_group_pinned`,
+      () => ({ group, pinned_id: id }),
+      true,
+    )
+  }
+
+  unpinned(group: string, reason: string): void {
+    this.send(
+      `${ADVISORY}.UNPINNED`,
+      `${ADVISORY_TYPE}.consumer_group_unpinned`,
+      () => ({ group, reason }),
+      true,
+    )
+  }
+
+  private send(prefix: string, type: string, fields: () => object, namesAccount = false): void {
     const { stream, name } = this.consumer
     let subject = this.subjects.get(prefix)
     if (subject === undefined) {
@@ -80,6 +99,7 @@ export class Advisories {
       type,
       id: uniqueId(EVENT_ID_LENGTH),
       timestamp: formatMs(stream.clock.now()),
+      ...(namesAccount ? { account: account.name } : {}),
       stream: stream.name,
       consumer: name,
       ...fields(),

@@ -4,6 +4,7 @@ import type { ConsumerConfig, StreamConfig } from '../types.ts'
 import { FLOW_CONTROL_HEARTBEAT_NS, filtersOf, isDurable, retainsMessages } from './config.ts'
 import { consumerError, invalidConfigError } from './consumer-errors.ts'
 import { formatDuration } from './go-duration.ts'
+import { GROUP_NAME } from './priority-groups.ts'
 
 /** Limits of a consumer's configuration. */
 export const LIMITS = {
@@ -192,7 +193,6 @@ function checkMetadata(config: ConsumerConfig): void {
   }
 }
 
-/** Priority groups are not served yet: whoever asks for them is told so instead of getting something else. */
 function checkPriority(config: ConsumerConfig): void {
   const groups = config.priority_groups ?? []
   if (!config.priority_policy || config.priority_policy === 'none') {
@@ -204,8 +204,7 @@ function checkPriority(config: ConsumerConfig): void {
   if (config.deliver_subject) throw consumerError('JSConsumerPushWithPriorityGroupErr')
   if (groups.length === 0) throw consumerError('JSConsumerPriorityPolicyWithoutGroup')
   if (groups.includes('')) throw consumerError('JSConsumerEmptyGroupName')
-  if (groups.some((group) => !/^[a-zA-Z0-9/_=-]{1,16}$/.test(group))) {
+  if (groups.some((group) => !GROUP_NAME.test(group))) {
     throw consumerError('JSConsumerInvalidGroupNameErr')
   }
-  throw invalidConfigError('priority groups are not supported by this server')
 }

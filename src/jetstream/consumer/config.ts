@@ -1,5 +1,6 @@
 import type { ConsumerConfig, StreamConfig } from '../types.ts'
 import { pedanticError } from './consumer-errors.ts'
+import { DEFAULT_PINNED_TTL_NS } from './priority-groups.ts'
 
 /** Defaults of a consumer's configuration. Durations are nanoseconds. */
 export const DEFAULTS = {
@@ -87,6 +88,9 @@ export function applyDefaults(config: ConsumerConfig, stream: StreamConfig, peda
     config.inactive_threshold = limits.inactive_threshold ?? 0
   }
   if (!config.max_ack_pending && config.ack_policy !== 'none') config.max_ack_pending = DEFAULTS.maxAckPending
+  if (config.priority_policy === 'pinned_client' && !config.priority_timeout) {
+    config.priority_timeout = DEFAULT_PINNED_TTL_NS
+  }
   if (config.ack_policy === 'flow_control' && !pedantic) {
     config.flow_control = true
     config.idle_heartbeat = FLOW_CONTROL_HEARTBEAT_NS

@@ -2,7 +2,7 @@ import type { Message, Target, Turn, TurnTask } from '../../core/index.ts'
 import type { Ledger, MessageLog } from '../../storage/index.ts'
 import { type SubjectFilter, subjectFilter } from '../../subjects/index.ts'
 import type { Stream } from '../stream.ts'
-import type { ConsumerConfig, ConsumerInfo } from '../types.ts'
+import type { ConsumerConfig } from '../types.ts'
 import { Acks } from './acks.ts'
 import { Advisories } from './advisories.ts'
 import { Alarm } from './alarm.ts'
@@ -10,10 +10,11 @@ import { filtersOf, isDurable, retainsMessages, samplePercent } from './config.t
 import { ConsumerLedger } from './consumer-ledger.ts'
 import { Delivery, type Halt } from './delivery.ts'
 import { Inactivity } from './inactivity.ts'
-import { consumerInfo } from './info.ts'
+import { type ConsumerInfo, consumerInfo } from './info.ts'
 import { parseTime } from './parse-time.ts'
 import { PendingCount } from './pending-count.ts'
 import { expirePending } from './pending-expiry.ts'
+import { PriorityGroups } from './priority-groups.ts'
 import { Progress } from './progress.ts'
 import { decodeProgress, replay } from './progress-log.ts'
 import { answerPull } from './pull-answer.ts'
@@ -45,6 +46,7 @@ export class Consumer implements TurnTask {
   readonly progress: Progress
   readonly ledger: ConsumerLedger
   readonly advisories: Advisories
+  readonly groups: PriorityGroups
   /** null for a push consumer. */
   readonly pulls: PullQueue | null
   /** null for a pull consumer. */
@@ -85,11 +87,12 @@ export class Consumer implements TurnTask {
     this.samplePercent = samplePercent(config)
     this.ledger = new ConsumerLedger(this, ledger)
     this.advisories = new Advisories(this)
+    this.groups = new PriorityGroups(this)
     this.acks = new Acks(this)
     this.delivery = new Delivery(this)
     this.inactivity = new Inactivity(this)
     const isPull = (config.deliver_subject ?? '') === ''
-    this.pulls = isPull ? new PullQueue(config.max_waiting ?? 0, nowMs) : null
+    this.pulls = isPull ? new PullQueue(this.groups, config.max_waiting ?? 0, nowMs) : null
     this.push = isPull ? null : new PushDelivery(this, nowMs)
     this.inactivity.configure(nowMs)
     this.lostRecords = stream.log.lostRecords
@@ -448,6 +451,7 @@ export class Consumer implements TurnTask {
     if (this.pulls !== null) atMs = Math.min(atMs, this.pulls.nextEventMs)
     if (this.push !== null) atMs = Math.min(atMs, this.push.heartbeatAtMs())
     if (this.pausedUntilMs > 0) atMs = Math.min(atMs, this.pausedUntilMs)
+    atMs = Math.min(atMs, this.groups.pinEndsAtMs)
     if (this.delivery.heldUntilMs > 0) atMs = Math.min(atMs, this.delivery.heldUntilMs)
     this.alarm.set(atMs)
   }
@@ -457,6 +461,7 @@ export class Consumer implements TurnTask {
     const nowMs = this.stream.clock.now()
     if (this.checkPendingMs <= nowMs) this.checkPendingMs = expirePending(this, nowMs)
     if (this.push !== null && this.push.heartbeatAtMs() <= nowMs) this.push.heartbeat(nowMs)
+    if (this.groups.pinEndsAtMs <= nowMs) this.groups.expire()
     if (this.delivery.heldUntilMs <= nowMs) this.delivery.heldUntilMs = 0
     if (this.pausedUntilMs > 0 && this.pausedUntilMs <= nowMs) {
       this.advisories.paused(this.pausedUntilMs)

@@ -1,6 +1,7 @@
 import { Message, type Target } from '../../core/index.ts'
 import { type LoadWaiter, RecordView } from '../../storage/index.ts'
 import { AckSubject } from './ack-subject.ts'
+import { AddedHeader } from './added-header.ts'
 import type { Consumer } from './consumer.ts'
 import { HeadersOnly } from './headers-only.ts'
 import { unfulfilled } from './pull-queue.ts'
@@ -34,6 +35,7 @@ export class Delivery implements LoadWaiter {
   private readonly view = new RecordView()
   private readonly message = new Message(Buffer.alloc(0))
   private readonly headersOnly = new HeadersOnly()
+  private readonly pinHeader = new AddedHeader('Nats-Pin-Id')
   /** Replay policy original: time of the message before, and until which sequence. */
   private replayLastMs = 0
   private replayUntilSeq: number
@@ -152,6 +154,8 @@ export class Delivery implements LoadWaiter {
       }
       target = state.target
     }
+    if (consumer.groups.isPinning && consumer.groups.pinId !== '')
+      this.pinHeader.apply(message, consumer.groups.pinId)
     consumer.delivered(seq, isRedelivery, nowMs)
     if (target.deliver(message) === 0) consumer.undelivered(seq)
     if (push !== null) push.sent(size, nowMs)

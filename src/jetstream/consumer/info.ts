@@ -1,5 +1,5 @@
-import { formatMs } from '../time-text.ts'
-import type { ConsumerInfo, SequenceInfo } from '../types.ts'
+import { formatMs, ZERO_TIME } from '../time-text.ts'
+import type { ConsumerInfo as ApiConsumerInfo, SequenceInfo } from '../types.ts'
 import type { Consumer } from './consumer.ts'
 import { encodeConfig } from './decode-config.ts'
 
@@ -7,6 +7,17 @@ function sequences(consumerSeq: number, streamSeq: number, lastMs: number): Sequ
   const info: SequenceInfo = { consumer_seq: consumerSeq, stream_seq: streamSeq }
   if (lastMs > 0) info.last_active = formatMs(lastMs)
   return info
+}
+
+/** A priority group and its pinned client. */
+export interface PriorityGroupState {
+  group: string
+  pinned_client_id?: string
+  pinned_ts: string
+}
+
+export interface ConsumerInfo extends ApiConsumerInfo {
+  priority_groups?: PriorityGroupState[]
 }
 
 /** A consumer's state as the API shows it. */
@@ -29,6 +40,17 @@ export function consumerInfo(consumer: Consumer, nowMs: number): ConsumerInfo {
   if (consumer.pauseEndMs > nowMs) {
     info.paused = true
     info.pause_remaining = Math.round((consumer.pauseEndMs - nowMs) * 1e6)
+  }
+  const groups = config.priority_groups ?? []
+  if (groups.length > 0) {
+    const { pinId, pinnedAtMs } = consumer.groups
+    info.priority_groups = [
+      {
+        group: groups[0],
+        ...(pinId === '' ? {} : { pinned_client_id: pinId }),
+        pinned_ts: pinnedAtMs === 0 ? ZERO_TIME : formatMs(pinnedAtMs),
+      },
+    ]
   }
   return info
 }

@@ -6,12 +6,18 @@ const REQUIRED_LEVEL = '_nats.req.level'
 const SERVER_VERSION = '_nats.ver'
 const SERVER_LEVEL = '_nats.level'
 
+function requiredLevel(config: ConsumerConfig): number {
+  if (config.ack_policy === 'flow_control') return 4
+  const hasGroups = (config.priority_policy ?? 'none') !== 'none'
+  return hasGroups || config.pause_until !== undefined ? 1 : 0
+}
+
 /** Notes the API level that the configuration needs. */
 export function stampMetadata(config: ConsumerConfig): void {
   const metadata = { ...config.metadata }
   delete metadata[SERVER_VERSION]
   delete metadata[SERVER_LEVEL]
-  metadata[REQUIRED_LEVEL] = config.pause_until === undefined ? '0' : '1'
+  metadata[REQUIRED_LEVEL] = String(requiredLevel(config))
   config.metadata = metadata
 }
 

@@ -4,11 +4,23 @@ import type { PullQueue } from './pull-queue.ts'
 import { type PullFields, PullRequest, parsePullRequest } from './pull-request.ts'
 import { sendStatus, statusHeader } from './status.ts'
 
-/** Refusals of requests for priority groups, which this consumer does not have. */
-function refusePriority(fields: PullFields): string | null {
-  if (fields.min_pending !== 0 || fields.min_ack_pending !== 0) return 'Not a Overflow Priority consumer'
-  if (fields.id !== '') return 'Not a Pinned Client Priority consumer'
-  if (fields.priority < 0 || fields.priority > 9) return 'Priority must be between 0 and 9'
+/** What does not fit the consumer's priority policy, as a status. */
+function refusePriority(consumer: Consumer, fields: PullFields, nowMs: number): string | null {
+  if (!fields.isFormal) return null
+  const { priority_policy: policy, priority_groups = [] } = consumer.config
+  const bad = (reason: string) => `400 Bad Request - ${reason}`
+  if ((fields.min_pending !== 0 || fields.min_ack_pending !== 0) && policy !== 'overflow') {
+    return bad('Not a Overflow Priority consumer')
+  }
+  if (fields.id !== '' && policy !== 'pinned_client') return bad('Not a Pinned Client Priority consumer')
+  if (fields.priority < 0 || fields.priority > 9) return bad('Priority must be between 0 and 9')
+  const { groups } = consumer
+  if (!groups.isInUse) return null
+  if (fields.group === '') return bad('Priority Group missing')
+  if (!priority_groups.includes(fields.group)) return bad('Invalid Priority Group')
+  if (groups.pinId === '') return null
+  if (fields.id === groups.pinId) groups.renew(nowMs)
+  else if (fields.id !== '') return '423 Nats-Pin-Id mismatch'
   return null
 }
 
@@ -46,8 +58,8 @@ function refusal(consumer: Consumer, fields: PullFields | string, nowMs: number)
   if (typeof fields === 'string') return `400 Bad Request - ${fields}`
   const limit = exceeded(consumer, fields)
   if (limit !== null) return `409 ${limit}`
-  const priority = refusePriority(fields)
-  if (priority !== null) return `400 Bad Request - ${priority}`
+  const priority = refusePriority(consumer, fields, nowMs)
+  if (priority !== null) return priority
   if (pulls.isFull) consumer.sweepPulls(nowMs)
   if (fields.no_wait) {
     const status = refuseToWait(consumer, fields, nowMs)

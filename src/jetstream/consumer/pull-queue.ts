@@ -1,3 +1,4 @@
+import type { PriorityGroups } from './priority-groups.ts'
 import type { PullRequest } from './pull-request.ts'
 import { PENDING_BYTES, PENDING_MESSAGES, sendStatus, statusHeader } from './status.ts'
 
@@ -27,10 +28,12 @@ export class PullQueue {
   lastActiveMs: number
   /** The last `take` found only clients that are behind with reading. */
   isCongested = false
+  private readonly groups: PriorityGroups
   private head: PullRequest | null = null
   private tail: PullRequest | null = null
 
-  constructor(limit: number, nowMs: number) {
+  constructor(groups: PriorityGroups, limit: number, nowMs: number) {
+    this.groups = groups
     this.limit = limit
     this.lastActiveMs = nowMs
   }
@@ -59,7 +62,19 @@ export class PullQueue {
         this.shift()
         continue
       }
+      const verdict = this.groups.isInUse ? this.groups.judge(request, nowMs) : 'granted'
+      if (verdict === 'wrong pin') {
+        sendStatus(request.target, unfulfilled('423 Nats-Wrong-Pin-Id', request.batch, request.maxBytes))
+        this.shift()
+        continue
+      }
+      if (verdict === 'later') {
+        this.rotate()
+        if (++passed >= this.length) return null
+        continue
+      }
       if (request.maxBytes > 0 && sizeBytes > request.maxBytes) {
+        if (this.groups.hasJustPinned) this.groups.release()
         sendStatus(
           request.target,
           unfulfilled('409 Message Size Exceeds MaxBytes', request.batch, request.maxBytes),
@@ -144,11 +159,21 @@ export class PullQueue {
     return !request.target.hasInterest()
   }
 
+  /** Puts a request at the end, or behind those of its priority. */
   private append(request: PullRequest): void {
-    request.next = null
-    if (this.tail === null) this.head = request
-    else this.tail.next = request
-    this.tail = request
+    let previous = this.tail
+    if (this.groups.isOrdered) {
+      previous = null
+      let next = this.head
+      while (next !== null && next.priority <= request.priority) {
+        previous = next
+        next = next.next
+      }
+    }
+    request.next = previous === null ? this.head : previous.next
+    if (previous === null) this.head = request
+    else previous.next = request
+    if (request.next === null) this.tail = request
     this.length++
     if (request.noWait) this.impatient++
   }

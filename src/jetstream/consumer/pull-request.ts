@@ -2,12 +2,15 @@ import type { Target } from '../../core/index.ts'
 
 /** Fields of a request for messages (`io.nats.jetstream.api.v1.consumer_getnext_request`). Durations in nanoseconds. */
 export interface PullFields {
+  /** It came as JSON. */
+  isFormal: boolean
   batch: number
   max_bytes: number
   expires: number
   no_wait: boolean
   idle_heartbeat: number
   group: string
+  /** The pin that the client holds, '' for none. */
   id: string
   min_pending: number
   min_ack_pending: number
@@ -29,6 +32,12 @@ export class PullRequest {
   heartbeatMs: number
   /** When the next idle heartbeat is due, 0 for never. */
   heartbeatAtMs: number
+  /** Priority group, '' for none, and what it says about it (ADR-42). */
+  readonly group: string
+  readonly priority: number
+  readonly minPending: number
+  readonly minAckPending: number
+  pinId: string
 
   constructor(target: Target, fields: PullFields, nowMs: number) {
     this.target = target
@@ -38,6 +47,11 @@ export class PullRequest {
     this.expiresAtMs = fields.expires === 0 ? 0 : nowMs + fields.expires / 1e6
     this.heartbeatMs = fields.idle_heartbeat / 1e6
     this.heartbeatAtMs = fields.idle_heartbeat > 0 ? nowMs + this.heartbeatMs : 0
+    this.group = fields.group
+    this.priority = fields.isFormal ? fields.priority : Infinity
+    this.minPending = fields.min_pending
+    this.minAckPending = fields.min_ack_pending
+    this.pinId = fields.id
   }
 }
 
@@ -53,6 +67,7 @@ const NUMBERS = [
 
 function fieldsWithBatch(batch: number): PullFields {
   return {
+    isFormal: false,
     batch,
     max_bytes: 0,
     expires: 0,
@@ -89,6 +104,7 @@ export function parsePullRequest(body: string): PullFields | string {
     return text.endsWith('}') ? 'invalid character in JSON' : 'unexpected end of JSON input'
   }
   const fields = fieldsWithBatch(0)
+  fields.isFormal = true
   for (const [name, type] of NUMBERS) {
     const value = json[name]
     if (value === undefined || value === null) continue
