@@ -11,7 +11,6 @@ import { ConsumerLedger } from './consumer-ledger.ts'
 import { Delivery, type Halt } from './delivery.ts'
 import { Inactivity } from './inactivity.ts'
 import { type ConsumerInfo, consumerInfo } from './info.ts'
-import { parseTime } from './parse-time.ts'
 import { PendingCount } from './pending-count.ts'
 import { expirePending } from './pending-expiry.ts'
 import { PriorityGroups } from './priority-groups.ts'
@@ -21,6 +20,7 @@ import { answerPull } from './pull-answer.ts'
 import { PullQueue } from './pull-queue.ts'
 import { heartbeatHeader, PushDelivery } from './push-delivery.ts'
 import type { SkipList } from './skip-list.ts'
+import { parseTime } from './time-text.ts'
 
 /** Bursts of acks due in the same moment are handled together. */
 const ACK_WAIT_SLACK_MS = 1

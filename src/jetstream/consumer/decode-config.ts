@@ -1,6 +1,6 @@
 import { apiError } from '../errors.ts'
 import type { ConsumerConfig } from '../types.ts'
-import { parseTime } from './parse-time.ts'
+import { parseTime } from './time-text.ts'
 
 type Kind =
   | 'string'

@@ -1,8 +1,8 @@
 import type { MessageLog } from '../../storage/index.ts'
 import type { SubjectFilter } from '../../subjects/index.ts'
 import type { ConsumerConfig } from '../types.ts'
-import { type Instant, parseTime } from './parse-time.ts'
 import { SkipList } from './skip-list.ts'
+import { type Instant, parseTime } from './time-text.ts'
 
 /** Where a new consumer begins. */
 export interface Start {
