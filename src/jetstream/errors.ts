@@ -48,6 +48,8 @@ export const API_ERRORS = {
   JSStreamNameExistErr: [400, 10058, 'stream name already in use with a different configuration'],
   JSStreamNotFoundErr: [404, 10059, 'stream not found'],
   JSStreamNotMatchErr: [400, 10060, 'expected stream does not match'],
+  JSStreamRestoreErrF: [500, 10062, 'restore failed: {err}'],
+  JSStreamSnapshotErrF: [500, 10064, 'snapshot failed: {err}'],
   JSStreamSubjectOverlapErr: [400, 10065, 'subjects overlap with an existing stream'],
   JSStreamUpdateErrF: [500, 10069, '{err}'],
   JSStreamWrongLastMsgIDErrF: [400, 10070, 'wrong last msg ID: {id}'],
@@ -64,8 +66,10 @@ export const API_ERRORS = {
   JSStreamNameContainsPathSeparatorsErr: [400, 10128, 'Stream name can not contain path separators'],
   JSReplicasCountCannotBeNegative: [400, 10133, 'replicas count cannot be negative'],
   JSPedanticErrF: [400, 10157, 'pedantic mode: {err}'],
+  JSMessageTTLInvalidErr: [400, 10165, 'invalid per-message TTL'],
   JSMessageTTLDisabledErr: [400, 10166, 'per-message TTL is disabled'],
   JSMessageIncrDisabledErr: [400, 10168, 'message counters is disabled'],
+  JSMessageIncrInvalidErr: [400, 10171, 'message counter increment is invalid'],
   JSAtomicPublishDisabledErr: [400, 10174, 'atomic publish is disabled'],
   JSRequiredApiLevelErr: [412, 10185, 'JetStream minimum api level required'],
   JSMessageSchedulesDisabledErr: [400, 10188, 'message schedules is disabled'],
@@ -75,7 +79,8 @@ export const API_ERRORS = {
     'missing sequence for expected last sequence per subject',
   ],
   JSBatchPublishDisabledErr: [400, 10205, 'batch publish is disabled'],
-  JSStreamMinLastSeqErr: [412, 10180, 'min last sequence'],
+  JSMessageSchedulesSchedulerInvalidErr: [400, 10212, 'message schedules invalid scheduler'],
+  JSMessageSourceHdrNotAllowedErr: [400, 10227, 'message stream source header is not allowed'],
 } as const satisfies Record<string, readonly [number, number, string]>
 
 export type ApiErrorName = keyof typeof API_ERRORS

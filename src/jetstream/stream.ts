@@ -1,9 +1,27 @@
+import type { InternalSubscription } from '../core/index.ts'
 import type { Clock } from '../ports/index.ts'
-import type { MessageLog } from '../storage/index.ts'
+import type { Json, MessageLog } from '../storage/index.ts'
+import type { SubjectFilter } from '../subjects/index.ts'
 import type { JetStreamAccount } from './account.ts'
+import { StreamAdvisories } from './advisories.ts'
+import { AgeLimit } from './age-limit.ts'
 import type { Consumer } from './consumer/consumer.ts'
 import type { JetStream } from './jetstream.ts'
-import type { StreamConfig } from './types.ts'
+import { Ingest } from './publish/ingest.ts'
+import { MsgIdMarks } from './publish/msg-id-marks.ts'
+import { removeWithoutInterest } from './retention.ts'
+import { ledStreamInfo } from './stream-info.ts'
+import type { StreamConfig, StreamInfo } from './types.ts'
+
+/** What the log keeps of a stream beside its messages. */
+export interface StreamMeta {
+  /** Milliseconds since the epoch, with a fraction. */
+  created: number
+  config: StreamConfig
+}
+
+/** Trimming is told to consumers message by message up to this many, as a purge beyond. */
+const MAX_SINGLE_REMOVALS = 64
 
 /** One stream: its configuration, its log and its consumers. */
 export class Stream {
@@ -12,20 +30,218 @@ export class Stream {
   readonly js: JetStream
   readonly clock: Clock
   readonly log: MessageLog
+  readonly createdMs: number
+  /** Keep it up with `consumerDeleted`. */
   readonly consumers = new Map<string, Consumer>()
+  readonly ingest: Ingest
+  readonly advisories: StreamAdvisories
+  readonly age: AgeLimit
   config: StreamConfig
+  isClosed = false
+  /** Owned by JetStream: the stream waits for the end of the turn, and for a commit. */
+  isOverLimit = false
+  isAwaitingCommit = false
+  private readonly msgIds: MsgIdMarks
+  private readonly subscriptions = new Map<string, InternalSubscription>()
+  private maxMsgs = -1
+  private maxBytes = -1
+  private countedBytes = 0
 
-  constructor(account: JetStreamAccount, log: MessageLog, config: StreamConfig) {
+  constructor(account: JetStreamAccount, log: MessageLog, meta: StreamMeta) {
     this.account = account
     this.js = account.js
     this.clock = account.js.clock
     this.log = log
-    this.name = config.name
+    this.name = meta.config.name
+    this.config = meta.config
+    this.createdMs = meta.created
+    this.advisories = new StreamAdvisories(this)
+    this.ingest = new Ingest(this)
+    this.age = new AgeLimit(this)
+    this.msgIds = new MsgIdMarks(log)
+    this.configure()
+    this.countBytes()
+  }
+
+  /** Begins to take messages. */
+  open(): void {
+    for (const subject of this.config.subjects ?? []) this.listenTo(subject)
+    this.age.arm()
+  }
+
+  /** Takes back the ids of the last while after a restart. */
+  recoverMsgIds(): Promise<void> {
+    return this.msgIds.recover(this.ingest, this.clock.now())
+  }
+
+  /** Takes over a checked configuration. */
+  update(config: StreamConfig): void {
+    const before = new Set(this.config.subjects)
+    const retention = this.config.retention
     this.config = config
+    this.log.setMeta({ created: this.createdMs, config } as unknown as Json)
+    for (const subject of config.subjects ?? []) if (!before.delete(subject)) this.listenTo(subject)
+    for (const subject of before) this.subscriptions.get(subject)?.unsubscribe()
+    this.configure()
+    this.ingest.configure(config)
+    this.age.arm()
+    if (config.discard === 'old') this.trim()
+    this.trimSubjects()
+    if (retention === 'limits' && config.retention === 'interest') removeWithoutInterest(this)
+  }
+
+  /** The stream and all it holds are no more. */
+  delete(): void {
+    this.close()
+    for (const consumer of [...this.consumers.values()]) consumer.delete('409 Consumer Deleted')
+    this.account.streams.delete(this.name)
+    this.js.store.deleteLog(this.log)
+    this.js.count(this.log.inMemory, -this.countedBytes)
+    this.countedBytes = 0
+  }
+
+  /** Stops taking messages; what is stored stays. `status`: what waiting requests are told. */
+  stop(status: string): void {
+    this.close()
+    for (const consumer of this.consumers.values()) consumer.stop(status)
+  }
+
+  info(): StreamInfo {
+    return ledStreamInfo(this)
+  }
+
+  // What publishing brings
+
+  /** A message was appended. */
+  stored(seq: number, subject: Buffer, start: number, end: number): void {
+    if (this.consumers.size === 0) return
+    for (const consumer of this.consumers.values()) consumer.stored(seq, subject, start, end)
+  }
+
+  /** After each publish that changed the log. */
+  appended(): void {
+    const { log } = this
+    if (
+      (this.maxMsgs > 0 && log.messages > this.maxMsgs) ||
+      (this.maxBytes > 0 && log.bytes > this.maxBytes)
+    ) {
+      this.js.overLimit(this)
+    }
+    this.countBytes()
+    if (log.inMemory) this.committed()
+    else this.js.appended(this)
+    if (this.age.isIdle) this.age.arm()
+  }
+
+  /** Messages up to the log's committedSeq may be delivered. */
+  committed(): void {
+    if (this.consumers.size === 0) return
+    for (const consumer of this.consumers.values()) consumer.committed()
+  }
+
+  /** A message with an id was stored. */
+  noteMsgId(nowMs: number): void {
+    this.msgIds.note(nowMs)
+  }
+
+  // What removes messages
+
+  /** Removes one message; false when it is not there. */
+  remove(seq: number): boolean {
+    if (!this.log.remove(seq)) return false
+    this.countBytes()
+    for (const consumer of this.consumers.values()) consumer.removed(seq)
+    return true
+  }
+
+  /** Removes everything up to and with `seq`. */
+  removeThrough(seq: number): number {
+    const { log } = this
+    const first = log.firstSeq
+    const isWhole = log.numDeleted === 0 && seq - first < MAX_SINGLE_REMOVALS
+    const removed = log.removeThrough(seq)
+    if (removed === 0) return 0
+    this.countBytes()
+    for (const consumer of this.consumers.values()) {
+      if (!isWhole) consumer.purged()
+      else for (let i = first; i < first + removed; i++) consumer.removed(i)
+    }
+    return removed
+  }
+
+  /** Removes what matches (null: everything) below `upToSeq` (0: no bound) but the `keep` newest; returns how many. */
+  purge(filter: SubjectFilter | null, upToSeq: number, keep: number): number {
+    const removed = this.log.purge(filter, upToSeq, keep)
+    if (removed === 0) return 0
+    this.countBytes()
+    for (const consumer of this.consumers.values()) consumer.purged()
+    return removed
+  }
+
+  /** Brings the stream back within max_msgs and max_bytes by removing the oldest. */
+  trim(): void {
+    const { log } = this
+    if (this.maxMsgs > 0 && log.messages > this.maxMsgs) {
+      const extra = log.messages - this.maxMsgs
+      if (log.numDeleted === 0) this.removeThrough(log.firstSeq + extra - 1)
+      while (log.messages > this.maxMsgs && this.removeThrough(log.firstSeq) > 0);
+    }
+    if (this.maxBytes > 0) while (log.bytes > this.maxBytes && this.removeThrough(log.firstSeq) > 0);
   }
 
   /** A consumer is done with a message: with workqueue and interest retention it goes when nobody else needs it. */
-  settled(_consumer: Consumer, _seq: number): void {
-    throw new Error('not yet')
+  settled(consumer: Consumer, seq: number): void {
+    if (this.isClosed || this.config.retention === 'limits') return
+    if (this.config.retention === 'interest') {
+      for (const other of this.consumers.values()) if (other !== consumer && other.needs(seq)) return
+    }
+    this.remove(seq)
+  }
+
+  /** A consumer is gone: nobody may need any more what it had waited for. */
+  consumerDeleted(consumer: Consumer): void {
+    if (this.consumers.get(consumer.name) !== consumer) return
+    this.consumers.delete(consumer.name)
+    if (!this.isClosed && this.config.retention === 'interest') removeWithoutInterest(this)
+  }
+
+  private configure(): void {
+    const isOld = this.config.discard === 'old'
+    this.maxMsgs = isOld ? (this.config.max_msgs ?? -1) : -1
+    this.maxBytes = isOld ? (this.config.max_bytes ?? -1) : -1
+  }
+
+  private trimSubjects(): void {
+    const most = this.config.max_msgs_per_subject ?? -1
+    if (most <= 0) return
+    const over: string[] = []
+    this.log.eachSubject(null, (subject, count) => {
+      if (count > most) over.push(subject)
+    })
+    for (const subject of over) {
+      const bytes = Buffer.from(subject)
+      while (this.log.countOf(bytes, 0, bytes.length) > most) {
+        if (!this.remove(this.log.firstSeqOf(bytes, 0, bytes.length))) break
+      }
+    }
+  }
+
+  private listenTo(subject: string): void {
+    this.subscriptions.get(subject)?.unsubscribe()
+    this.subscriptions.set(subject, this.account.account.subscribe(subject, this.ingest))
+  }
+
+  private countBytes(): void {
+    const change = this.log.bytes - this.countedBytes
+    if (change === 0) return
+    this.countedBytes = this.log.bytes
+    this.js.count(this.log.inMemory, change)
+  }
+
+  private close(): void {
+    this.isClosed = true
+    for (const subscription of this.subscriptions.values()) subscription.unsubscribe()
+    this.subscriptions.clear()
+    this.age.close()
   }
 }

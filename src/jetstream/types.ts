@@ -92,10 +92,18 @@ export interface StreamInfo {
   config: StreamConfig
   created: string
   state: StreamState
+  domain?: string
+  cluster?: { leader: string }
   ts: string
 }
 
-export type DeliverPolicy = 'all' | 'by_start_sequence' | 'by_start_time' | 'last' | 'last_per_subject' | 'new'
+export type DeliverPolicy =
+  | 'all'
+  | 'by_start_sequence'
+  | 'by_start_time'
+  | 'last'
+  | 'last_per_subject'
+  | 'new'
 export type AckPolicy = 'all' | 'explicit' | 'flow_control' | 'none'
 export type ReplayPolicy = 'instant' | 'original'
 export type PriorityPolicy = 'none' | 'overflow' | 'pinned_client' | 'prioritized'

@@ -1,0 +1,60 @@
+import type { Timer } from '../ports/index.ts'
+import type { Stream } from './stream.ts'
+
+/** Messages that get old soon after each other are removed together. */
+const SMALLEST_WAIT_MS = 50
+const LONGEST_WAIT_MS = 2 ** 31 - 1
+
+/** Removes messages older than the stream's `max_age`: one timer, set to the oldest message. */
+export class AgeLimit {
+  /** There is a limit, and no timer runs. */
+  isIdle = false
+  private readonly stream: Stream
+  private timer: Timer | null = null
+  private readonly onTimer = (): void => this.expire()
+
+  constructor(stream: Stream) {
+    this.stream = stream
+  }
+
+  /** Looks at once for what is too old, and sets the timer for the rest. */
+  arm(): void {
+    this.timer?.clear()
+    this.timer = null
+    this.isIdle = false
+    const ageMs = (this.stream.config.max_age ?? 0) / 1e6
+    if (ageMs === 0 || this.stream.isClosed) return
+    const { log } = this.stream
+    if (log.messages === 0) {
+      this.isIdle = true
+      return
+    }
+    const waitMs = log.oldestMs() + ageMs - this.stream.clock.now()
+    if (waitMs <= 0) this.expire()
+    else this.wait(waitMs)
+  }
+
+  close(): void {
+    this.timer?.clear()
+    this.timer = null
+    this.isIdle = false
+  }
+
+  private expire(): void {
+    const { stream } = this
+    this.timer = null
+    const ageMs = (stream.config.max_age ?? 0) / 1e6
+    if (ageMs === 0 || stream.isClosed) return
+    const limitMs = stream.clock.now() - ageMs
+    const sec = Math.floor(limitMs / 1000)
+    const through = stream.log.seqAtTime(sec, Math.floor((limitMs - sec * 1000) * 1e6)) - 1
+    if (through >= stream.log.firstSeq) stream.removeThrough(through)
+    if (stream.log.messages > 0) this.wait(stream.log.oldestMs() + ageMs - stream.clock.now())
+    else this.isIdle = true
+  }
+
+  private wait(waitMs: number): void {
+    const delayMs = Math.min(Math.max(Math.ceil(waitMs), SMALLEST_WAIT_MS), LONGEST_WAIT_MS)
+    this.timer = this.stream.clock.setTimer(this.onTimer, delayMs)
+  }
+}

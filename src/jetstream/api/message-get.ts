@@ -1,0 +1,37 @@
+import { RecordView } from '../../storage/index.ts'
+import { apiError } from '../errors.ts'
+import { decodeRequest } from '../json/decode.ts'
+import { readRecord } from '../read-record.ts'
+import { formatTime } from '../time-text.ts'
+import { type MessageSelection, SELECTION_FIELDS, selectOne } from './message-selection.ts'
+import { type ApiRequest, streamNamed } from './request.ts'
+
+/** `STREAM.MSG.GET.<stream>`: by `seq`, `last_by_subj`, `next_by_subj` from `seq`, or from `start_time`. */
+export async function getMessage(request: ApiRequest): Promise<object> {
+  if (request.body.trim() === '') throw apiError('JSBadRequestErr')
+  const wanted = decodeRequest<MessageSelection>(request.body, SELECTION_FIELDS, 'JSApiMsgGetRequest')
+  const { seq = 0, last_by_subj: last = '', next_by_subj: next = '', start_time: time } = wanted
+  const isAmbiguous =
+    (seq > 0 && (last !== '' || time !== undefined)) || (last !== '' && (next !== '' || time !== undefined))
+  const isEmpty = seq === 0 && last === '' && next === '' && time === undefined
+  if (isAmbiguous || isEmpty || (wanted.batch ?? 0) > 0 || (wanted.max_bytes ?? 0) > 0) {
+    throw apiError('JSBadRequestErr')
+  }
+  const { log } = streamNamed(request)
+  const found = selectOne(log, wanted)
+  const view = new RecordView()
+  if (found === 0 || !(await readRecord(log, found, view))) throw apiError('JSNoMessageFoundErr')
+  const payloadStart = view.bodyStart + view.headerLength
+  const hasHeaders = view.headerLength > 0 && wanted.no_hdr !== true
+  return {
+    message: {
+      subject: view.buffer.toString('utf8', view.subjectStart, view.subjectEnd),
+      seq: view.seq,
+      ...(hasHeaders ? { hdrs: view.buffer.toString('base64', view.bodyStart, payloadStart) } : {}),
+      ...(payloadStart < view.bodyEnd
+        ? { data: view.buffer.toString('base64', payloadStart, view.bodyEnd) }
+        : {}),
+      time: formatTime(view.sec, view.nsec),
+    },
+  }
+}

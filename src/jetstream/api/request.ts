@@ -1,0 +1,55 @@
+import type { Connection } from '../../core/index.ts'
+import type { JetStreamAccount } from '../account.ts'
+import { apiError } from '../errors.ts'
+import type { Stream } from '../stream.ts'
+
+/** A request to the API, read once. */
+export interface ApiRequest {
+  account: JetStreamAccount
+  /** The whole subject. */
+  subject: string
+  /** Tokens of the subject behind the verb: stream, consumer … */
+  tokens: string[]
+  /** Where the answer goes, '' for nowhere. */
+  reply: string
+  /** The request as text. */
+  body: string
+  /** The headers as text, '' without. */
+  headers: string
+  /** Who asks; null for something inside the server. */
+  origin: Connection | null
+}
+
+/** Lists are given out in pages of this many. */
+export const PAGE_LIMITS = { names: 1024, list: 256, subjects: 100_000 } as const
+
+export function streamNamed(request: ApiRequest): Stream {
+  const stream = request.account.streams.get(request.tokens[0])
+  if (stream === undefined) throw apiError('JSStreamNotFoundErr')
+  return stream
+}
+
+/** Has the request a body that is an object or an array? Some requests ignore anything else. */
+export function hasJson(body: string): boolean {
+  return /^\s*[{[]/.test(body)
+}
+
+/** For requests that take no fields. */
+export function refuseBody(body: string): void {
+  if (body === '' || body === '{}') return
+  try {
+    const json: unknown = JSON.parse(body)
+    if (typeof json === 'object' && json !== null && Object.keys(json).length === 0) return
+  } catch {
+    // Not JSON: refused below.
+  }
+  throw apiError('JSNotEmptyRequestErr')
+}
+
+/** The value of a header, '' without. */
+export function headerOf(headers: string, name: string): string {
+  const at = headers.indexOf(`\r\n${name}:`)
+  if (at === -1) return ''
+  const start = at + name.length + 3
+  return headers.slice(start, headers.indexOf('\r\n', start)).trim()
+}

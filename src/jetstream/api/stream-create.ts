@@ -1,0 +1,74 @@
+import { checkStreamConfig, invalidConfig } from '../config/check.ts'
+import { decodeStreamConfig, type StreamConfigRequest } from '../config/fields.ts'
+import { stampStreamMetadata } from '../config/metadata.ts'
+import { isSameStreamConfig, updatedStreamConfig } from '../config/update.ts'
+import { apiError } from '../errors.ts'
+import { streamInfo } from '../stream-info.ts'
+import type { StreamConfig } from '../types.ts'
+import type { ApiRequest } from './request.ts'
+
+/** `STREAM.CREATE.<stream>`. The same configuration again is fine. */
+export function createStream(request: ApiRequest): object {
+  const { account } = request
+  const { pedantic, ...asked } = decodeStreamConfig(request.body)
+  stampStreamMetadata(asked)
+  checkTarget(request, asked)
+  if (/[\\/]/.test(asked.name)) throw apiError('JSStreamNameContainsPathSeparatorsErr')
+  if (asked.sealed) throw invalidConfig('stream configuration for create can not be sealed')
+  if (asked.mirror_direct && asked.mirror === undefined) {
+    throw invalidConfig('stream has no mirror but does have mirror direct')
+  }
+  const config = checkStreamConfig(asked, pedantic)
+  if ((config.num_replicas ?? 1) > 1) throw apiError('JSStreamReplicasNotSupportedErr')
+  const existing = account.streams.get(config.name)
+  if (existing !== undefined && !isSameStreamConfig(config, existing.config))
+    throw apiError('JSStreamNameExistErr')
+  const stream = existing ?? account.createStream(config)
+  if (existing === undefined) stream.advisories.action('create')
+  return { ...streamInfo(stream), did_create: true }
+}
+
+/** `STREAM.UPDATE.<stream>`. */
+export function updateStream(request: ApiRequest): object {
+  const { account } = request
+  const { pedantic, ...asked }: StreamConfigRequest = decodeStreamConfig(request.body)
+  checkStreamConfig(asked, pedantic)
+  checkTarget(request, asked)
+  const stream = account.streams.get(asked.name)
+  if (stream === undefined) throw apiError('JSStreamNotFoundErr')
+  stampStreamMetadata(asked)
+  const config = updatedStreamConfig(stream.config, asked, pedantic ?? false)
+  checkConsumerLimits(stream.consumers.values(), stream.config, config)
+  if (account.overlaps(config, stream)) throw apiError('JSStreamSubjectOverlapErr')
+  account.js.checkReservation(config, Math.max(stream.config.max_bytes ?? 0, 0))
+  stream.update(config)
+  stream.advisories.action('modify')
+  return streamInfo(stream)
+}
+
+function checkTarget(request: ApiRequest, asked: StreamConfig): void {
+  if (request.tokens[0] !== asked.name) throw apiError('JSStreamMismatchErr')
+}
+
+/** Limits for consumers may not become narrower than what a consumer has. */
+function checkConsumerLimits(
+  consumers: Iterable<{ name: string; config: { inactive_threshold?: number; max_ack_pending?: number } }>,
+  before: StreamConfig,
+  after: StreamConfig,
+): void {
+  const old = before.consumer_limits ?? {}
+  const { inactive_threshold: inactive = 0, max_ack_pending: pending = 0 } = after.consumer_limits ?? {}
+  const isChanged =
+    (inactive > 0 && inactive !== old.inactive_threshold) || (pending > 0 && pending !== old.max_ack_pending)
+  if (!isChanged) return
+  const names: string[] = []
+  for (const { name, config } of consumers) {
+    const isOver =
+      (inactive > 0 && (config.inactive_threshold ?? 0) > inactive) ||
+      (pending > 0 && (config.max_ack_pending ?? 0) > pending)
+    if (isOver) names.push(name)
+  }
+  if (names.length > 0) {
+    throw apiError('JSStreamUpdateErrF', { err: `change to limits violates consumers: ${names.join(', ')}` })
+  }
+}

@@ -1,0 +1,18 @@
+import { subjectFilter } from '../../subjects/index.ts'
+import { apiError } from '../errors.ts'
+import { decodeRequest } from '../json/decode.ts'
+import { type ApiRequest, hasJson, streamNamed } from './request.ts'
+
+const FIELDS = { filter: 'string', seq: 'uint64', keep: 'uint64' } as const
+
+/** `STREAM.PURGE.<stream>`: all, or what matches `filter`; below `seq`, or all but the `keep` newest. */
+export function purgeStream(request: ApiRequest): object {
+  let asked: { filter?: string; seq?: number; keep?: number } = {}
+  if (hasJson(request.body)) asked = decodeRequest(request.body, FIELDS, 'JSApiStreamPurgeRequest')
+  const { filter = '', seq = 0, keep = 0 } = asked
+  if (seq > 0 && keep > 0) throw apiError('JSBadRequestErr')
+  const stream = streamNamed(request)
+  if (stream.config.sealed) throw apiError('JSStreamSealedErr')
+  if (stream.config.deny_purge) throw apiError('JSStreamPurgeFailedF', { err: 'stream purge not permitted' })
+  return { success: true, purged: stream.purge(filter === '' ? null : subjectFilter([filter]), seq, keep) }
+}

@@ -1,0 +1,45 @@
+import { apiError } from '../errors.ts'
+import type { StreamConfig } from '../types.ts'
+import { checkStreamConfig, invalidConfig } from './check.ts'
+import { encodeStreamConfig } from './fields.ts'
+
+/** Do they mean the same? */
+export function isSameStreamConfig(left: StreamConfig, right: StreamConfig): boolean {
+  return JSON.stringify(encodeStreamConfig(left)) === JSON.stringify(encodeStreamConfig(right))
+}
+
+/**
+ * What a stream's configuration becomes when it is updated. Throws for what may not change. Sealing takes other
+ * fields along.
+ */
+export function updatedStreamConfig(
+  before: StreamConfig,
+  asked: StreamConfig,
+  pedantic: boolean,
+): StreamConfig {
+  const config = checkStreamConfig(asked, pedantic)
+  const refuse = (what: string): Error => invalidConfig(`stream configuration update can not ${what}`)
+  if (config.name !== before.name) throw invalidConfig('stream configuration name must match original')
+  if ((config.num_replicas ?? 1) > 1) throw apiError('JSStreamReplicasNotSupportedErr')
+  if (config.storage !== before.storage) throw refuse('change storage type')
+  if (
+    config.retention !== before.retention &&
+    (config.retention === 'workqueue' || before.retention === 'workqueue')
+  ) {
+    throw refuse('change retention policy to/from workqueue')
+  }
+  if (before.sealed && !config.sealed) throw refuse('unseal a sealed stream')
+  if (before.deny_delete && !config.deny_delete) throw refuse('cancel deny message deletes')
+  if (before.deny_purge && !config.deny_purge) throw refuse('cancel deny purge')
+  if ((config.persist_mode || 'default') !== (before.persist_mode || 'default')) {
+    throw refuse('change persist mode')
+  }
+  if (config.sealed) {
+    config.max_age = 0
+    config.discard = 'new'
+    config.deny_delete = true
+    config.deny_purge = true
+    config.allow_rollup_hdrs = false
+  }
+  return config
+}

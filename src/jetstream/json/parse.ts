@@ -1,0 +1,175 @@
+/** JSON as requests have it, with the errors that nats-server (Go's decoder) reports. */
+
+/** The text is not JSON; the message says why and where. */
+export class JsonSyntaxError extends Error {}
+
+/** Values nested deeper than this are refused. */
+const MAX_DEPTH = 10_000
+const LITERALS: Record<string, [string, unknown]> = {
+  t: ['true', true],
+  f: ['false', false],
+  n: ['null', null],
+}
+
+class Reader {
+  private readonly text: string
+  private at = 0
+  private depth = 0
+
+  constructor(text: string) {
+    this.text = text
+  }
+
+  /** Every value in the text, one behind the other. */
+  all(): unknown[] {
+    const values: unknown[] = []
+    for (this.blank(); this.at < this.text.length; this.blank()) values.push(this.value())
+    return values
+  }
+
+  private blank(): void {
+    for (; this.at < this.text.length; this.at++) {
+      const c = this.text.charCodeAt(this.at)
+      if (c !== 32 && c !== 9 && c !== 10 && c !== 13) return
+    }
+  }
+
+  private fail(context: string): never {
+    if (this.at >= this.text.length) throw new JsonSyntaxError('unexpected EOF')
+    const c = String.fromCodePoint(this.text.codePointAt(this.at) as number)
+    const shown = c === "'" ? "'\\''" : c === '"' ? `'"'` : `'${JSON.stringify(c).slice(1, -1)}'`
+    const offset = Buffer.byteLength(this.text.slice(0, this.at)) + 1
+    throw new JsonSyntaxError(`invalid character ${shown} ${context} at offset ${offset}`)
+  }
+
+  private value(): unknown {
+    this.blank()
+    const c = this.text[this.at]
+    if (c === '{') return this.nested(() => this.object())
+    if (c === '[') return this.nested(() => this.array())
+    if (c === '"') return this.string()
+    if (c === '-' || (c >= '0' && c <= '9')) return this.number()
+    if (c !== undefined && c in LITERALS) return this.literal(c)
+    return this.fail('looking for beginning of value')
+  }
+
+  private nested<T>(read: () => T): T {
+    if (++this.depth > MAX_DEPTH) throw new JsonSyntaxError('exceeded max depth')
+    this.at++
+    const value = read()
+    this.depth--
+    return value
+  }
+
+  private object(): Record<string, unknown> {
+    const object: Record<string, unknown> = Object.create(null)
+    this.blank()
+    if (this.text[this.at] === '}') {
+      this.at++
+      return object
+    }
+    for (;;) {
+      this.blank()
+      if (this.text[this.at] !== '"') this.fail('looking for beginning of object key string')
+      const key = this.string()
+      this.blank()
+      if (this.text[this.at] !== ':') this.fail('after object key')
+      this.at++
+      object[key] = this.value()
+      this.blank()
+      const c = this.text[this.at]
+      if (c !== ',' && c !== '}') this.fail('after object key:value pair')
+      this.at++
+      if (c === '}') return object
+    }
+  }
+
+  private array(): unknown[] {
+    const array: unknown[] = []
+    this.blank()
+    if (this.text[this.at] === ']') {
+      this.at++
+      return array
+    }
+    for (;;) {
+      array.push(this.value())
+      this.blank()
+      const c = this.text[this.at]
+      if (c !== ',' && c !== ']') this.fail('after array element')
+      this.at++
+      if (c === ']') return array
+    }
+  }
+
+  private string(): string {
+    const begin = this.at++
+    for (; this.at < this.text.length; this.at++) {
+      const c = this.text.charCodeAt(this.at)
+      if (c === 34) {
+        this.at++
+        return JSON.parse(this.text.slice(begin, this.at))
+      }
+      if (c < 32) this.fail('in string literal')
+      if (c === 92) this.escape()
+    }
+    return this.fail('')
+  }
+
+  private escape(): void {
+    this.at++
+    const c = this.text[this.at]
+    if (c === 'u') {
+      for (let i = 0; i < 4; i++) {
+        this.at++
+        if (!/[0-9a-fA-F]/.test(this.text[this.at] ?? ' ')) this.fail('in \\u hexadecimal character escape')
+      }
+    } else if (c === undefined || !'"\\/bfnrt'.includes(c)) this.fail('in string escape code')
+  }
+
+  private number(): NumberText | number {
+    const begin = this.at
+    if (this.text[this.at] === '-') this.at++
+    if (this.text[this.at] === '0') this.at++
+    else this.digits('in numeric literal')
+    if (this.text[this.at] === '.') {
+      this.at++
+      this.digits('after decimal point in numeric literal')
+    }
+    if (this.text[this.at] === 'e' || this.text[this.at] === 'E') {
+      this.at++
+      if (this.text[this.at] === '+' || this.text[this.at] === '-') this.at++
+      this.digits('in exponent of numeric literal')
+    }
+    const text = this.text.slice(begin, this.at)
+    const value = Number(text)
+    return String(value) === text ? value : new NumberText(text)
+  }
+
+  private digits(context: string): void {
+    const begin = this.at
+    while (this.text[this.at] >= '0' && this.text[this.at] <= '9') this.at++
+    if (this.at === begin) this.fail(context)
+  }
+
+  private literal(first: string): unknown {
+    const [word, value] = LITERALS[first]
+    for (let i = 0; i < word.length; i++, this.at++) {
+      if (this.text[this.at] !== word[i]) this.fail(`in literal ${word} (expecting '${word[i]}')`)
+    }
+    return value
+  }
+}
+
+/** A number that JavaScript would write in another way, so that errors can show it as it came. */
+export class NumberText {
+  readonly text: string
+
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
+/** The values in the text (usually one). Throws JsonSyntaxError. */
+export function parseJson(text: string): unknown[] {
+  return new Reader(text).all()
+}

@@ -1,0 +1,115 @@
+import type { MessageLog } from '../../storage/index.ts'
+import { subjectFilter } from '../../subjects/index.ts'
+import { type ApiError, apiError } from '../errors.ts'
+import {
+  BATCH_ID,
+  EXPECTED_LAST_MSG_ID,
+  EXPECTED_LAST_SEQ,
+  EXPECTED_LAST_SUBJECT_SEQ,
+  EXPECTED_LAST_SUBJECT_SEQ_SUBJECT,
+  EXPECTED_STREAM,
+  INCR,
+  type PublishHeaders,
+  ROLLUP,
+  SCHEDULE,
+  SCHEDULE_NEXT,
+  SCHEDULER,
+  STREAM_SOURCE,
+  TTL,
+} from './headers.ts'
+
+const DURATION = /^[+-]?(\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)/
+
+/** Headers of features that the stream does not have. Refused first, whatever else is wrong. */
+export function refusedBatch(headers: PublishHeaders): ApiError | null {
+  return headers.has(BATCH_ID) ? apiError('JSAtomicPublishDisabledErr') : null
+}
+
+/** Is what the publisher expects of the stream so? Returns the error, null when all is well. */
+export function checkExpectations(
+  headers: PublishHeaders,
+  stream: string,
+  log: MessageLog,
+  subject: Buffer,
+  start: number,
+  end: number,
+): ApiError | null {
+  if (headers.has(INCR)) {
+    const isNumber = /^[+-]?\d+$/.test(headers.text(INCR))
+    return apiError(isNumber ? 'JSMessageIncrDisabledErr' : 'JSMessageIncrInvalidErr')
+  }
+  if (headers.has(EXPECTED_STREAM) && headers.text(EXPECTED_STREAM) !== stream) {
+    return apiError('JSStreamNotMatchErr')
+  }
+  if (headers.has(TTL)) {
+    const error = refusedTtl(headers.text(TTL))
+    if (error?.errCode === 10166) return error
+  }
+  if (headers.has(EXPECTED_LAST_SUBJECT_SEQ)) {
+    const last = lastOfSubject(headers, log, subject, start, end)
+    if (last !== headers.number(EXPECTED_LAST_SUBJECT_SEQ)) return wrongSequence(last)
+  } else if (headers.has(EXPECTED_LAST_SUBJECT_SEQ_SUBJECT)) {
+    return apiError('JSStreamExpectedLastSeqPerSubjectInvalid')
+  }
+  if (headers.has(EXPECTED_LAST_SEQ) && headers.number(EXPECTED_LAST_SEQ) !== log.lastSeq) {
+    return wrongSequence(log.lastSeq)
+  }
+  if (headers.has(SCHEDULE)) return apiError('JSMessageSchedulesDisabledErr')
+  if (headers.has(SCHEDULE_NEXT)) {
+    const isPurge = headers.text(SCHEDULE_NEXT) === 'purge' && headers.has(SCHEDULER)
+    return apiError(isPurge ? 'JSMessageSchedulesDisabledErr' : 'JSMessageSchedulesSchedulerInvalidErr')
+  }
+  if (headers.has(SCHEDULER)) return apiError('JSMessageSchedulesSchedulerInvalidErr')
+  return headers.has(STREAM_SOURCE) ? apiError('JSMessageSourceHdrNotAllowedErr') : null
+}
+
+/** `lastId`: the id of the stream's last message, empty when it had none. */
+export function checkLastMsgId(headers: PublishHeaders, lastId: Buffer): ApiError | null {
+  if (!headers.has(EXPECTED_LAST_MSG_ID) || headers.equals(EXPECTED_LAST_MSG_ID, lastId)) return null
+  return apiError('JSStreamWrongLastMsgIDErrF', { id: lastId.toString('utf8') })
+}
+
+/** What the message replaces: the messages of its subject, or all. */
+export type RollupScope = 'all' | 'none' | 'subject'
+
+export function rollupScope(headers: PublishHeaders, isAllowed: boolean): ApiError | RollupScope {
+  if (!headers.has(ROLLUP)) return 'none'
+  if (!isAllowed) return apiError('JSStreamRollupFailedF', { err: 'rollup not permitted' })
+  const value = headers.text(ROLLUP)
+  if (value === 'sub') return 'subject'
+  if (value === 'all') return 'all'
+  return apiError('JSStreamRollupFailedF', { err: `rollup value invalid: ${JSON.stringify(value)}` })
+}
+
+/** A time to live is refused where the stream has none; one that can't be read is an error of its own. */
+export function refusedTtl(text: string): ApiError | null {
+  if (text.toLowerCase() === 'never') return apiError('JSMessageTTLDisabledErr')
+  if (/^\d+$/.test(text)) return Number(text) === 0 ? null : apiError('JSMessageTTLDisabledErr')
+  const isDuration =
+    DURATION.test(text) && !text.startsWith('-') && !/^[+]?[\d.]+(ns|us|µs|μs|ms)$/.test(text)
+  return apiError(isDuration ? 'JSMessageTTLDisabledErr' : 'JSMessageTTLInvalidErr')
+}
+
+function lastOfSubject(
+  headers: PublishHeaders,
+  log: MessageLog,
+  subject: Buffer,
+  start: number,
+  end: number,
+): number {
+  if (!headers.has(EXPECTED_LAST_SUBJECT_SEQ_SUBJECT)) return log.lastSeqOf(subject, start, end)
+  const filter = subjectFilter([headers.text(EXPECTED_LAST_SUBJECT_SEQ_SUBJECT)])
+  if (filter.literal !== null) {
+    const at = headers.start(EXPECTED_LAST_SUBJECT_SEQ_SUBJECT)
+    return log.lastSeqOf(headers.buffer, at, headers.end(EXPECTED_LAST_SUBJECT_SEQ_SUBJECT))
+  }
+  let last = 0
+  log.eachSubject(filter, (_subject, _count, lastSeq) => {
+    if (lastSeq > last) last = lastSeq
+  })
+  return last
+}
+
+function wrongSequence(seq: number): ApiError {
+  return apiError('JSStreamWrongLastSequenceErrF', { seq })
+}
