@@ -1,0 +1,52 @@
+/** Takes out of an answer what differs from run to run: ids, times, names the server made up. */
+
+const TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)/g
+const ZERO_TIME = '0001-01-01T00:00:00Z'
+const SERVER_ID = /\b[NX][A-Z2-7]{55}\b/g
+const NUID = /\b[0-9A-Za-z]{22}\b/g
+const ACK_TIME = /(\$JS\.ACK\.[^ ]+?)\.\d{19}\./g
+
+/** Values of these keys are replaced whatever they are. */
+const VARYING = new Set(['client_id', 'server_id', 'server_name', 'go', 'git_commit', 'xkey', 'port', 'host', 'version', 'id', 'rtt', 'average_processing_time'])
+
+export function normaliseText(text: string, names: ReadonlyMap<string, string>): string {
+  let result = text
+    .replace(TIME, (time) => (time === ZERO_TIME ? time : '<time>'))
+    .replace(SERVER_ID, '<server>')
+    .replace(ACK_TIME, '$1.<time>.')
+    .replace(NUID, '<id>')
+  for (const [name, placeholder] of names) result = result.split(name).join(placeholder)
+  return result
+}
+
+export function normalise(value: unknown, names: ReadonlyMap<string, string>): unknown {
+  if (typeof value === 'string') return normaliseText(value, names)
+  if (Array.isArray(value)) return value.map((each) => normalise(each, names))
+  if (typeof value !== 'object' || value === null) return value
+  const result: Record<string, unknown> = {}
+  for (const [key, each] of Object.entries(value)) {
+    result[normaliseText(key, names)] = VARYING.has(key) ? `<${key}>` : normalise(each, names)
+  }
+  return result
+}
+
+/** Where two values differ: a line for each path. */
+export function differences(real: unknown, ours: unknown, path = ''): string[] {
+  if (Object.is(real, ours)) return []
+  const areObjects = typeof real === 'object' && typeof ours === 'object' && real !== null && ours !== null
+  if (!areObjects || Array.isArray(real) !== Array.isArray(ours)) {
+    return [`${path || '.'}\n      nats-server: ${show(real)}\n      contrail:    ${show(ours)}`]
+  }
+  const keys = new Set([...Object.keys(real), ...Object.keys(ours)])
+  const found: string[] = []
+  for (const key of keys) {
+    const left = (real as Record<string, unknown>)[key]
+    const right = (ours as Record<string, unknown>)[key]
+    found.push(...differences(left, right, `${path}.${key}`))
+  }
+  return found
+}
+
+function show(value: unknown): string {
+  return value === undefined ? '(missing)' : JSON.stringify(value)
+}
