@@ -4,31 +4,36 @@ import type { Stream } from './stream.ts'
 import { formatMs, formatTime, ZERO_TIME } from './time-text.ts'
 import type { StreamConfig, StreamInfo, StreamState } from './types.ts'
 
-/** The state as the API shows it. `withDeleted`: with the sequences that were deleted in between. */
-export function streamState(stream: Stream, withDeleted = false): StreamState {
+/** Parts of the state that are only shown when asked for. */
+export interface StateDetails {
+  /** The sequences deleted in between. */
+  deleted?: boolean
+  /** Messages by subject. */
+  subjects?: Record<string, number>
+}
+
+/** The state as the API shows it. */
+export function streamState(stream: Stream, details: StateDetails = {}): StreamState {
   const { log } = stream
   const isEmpty = log.messages === 0
   const isNew = isEmpty && log.lastSeq === 0
-  const state: StreamState = {
+  const hasDeleted = !isEmpty && log.numDeleted > 0
+  let consumers = 0
+  for (const consumer of stream.consumers.values()) if (consumer.config.direct !== true) consumers++
+  return {
     messages: log.messages,
     bytes: log.bytes,
     first_seq: isNew ? 0 : log.firstSeq,
     first_ts: isEmpty ? ZERO_TIME : formatTime(log.firstSec, log.firstNsec),
     last_seq: log.lastSeq,
     last_ts: log.lastSec === 0 ? ZERO_TIME : formatTime(log.lastSec, log.lastNsec),
-    consumer_count: 0,
+    ...(log.subjectCount > 0 ? { num_subjects: log.subjectCount } : {}),
+    ...(details.subjects === undefined ? {} : { subjects: details.subjects }),
+    ...(hasDeleted ? { num_deleted: log.numDeleted } : {}),
+    ...(hasDeleted && details.deleted ? { deleted: [...log.deleted()] } : {}),
+    ...(log.lostRecords > 0 ? { lost: { msgs: null, bytes: 0 } } : {}),
+    consumer_count: consumers,
   }
-  if (log.subjectCount > 0) state.num_subjects = log.subjectCount
-  if (log.numDeleted > 0) {
-    state.num_deleted = log.numDeleted
-    if (withDeleted) state.deleted = [...log.deleted()]
-  }
-  if (log.lostRecords > 0) state.lost = { msgs: null, bytes: 0 }
-  let consumers = 0
-  for (const consumer of stream.consumers.values()) if (consumer.config.direct !== true) consumers++
-  // Keeps its place behind the fields that may be missing.
-  state.consumer_count = consumers
-  return state
 }
 
 /** Configuration as answers about one stream show it. */
@@ -37,18 +42,18 @@ export function shownConfig(stream: Stream): StreamConfig {
 }
 
 /** The info as the answers to create and update have it. */
-export function streamInfo(stream: Stream, withDeleted = false): StreamInfo {
+export function streamInfo(stream: Stream, details: StateDetails = {}): StreamInfo {
   return {
     config: shownConfig(stream),
     created: formatMs(stream.createdMs),
-    state: streamState(stream, withDeleted),
+    state: streamState(stream, details),
     ...(stream.js.domain === '' ? {} : { domain: stream.js.domain }),
     ts: formatMs(stream.clock.now()),
   }
 }
 
 /** The info as a request for it is answered, and monitoring shows it: this server leads it. */
-export function ledStreamInfo(stream: Stream, withDeleted = false): StreamInfo {
-  const { ts, ...info } = streamInfo(stream, withDeleted)
+export function ledStreamInfo(stream: Stream, details: StateDetails = {}): StreamInfo {
+  const { ts, ...info } = streamInfo(stream, details)
   return { ...info, cluster: { leader: stream.js.serverName }, ts }
 }

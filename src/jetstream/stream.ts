@@ -77,7 +77,6 @@ export class Stream {
   /** Takes over a checked configuration. */
   update(config: StreamConfig): void {
     const before = new Set(this.config.subjects)
-    const retention = this.config.retention
     this.config = config
     this.log.setMeta({ created: this.createdMs, config } as unknown as Json)
     for (const subject of config.subjects ?? []) if (!before.delete(subject)) this.listenTo(subject)
@@ -87,7 +86,6 @@ export class Stream {
     this.age.arm()
     if (config.discard === 'old') this.trim()
     this.trimSubjects()
-    if (retention === 'limits' && config.retention === 'interest') removeWithoutInterest(this)
   }
 
   /** The stream and all it holds are no more. */
@@ -172,6 +170,8 @@ export class Stream {
   /** Removes what matches (null: everything) below `upToSeq` (0: no bound) but the `keep` newest; returns how many. */
   purge(filter: SubjectFilter | null, upToSeq: number, keep: number): number {
     const removed = this.log.purge(filter, upToSeq, keep)
+    // A bound behind the end is where the stream goes on.
+    if (filter === null && upToSeq > this.log.lastSeq + 1) this.log.skipTo(upToSeq)
     if (removed === 0) return 0
     this.countBytes()
     for (const consumer of this.consumers.values()) consumer.purged()

@@ -1,12 +1,15 @@
 import { RecordView } from '../../storage/index.ts'
 import { API_LEVEL } from '../config/metadata.ts'
-import { decodeRequest } from '../json/decode.ts'
+import { decodeRequest, LENIENT } from '../json/decode.ts'
 import { readRecord } from '../read-record.ts'
 import type { Stream } from '../stream.ts'
 import { DirectAnswer } from './direct-answer.ts'
 import { directBatch, directMultiLast } from './direct-batch.ts'
 import { type MessageSelection, SELECTION_FIELDS, selectOne } from './message-selection.ts'
 import { type ApiRequest, headerOf } from './request.ts'
+
+/** Here, unlike in the rest of the API, unknown fields are ignored. */
+const FIELDS = { ...SELECTION_FIELDS, [LENIENT]: true } as const
 
 /**
  * `DIRECT.GET.<stream>` with a request in the body, and `DIRECT.GET.<stream>.<subject>` for the last message of a
@@ -49,7 +52,7 @@ async function serveDirect(stream: Stream, wanted: MessageSelection, answer: Dir
 
 function decode(body: string): MessageSelection | null {
   try {
-    return decodeRequest<MessageSelection>(body, SELECTION_FIELDS, 'JSApiMsgGetRequest')
+    return decodeRequest<MessageSelection>(body, FIELDS, 'JSApiMsgGetRequest')
   } catch {
     return null
   }

@@ -24,8 +24,9 @@ export function createStream(request: ApiRequest): object {
   if (existing !== undefined && !isSameStreamConfig(config, existing.config))
     throw apiError('JSStreamNameExistErr')
   const stream = existing ?? account.createStream(config)
+  const info = streamInfo(stream)
   if (existing === undefined) stream.advisories.action('create')
-  return { ...streamInfo(stream), did_create: true }
+  return { ...info, did_create: true }
 }
 
 /** `STREAM.UPDATE.<stream>`. */
@@ -42,8 +43,9 @@ export function updateStream(request: ApiRequest): object {
   if (account.overlaps(config, stream)) throw apiError('JSStreamSubjectOverlapErr')
   account.js.checkReservation(config, Math.max(stream.config.max_bytes ?? 0, 0))
   stream.update(config)
+  const info = streamInfo(stream)
   stream.advisories.action('modify')
-  return streamInfo(stream)
+  return info
 }
 
 function checkTarget(request: ApiRequest, asked: StreamConfig): void {

@@ -1,7 +1,7 @@
 import { subjectFilter } from '../../subjects/index.ts'
 import { decodeRequest } from '../json/decode.ts'
 import type { Stream } from '../stream.ts'
-import { ledStreamInfo } from '../stream-info.ts'
+import { ledStreamInfo, type StateDetails } from '../stream-info.ts'
 import { type ApiRequest, hasJson, PAGE_LIMITS, streamNamed } from './request.ts'
 
 interface InfoRequest {
@@ -17,8 +17,8 @@ export function streamInfoRequest(request: ApiRequest): object {
   let asked: InfoRequest = {}
   if (hasJson(request.body)) asked = decodeRequest(request.body, FIELDS, 'JSApiStreamInfoRequest')
   const stream = streamNamed(request)
-  const info = ledStreamInfo(stream, asked.deleted_details)
   const page = { total: 0, offset: 0, limit: 0 }
+  const details: StateDetails = { deleted: asked.deleted_details }
   if (asked.subjects_filter) {
     const subjects = subjectCounts(stream, asked.subjects_filter)
     if (subjects.length > 0) {
@@ -26,10 +26,10 @@ export function streamInfoRequest(request: ApiRequest): object {
       page.limit = PAGE_LIMITS.subjects
       page.offset = Math.max(asked.offset ?? 0, 0)
       const shown = subjects.slice(page.offset, page.offset + PAGE_LIMITS.subjects)
-      if (shown.length > 0) info.state.subjects = Object.fromEntries(shown)
+      if (shown.length > 0) details.subjects = Object.fromEntries(shown)
     }
   }
-  return { ...page, ...info }
+  return { ...page, ...ledStreamInfo(stream, details) }
 }
 
 function subjectCounts(stream: Stream, pattern: string): [string, number][] {

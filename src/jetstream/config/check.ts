@@ -95,6 +95,7 @@ function applyDefaults(config: StreamConfig, pedantic: boolean): void {
   config.consumer_limits ??= {}
   for (const field of SWITCHES) config[field] ??= false
   config.num_replicas ||= 1
+  if (config.persist_mode !== 'async') delete config.persist_mode
   if (config.num_replicas > STREAM_LIMITS.replicas) {
     throw invalidConfig(`maximum replicas is ${STREAM_LIMITS.replicas}`)
   }

@@ -1,3 +1,4 @@
+import { parseTime } from '../consumer/time-text.ts'
 import { apiError } from '../errors.ts'
 import { JsonSyntaxError, NumberText, parseJson } from './parse.ts'
 
@@ -17,8 +18,11 @@ export type Kind =
   | { words: readonly string[]; error?: string }
   | { fields: Fields; type: string; isList?: boolean }
 
+/** Set where unknown fields are ignored instead of refused. */
+export const LENIENT = Symbol('lenient')
+
 /** The fields of a JSON object. */
-export type Fields = Readonly<Record<string, Kind>>
+export type Fields = Readonly<Record<string, Kind>> & { readonly [LENIENT]?: boolean }
 
 const RANGES: Record<string, [number, number]> = {
   int: [-(2 ** 63), 2 ** 63],
@@ -57,9 +61,10 @@ function decodeValue(value: unknown, kind: Kind, path: string): unknown {
     if ('words' in kind) return decodeWord(value, kind)
     if (kind.isList === true) {
       if (!Array.isArray(value)) throw mismatch(typeOf(value), path, `[]*${kind.type}`)
-      return value.map((entry) => decodeObject(entry, kind.fields, kind.type, path))
+      return value.map((entry) => decodeObject(entry, kind.fields, kind.type, nestedPath(path, kind.type)))
     }
-    return decodeObject(value, kind.fields, kind.type, path)
+    if (typeOf(value) !== 'object') throw mismatch(typeOf(value), path, `server.${kind.type}`)
+    return decodeObject(value, kind.fields, kind.type, nestedPath(path, kind.type))
   }
   switch (kind) {
     case 'string':
@@ -80,13 +85,24 @@ function decodeValue(value: unknown, kind: Kind, path: string): unknown {
         ]),
       )
     case '*time.Time':
-      if (typeof value !== 'string') throw invalid('Time.UnmarshalJSON: input is not a JSON string')
-      return value
+      return decodeTime(value)
     case 'any':
       return value
     default:
       return decodeNumber(value, kind, path)
   }
+}
+
+function decodeTime(value: unknown): string {
+  if (typeof value !== 'string') throw invalid('Time.UnmarshalJSON: input is not a JSON string')
+  if (parseTime(value) !== null) return value
+  const text = JSON.stringify(value)
+  throw invalid(`parsing time ${text} as "2006-01-02T15:04:05Z07:00": cannot parse ${text} as "2006"`)
+}
+
+/** In errors the path to a field begins with the type that has it. */
+function nestedPath(path: string, type: string): string {
+  return type + path.slice(path.indexOf('.'))
 }
 
 function decodeWord(value: unknown, kind: { words: readonly string[]; error?: string }): string {
@@ -102,16 +118,16 @@ function decodeObject(value: unknown, fields: Fields, type: string, path: string
   const decoded: Record<string, unknown> = {}
   for (const [name, entry] of Object.entries(value as object)) {
     const field = fieldNamed(fields, name)
-    if (entry !== null) decoded[field] = decodeValue(entry, fields[field], `${path}.${field}`)
+    if (field === null) {
+      if (!fields[LENIENT]) throw invalid(`json: unknown field ${JSON.stringify(name)}`)
+    } else if (entry !== null) decoded[field] = decodeValue(entry, fields[field], `${path}.${field}`)
   }
   return decoded
 }
 
-function fieldNamed(fields: Fields, name: string): string {
+function fieldNamed(fields: Fields, name: string): string | null {
   if (Object.hasOwn(fields, name)) return name
-  const field = Object.keys(fields).find((known) => known.toLowerCase() === name.toLowerCase())
-  if (field === undefined) throw invalid(`json: unknown field ${JSON.stringify(name)}`)
-  return field
+  return Object.keys(fields).find((known) => known.toLowerCase() === name.toLowerCase()) ?? null
 }
 
 /**
