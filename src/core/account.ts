@@ -1,9 +1,10 @@
 import { InterestIndex, type Route } from '../subjects/index.ts'
-import { Message } from '../wire/message.ts'
+import { Message } from '../wire/index.ts'
 import type { Bus } from './bus.ts'
 import type { Connection } from './connection.ts'
 import { type InternalSubscription, type MessageHandler, Subscription } from './subscription.ts'
 import { Target } from './target.ts'
+import { Traffic } from './traffic.ts'
 import type { TurnTask } from './turn.ts'
 
 /** One isolated subject space: its subscriptions, and delivery to them. */
@@ -13,6 +14,8 @@ export class Account {
   readonly interest = new InterestIndex<Subscription>()
   /** Clients that belong to it. */
   readonly connections = new Set<Connection>()
+  /** What clients that are gone had published and got. */
+  private readonly past = new Traffic()
   private readonly listeners = new Set<() => void>()
   private readonly notice: TurnTask = { deferred: false, run: () => this.tellListeners() }
 
@@ -86,14 +89,30 @@ export class Account {
     return delivered
   }
 
+  /** What its clients, those that are gone included, have published and got. */
+  traffic(): Traffic {
+    const sum = new Traffic()
+    sum.add(this.past)
+    for (const connection of this.connections) sum.add(connection)
+    return sum
+  }
+
+  /** A client has gone. */
+  dismiss(connection: Connection): void {
+    if (this.connections.delete(connection)) this.past.add(connection)
+  }
+
   add(subscription: Subscription): void {
     this.interest.insert(subscription)
+    if (subscription.connection !== null) this.bus.subscriptions++
     this.interestChanged()
   }
 
   remove(subscription: Subscription): void {
     subscription.isClosed = true
-    if (this.interest.remove(subscription)) this.interestChanged()
+    if (!this.interest.remove(subscription)) return
+    if (subscription.connection !== null) this.bus.subscriptions--
+    this.interestChanged()
   }
 
   private deliverTo(subscription: Subscription, message: Message, origin: Connection | null): boolean {

@@ -1,8 +1,10 @@
 import type { Clock, Timer } from '../ports/index.ts'
 import { Account } from './account.ts'
 import { type Authenticator, openAuthenticator } from './authenticator.ts'
+import { CloseReason } from './close-reason.ts'
 import type { Connection } from './connection.ts'
 import { type CoreLimits, DEFAULT_LIMITS } from './limits.ts'
+import { Traffic } from './traffic.ts'
 import { Turn } from './turn.ts'
 
 export type LogLevel = 'debug' | 'error' | 'info' | 'trace' | 'warn'
@@ -16,8 +18,9 @@ export interface BusOptions {
   log?: (level: LogLevel, text: string) => void
 }
 
-/** How often connections are looked after (pings, deadlines). */
+/** How often connections are looked after (pings, deadlines), at most and at least. */
 const CARE_MS = 500
+const MIN_CARE_MS = 5
 
 /** The message bus of one server: its accounts, its connections and what is counted over all of them. */
 export class Bus {
@@ -31,10 +34,6 @@ export class Bus {
   readonly info: Record<string, unknown>
   readonly log: (level: LogLevel, text: string) => void
   readonly startedMs: number
-  inMessages = 0
-  outMessages = 0
-  inBytes = 0
-  outBytes = 0
   slowConsumers = 0
   staleConnections = 0
   totalConnections = 0
@@ -43,6 +42,7 @@ export class Bus {
   private paused = false
   private lastId = 0
   private care: Timer | null = null
+  private readonly careMs: number
   isClosed = false
 
   constructor(options: BusOptions) {
@@ -52,8 +52,34 @@ export class Bus {
     this.info = options.info ?? {}
     this.log = options.log ?? (() => {})
     this.startedMs = this.clock.now()
+    const { pingIntervalMs, writeDeadlineMs, authTimeoutMs } = this.limits
+    const shortest = Math.min(...[pingIntervalMs, writeDeadlineMs, authTimeoutMs].filter((ms) => ms > 0))
+    this.careMs = Math.max(MIN_CARE_MS, Math.min(CARE_MS, shortest / 8))
     this.account('$G')
     this.account('$SYS')
+  }
+
+  /** Messages and bytes that clients, those that are gone included, have published and got. */
+  get inMessages(): number {
+    return this.traffic().inMessages
+  }
+
+  get inBytes(): number {
+    return this.traffic().inBytes
+  }
+
+  get outMessages(): number {
+    return this.traffic().outMessages
+  }
+
+  get outBytes(): number {
+    return this.traffic().outBytes
+  }
+
+  traffic(): Traffic {
+    const sum = new Traffic()
+    for (const account of this.accounts.values()) sum.add(account.traffic())
+    return sum
   }
 
   account(name: string): Account {
@@ -88,13 +114,25 @@ export class Bus {
     for (const connection of this.connections.values()) connection.resume()
   }
 
+  /** Sends INFO again, because something in it has changed, to every client that takes it at any time. */
+  announceInfo(): void {
+    for (const connection of this.connections.values()) if (connection.takesInfo) connection.sendInfo(false)
+  }
+
+  /** Tells clients to go elsewhere (INFO with `ldm`), before the server ends. */
+  announceLameDuck(): void {
+    this.info.ldm = true
+    this.announceInfo()
+    delete this.info.ldm
+  }
+
   /** Closes every connection. */
   close(): void {
     this.isClosed = true
     this.care?.clear()
     this.care = null
     this.turn.drain()
-    for (const connection of [...this.connections.values()]) connection.close('Server Shutdown')
+    for (const connection of [...this.connections.values()]) connection.close(CloseReason.serverShutdown)
   }
 
   private scheduleCare(): void {
@@ -103,6 +141,6 @@ export class Bus {
       const nowMs = this.clock.now()
       for (const connection of this.connections.values()) connection.tend(nowMs)
       if (this.connections.size > 0 && !this.isClosed) this.scheduleCare()
-    }, CARE_MS)
+    }, this.careMs)
   }
 }

@@ -1,4 +1,4 @@
-/** The client's CONNECT, with nats-server's defaults for what it leaves out. */
+/** The client's CONNECT, with what nats-server takes for fields that are left out. */
 export interface ConnectOptions {
   verbose: boolean
   pedantic: boolean
@@ -16,6 +16,9 @@ export interface ConnectOptions {
   nkey: string
   jwt: string
   sig: string
+  /** Once a way to ask for an account; refused today. */
+  account: string
+  new_account: boolean
 }
 
 export function defaultConnectOptions(): ConnectOptions {
@@ -36,21 +39,27 @@ export function defaultConnectOptions(): ConnectOptions {
     nkey: '',
     jwt: '',
     sig: '',
+    account: '',
+    new_account: false,
   }
 }
 
 /**
- * Reads CONNECT's JSON over what was said before; unknown fields are ignored.
- * @throws Error for anything that is not an object, and for a field of the wrong type
+ * Reads CONNECT's JSON over what was said before. As in Go, names are compared without case, unknown fields are
+ * ignored, and null leaves a field as it was.
+ * @throws Error for anything that is not an object or null, and for a field of the wrong type
  */
 export function parseConnectOptions(json: string, before: ConnectOptions): ConnectOptions {
   const value: unknown = JSON.parse(json)
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error('CONNECT is not an object')
+  if (value === null) return before
+  if (typeof value !== 'object' || Array.isArray(value)) throw new Error('CONNECT is not an object')
   const options: Record<string, boolean | number | string> = { ...before }
   for (const [key, given] of Object.entries(value)) {
     const name = key.toLowerCase()
-    if (!(name in options) || given === null) continue
-    if (typeof given !== typeof options[name]) throw new Error(`CONNECT has a wrong type for ${key}`)
+    if (!Object.hasOwn(options, name) || given === null) continue
+    const isRight =
+      typeof given === typeof options[name] && (typeof given !== 'number' || Number.isInteger(given))
+    if (!isRight) throw new Error(`CONNECT has a wrong type for ${key}`)
     options[name] = given
   }
   return options as unknown as ConnectOptions

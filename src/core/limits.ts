@@ -1,13 +1,22 @@
 /** Limits of connections with nats-server's defaults. Times in milliseconds, sizes in bytes, 0 = none. */
 export interface CoreLimits {
+  /** Headers and payload of one message. */
   maxPayloadBytes: number
+  /** Arguments of one line. */
   maxControlLineBytes: number
   maxConnections: number
+  /** Subscriptions of one connection. */
   maxSubscriptions: number
+  /** Tokens of one subscription's subject. */
+  maxSubscriptionTokens?: number
+  /** Output that waits for a client; more, and the client is cut off as a slow consumer. */
   maxPendingBytes: number
+  /** How long one write may take. */
   writeDeadlineMs: number
   pingIntervalMs: number
+  /** PINGs without answer. */
   pingMax: number
+  /** How long a client may take to send CONNECT where credentials are asked for. */
   authTimeoutMs: number
 }
 

@@ -1,13 +1,16 @@
 /**
  * What a connection is going to be sent: encoded straight into a buffer that is written once per turn.
  */
+import { type FrameSink, viewOf } from '../wire/index.ts'
+import { OutputBuffer } from './output-buffer.ts'
 import type { Turn, TurnTask } from './turn.ts'
 
 /** Where bytes leave the process (or change hands within it). */
 export interface Transport {
   /**
    * Sends the bytes. True: they were taken whole and the buffer may be used again at once. False: the buffer
-   * stays with the transport until it calls `Output.sent`.
+   * stays with the transport until it calls `Output.sent`. While it has one it gets no other, except the last
+   * words before `close`.
    */
   write(bytes: Buffer): boolean
   /** Stops and starts the arrival of bytes. */
@@ -17,40 +20,28 @@ export interface Transport {
   close(flush: boolean): void
 }
 
-/** Sizes of output buffers, in bytes. A connection starts small and grows as it is used. */
-const FIRST_BYTES = 4096
-const FULL_BYTES = 64 * 1024
-/** Full-sized buffers kept for the next who needs one. */
-const POOLED = 64
-/** Turns with little output after which a full-sized buffer is given back. */
+/** Turns with little output after which a large buffer is given back. */
 const QUIET_TURNS = 256
-
-const pool: Buffer[] = []
-
-function take(bytes: number): Buffer {
-  if (bytes <= FIRST_BYTES) return Buffer.allocUnsafeSlow(FIRST_BYTES)
-  if (bytes <= FULL_BYTES) return pool.pop() ?? Buffer.allocUnsafeSlow(FULL_BYTES)
-  return Buffer.allocUnsafeSlow(bytes)
-}
-
-function give(buffer: Buffer): void {
-  if (buffer.length === FULL_BYTES && pool.length < POOLED) pool.push(buffer)
-}
 
 /**
  * The output of one connection. Encoders call `reserve`, write at `buffer[length…]` and advance `length`.
  * Full buffers queue up behind; `pendingBytes` is all that the transport has not taken.
  */
-export class Output implements TurnTask {
+export class Output implements TurnTask, FrameSink {
   deferred = false
-  buffer: Buffer = Buffer.alloc(0)
+  buffer: Buffer = EMPTY
+  view: DataView = EMPTY_VIEW
   length = 0
   /** Milliseconds (clock) since the transport has been busy with one write; 0 while it is not. */
   busySinceMs = 0
-  private readonly full: Buffer[] = []
+  /** Bytes it is busy with, as the number of pieces and in all (for the log). */
+  busyBytes = 0
+  /** Milliseconds (clock) of the last write; 0 before the first. */
+  writtenMs = 0
+  private current = OutputBuffer.none
+  private readonly full: OutputBuffer[] = []
   private fullBytes = 0
-  private busy: Buffer | null = null
-  private busyBytes = 0
+  private busy: OutputBuffer | null = null
   private quietTurns = 0
   private readonly turn: Turn
   private readonly transport: Transport
@@ -72,55 +63,74 @@ export class Output implements TurnTask {
   /** Makes room for `bytes` more at `buffer[length]`, and has the output flushed at the end of the turn. */
   reserve(bytes: number): void {
     if (!this.deferred) this.turn.deferFlush(this)
-    if (this.length + bytes <= this.buffer.length) return
-    this.grow(bytes)
+    if (this.length + bytes > this.buffer.length) this.grow(bytes)
   }
 
   private grow(bytes: number): void {
-    const wanted = this.length + bytes
-    if (wanted <= FULL_BYTES || this.length === 0) {
-      const larger = take(wanted <= FIRST_BYTES ? wanted : Math.max(wanted, FULL_BYTES))
-      this.buffer.copy(larger, 0, 0, this.length)
-      give(this.buffer)
-      this.buffer = larger
+    const { current, length } = this
+    const wanted = length + bytes
+    if (wanted <= OutputBuffer.largestBytes || length === 0) {
+      const larger = OutputBuffer.take(wanted)
+      this.buffer.copy(larger.bytes, 0, 0, length)
+      current.give()
+      this.use(larger)
       return
     }
-    this.full.push(this.length === this.buffer.length ? this.buffer : this.buffer.subarray(0, this.length))
-    this.fullBytes += this.length
-    this.buffer = take(Math.max(bytes, FULL_BYTES))
+    current.length = length
+    this.full.push(current)
+    this.fullBytes += length
     this.length = 0
+    this.use(OutputBuffer.take(Math.max(bytes, OutputBuffer.largestBytes)))
+  }
+
+  private use(buffer: OutputBuffer): void {
+    this.current = buffer
+    this.buffer = buffer.bytes
+    this.view = buffer.view
   }
 
   /** One write per turn: everything encoded since the last. */
   run(): void {
     if (this.busy !== null) return
     while (this.full.length > 0) {
-      const bytes = this.full.shift() as Buffer
-      this.fullBytes -= bytes.length
-      if (!this.send(bytes)) return
-      this.recycle(bytes)
+      const next = this.full.shift() as OutputBuffer
+      this.fullBytes -= next.length
+      if (!this.send(next)) return
+      next.give()
     }
-    if (this.length === 0) return
-    const buffer = this.buffer
-    const length = this.length
+    const { current, length } = this
+    if (length === 0) return
+    current.length = length
     this.length = 0
-    if (this.send(length === buffer.length ? buffer : buffer.subarray(0, length))) {
+    if (this.send(current)) {
       this.shrink(length)
       return
     }
-    this.buffer = EMPTY
+    this.use(OutputBuffer.none)
   }
 
   /** The transport has taken what it was busy with. */
   sent(): void {
-    const bytes = this.busy
-    if (bytes === null) return
+    const { busy } = this
+    if (busy === null) return
     this.busy = null
     this.busyBytes = 0
     this.busySinceMs = 0
-    this.recycle(bytes)
+    busy.give()
     if (this.length > 0 || this.full.length > 0) this.run()
     if (this.busy === null) this.onDrain?.()
+  }
+
+  /** The last words: hands over everything, even to a busy transport. */
+  finish(): void {
+    if (this.busy === null) {
+      this.run()
+      if (this.busy === null) return
+    }
+    for (const buffer of this.full) this.transport.write(buffer.written())
+    this.current.length = this.length
+    if (this.length > 0) this.transport.write(this.current.written())
+    this.discard()
   }
 
   /** Forgets everything; nothing more is sent. */
@@ -129,32 +139,31 @@ export class Output implements TurnTask {
     this.fullBytes = 0
     this.length = 0
     this.busyBytes = 0
+    this.busySinceMs = 0
+    this.use(OutputBuffer.none)
   }
 
-  private send(bytes: Buffer): boolean {
-    if (this.transport.write(bytes)) return true
-    this.busy = bytes
-    this.busyBytes = bytes.length
-    this.busySinceMs = this.now()
+  private send(buffer: OutputBuffer): boolean {
+    this.writtenMs = this.now()
+    if (this.transport.write(buffer.written())) return true
+    this.busy = buffer
+    this.busyBytes = buffer.length
+    this.busySinceMs = this.writtenMs
     return false
   }
 
-  private recycle(bytes: Buffer): void {
-    if (bytes.byteOffset === 0 && bytes.buffer.byteLength === FULL_BYTES) {
-      give(bytes.length === FULL_BYTES ? bytes : Buffer.from(bytes.buffer as ArrayBuffer))
-    }
-  }
-
+  /** Gives a large buffer back after a while of little output. */
   private shrink(used: number): void {
-    if (this.buffer.length <= FIRST_BYTES || used > FIRST_BYTES) {
+    if (!this.current.isLargeFor(used)) {
       this.quietTurns = 0
       return
     }
     if (++this.quietTurns < QUIET_TURNS) return
     this.quietTurns = 0
-    give(this.buffer)
-    this.buffer = take(FIRST_BYTES)
+    this.current.give()
+    this.use(OutputBuffer.none)
   }
 }
 
 const EMPTY = Buffer.alloc(0)
+const EMPTY_VIEW = viewOf(EMPTY)

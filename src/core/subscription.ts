@@ -1,4 +1,4 @@
-import type { Message } from '../wire/message.ts'
+import type { Message } from '../wire/index.ts'
 import type { Connection } from './connection.ts'
 
 /** Gets messages within the server. Called while the message is routed; keeps nothing of it. */
@@ -11,7 +11,8 @@ export class Subscription {
   /** Pattern and queue group ('' for none) as latin1 text of their bytes. */
   readonly subject: string
   readonly queue: string
-  /** The client's id of it, as bytes for MSG lines. */
+  /** The client's id of it, as latin1 text, and as bytes for MSG lines. */
+  readonly name: string
   readonly sid: Buffer
   /** Exactly one of the two is set. */
   readonly connection: Connection | null
@@ -21,9 +22,16 @@ export class Subscription {
   delivered = 0
   isClosed = false
 
-  constructor(subject: string, queue: string, sid: string, connection: Connection | null, handler: MessageHandler | null) {
+  constructor(
+    subject: string,
+    queue: string,
+    sid: string,
+    connection: Connection | null,
+    handler: MessageHandler | null,
+  ) {
     this.subject = subject
     this.queue = queue
+    this.name = sid
     this.sid = Buffer.from(sid, 'latin1')
     this.connection = connection
     this.handler = handler

@@ -1,5 +1,5 @@
 import type { Route } from '../subjects/index.ts'
-import type { Message } from '../wire/message.ts'
+import type { Message } from '../wire/index.ts'
 import type { Account } from './account.ts'
 import type { Subscription } from './subscription.ts'
 

@@ -5,6 +5,7 @@ export {
   hasWildcard,
   isLiteralSubject,
   isLiteralSubjectBytes,
+  isSubscribable,
   isSubset,
   isValidSubject,
   subjectsCollide,

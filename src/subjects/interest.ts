@@ -244,7 +244,8 @@ export class InterestIndex<S extends Interested> {
       for (const node of frontier) {
         if (node.children !== null && node.children.size > 0) literalsBelow = true
         if (node.star !== null) starsBelow = true
-        if (node.rest !== null && token !== '') for (const subscription of node.rest.subscriptions) route.add(subscription)
+        if (node.rest !== null && token !== '')
+          for (const subscription of node.rest.subscriptions) route.add(subscription)
       }
       if (!literalsBelow && !starsBelow && depth > 0 && token !== '') {
         if (remember && depth < 32) this.rememberBelow(buffer, start, prefixEnd, depth, route)

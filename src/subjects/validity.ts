@@ -19,6 +19,18 @@ export function isValidSubject(subject: string): boolean {
   return true
 }
 
+/** What the server takes as a client's subscription: as `isValidSubject`, but white space is not looked for. */
+export function isSubscribable(subject: string): boolean {
+  let begin = 0
+  for (let i = 0; i <= subject.length; i++) {
+    if (i < subject.length && subject.charCodeAt(i) !== DOT) continue
+    if (i === begin) return false
+    if (i - begin === 1 && subject.charCodeAt(begin) === REST && i < subject.length) return false
+    begin = i + 1
+  }
+  return true
+}
+
 /** A subject without wildcards, as one publishes to. */
 export function isLiteralSubject(subject: string): boolean {
   return isValidSubject(subject) && !hasWildcard(subject)
@@ -29,7 +41,10 @@ export function hasWildcard(subject: string): boolean {
   for (let i = 0; i < subject.length; i++) {
     const c = subject.charCodeAt(i)
     if (c !== STAR && c !== REST) continue
-    if ((i === 0 || subject.charCodeAt(i - 1) === DOT) && (i + 1 === subject.length || subject.charCodeAt(i + 1) === DOT)) {
+    if (
+      (i === 0 || subject.charCodeAt(i - 1) === DOT) &&
+      (i + 1 === subject.length || subject.charCodeAt(i + 1) === DOT)
+    ) {
       return true
     }
   }
@@ -42,7 +57,6 @@ export function isLiteralSubjectBytes(buffer: Buffer, start: number, end: number
   let begin = start
   for (let i = start; i <= end; i++) {
     const c = i < end ? buffer[i] : DOT
-    if (c === 32 || c === 9 || c === 10 || c === 12 || c === 13) return false
     if (c !== DOT) continue
     if (i === begin) return false
     if (i - begin === 1 && (buffer[begin] === STAR || buffer[begin] === REST)) return false

@@ -59,20 +59,23 @@ export function readNumber(buffer: Buffer, start: number, end: number): number {
   return value <= Number.MAX_SAFE_INTEGER ? value : -1
 }
 
-/** Copies short stretches in a loop and long ones with one native copy; returns the position behind. */
-export function copyBytes(from: Buffer, start: number, end: number, to: Buffer, at: number): number {
-  const length = end - start
-  if (length < 96) {
-    for (let i = start, o = at; i < end; i++, o++) to[o] = from[i]
-  } else {
-    from.copy(to, at, start, end)
-  }
-  return at + length
-}
-
 /** Are the stretches equal? */
-export function equalBytes(a: Buffer, aStart: number, aEnd: number, b: Buffer, bStart: number, bEnd: number): boolean {
+export function equalBytes(
+  a: Buffer,
+  aStart: number,
+  aEnd: number,
+  b: Buffer,
+  bStart: number,
+  bEnd: number,
+): boolean {
   if (aEnd - aStart !== bEnd - bStart) return false
   for (let i = aStart, j = bStart; i < aEnd; i++, j++) if (a[i] !== b[j]) return false
   return true
+}
+
+/**
+ * Reads a size as nats-server does: one to nine digits. -1 for anything else.
+ */
+export function readSize(buffer: Buffer, start: number, end: number): number {
+  return end - start > 9 ? -1 : readNumber(buffer, start, end)
 }

@@ -16,6 +16,13 @@ export class Message {
   /** Bytes of headers at the start of the body, 0 without headers. */
   headerLength = 0
   bodyEnd = 0
+  /**
+   * Where `body` also has what follows the subscription's id in a MSG or HMSG line, up to the CRLF behind the
+   * payload, as the client sent it: `[wireStart, wireEnd)`. It is then forwarded in one copy. `wireEnd` is 0 when
+   * it is not so; whoever changes the reply or the body of a message sets it to 0.
+   */
+  wireStart = 0
+  wireEnd = 0
 
   constructor(buffer: Buffer) {
     this.subject = buffer

@@ -2,23 +2,33 @@
  * Bytes to operations: the client's half of NATS protocol 1. One parser per connection. Operations are
  * reported as offsets into the chunk; only what a chunk cuts in two is copied.
  */
-import { copyBytes, readNumber } from './ascii.ts'
+import { readSize } from './ascii.ts'
+import {
+  badArguments,
+  clientError,
+  controlLineTooLong,
+  headersNotSupported,
+  type ProtocolFailure,
+  unknownOperation,
+} from './failures.ts'
 import { Message } from './message.ts'
+import * as verbs from './verbs.ts'
 
 const CR = 13
 const LF = 10
 const SPACE = 32
 const TAB = 9
-
-/** Why parsing ended. `text` is what the client is told ('' for nothing), `reason` what the log says. */
-export interface ProtocolFailure {
-  readonly text: string
-  readonly reason: string
-}
+const EMPTY = Buffer.alloc(0)
+/** Arguments of a line that are noted: one more than any verb takes. */
+const MAX_ARGUMENTS = 5
+/** Room for a verb and its space beside the arguments, which the limit is for. */
+const VERB_ROOM = 16
+/** Payloads up to this size come from Node's shared pool. */
+const POOLED_BYTES = 2048
 
 /** What a parser reports. All calls happen within `parse`; buffers are only valid during the call. */
 export interface Operations {
-  /** Bytes a payload (with headers) may have, and a control line. */
+  /** Bytes a payload (with headers) may have, and the arguments of a control line. */
   readonly maxPayloadBytes: number
   readonly maxControlLineBytes: number
   /** False until CONNECT was seen on a server that asks for credentials: nothing else is accepted. */
@@ -28,6 +38,7 @@ export interface Operations {
   onConnect(json: string): void
   onPublish(message: Message): void
   onSubscribe(subject: string, queue: string, sid: string): void
+  /** `max` is -1 when none (or an unreadable one) was given. */
   onUnsubscribe(sid: string, max: number): void
   onPing(): void
   onPong(): void
@@ -35,57 +46,24 @@ export interface Operations {
   onPayloadTooLarge(size: number): void
   /** The client broke the protocol; the connection is to be closed. */
   onFailure(failure: ProtocolFailure): void
-  /** Something other than CONNECT came before it. */
+  /** Something other than CONNECT came before it; the connection is to be closed. */
   onUnauthenticated(): void
-}
-
-const UNKNOWN_OPERATION = 'Unknown Protocol Operation'
-
-/** Arguments of a line, as offsets: `[starts[i], ends[i])`. One more than any verb takes. */
-const MAX_ARGUMENTS = 6
-
-/** Verbs, upper case, and how much of each decides. */
-const PUB = 1
-const HPUB = 2
-const SUB = 3
-const UNSUB = 4
-const CONNECT = 5
-const PING = 6
-const PONG = 7
-const INFO = 8
-const PLUS_OK = 9
-const MINUS_ERR = 10
-
-const VERBS: readonly { readonly name: string; readonly verb: number }[] = [
-  { name: 'PUB', verb: PUB },
-  { name: 'HPUB', verb: HPUB },
-  { name: 'SUB', verb: SUB },
-  { name: 'UNSUB', verb: UNSUB },
-  { name: 'CONNECT', verb: CONNECT },
-  { name: 'PING', verb: PING },
-  { name: 'PONG', verb: PONG },
-  { name: 'INFO', verb: INFO },
-  { name: '+OK', verb: PLUS_OK },
-  { name: '-ERR', verb: MINUS_ERR },
-]
-
-/** Verbs that end with a space or tab before their arguments. */
-function hasArguments(verb: number): boolean {
-  return verb <= CONNECT || verb === INFO || verb === MINUS_ERR
 }
 
 export class Parser {
   private readonly operations: Operations
-  private readonly message = new Message(Buffer.alloc(0))
+  private readonly message = new Message(EMPTY)
   private readonly starts = new Int32Array(MAX_ARGUMENTS)
   private readonly ends = new Int32Array(MAX_ARGUMENTS)
   /** The beginning of a control line whose end has not arrived. */
   private carry: Buffer = EMPTY
   private carryLength = 0
-  /** A payload (with its CRLF) of which a part has arrived; `payload === EMPTY` when there is none. */
+  /** A bare verb the end of whose line has not arrived, 0 for none. */
+  private unended = 0
+  /** A payload (with its CRLF) of which a part has arrived; `EMPTY` when there is none. */
   private payload: Buffer = EMPTY
   private payloadLength = 0
-  private stopped = false
+  private isStopped = false
 
   constructor(operations: Operations) {
     this.operations = operations
@@ -93,140 +71,174 @@ export class Parser {
 
   /** Ignores everything from now on. */
   stop(): void {
-    this.stopped = true
+    this.isStopped = true
     this.carry = EMPTY
+    this.carryLength = 0
     this.payload = EMPTY
   }
 
   /** Takes the next bytes. The chunk may be used again by the caller afterwards. */
   parse(chunk: Buffer): void {
-    let at = 0
     const end = chunk.length
+    let at = 0
     if (this.payload !== EMPTY) at = this.continuePayload(chunk)
-    if (this.carryLength > 0 && at < end && !this.stopped) at = this.continueLine(chunk, at)
-    while (at < end && !this.stopped) {
-      let stop = at
-      while (stop < end && chunk[stop] !== LF) stop++
-      if (stop === end) {
-        this.keepLine(chunk, at)
-        return
+    if (this.unended !== 0) at = this.endLine(this.unended, chunk, at)
+    while (this.carryLength > 0 && at < end) at = this.continueLine(chunk, at)
+    while (at < end && !this.isStopped) {
+      const next = this.publishWhole(chunk, at, end)
+      at = next > 0 ? next : this.command(chunk, at, end, chunk, 0)
+    }
+  }
+
+  /**
+   * The usual case in one pass: `PUB subject [reply] size` and its payload, whole in the chunk. Returns the
+   * position behind it; 0 for everything else, which `command` takes from the start.
+   */
+  private publishWhole(chunk: Buffer, start: number, end: number): number {
+    if ((chunk[start] | 32) !== 112 || end - start < 12) return 0
+    if ((chunk[start + 1] | 32) !== 117 || (chunk[start + 2] | 32) !== 98 || chunk[start + 3] !== SPACE)
+      return 0
+    const { operations, message } = this
+    let at = start + 4
+    let c = chunk[at]
+    while (c > SPACE && at + 1 < end) c = chunk[++at]
+    if (c !== SPACE || at === start + 4) return 0
+    const subjectEnd = at++
+    let replyStart = at
+    let replyEnd = at
+    let size = 0
+    let digits = at
+    c = chunk[at]
+    while (c >= 48 && c <= 57 && at + 1 < end) {
+      size = size * 10 + c - 48
+      c = chunk[++at]
+    }
+    if (c !== CR) {
+      while (c > SPACE && at + 1 < end) c = chunk[++at]
+      if (c !== SPACE || at === replyStart) return 0
+      replyEnd = at++
+      size = 0
+      digits = at
+      c = chunk[at]
+      while (c >= 48 && c <= 57 && at + 1 < end) {
+        size = size * 10 + c - 48
+        c = chunk[++at]
       }
-      at = this.line(chunk, at, stop, chunk, stop + 1)
+      if (c !== CR) return 0
+    } else {
+      replyStart = 0
+      replyEnd = 0
     }
+    const digitCount = at - digits
+    if (digitCount === 0 || digitCount > 9 || at - start - 4 > operations.maxControlLineBytes) return 0
+    const bodyStart = at + 2
+    const bodyEnd = bodyStart + size
+    if (bodyEnd + 2 > end || chunk[at + 1] !== LF || chunk[bodyEnd] !== CR || chunk[bodyEnd + 1] !== LF)
+      return 0
+    if (size > operations.maxPayloadBytes || !operations.mayOperate) return 0
+    message.subject = chunk
+    message.subjectStart = start + 4
+    message.subjectEnd = subjectEnd
+    message.reply = chunk
+    message.replyStart = replyStart
+    message.replyEnd = replyEnd
+    message.body = chunk
+    message.headerLength = 0
+    message.bodyStart = bodyStart
+    message.bodyEnd = bodyEnd
+    message.wireStart = subjectEnd + 1
+    message.wireEnd = bodyEnd + 2
+    operations.onPublish(message)
+    return bodyEnd + 2
   }
 
-  /** Keeps the beginning of a line, after a look at whether it can become a valid one. */
-  private keepLine(chunk: Buffer, at: number): void {
-    const added = chunk.length - at
-    const limit = this.operations.maxControlLineBytes
-    if (this.carryLength === 0 && !this.beginsWell(chunk, at, chunk.length)) return
-    if (this.carryLength + added > limit + MAX_VERB) {
-      this.fail('Maximum Control Line Exceeded', 'maximum control line exceeded')
-      return
+  /**
+   * Takes the command at the start of `line[start, end)`: the chunk, or a line carried over, behind which the
+   * chunk goes on at `chunkAt`. Returns the position in the chunk where the next begins.
+   */
+  private command(line: Buffer, start: number, end: number, chunk: Buffer, chunkAt: number): number {
+    const { operations } = this
+    if (!operations.mayOperate && (line[start] | 32) !== 99) {
+      operations.onUnauthenticated()
+      this.stop()
+      return chunk.length
     }
-    if (this.carryLength + added > this.carry.length) {
-      const larger = Buffer.allocUnsafe(Math.min(Math.max(256, (this.carryLength + added) * 2), limit + MAX_VERB))
-      this.carry.copy(larger, 0, 0, this.carryLength)
-      this.carry = larger
+    const verb = verbs.verbAt(line, start, end)
+    if (verb === verbs.UNKNOWN) return this.fail(unknownOperation(line, start, end), chunk)
+    if (verb === verbs.UNDECIDED) return this.keepLine(line, start, end, chunk)
+    const verbEnd = start + verbs.VERB_BYTES[verb]
+    if (verbs.isBare(verb)) {
+      const at = line === chunk ? verbEnd : chunkAt
+      // What a carried line brought up to its end is skipped with it.
+      if (line !== chunk && line[end - 1] === LF) return this.bare(verb, chunkAt)
+      return this.endLine(verb, chunk, at)
     }
-    chunk.copy(this.carry, this.carryLength, at)
-    this.carryLength += added
-    if (this.carryLength > added) this.beginsWell(this.carry, 0, this.carryLength)
-  }
-
-  private continueLine(chunk: Buffer, at: number): number {
-    let stop = at
-    while (stop < chunk.length && chunk[stop] !== LF) stop++
-    if (stop === chunk.length) {
-      this.keepLine(chunk, at)
-      return stop
-    }
-    const length = this.carryLength
-    const line = Buffer.allocUnsafe(length + stop - at)
-    this.carry.copy(line, 0, 0, length)
-    chunk.copy(line, length, at, stop)
-    this.carryLength = 0
-    this.carry = EMPTY
-    return this.line(line, 0, line.length, chunk, stop + 1)
-  }
-
-  /** Takes the line `[start, stop)` (without LF); a payload follows at `chunk[at]`. Returns where to go on. */
-  private line(line: Buffer, start: number, stop: number, chunk: Buffer, at: number): number {
-    const end = stop > start && line[stop - 1] === CR ? stop - 1 : stop
-    // The usual case first: PUB and a space.
-    const first = line[start] | 0x20
-    if (first === 0x70 && (line[start + 1] | 0x20) === 0x75 && (line[start + 2] | 0x20) === 0x62) {
-      const c = line[start + 3]
-      if ((c === SPACE || c === TAB) && start + 3 < end) {
-        if (!this.operations.mayOperate) return this.unauthenticated(at)
-        return this.publish(line, start + 4, end, chunk, at, false)
-      }
-    }
-    const verb = this.verbAt(line, start, stop)
-    if (verb === 0) {
-      this.fail(UNKNOWN_OPERATION, 'unknown protocol operation')
-      return at
-    }
-    if (verb !== CONNECT && !this.operations.mayOperate) return this.unauthenticated(at)
-    let from = start + VERBS[verb - 1].name.length
+    let from = verbEnd
     while (from < end && (line[from] === SPACE || line[from] === TAB)) from++
-    if (end - from > this.operations.maxControlLineBytes) {
-      this.fail('Maximum Control Line Exceeded', 'maximum control line exceeded')
-      return at
+    // The first byte belongs to the arguments, even if it is a line's end: so does nats-server take it.
+    const stop = from < end ? indexOf(line, LF, from + 1, end) : -1
+    const limit = operations.maxControlLineBytes
+    const length = (stop < 0 ? end : stop) - from
+    if (length > limit + 1 || (length > limit && line[from + length - 1] !== CR)) {
+      return this.fail(controlLineTooLong(limit, length), chunk)
     }
+    if (stop < 0) return this.keepLine(line, start, end, chunk, verbEnd, from)
+    const argumentsEnd = stop > from + 1 && line[stop - 1] === CR ? stop - 1 : stop
+    return this.run(verb, line, from, argumentsEnd, chunk, line === chunk ? stop + 1 : chunkAt)
+  }
+
+  private run(verb: number, line: Buffer, from: number, end: number, chunk: Buffer, next: number): number {
+    const { operations } = this
     switch (verb) {
-      case HPUB:
-        return this.publish(line, from, end, chunk, at, true)
-      case PUB:
-        return this.publish(line, from, end, chunk, at, false)
-      case SUB:
-        this.subscribe(line, from, end)
-        return at
-      case UNSUB:
-        this.unsubscribe(line, from, end)
-        return at
-      case CONNECT:
-        this.operations.onConnect(line.toString('utf8', from, end))
-        return at
-      case PING:
-        this.operations.onPing()
-        return at
-      case PONG:
-        this.operations.onPong()
-        return at
-      case MINUS_ERR:
-        this.fail('', line.toString('utf8', from, end))
-        return at
+      case verbs.PUB:
+        return this.publish(line, from, end, chunk, next, false)
+      case verbs.HPUB:
+        return this.publish(line, from, end, chunk, next, true)
+      case verbs.SUB:
+        return this.subscribe(line, from, end, chunk, next)
+      case verbs.UNSUB:
+        return this.unsubscribe(line, from, end, chunk, next)
+      case verbs.CONNECT:
+        operations.onConnect(line.toString('utf8', from, end))
+        return next
+      case verbs.MINUS_ERR:
+        return this.fail(clientError(line.toString('latin1', from, end)), chunk)
       default:
-        return at
+        return next
     }
   }
 
-  private publish(line: Buffer, from: number, end: number, chunk: Buffer, at: number, headers: boolean): number {
+  private publish(
+    line: Buffer,
+    from: number,
+    end: number,
+    chunk: Buffer,
+    at: number,
+    hasHeaders: boolean,
+  ): number {
     const { operations, starts, ends, message } = this
-    if (end - from > operations.maxControlLineBytes) {
-      this.fail('Maximum Control Line Exceeded', 'maximum control line exceeded')
-      return at
-    }
-    if (headers && !operations.acceptsHeaders) {
-      this.fail('', 'message headers not supported')
-      return at
-    }
-    const count = this.split(line, from, end)
-    const sizes = headers ? 2 : 1
+    if (hasHeaders && !operations.acceptsHeaders) return this.fail(headersNotSupported(), chunk)
+    const what = hasHeaders ? 'processHeaderPub' : 'processPub'
+    const count = this.split(line, from, end, false)
+    const sizes = hasHeaders ? 2 : 1
     if (count !== sizes + 1 && count !== sizes + 2) {
-      this.fail('', `${headers ? 'processHeaderPub' : 'processPub'} Parse Error`)
-      return at
+      return this.fail(badArguments(`${what} Parse Error`, line, from, end), chunk)
     }
-    const size = readNumber(line, starts[count - 1], ends[count - 1])
-    const headerLength = headers ? readNumber(line, starts[count - 2], ends[count - 2]) : 0
-    if (size < 0 || headerLength < 0 || headerLength > size) {
-      this.fail('', `${headers ? 'processHeaderPub' : 'processPub'} Bad or Missing Size`)
-      return at
+    const size = readSize(line, starts[count - 1], ends[count - 1])
+    const headerLength = hasHeaders ? readSize(line, starts[count - 2], ends[count - 2]) : 0
+    if (headerLength < 0)
+      return this.fail(badArguments(`${what} Bad or Missing Header Size`, line, from, end), chunk)
+    if (size < 0) {
+      const missing = hasHeaders ? 'Bad or Missing Total Size' : 'Bad or Missing Size'
+      return this.fail(badArguments(`${what} ${missing}`, line, from, end), chunk)
+    }
+    if (headerLength > size) {
+      return this.fail(badArguments(`${what} Header Size larger then TotalSize`, line, from, end), chunk)
     }
     if (size > operations.maxPayloadBytes) {
       operations.onPayloadTooLarge(size)
-      return at
+      this.stop()
+      return chunk.length
     }
     const hasReply = count === sizes + 2
     message.subject = line
@@ -236,30 +248,35 @@ export class Parser {
     message.replyStart = hasReply ? starts[1] : 0
     message.replyEnd = hasReply ? ends[1] : 0
     message.headerLength = headerLength
+    message.wireEnd = 0
     const bodyEnd = at + size
-    if (bodyEnd + 2 <= chunk.length || (bodyEnd < chunk.length && chunk[bodyEnd] === LF)) {
-      message.body = chunk
-      message.bodyStart = at
-      message.bodyEnd = bodyEnd
-      return this.deliver(chunk, bodyEnd)
+    if (bodyEnd + 2 > chunk.length) return this.keepPayload(line, chunk, at, size)
+    if (chunk[bodyEnd] !== CR || chunk[bodyEnd + 1] !== LF) {
+      return this.fail(unknownOperation(chunk, bodyEnd, chunk.length), chunk)
     }
-    this.keepPayload(line, chunk, at, size)
-    return chunk.length
+    message.body = chunk
+    message.bodyStart = at
+    message.bodyEnd = bodyEnd
+    if (line === chunk && hasHeaders === headerLength > 0 && this.isPlain(chunk, from, end, at, count)) {
+      message.wireStart = starts[1]
+      message.wireEnd = bodyEnd + 2
+    }
+    operations.onPublish(message)
+    return bodyEnd + 2
   }
 
-  /** The payload ends at `end`: its CRLF is checked, the message reported. Returns where to go on. */
-  private deliver(buffer: Buffer, end: number): number {
-    const isCr = buffer[end] === CR
-    const next = isCr ? end + 1 : end
-    if (buffer[next] !== LF) {
-      this.fail(UNKNOWN_OPERATION, 'unknown protocol operation')
-      return buffer.length
+  /** Are the arguments written as they are sent on: single spaces, and CRLF at once behind the last? */
+  private isPlain(chunk: Buffer, from: number, end: number, at: number, count: number): boolean {
+    const { starts, ends } = this
+    if (starts[0] !== from || ends[count - 1] !== end || end !== at - 2 || chunk[end] !== CR) return false
+    for (let i = 1; i < count; i++) {
+      if (starts[i] !== ends[i - 1] + 1 || chunk[ends[i - 1]] !== SPACE) return false
     }
-    this.operations.onPublish(this.message)
-    return next + 1
+    return true
   }
 
-  private keepPayload(line: Buffer, chunk: Buffer, at: number, size: number): void {
+  /** The chunk ends within a payload: what there is of it is kept in a buffer of the right size. */
+  private keepPayload(line: Buffer, chunk: Buffer, at: number, size: number): number {
     const { message } = this
     if (line === chunk) {
       // The chunk is gone when the rest arrives.
@@ -275,82 +292,150 @@ export class Parser {
         message.replyEnd -= offset
       }
     }
-    this.payload = Buffer.allocUnsafeSlow(size + 2)
-    this.payloadLength = copyBytes(chunk, at, chunk.length, this.payload, 0)
-    this.checkPayloadEnd()
-  }
-
-  /** A wrong byte behind the payload is refused at once, not only when the next one comes. */
-  private checkPayloadEnd(): boolean {
-    const size = this.payload.length - 2
-    if (this.payloadLength > size && this.payload[size] !== CR && this.payload[size] !== LF) {
-      this.fail(UNKNOWN_OPERATION, 'unknown protocol operation')
-      return false
-    }
-    return true
+    const bytes = size + 2
+    this.payload = bytes <= POOLED_BYTES ? Buffer.allocUnsafe(bytes) : Buffer.allocUnsafeSlow(bytes)
+    this.payloadLength = 0
+    message.body = this.payload
+    message.bodyStart = 0
+    message.bodyEnd = size
+    this.addToPayload(chunk, at)
+    return chunk.length
   }
 
   private continuePayload(chunk: Buffer): number {
+    const taken = this.addToPayload(chunk, 0)
     const { payload, message } = this
-    const size = payload.length - 2
-    const wanted = payload.length - this.payloadLength
-    const taken = Math.min(wanted, chunk.length)
-    chunk.copy(payload, this.payloadLength, 0, taken)
-    this.payloadLength += taken
-    const isWhole = this.payloadLength > size && (this.payloadLength === size + 2 || payload[size] === LF)
-    if (!isWhole) {
-      this.checkPayloadEnd()
-      return taken
-    }
-    const surplus = payload[size] === LF ? this.payloadLength - size - 1 : 0
-    message.body = payload
-    message.bodyStart = 0
-    message.bodyEnd = size
+    if (payload === EMPTY || this.payloadLength < payload.length) return taken
     this.payload = EMPTY
-    this.deliver(payload, size)
+    this.operations.onPublish(message)
     message.body = EMPTY
-    return taken - surplus
+    message.subject = EMPTY
+    message.reply = EMPTY
+    return taken
   }
 
-  private subscribe(line: Buffer, from: number, end: number): void {
-    const count = this.split(line, from, end)
+  /** Copies from the chunk what the payload lacks; its CRLF is checked as it comes. Returns where it ends. */
+  private addToPayload(chunk: Buffer, at: number): number {
+    const { payload } = this
+    const length = this.payloadLength
+    const stop = Math.min(at + payload.length - length, chunk.length)
+    chunk.copy(payload, length, at, stop)
+    this.payloadLength = length + stop - at
+    const size = payload.length - 2
+    if (
+      (this.payloadLength > size && payload[size] !== CR) ||
+      (this.payloadLength > size + 1 && payload[size + 1] !== LF)
+    ) {
+      this.fail(unknownOperation(payload, size, this.payloadLength), chunk)
+      return chunk.length
+    }
+    return stop
+  }
+
+  private subscribe(line: Buffer, from: number, end: number, chunk: Buffer, next: number): number {
+    const count = this.split(line, from, end, true)
     if (count !== 2 && count !== 3) {
-      this.fail('', 'processSub Parse Error')
-      return
+      return this.fail(badArguments('processSub Parse Error', line, from, end), chunk)
     }
     const queue = count === 3 ? this.text(line, 1) : ''
     this.operations.onSubscribe(this.text(line, 0), queue, this.text(line, count - 1))
+    return next
   }
 
-  private unsubscribe(line: Buffer, from: number, end: number): void {
-    const count = this.split(line, from, end)
+  private unsubscribe(line: Buffer, from: number, end: number, chunk: Buffer, next: number): number {
+    const count = this.split(line, from, end, true)
     if (count !== 1 && count !== 2) {
-      this.fail('', 'processUnsub Parse Error')
-      return
+      return this.fail(badArguments('processUnsub Parse Error', line, from, end), chunk)
     }
-    const max = count === 2 ? readNumber(line, this.starts[1], this.ends[1]) : -1
+    const max = count === 2 ? readSize(line, this.starts[1], this.ends[1]) : -1
     this.operations.onUnsubscribe(this.text(line, 0), max)
+    return next
   }
 
-  /** Splits into arguments; returns how many (at most MAX_ARGUMENTS are noted). */
-  private split(line: Buffer, from: number, end: number): number {
+  /** Ends the line of a bare verb and reports it, or waits for the end. */
+  private endLine(verb: number, chunk: Buffer, at: number): number {
+    const stop = indexOf(chunk, LF, at, chunk.length)
+    if (stop < 0) {
+      this.unended = verb
+      return chunk.length
+    }
+    return this.bare(verb, stop + 1)
+  }
+
+  private bare(verb: number, next: number): number {
+    this.unended = 0
+    if (verb === verbs.PING) this.operations.onPing()
+    else if (verb === verbs.PONG) this.operations.onPong()
+    return next
+  }
+
+  /**
+   * Keeps the beginning of a line until its end arrives. Spaces between the verb and its arguments, of which
+   * there may be any number, are not kept.
+   */
+  private keepLine(
+    line: Buffer,
+    start: number,
+    end: number,
+    chunk: Buffer,
+    verbEnd = end,
+    from = end,
+  ): number {
+    const head = verbEnd < from ? verbEnd + 1 - start : verbEnd - start
+    const length = head + end - from
+    const kept =
+      line === this.carry && length <= line.length ? line : Buffer.allocUnsafe(Math.max(length, 64))
+    line.copy(kept, 0, start, start + head)
+    line.copy(kept, head, from, end)
+    this.carry = kept
+    this.carryLength = length
+    return chunk.length
+  }
+
+  /** Adds to the line that was carried over, up to the next line's end. */
+  private continueLine(chunk: Buffer, at: number): number {
+    const stop = indexOf(chunk, LF, at, chunk.length)
+    const next = stop < 0 ? chunk.length : stop + 1
+    const length = this.carryLength + next - at
+    const limit = this.operations.maxControlLineBytes
+    if (length > limit + VERB_ROOM) return this.fail(controlLineTooLong(limit, length), chunk)
+    let line = this.carry
+    if (length > line.length) {
+      line = Buffer.allocUnsafe(Math.min(length * 2, limit + VERB_ROOM))
+      this.carry.copy(line, 0, 0, this.carryLength)
+    }
+    chunk.copy(line, this.carryLength, at, next)
+    // The line may become the message's; a new one is made for the next.
+    this.carry = EMPTY
+    this.carryLength = 0
+    const after = this.command(line, 0, length, chunk, next)
+    return this.carryLength > 0 ? next : after
+  }
+
+  /** Splits into arguments and returns how many; `starts` and `ends` have the first of them. */
+  private split(line: Buffer, from: number, end: number, splitsAtLineEnds: boolean): number {
     const { starts, ends } = this
     let count = 0
     let start = -1
     for (let i = from; i < end; i++) {
       const c = line[i]
-      if (c !== SPACE && c !== TAB) {
+      if (c !== SPACE && c !== TAB && !(splitsAtLineEnds && (c === CR || c === LF))) {
         if (start < 0) start = i
       } else if (start >= 0) {
-        if (count === MAX_ARGUMENTS) return count
-        starts[count] = start
-        ends[count++] = i
+        if (count < MAX_ARGUMENTS) {
+          starts[count] = start
+          ends[count] = i
+        }
+        count++
         start = -1
       }
     }
-    if (start >= 0 && count < MAX_ARGUMENTS) {
-      starts[count] = start
-      ends[count++] = end
+    if (start >= 0) {
+      if (count < MAX_ARGUMENTS) {
+        starts[count] = start
+        ends[count] = end
+      }
+      count++
     }
     return count
   }
@@ -360,61 +445,14 @@ export class Parser {
     return line.toString('latin1', this.starts[index], this.ends[index])
   }
 
-  private verbAt(line: Buffer, start: number, stop: number): number {
-    for (const { name, verb } of VERBS) {
-      if (stop - start < name.length || !matchesVerb(line, start, name, name.length)) continue
-      if (!hasArguments(verb)) return verb
-      const c = line[start + name.length]
-      if (start + name.length >= stop) continue
-      if (c === SPACE || c === TAB) return isOnlySpace(line, start + name.length, stop) ? 0 : verb
-    }
-    return 0
-  }
-
-  /** Can the incomplete line become a verb? Refuses it otherwise, as early as nats-server does. */
-  private beginsWell(buffer: Buffer, start: number, end: number): boolean {
-    const length = end - start
-    for (const { name, verb } of VERBS) {
-      if (!matchesVerb(buffer, start, name, Math.min(length, name.length))) continue
-      if (verb !== CONNECT && !this.operations.mayOperate) break
-      if (length <= name.length || !hasArguments(verb)) return true
-      const c = buffer[start + name.length]
-      if (c === SPACE || c === TAB) return true
-    }
-    if (!this.operations.mayOperate && (buffer[start] | 0x20) !== 0x63) this.unauthenticated(0)
-    else this.fail(UNKNOWN_OPERATION, 'unknown protocol operation')
-    return false
-  }
-
-  private unauthenticated(at: number): number {
-    this.operations.onUnauthenticated()
+  private fail(failure: ProtocolFailure, chunk: Buffer): number {
+    this.operations.onFailure(failure)
     this.stop()
-    return at
-  }
-
-  private fail(text: string, reason: string): void {
-    this.operations.onFailure({ text, reason })
-    this.stop()
+    return chunk.length
   }
 }
 
-const EMPTY = Buffer.alloc(0)
-/** Room for the longest verb and its space, beside the arguments that the limit is for. */
-const MAX_VERB = 16
-
-function matchesVerb(buffer: Buffer, start: number, name: string, length: number): boolean {
-  for (let i = 0; i < length; i++) {
-    const c = buffer[start + i]
-    const upper = c >= 97 && c <= 122 ? c - 32 : c
-    if (upper !== name.charCodeAt(i)) return false
-  }
-  return true
-}
-
-function isOnlySpace(line: Buffer, start: number, stop: number): boolean {
-  for (let i = start; i < stop; i++) {
-    const c = line[i]
-    if (c !== SPACE && c !== TAB && c !== CR) return false
-  }
-  return true
+function indexOf(buffer: Buffer, byte: number, start: number, end: number): number {
+  for (let i = start; i < end; i++) if (buffer[i] === byte) return i
+  return -1
 }
