@@ -202,10 +202,8 @@ const API_SUBJECTS = ['$JS.>', '$JSC.>', '$NRG.>']
 function checkSubjects(config: StreamConfig): void {
   const subjects = config.subjects ?? []
   if (subjects.length === 0) config.subjects = [config.name]
-  const seen = new Set<string>()
   for (const [i, subject] of subjects.entries()) {
     if (!isValidSubject(subject)) throw invalidConfig('invalid subject')
-    if (seen.has(subject)) throw invalidConfig('duplicate subjects detected')
     if (subject === '>') {
       if (!config.no_ack) throw invalidConfig('capturing all subjects requires no-ack to be true')
       if (config.num_replicas !== 1) throw invalidConfig('capturing all subjects requires replicas of 1')
@@ -216,7 +214,6 @@ function checkSubjects(config: StreamConfig): void {
         throw invalidConfig(`subject ${JSON.stringify(subject)} overlaps with ${JSON.stringify(other)}`)
       }
     }
-    seen.add(subject)
   }
 }
 

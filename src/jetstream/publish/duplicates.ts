@@ -1,4 +1,4 @@
-import { copyBytes, equalBytes } from '../../wire/ascii.ts'
+import { copyBytes, equalBytes } from '../../wire/index.ts'
 
 /** Ids remembered at most; when there are more within the window, the oldest are forgotten. */
 export const MAX_IDS = 1 << 24

@@ -1,4 +1,4 @@
-import { equalBytes } from '../../wire/ascii.ts'
+import { equalBytes } from '../../wire/index.ts'
 
 /** Headers of a publish that the stream looks at; the index is the position of its value in `PublishHeaders`. */
 export const HEADER_NAMES = [

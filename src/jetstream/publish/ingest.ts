@@ -211,6 +211,8 @@ export class Ingest implements MessageHandler {
     const { log, stream } = this
     const seq = log.lastSeq + 1
     log.skipTo(seq + 1)
+    // Nothing was appended that would ask for a commit.
+    stream.js.bus.turn.deferWork(stream.js)
     if (hasMsgId) this.remember(seq, nowMs)
     else this.lastMsgId = NOTHING
     if (rollup !== 'none') this.rollUp(message, rollup, 0)

@@ -1,5 +1,5 @@
 import { type Account, Message } from '../../core/index.ts'
-import { copyBytes, digitCount, writeNumber } from '../../wire/ascii.ts'
+import { copyBytes, digitCount, writeNumber } from '../../wire/index.ts'
 import { encodeJson } from '../json/encode.ts'
 
 const FIRST_BYTES = 4096

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { DuplicateWindow } from '../../src/jetstream/publish/duplicates.ts'
+import { Random } from '../../src/ports/random.ts'
+import { House } from './house.ts'
+
+test('a message with an id that was there within the window is acknowledged and not stored', async () => {
+  const house = await House.open()
+  await house.stream({ name: 'A', subjects: ['a'], duplicate_window: 1e9 })
+  assert.deepEqual(await house.publish('a', '1', ['Nats-Msg-Id: x']), { stream: 'A', seq: 1 })
+  const [again] = await house.ask('a', '1', ['Nats-Msg-Id: x'])
+  assert.equal(again.body, '{"stream":"A","seq":1,"duplicate": true}')
+  assert.deepEqual(await house.publish('a', '1', ['nats-msg-id: x']), { stream: 'A', seq: 2 })
+  await house.pass(1001)
+  assert.deepEqual(await house.publish('a', '1', ['Nats-Msg-Id: x']), { stream: 'A', seq: 3 })
+})
+
+test('the window survives restart and loss of power', async () => {
+  let house = await House.open()
+  await house.stream({ name: 'A', subjects: ['a'], duplicate_window: 10e9 })
+  await house.publish('a', '1', ['Nats-Msg-Id: old'])
+  await house.pass(6000)
+  await house.publish('a', '1', ['Nats-Msg-Id: new'])
+  house = await house.restart()
+  assert.equal((await house.publish('a', '1', ['Nats-Msg-Id: old'])).duplicate, true)
+  house = await house.crash()
+  assert.equal((await house.publish('a', '1', ['Nats-Msg-Id: new'])).duplicate, true)
+  assert.equal((await house.publish('a', '2', ['Nats-Expected-Last-Msg-Id: new'])).seq, 3)
+  await house.pass(6000)
+  house = await house.restart()
+  assert.deepEqual(await house.publish('a', '1', ['Nats-Msg-Id: old']), { stream: 'A', seq: 4 })
+  assert.equal((await house.publish('a', '1', ['Nats-Msg-Id: new'])).duplicate, true)
+})
+
+test('the last id is the one of the last message', async () => {
+  const house = await House.open()
+  await house.stream({ name: 'A', subjects: ['a'] })
+  await house.publish('a', '', ['Nats-Msg-Id: y'])
+  assert.equal((await house.publish('a', '', ['Nats-Expected-Last-Msg-Id: y'])).seq, 2)
+  assert.equal((await house.publish('a', '', ['Nats-Expected-Last-Msg-Id: y'])).seq, 0)
+})
+
+test('the window agrees with a map, whatever comes', () => {
+  const random = new Random(11)
+  const window = new DuplicateWindow(500)
+  const model = new Map<string, { seq: number; timeMs: number }>()
+  let nowMs = 1000
+  for (let seq = 1; seq <= 40_000; seq++) {
+    nowMs += random.below(3)
+    const id = `id-${random.below(2000)}${'x'.repeat(random.below(40))}`
+    const bytes = Buffer.from(`..${id}`)
+    const known = model.get(id)
+    const expected = known !== undefined && known.timeMs >= nowMs - 500 ? known.seq : 0
+    assert.equal(window.find(bytes, 2, bytes.length, nowMs), expected)
+    if (expected > 0) continue
+    window.add(bytes, 2, bytes.length, seq, nowMs)
+    model.set(id, { seq, timeMs: nowMs })
+  }
+  window.expire(nowMs + 501)
+  assert.equal(window.size, 0)
+})

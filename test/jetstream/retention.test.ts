@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { House, type Json, tick } from './house.ts'
+
+async function consumer(house: House, stream: string, name: string, config: Json = {}): Promise<void> {
+  const request = {
+    stream_name: stream,
+    config: { durable_name: name, ack_policy: 'explicit', ...config },
+  }
+  const answer = await house.api(`CONSUMER.DURABLE.CREATE.${stream}.${name}`, request)
+  assert.equal(answer.error, undefined, JSON.stringify(answer.error))
+}
+
+/** Fetches one message; returns the subject that acknowledges it. */
+async function fetchOne(house: House, stream: string, name: string): Promise<string> {
+  const before = house.listen('_ack.>')
+  const replies: string[] = []
+  house.bus.account('$G').subscribe(`f.${name}`, {
+    onMessage: (message) =>
+      replies.push(message.reply.toString('utf8', message.replyStart, message.replyEnd)),
+  })
+  house.send(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`, '', [], `f.${name}`)
+  for (let i = 0; i < 50 && replies.length === 0; i++) await tick()
+  assert.equal(before.length, 0)
+  return replies[0]
+}
+
+async function acknowledge(house: House, subject: string): Promise<void> {
+  const [confirmed] = await house.ask(subject, '+ACK')
+  assert.equal(confirmed.body, '')
+}
+
+test('a work queue drops a message with its ack, in the same batch', async () => {
+  let house = await House.open()
+  await house.stream({ name: 'W', subjects: ['w.*'], retention: 'workqueue' })
+  await consumer(house, 'W', 'worker')
+  await house.publish('w.1', 'one')
+  await house.publish('w.2', 'two')
+  await acknowledge(house, await fetchOne(house, 'W', 'worker'))
+  assert.equal((await house.state('W')).messages, 1)
+  house = await house.crash()
+  const state = await house.state('W')
+  assert.deepEqual([state.messages, state.first_seq, state.last_seq], [1, 2, 2])
+})
+
+test('with interest retention a message nobody wants takes a sequence and is not kept', async () => {
+  let house = await House.open()
+  await house.stream({ name: 'I', subjects: ['i.*'], retention: 'interest' })
+  assert.deepEqual(await house.publish('i.1'), { stream: 'I', seq: 1 })
+  await consumer(house, 'I', 'a', { filter_subject: 'i.1' })
+  assert.deepEqual(await house.publish('i.2'), { stream: 'I', seq: 2 })
+  assert.deepEqual(await house.publish('i.1'), { stream: 'I', seq: 3 })
+  assert.deepEqual(await house.publish('i.2'), { stream: 'I', seq: 4 })
+  house = await house.crash()
+  const state = await house.state('I')
+  assert.deepEqual([state.messages, state.first_seq, state.last_seq], [1, 3, 4])
+})
+
+test('with interest retention a message goes when all who want it have acknowledged it', async () => {
+  const house = await House.open()
+  await house.stream({ name: 'I', subjects: ['i.*'], retention: 'interest' })
+  await consumer(house, 'I', 'a', { filter_subject: 'i.1' })
+  await consumer(house, 'I', 'b')
+  await house.publish('i.1')
+  await acknowledge(house, await fetchOne(house, 'I', 'b'))
+  assert.equal((await house.state('I')).messages, 1)
+  await acknowledge(house, await fetchOne(house, 'I', 'a'))
+  assert.equal((await house.state('I')).messages, 0)
+})
+
+test('with interest retention messages go when the last consumer that wants them is deleted', async () => {
+  const house = await House.open()
+  await house.stream({ name: 'I', subjects: ['i.*'], retention: 'interest' })
+  await consumer(house, 'I', 'a', { filter_subject: 'i.1' })
+  await consumer(house, 'I', 'b')
+  for (const subject of ['i.1', 'i.2', 'i.1']) await house.publish(subject)
+  await house.api('CONSUMER.DELETE.I.b')
+  assert.deepEqual((await house.state('I', { subjects_filter: '>' })).subjects, { 'i.1': 2 })
+  await house.api('CONSUMER.DELETE.I.a')
+  assert.equal((await house.state('I')).messages, 0)
+})
