@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AckSubject } from '../../src/jetstream/consumer/ack-subject.ts'
-import { readNumber, writeNumber } from '../../src/jetstream/consumer/digits.ts'
 import { PendingAcks } from '../../src/jetstream/consumer/pending-acks.ts'
 import { RedeliveryQueue } from '../../src/jetstream/consumer/redelivery-queue.ts'
+import { readNumber, writeNumber } from '../../src/wire/ascii.ts'
 
 function random(seed: number): () => number {
   let state = seed

@@ -1,4 +1,4 @@
-import { writeNumber, writePadded } from './digits.ts'
+import { writeNumber, writePadded } from '../../wire/ascii.ts'
 
 const DOT = 46
 /** Room for five numbers of at most 20 digits and their dots. */

@@ -1,6 +1,6 @@
 import type { Message } from '../../core/index.ts'
+import { readNumber } from '../../wire/ascii.ts'
 import type { Consumer } from './consumer.ts'
-import { readNumber } from './digits.ts'
 import { parseDuration } from './go-duration.ts'
 import { sendNoResponders } from './status.ts'
 

@@ -1,6 +1,6 @@
 import type { Message } from '../../core/index.ts'
 import type { RecordView } from '../../storage/index.ts'
-import { writeNumber } from './digits.ts'
+import { writeNumber } from '../../wire/ascii.ts'
 
 const VERSION_LINE = Buffer.from('NATS/1.0\r\n')
 const SIZE_FIELD = Buffer.from('Nats-Msg-Size: ')
