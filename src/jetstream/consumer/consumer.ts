@@ -1,5 +1,5 @@
 import type { Message, Target, Turn, TurnTask } from '../../core/index.ts'
-import type { Ledger, MessageLog } from '../../storage/index.ts'
+import type { Ledger } from '../../storage/index.ts'
 import { type SubjectFilter, subjectFilter } from '../../subjects/index.ts'
 import type { Stream } from '../stream.ts'
 import type { ConsumerConfig } from '../types.ts'
@@ -8,22 +8,19 @@ import { Advisories } from './advisories.ts'
 import { Alarm } from './alarm.ts'
 import { filtersOf, isDurable, retainsMessages, samplePercent } from './config.ts'
 import { ConsumerLedger } from './consumer-ledger.ts'
+import { Deliveries } from './deliveries.ts'
 import { Delivery, type Halt } from './delivery.ts'
 import { Inactivity } from './inactivity.ts'
 import { type ConsumerInfo, consumerInfo } from './info.ts'
 import { PendingCount } from './pending-count.ts'
-import { expirePending } from './pending-expiry.ts'
+import { ACK_WAIT_SLACK_MS, expirePending } from './pending-expiry.ts'
 import { PriorityGroups } from './priority-groups.ts'
 import { Progress } from './progress.ts'
-import { decodeProgress, replay } from './progress-log.ts'
 import { answerPull } from './pull-answer.ts'
 import { PullQueue } from './pull-queue.ts'
 import { heartbeatHeader, PushDelivery } from './push-delivery.ts'
-import type { SkipList } from './skip-list.ts'
+import { reconcile, recoverProgress, settleAgain } from './recovery.ts'
 import { parseTime } from './time-text.ts'
-
-/** Bursts of acks due in the same moment are handled together. */
-const ACK_WAIT_SLACK_MS = 1
 
 /** What is kept of a consumer beside its progress. */
 export interface ConsumerMeta {
@@ -47,6 +44,7 @@ export class Consumer implements TurnTask {
   readonly ledger: ConsumerLedger
   readonly advisories: Advisories
   readonly groups: PriorityGroups
+  readonly deliveries: Deliveries
   /** null for a push consumer. */
   readonly pulls: PullQueue | null
   /** null for a pull consumer. */
@@ -65,7 +63,6 @@ export class Consumer implements TurnTask {
   private readonly inactivity: Inactivity
   private pausedUntilMs = 0
   private isRecovered = false
-  private lostRecords: number
   private checkPendingMs = Infinity
   private lastTarget: Target | null = null
   private readonly alarm: Alarm
@@ -88,6 +85,7 @@ export class Consumer implements TurnTask {
     this.ledger = new ConsumerLedger(this, ledger)
     this.advisories = new Advisories(this)
     this.groups = new PriorityGroups(this)
+    this.deliveries = new Deliveries(this)
     this.acks = new Acks(this)
     this.delivery = new Delivery(this)
     this.inactivity = new Inactivity(this)
@@ -95,7 +93,6 @@ export class Consumer implements TurnTask {
     this.pulls = isPull ? new PullQueue(this.groups, config.max_waiting ?? 0, nowMs) : null
     this.push = isPull ? null : new PushDelivery(this, nowMs)
     this.inactivity.configure(nowMs)
-    this.lostRecords = stream.log.lostRecords
     this.readPause()
   }
 
@@ -103,17 +100,11 @@ export class Consumer implements TurnTask {
   static recover(stream: Stream, ledger: Ledger): Consumer {
     const meta = ledger.meta as unknown as ConsumerMeta
     const progress = new Progress(ackModeOf(meta.config))
-    const recovered = ledger.recovered
-    ledger.recovered = null
-    let entry = 0
-    if (recovered !== null) {
-      if (recovered.snapshot !== null) entry = decodeProgress(recovered.snapshot, progress)
-      for (const bytes of recovered.entries) entry = replay(bytes, progress, entry)
-    }
+    const entry = recoverProgress(ledger, progress)
     const consumer = new Consumer(stream, ledger.name, meta, progress, ledger)
     consumer.ledger.steps.number = entry + 1
     consumer.isRecovered = true
-    consumer.reconcile()
+    reconcile(consumer)
     if (progress.pending.size > 0) consumer.checkPendingAt(stream.clock.now() + ACK_WAIT_SLACK_MS)
     consumer.wake()
     return consumer
@@ -148,13 +139,13 @@ export class Consumer implements TurnTask {
   /** A message went away. */
   removed(seq: number): void {
     if (seq >= this.progress.nextStreamSeq) this.count.removed(seq)
-    else this.gone(seq)
+    else this.deliveries.gone(seq)
   }
 
   /** Many messages went away. */
   purged(): void {
     this.count.forget()
-    this.reconcile()
+    reconcile(this)
     this.wake()
   }
 
@@ -249,7 +240,10 @@ export class Consumer implements TurnTask {
 
   run(): void {
     if (this.isClosed) return
-    if (this.isRecovered) this.settleAgain()
+    if (this.isRecovered) {
+      this.isRecovered = false
+      settleAgain(this)
+    }
     const nowMs = this.stream.clock.now()
     const halt: Halt = this.pausedUntilMs > nowMs ? 'idle' : this.delivery.run(nowMs)
     if (this.pulls !== null) {
@@ -298,90 +292,6 @@ export class Consumer implements TurnTask {
     return backoff[Math.min(Math.max(redeliveries, 0), backoff.length - 1)] / 1e6
   }
 
-  /** A message is about to be handed over. */
-  delivered(seq: number, isRedelivery: boolean, nowMs: number): void {
-    const { progress, ledger } = this
-    const wholeMs = Math.floor(nowMs)
-    this.lastDeliveredMs = nowMs
-    if (isRedelivery) {
-      ledger.steps.redeliver(seq, wholeMs)
-      progress.redeliver(seq, nowMs)
-    } else {
-      ledger.steps.deliver(seq, wholeMs)
-      progress.deliver(seq, nowMs)
-      this.count.delivered()
-      const { skipList } = this.count
-      if (skipList !== null && skipList.length > 0) skipList.shift()
-    }
-    if (progress.ackMode === 'none') {
-      if (this.settlesMessages) ledger.settle(seq)
-    } else {
-      const times = isRedelivery ? (progress.redelivered.get(seq) ?? 0) : 0
-      this.checkPendingAt(nowMs + this.ackWaitMs(times) + ACK_WAIT_SLACK_MS)
-    }
-  }
-
-  /** Nobody took the message: it goes back to the front of what is due, and the delivery does not count. */
-  undelivered(seq: number): void {
-    const { progress } = this
-    const row = progress.pending.find(seq)
-    if (row === -1) return
-    progress.redelivered.set(seq, (progress.redelivered.get(seq) ?? 0) - 1)
-    progress.enqueue(row)
-  }
-
-  /** A message to be delivered for the first time is not there. */
-  pass(seq: number): void {
-    const { progress, stream } = this
-    const { skipList } = this.count
-    if (skipList !== null && skipList.length > 0) skipList.shift()
-    progress.nextStreamSeq = seq + 1
-    if (this.lostRecords !== stream.log.lostRecords) {
-      this.lostRecords = stream.log.lostRecords
-      this.count.forget()
-    }
-    if (!this.filter.all || skipList !== null) return
-    const next = stream.log.next(null, seq + 1)
-    progress.nextStreamSeq = next === 0 ? stream.log.committedSeq + 1 : next
-  }
-
-  /** A delivered message was removed from the stream before it was acknowledged. */
-  gone(seq: number): void {
-    const { progress } = this
-    const row = progress.pending.find(seq)
-    if (row === -1) {
-      if (progress.redelivered.has(seq)) this.forget(seq)
-      return
-    }
-    const deliveries = Math.max(progress.redelivered.get(seq) ?? 0, 1)
-    const consumerSeq = progress.pending.consumerSeq[row]
-    this.forget(seq)
-    this.advisories.terminated(seq, consumerSeq, deliveries, 'Unacknowledged message was deleted')
-    this.wake()
-  }
-
-  /** The last allowed delivery of a queued message is over: it leaves the queue. */
-  exhausts(seq: number, row: number): boolean {
-    const most = this.config.max_deliver ?? -1
-    const redeliveries = (this.progress.redelivered.get(seq) ?? 0) + 1
-    if (most <= 0 || redeliveries < most) return false
-    if (redeliveries === most) this.advisories.maxDeliveries(seq, redeliveries)
-    this.exhaust(seq, row, redeliveries)
-    return true
-  }
-
-  exhaust(seq: number, row: number, redeliveries: number): void {
-    this.progress.exhaust(row, redeliveries)
-    this.ledger.steps.exhaust(seq, redeliveries)
-  }
-
-  /** The skip list is used up. */
-  endSkipping(): void {
-    const resume = (this.count.skipList as SkipList).resumeSeq + 1
-    this.count.skipList = null
-    if (this.progress.nextStreamSeq < resume) this.progress.nextStreamSeq = resume
-  }
-
   /** Looks for messages whose ack wait is over not later than this. */
   checkPendingAt(timeMs: number): void {
     if (timeMs < this.checkPendingMs) this.checkPendingMs = timeMs
@@ -397,45 +307,6 @@ export class Consumer implements TurnTask {
     const until = this.config.pause_until
     const instant = until === undefined ? null : parseTime(until)
     this.pausedUntilMs = instant === null || instant.sec <= 0 ? 0 : instant.sec * 1000 + instant.nsec / 1e6
-  }
-
-  /** Brings the progress in line with what is in the log. */
-  private reconcile(): void {
-    const { progress, stream, ledger } = this
-    const { log } = stream
-    const { pending } = progress
-    const lowest = pending.size > 0 ? pending.streamSeq[pending.first] : Infinity
-    if (Math.min(progress.nextStreamSeq, lowest) < log.firstSeq) {
-      progress.skipTo(log.firstSeq)
-      ledger.steps.skipTo(log.firstSeq)
-    }
-    for (let row = pending.first; row !== -1; ) {
-      const seq = pending.streamSeq[row]
-      row = pending.next[row]
-      if (!isLive(log, seq)) this.forget(seq)
-    }
-    for (const seq of progress.redelivered.keys()) if (!isLive(log, seq)) this.forget(seq)
-  }
-
-  /**
-   * After a restart: a checkpoint may hold an ack whose removal of the message did not get to disk. Only where acks remove
-   * messages, so there are few to look at.
-   */
-  private settleAgain(): void {
-    this.isRecovered = false
-    const { progress, stream } = this
-    if (stream.config.retention !== 'workqueue') return
-    const { log } = stream
-    for (let seq = log.next(this.filter, log.firstSeq); seq !== 0 && seq < progress.nextStreamSeq; ) {
-      if (progress.pending.find(seq) === -1 && !progress.redelivered.has(seq)) this.ledger.settle(seq)
-      seq = log.next(this.filter, seq + 1)
-    }
-  }
-
-  private forget(seq: number): void {
-    this.lastAckMs = this.stream.clock.now()
-    this.progress.settle(seq)
-    this.ledger.steps.settle(seq)
   }
 
   private close(status: string): void {
@@ -473,11 +344,6 @@ export class Consumer implements TurnTask {
     }
     this.wake()
   }
-}
-
-/** Is the message there? Only for those that were committed. */
-function isLive(log: MessageLog, seq: number): boolean {
-  return log.next(null, seq) === seq
 }
 
 /** How the consumer of a configuration is acknowledged. */

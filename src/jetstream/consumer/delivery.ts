@@ -64,7 +64,7 @@ export class Delivery implements LoadWaiter {
       let seq: number
       if (row !== -1) {
         seq = progress.pending.streamSeq[row]
-        if (consumer.exhausts(seq, row)) continue
+        if (consumer.deliveries.exhausts(seq, row)) continue
       } else {
         const most = consumer.config.max_ack_pending ?? 0
         if (most > 0 && progress.ackMode !== 'none' && progress.pending.size >= most) return 'stalled'
@@ -74,8 +74,8 @@ export class Delivery implements LoadWaiter {
       const found = log.read(seq, view, this)
       if (found === 'wait') return 'loading'
       if (found === 'missing') {
-        if (row !== -1) consumer.gone(seq)
-        else consumer.pass(seq)
+        if (row !== -1) consumer.deliveries.gone(seq)
+        else consumer.deliveries.pass(seq)
         continue
       }
       const size = this.deliver(seq, row !== -1, nowMs)
@@ -94,7 +94,7 @@ export class Delivery implements LoadWaiter {
         const seq = skipList.peek()
         return seq <= stream.log.committedSeq ? seq : 0
       }
-      this.consumer.endSkipping()
+      this.consumer.deliveries.endSkipping()
     }
     const from = progress.nextStreamSeq
     const committed = stream.log.committedSeq
@@ -156,8 +156,8 @@ export class Delivery implements LoadWaiter {
     }
     if (consumer.groups.isPinning && consumer.groups.pinId !== '')
       this.pinHeader.apply(message, consumer.groups.pinId)
-    consumer.delivered(seq, isRedelivery, nowMs)
-    if (target.deliver(message) === 0) consumer.undelivered(seq)
+    consumer.deliveries.delivered(seq, isRedelivery, nowMs)
+    if (target.deliver(message) === 0) consumer.deliveries.undelivered(seq)
     if (push !== null) push.sent(size, nowMs)
     else if (batch <= 0 && maxBytes > 0) {
       sendStatus(target, unfulfilled('409 Batch Completed', batch, maxBytes))

@@ -1,5 +1,8 @@
 import type { Consumer } from './consumer.ts'
 
+/** Bursts of acks due in the same moment are handled together. */
+export const ACK_WAIT_SLACK_MS = 1
+
 /**
  * Queues what was delivered and not acknowledged in time for redelivery, in order of sequence. Returns when to look again
  * (milliseconds), Infinity when nothing is pending.
@@ -9,7 +12,8 @@ export function expirePending(consumer: Consumer, nowMs: number): number {
   const { pending } = progress
   if (pending.size === 0 || (config.ack_wait ?? 0) <= 0) return Infinity
   const backoff = config.backoff ?? []
-  let nextMs = backoff.length > 0 ? backoff[backoff.length - 1] / 1e6 : consumer.ackWaitMs(0) + 1
+  let nextMs =
+    backoff.length > 0 ? backoff[backoff.length - 1] / 1e6 : consumer.ackWaitMs(0) + ACK_WAIT_SLACK_MS
   /** What expires together keeps its distances in time, so that it stays in order the next time. */
   let shiftMs = -1
   for (let row = pending.first; row !== -1; ) {
@@ -39,6 +43,6 @@ function isSpent(consumer: Consumer, seq: number, row: number): boolean {
   const deliveries = Math.max(consumer.progress.redelivered.get(seq) ?? 0, 1)
   if (deliveries < most) return false
   if (deliveries === most) consumer.advisories.maxDeliveries(seq, deliveries)
-  consumer.exhaust(seq, row, deliveries)
+  consumer.deliveries.exhaust(seq, row, deliveries)
   return true
 }

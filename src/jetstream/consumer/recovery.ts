@@ -1,0 +1,51 @@
+import type { Ledger, MessageLog } from '../../storage/index.ts'
+import type { Consumer } from './consumer.ts'
+import type { Progress } from './progress.ts'
+import { decodeProgress, replay } from './progress-log.ts'
+
+/** Fills a fresh progress from what was journaled; returns the number of the last entry. */
+export function recoverProgress(ledger: Ledger, progress: Progress): number {
+  const { recovered } = ledger
+  ledger.recovered = null
+  if (recovered === null) return 0
+  let entry = recovered.snapshot === null ? 0 : decodeProgress(recovered.snapshot, progress)
+  for (const bytes of recovered.entries) entry = replay(bytes, progress, entry)
+  return entry
+}
+
+/** Brings the progress in line with what is in the log. */
+export function reconcile(consumer: Consumer): void {
+  const { progress, stream, ledger, deliveries } = consumer
+  const { log } = stream
+  const { pending } = progress
+  const lowest = pending.size > 0 ? pending.streamSeq[pending.first] : Infinity
+  if (Math.min(progress.nextStreamSeq, lowest) < log.firstSeq) {
+    progress.skipTo(log.firstSeq)
+    ledger.steps.skipTo(log.firstSeq)
+  }
+  for (let row = pending.first; row !== -1; ) {
+    const seq = pending.streamSeq[row]
+    row = pending.next[row]
+    if (!isLive(log, seq)) deliveries.forget(seq)
+  }
+  for (const seq of progress.redelivered.keys()) if (!isLive(log, seq)) deliveries.forget(seq)
+}
+
+/**
+ * After a restart: a checkpoint may hold an ack whose removal of the message did not get to disk. Only where acks remove
+ * messages, so there are few to look at.
+ */
+export function settleAgain(consumer: Consumer): void {
+  const { progress, stream, filter } = consumer
+  if (stream.config.retention !== 'workqueue') return
+  const { log } = stream
+  for (let seq = log.next(filter, log.firstSeq); seq !== 0 && seq < progress.nextStreamSeq; ) {
+    if (progress.pending.find(seq) === -1 && !progress.redelivered.has(seq)) consumer.ledger.settle(seq)
+    seq = log.next(filter, seq + 1)
+  }
+}
+
+/** Is the message there? Only for those that were committed. */
+function isLive(log: MessageLog, seq: number): boolean {
+  return log.next(null, seq) === seq
+}
