@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import * as fs from 'node:fs'
 
@@ -21,7 +22,8 @@ export async function lockFile(path: string): Promise<() => Promise<void>> {
     const [pidText, holder] = content.trim().split(' ')
     const pid = Number(pidText)
     const isOurs = pid === process.pid
-    if (isOurs ? held.get(path) === holder : isAlive(pid)) {
+    const { mtimeMs } = await fs.promises.stat(path).catch(() => ({ mtimeMs: 0 }))
+    if (isOurs ? held.get(path) === holder : await isAlive(pid, mtimeMs)) {
       throw new Error(`${path}: in use by ${isOurs ? 'another server in this process' : 'the process'} ${pid}; stop that one first, or use another directory`)
     }
     await fs.promises.rm(path, { force: true })
@@ -34,12 +36,35 @@ export async function lockFile(path: string): Promise<() => Promise<void>> {
   }
 }
 
-function isAlive(pid: number): boolean {
+/** Is the process that wrote the lock (at `writtenMs`) still there? */
+async function isAlive(pid: number, writtenMs: number): Promise<boolean> {
   if (!Number.isInteger(pid) || pid <= 0) return false
   try {
     process.kill(pid, 0)
-    return true
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false
   }
+  const shown = await askPs(pid)
+  if (shown === null) return true
+  // Dead and only not collected by its parent; or another process that got the same number later.
+  if (shown.state.startsWith('Z')) return false
+  return Date.now() - shown.ageMs <= writtenMs + CLOCK_SLACK_MS
+}
+
+const CLOCK_SLACK_MS = 5000
+
+/** State and age of a process; null where there is no `ps` to tell. */
+function askPs(pid: number): Promise<{ state: string; ageMs: number } | null> {
+  return new Promise((resolve) => {
+    execFile('ps', ['-o', 'stat=,etime=', '-p', String(pid)], { timeout: 2000 }, (error, output) => {
+      const [state, etime] = output?.trim().split(/\s+/) ?? []
+      const parts = etime?.match(/^(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+)$/)
+      if (error !== null || parts === null || parts === undefined) {
+        resolve(null)
+        return
+      }
+      const [days, hours, minutes, seconds] = parts.slice(1).map((part) => Number(part ?? 0))
+      resolve({ state, ageMs: (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000 })
+    })
+  })
 }

@@ -145,6 +145,8 @@ export class Session {
   async end(): Promise<void> {
     const { streams } = parse(await this.requestFrame('$JS.API.STREAM.NAMES', '', '')) as { streams?: string[] }
     for (const stream of streams ?? []) await this.requestFrame(`$JS.API.STREAM.DELETE.${stream}`, '', '')
+    // nats-server removes the files behind its answer: the next case must not find them.
+    if (streams !== undefined && streams !== null && streams.length > 0) await sleep(120)
     this.client?.close()
     for (const client of this.extra) client.close()
   }
@@ -184,6 +186,7 @@ before(async () => {
 })
 
 after(async () => {
+  if (process.env.SHOW_LOG !== undefined) console.log(ours.output)
   await real?.dispose()
   await ours?.dispose()
 })
