@@ -139,3 +139,24 @@ test('a damaged entry is told', () => {
   assert.throws(() => replay(Buffer.from([1, 1, 0x80]), new Progress('explicit'), 0), /ends early/)
   assert.throws(() => decodeProgress(Buffer.from([9]), new Progress('explicit')), /version 9/)
 })
+
+test('a damaged state is told, and costs only what comes behind it', () => {
+  const steps = new ProgressLog()
+  const entries: Buffer[] = []
+  for (const seq of [1, 2, 3]) {
+    steps.deliver(seq, 5)
+    const entry = steps.finish()
+    entries.push(Buffer.from(entry.buffer.subarray(0, entry.length)))
+    steps.clear()
+  }
+  entries[1][1] = 200
+  const ledger = { name: 'c', recovered: { snapshot: null, entries } } as unknown as Ledger
+  const progress = new Progress('explicit')
+  const told: string[] = []
+  assert.equal(
+    recoverProgress(ledger, progress, (text) => told.push(text)),
+    4,
+  )
+  assert.equal(progress.deliveredStreamSeq, 1)
+  assert.match(told.join(), /consumer c is damaged: unknown step 200/)
+})

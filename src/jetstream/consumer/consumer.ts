@@ -100,7 +100,10 @@ export class Consumer implements TurnTask {
   static recover(stream: Stream, ledger: Ledger): Consumer {
     const meta = ledger.meta as unknown as ConsumerMeta
     const progress = new Progress(ackModeOf(meta.config))
-    const entry = recoverProgress(ledger, progress)
+    const { bus } = stream.account.account
+    const entry = recoverProgress(ledger, progress, (text) =>
+      bus.log('error', `stream ${stream.name}: ${text}`),
+    )
     const consumer = new Consumer(stream, ledger.name, meta, progress, ledger)
     consumer.ledger.steps.number = entry + 1
     consumer.isRecovered = true

@@ -3,13 +3,23 @@ import type { Consumer } from './consumer.ts'
 import type { Progress } from './progress.ts'
 import { decodeProgress, replay } from './progress-log.ts'
 
-/** Fills a fresh progress from what was journaled; returns the number of the last entry. */
-export function recoverProgress(ledger: Ledger, progress: Progress): number {
+/**
+ * Fills a fresh progress from what was journaled; returns the number of the last entry. What cannot be read is told and costs
+ * only what comes behind it: messages are delivered again rather than lost.
+ */
+export function recoverProgress(ledger: Ledger, progress: Progress, warn: (text: string) => void): number {
   const { recovered } = ledger
   ledger.recovered = null
   if (recovered === null) return 0
-  let entry = recovered.snapshot === null ? 0 : decodeProgress(recovered.snapshot, progress)
-  for (const bytes of recovered.entries) entry = replay(bytes, progress, entry)
+  let entry = 0
+  try {
+    if (recovered.snapshot !== null) entry = decodeProgress(recovered.snapshot, progress)
+    for (const bytes of recovered.entries) entry = replay(bytes, progress, entry)
+  } catch (error) {
+    warn(`the state of consumer ${ledger.name} is damaged: ${(error as Error).message}`)
+    // Whatever is left in the journal must not be taken for news later.
+    entry += recovered.entries.length
+  }
   return entry
 }
 
