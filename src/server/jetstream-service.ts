@@ -4,12 +4,19 @@ import { statfs } from 'node:fs/promises'
 import { totalmem } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import type { Bus } from '../core/index.ts'
-import { type Consumer, JetStream, type JetStreamAccount, type Stream } from '../jetstream/index.ts'
+import {
+  type Consumer,
+  JetStream,
+  type JetStreamAccount,
+  type Stream,
+  shownConfig,
+  streamState,
+} from '../jetstream/index.ts'
 import { realClock } from '../ports/real-clock.ts'
 import { realFileSystem } from '../ports/real-file-system.ts'
 import { Store } from '../storage/index.ts'
 import type { Logger } from './logger.ts'
-import { goDuration } from './monitor/go-text.ts'
+import { goDuration, goTime } from './monitor/go-text.ts'
 import type { Settings } from './options.ts'
 import { API_LEVEL } from './versions.ts'
 
@@ -129,17 +136,15 @@ export class JetStreamService {
 
   /** Usage and API counters of /jsz. */
   usage(): Record<string, unknown> {
-    const { memoryBytes, fileBytes } = this.store.usage()
-    const sum = (counter: 'apiTotal' | 'apiErrors') =>
-      this.accounts().reduce((total, account) => total + account[counter], 0)
+    const stats = this.jetstream.stats()
     return {
-      memory: memoryBytes,
-      storage: fileBytes,
-      reserved_memory: 0,
-      reserved_storage: 0,
-      accounts: this.jetstream.accounts.size,
+      memory: stats.memory,
+      storage: stats.storage,
+      reserved_memory: stats.reservedMemory,
+      reserved_storage: stats.reservedStorage,
+      accounts: stats.accounts,
       ha_assets: 0,
-      api: { level: API_LEVEL, total: sum('apiTotal'), errors: sum('apiErrors') },
+      api: { level: API_LEVEL, total: stats.apiTotal, errors: stats.apiErrors },
     }
   }
 
@@ -176,30 +181,18 @@ export class JetStreamService {
 
   /** Streams, consumers, messages and bytes of every account. */
   totals(): Record<string, number> {
-    let streams = 0
-    let consumers = 0
-    let messages = 0
-    let bytes = 0
-    for (const account of this.jetstream.accounts.values()) {
-      for (const stream of account.streams.values()) {
-        streams++
-        consumers += stream.consumers.size
-        messages += stream.log.messages
-        bytes += stream.log.bytes
-      }
-    }
-    return { streams, consumers, messages, bytes }
+    const { streams, consumers, messages, messageBytes } = this.jetstream.stats()
+    return { streams, consumers, messages, bytes: messageBytes }
   }
 }
 
 function streamDetail(stream: Stream, wanted: DetailsWanted): Record<string, unknown> {
-  const { created, cluster, config, state } = stream.info()
   return {
     name: stream.name,
-    created,
-    cluster,
-    ...(wanted.config ? { config } : {}),
-    state,
+    created: goTime(stream.createdMs),
+    cluster: { leader: stream.js.serverName },
+    ...(wanted.config ? { config: shownConfig(stream) } : {}),
+    state: streamState(stream),
     ...(wanted.consumers && stream.consumers.size > 0
       ? {
           consumer_detail: [...stream.consumers.values()].map((consumer) => consumerDetail(consumer, wanted)),

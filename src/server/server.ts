@@ -4,7 +4,7 @@ import { realClock } from '../ports/real-clock.ts'
 import { newServerId } from './identity.ts'
 import { InProcessClients } from './in-process-client.ts'
 import { serverInfo } from './info.ts'
-import type { JetStreamService } from './jetstream-service.ts'
+import { JetStreamService } from './jetstream-service.ts'
 import { type Logger, silentLogger } from './logger.ts'
 import type { Monitor, MonitoredServer } from './monitor/index.ts'
 import { type ServerOptions, type Settings, settle } from './options.ts'
@@ -141,8 +141,6 @@ export class Server {
     Object.assign(bus.info, info)
     if (settings.monitorPort !== null) await this.openMonitor(settings.monitorPort)
     if (settings.jetstream) {
-      // Loaded here, so that a server without it starts sooner.
-      const { JetStreamService } = await import('./jetstream-service.ts')
       this.jetstream = await JetStreamService.open({
         bus,
         settings,
@@ -169,6 +167,7 @@ export class Server {
 
   private async openMonitor(wanted: number): Promise<void> {
     const { settings, bus, id, name } = this
+    // Loaded here: node:http takes its time.
     const { ClosedConnections, Monitor, recordOf } = await import('./monitor/index.ts')
     const closedConnections = new ClosedConnections()
     this.onConnection = (connection) => {

@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { readConfigFile } from '../../src/server/config/index.ts'
+import type { Launch } from '../../src/server/launch.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'contrail-keys-'))
+after(() => rmSync(folder, { recursive: true }))
+const file = join(folder, 'c.conf')
+
+function read(text: string): { launch: Launch; warnings: string[] } {
+  writeFileSync(file, text)
+  const launch: Launch = { server: {}, log: {} }
+  return { warnings: readConfigFile(file, launch), launch }
+}
+
+test('every key sets its option', () => {
+  const { launch, warnings } = read(`
+    listen: "127.0.0.1:4333"
+    server_name: one
+    http: 8222
+    max_payload: 2MB
+    max_connections: 100
+    max_control_line: 2KB
+    max_pending: 32MB
+    max_subscriptions: 10
+    ping_interval: "30s"
+    ping_max: 3
+    write_deadline: "5s"
+    debug: true
+    trace: false
+    logfile: "/var/log/x"
+    logtime: false
+    pid_file: "/run/x"
+    ports_file_dir: "/run"
+    authorization { user: a, password: b, timeout: 1.5 }
+    jetstream {
+      store_dir: /data
+      max_memory_store: 1GB
+      max_file_store: "10G"
+      sync_interval: always
+      domain: hub
+    }
+  `)
+  assert.deepEqual(warnings, [])
+  assert.deepEqual(launch, {
+    server: {
+      host: '127.0.0.1',
+      port: 4333,
+      name: 'one',
+      monitorPort: 8222,
+      maxPayload: 2 * 1024 ** 2,
+      maxConnections: 100,
+      maxControlLine: 2048,
+      maxPending: 32 * 1024 ** 2,
+      maxSubscriptions: 10,
+      pingInterval: 30_000,
+      pingMax: 3,
+      writeDeadline: 5000,
+      user: 'a',
+      password: 'b',
+      authTimeout: 1500,
+      jetstream: true,
+      storeDir: '/data',
+      maxMemoryStore: 1024 ** 3,
+      maxFileStore: 10 * 1024 ** 3,
+      syncInterval: 'always',
+      domain: 'hub',
+    },
+    log: { debug: true, trace: false, file: '/var/log/x', time: false },
+    pidFile: '/run/x',
+    portsFileDir: '/run',
+  })
+})
+
+test('users, tokens, and jetstream as a word', () => {
+  const { launch } = read(
+    'authorization { users: [ {user: a, password: x}, {user: b, pass: y} ] }\njetstream: enabled',
+  )
+  assert.deepEqual(launch.server.users, [
+    { user: 'a', password: 'x' },
+    { user: 'b', password: 'y' },
+  ])
+  assert.equal(launch.server.jetstream, true)
+  assert.equal(read('authorization { token: s3cret }').launch.server.token, 's3cret')
+  assert.equal(read('jetstream { sync_interval: "1s" }').launch.server.syncInterval, 1000)
+})
+
+test('a duration in seconds is taken, with a warning', () => {
+  const { launch, warnings } = read('ping_interval: 3')
+  assert.equal(launch.server.pingInterval, 3000)
+  assert.match(
+    warnings[0],
+    /c\.conf:1:0: invalid use of field "ping_interval": ping_interval should be converted/,
+  )
+})
+
+test('a key that only serves as a variable is no mistake', () => {
+  assert.equal(read('N: 4555\nport: $N').launch.server.port, 4555)
+})
+
+const mistakes: [string, string][] = [
+  ['foo: 1', '1:0: unknown field "foo"'],
+  ['port: 1\njetstream { foo: 1 }', '2:13: unknown field "foo"'],
+  ['port: abc', '1:0: interface conversion: interface {} is string, not int64'],
+  ['max_payload: true', '1:0: interface conversion: interface {} is bool, not int64'],
+  ['debug: 1', '1:0: interface conversion: interface {} is int64, not bool'],
+  ['listen: foo', '1:0: could not parse address string "foo"'],
+  ['ping_interval: abc', '1:0: error parsing ping_interval: time: invalid duration "abc"'],
+  ['server_name: "a b"', '1:0: server name cannot contain spaces'],
+  ['jetstream: maybe', "1:0: Expected 'enabled' or 'disabled' for string value, got 'maybe'"],
+  ['authorization { user: a, token: b }', '1:0: Cannot have a user/pass and token'],
+  ['authorization { user: a, pass: b, users: [] }', '1:0: Can not have a single user/pass and a users array'],
+  [
+    'authorization { timeout: x }',
+    '1:16: error parsing authorization config, \'timeout\' time: invalid duration "x"',
+  ],
+  ['tls { cert_file: x }', '1:0: "tls" is not supported: Contrail does not serve it yet'],
+  [
+    'cluster { port: 1 }',
+    '1:0: "cluster" is not supported: Contrail serves one machine and does not cluster.',
+  ],
+  ['authorization { users: [{user: a, permissions: {}}] }', '1:34: "permissions" is not supported'],
+]
+
+for (const [text, message] of mistakes) {
+  test(`${text.split('\n').pop()} is refused with its place`, () => {
+    assert.throws(
+      () => read(text),
+      (error: Error) => error.message.startsWith(`${file}:${message}`),
+    )
+  })
+}
+
+test('every mistake is told at once', () => {
+  assert.throws(() => read('foo: 1\nbar: 2'), /unknown field "foo"\n.*c\.conf:2:1: unknown field "bar"\n$/)
+})
+
+test('a file that is not there', () => {
+  const launch: Launch = { server: {}, log: {} }
+  assert.throws(() => readConfigFile('nofile', launch), { message: 'open nofile: no such file or directory' })
+})
