@@ -7,6 +7,8 @@ import {
   ProgressLog,
   replay,
 } from '../../src/jetstream/consumer/progress-log.ts'
+import { recoverProgress } from '../../src/jetstream/consumer/recovery.ts'
+import type { Ledger } from '../../src/storage/index.ts'
 
 function random(seed: number): () => number {
   let state = seed
