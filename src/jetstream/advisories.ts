@@ -31,4 +31,21 @@ export class StreamAdvisories {
     }
     account.publishText(subject, JSON.stringify(event))
   }
+
+  /** An atomic batch was given up. */
+  batchAbandoned(batch: string, reason: string): void {
+    const { stream } = this
+    const { account } = stream.account
+    const subject = `$JS.EVENT.ADVISORY.STREAM.BATCH_ABANDONED.${stream.name}`
+    if (!account.hasInterest(subject)) return
+    const event = {
+      ...eventHead('io.nats.jetstream.advisory.v1.stream_batch_abandoned', stream.clock.now()),
+      account: account.name,
+      stream: stream.name,
+      ...(stream.js.domain === '' ? {} : { domain: stream.js.domain }),
+      batch,
+      reason,
+    }
+    account.publishText(subject, JSON.stringify(event))
+  }
 }

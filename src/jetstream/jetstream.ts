@@ -57,6 +57,8 @@ export class JetStream implements TurnTask {
   readonly serverName: string
   readonly serverId: string
   readonly accounts = new Map<string, JetStreamAccount>()
+  /** Batches under way, over all streams, and what is held back for the atomic ones. */
+  readonly staged = { batches: 0, bytes: 0, fastBatches: 0 }
   memoryBytes = 0
   fileBytes = 0
   isClosed = false

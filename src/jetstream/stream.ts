@@ -242,6 +242,7 @@ export class Stream {
     this.isClosed = true
     for (const subscription of this.subscriptions.values()) subscription.unsubscribe()
     this.subscriptions.clear()
+    this.ingest.close()
     this.age.close()
   }
 }

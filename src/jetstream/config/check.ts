@@ -190,8 +190,6 @@ function checkUnsupported(config: StreamConfig): void {
   if (config.allow_msg_ttl || (config.subject_delete_marker_ttl ?? 0) > 0)
     throw unsupported('message TTLs are')
   if (config.allow_msg_counter) throw unsupported('message counters are')
-  if (config.allow_atomic) throw unsupported('atomic publishing is')
-  if (config.allow_batched) throw unsupported('batch publishing is')
   if (config.allow_msg_schedules) throw unsupported('message scheduling is')
   if (config.subject_transform !== undefined) throw unsupported('subject transforms are')
   if (config.republish !== undefined) throw unsupported('republishing is')

@@ -2,7 +2,6 @@ import type { MessageLog } from '../../storage/index.ts'
 import { subjectFilter } from '../../subjects/index.ts'
 import { type ApiError, apiError } from '../errors.ts'
 import {
-  BATCH_ID,
   EXPECTED_LAST_MSG_ID,
   EXPECTED_LAST_SEQ,
   EXPECTED_LAST_SUBJECT_SEQ,
@@ -20,11 +19,6 @@ import {
 
 const DURATION = /^[+-]?(\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)/
 
-/** Headers of features that the stream does not have. Refused first, whatever else is wrong. */
-export function refusedBatch(headers: PublishHeaders): ApiError | null {
-  return headers.has(BATCH_ID) ? apiError('JSAtomicPublishDisabledErr') : null
-}
-
 /** Is what the publisher expects of the stream so? Returns the error, null when all is well. */
 export function checkExpectations(
   headers: PublishHeaders,
@@ -34,19 +28,14 @@ export function checkExpectations(
   start: number,
   end: number,
 ): ApiError | null {
-  if (headers.has(INCR)) {
-    const isNumber = /^[+-]?\d+$/.test(headers.text(INCR))
-    return apiError(isNumber ? 'JSMessageIncrDisabledErr' : 'JSMessageIncrInvalidErr')
-  }
-  if (headers.has(EXPECTED_STREAM) && headers.text(EXPECTED_STREAM) !== stream) {
-    return apiError('JSStreamNotMatchErr')
-  }
+  const early = checkIncrement(headers) ?? checkStreamName(headers, stream)
+  if (early !== null) return early
   if (headers.has(TTL)) {
     const error = refusedTtl(headers.text(TTL))
     if (error?.errCode === 10166) return error
   }
   if (headers.has(EXPECTED_LAST_SUBJECT_SEQ)) {
-    const last = lastOfSubject(headers, log, subject, start, end)
+    const last = expectedSubjectSeq(headers, log, subject, start, end)
     if (last !== headers.number(EXPECTED_LAST_SUBJECT_SEQ)) return wrongSequence(last)
   } else if (headers.has(EXPECTED_LAST_SUBJECT_SEQ_SUBJECT)) {
     return apiError('JSStreamExpectedLastSeqPerSubjectInvalid')
@@ -54,12 +43,33 @@ export function checkExpectations(
   if (headers.has(EXPECTED_LAST_SEQ) && headers.number(EXPECTED_LAST_SEQ) !== log.lastSeq) {
     return wrongSequence(log.lastSeq)
   }
+  return checkSchedule(headers) ?? checkSource(headers)
+}
+
+/** Counters are not served: whoever increments is told so. */
+export function checkIncrement(headers: PublishHeaders): ApiError | null {
+  if (!headers.has(INCR)) return null
+  const isNumber = /^[+-]?\d+$/.test(headers.text(INCR))
+  return apiError(isNumber ? 'JSMessageIncrDisabledErr' : 'JSMessageIncrInvalidErr')
+}
+
+export function checkStreamName(headers: PublishHeaders, stream: string): ApiError | null {
+  const isOther = headers.has(EXPECTED_STREAM) && headers.text(EXPECTED_STREAM) !== stream
+  return isOther ? apiError('JSStreamNotMatchErr') : null
+}
+
+/** Schedules are not served. */
+export function checkSchedule(headers: PublishHeaders): ApiError | null {
   if (headers.has(SCHEDULE)) return apiError('JSMessageSchedulesDisabledErr')
   if (headers.has(SCHEDULE_NEXT)) {
     const isPurge = headers.text(SCHEDULE_NEXT) === 'purge' && headers.has(SCHEDULER)
     return apiError(isPurge ? 'JSMessageSchedulesDisabledErr' : 'JSMessageSchedulesSchedulerInvalidErr')
   }
-  if (headers.has(SCHEDULER)) return apiError('JSMessageSchedulesSchedulerInvalidErr')
+  return headers.has(SCHEDULER) ? apiError('JSMessageSchedulesSchedulerInvalidErr') : null
+}
+
+/** Only a server that copies from another stream may say so. */
+export function checkSource(headers: PublishHeaders): ApiError | null {
   return headers.has(STREAM_SOURCE) ? apiError('JSMessageSourceHdrNotAllowedErr') : null
 }
 
@@ -90,7 +100,8 @@ export function refusedTtl(text: string): ApiError | null {
   return apiError(isDuration ? 'JSMessageTTLDisabledErr' : 'JSMessageTTLInvalidErr')
 }
 
-function lastOfSubject(
+/** The last sequence of the subject that is expected to have one: the message's own, or another, maybe a pattern. */
+export function expectedSubjectSeq(
   headers: PublishHeaders,
   log: MessageLog,
   subject: Buffer,
@@ -110,6 +121,6 @@ function lastOfSubject(
   return last
 }
 
-function wrongSequence(seq: number): ApiError {
+export function wrongSequence(seq: number): ApiError {
   return apiError('JSStreamWrongLastSequenceErrF', { seq })
 }

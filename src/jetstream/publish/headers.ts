@@ -16,6 +16,9 @@ export const HEADER_NAMES = [
   'Nats-Schedule-Next',
   'Nats-Scheduler',
   'Nats-Stream-Source',
+  'Nats-Batch-Sequence',
+  'Nats-Batch-Commit',
+  'Nats-Required-Api-Level',
 ] as const
 
 export const MSG_ID = 0
@@ -32,6 +35,9 @@ export const SCHEDULE = 10
 export const SCHEDULE_NEXT = 11
 export const SCHEDULER = 12
 export const STREAM_SOURCE = 13
+export const BATCH_SEQUENCE = 14
+export const BATCH_COMMIT = 15
+export const REQUIRED_API_LEVEL = 16
 
 const NAMES = HEADER_NAMES.map((name) => Buffer.from(name))
 const CR = 13

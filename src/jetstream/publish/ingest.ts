@@ -3,18 +3,21 @@ import type { MessageLog } from '../../storage/index.ts'
 import { type SubjectFilter, subjectFilter } from '../../subjects/index.ts'
 import type { Message } from '../../wire/index.ts'
 import { type ApiError, apiError } from '../errors.ts'
+import { encodeJson } from '../json/encode.ts'
 import type { Stream } from '../stream.ts'
 import type { StreamConfig } from '../types.ts'
+import { AtomicBatches } from './atomic-batches.ts'
 import {
   checkExpectations,
   checkLastMsgId,
   type RollupScope,
-  refusedBatch,
   refusedTtl,
   rollupScope,
 } from './check-headers.ts'
 import { DuplicateWindow } from './duplicates.ts'
-import { MSG_ID, PublishHeaders, TTL } from './headers.ts'
+import { FastBatchReply } from './fast-batch-reply.ts'
+import { FastBatches } from './fast-batches.ts'
+import { BATCH_ID, MSG_ID, PublishHeaders, ROLLUP, TTL } from './headers.ts'
 import { type PubAcks, pubAckError, pubAckPrefix } from './pub-acks.ts'
 
 const MAX_HEADER_BYTES = 0xffff
@@ -31,11 +34,14 @@ export class Ingest implements MessageHandler {
   readonly duplicates: DuplicateWindow
   /** Id of the last message, empty when it had none. */
   lastMsgId: Buffer = NOTHING
-  private readonly stream: Stream
-  private readonly log: MessageLog
+  readonly stream: Stream
+  readonly log: MessageLog
+  readonly name: string
   private readonly acks: PubAcks
   private readonly prefix: Buffer
-  private config: StreamConfig
+  config: StreamConfig
+  private readonly atomicBatches: AtomicBatches
+  private readonly fastBatches: FastBatches
   private isInterest = false
   private acksAtOnce = false
   private maxMsgs = 0
@@ -48,6 +54,9 @@ export class Ingest implements MessageHandler {
   constructor(stream: Stream) {
     this.stream = stream
     this.log = stream.log
+    this.name = stream.name
+    this.atomicBatches = new AtomicBatches(this)
+    this.fastBatches = new FastBatches(this)
     this.acks = stream.account.pubAcks
     this.prefix = pubAckPrefix(stream.name, stream.js.domain)
     this.config = stream.config
@@ -69,38 +78,66 @@ export class Ingest implements MessageHandler {
   }
 
   onMessage(message: Message): void {
-    const { stream, log, config } = this
+    const { stream } = this
     const headerLength = message.headerLength
     const nowMs = stream.clock.now()
-    let hasMsgId = false
     let rollup: RollupScope = 'none'
-    if (config.sealed) {
+    if (this.config.sealed) {
       this.refuse(message, apiError('JSStreamSealedErr'))
       return
     }
-    if (headerLength > 0) {
-      headers.parse(message.body, message.bodyStart, message.bodyStart + headerLength)
-      if (headers.found !== 0) {
-        const error = this.checkHeaders(message, nowMs)
-        if (error === 'duplicate') return
-        if (error !== null) {
-          this.refuse(message, error)
-          return
-        }
-        hasMsgId = headers.has(MSG_ID)
-        rollup = this.wasRollup
+    headers.found = 0
+    if (headerLength > 0) headers.parse(message.body, message.bodyStart, message.bodyStart + headerLength)
+    if (FastBatchReply.isOne(message.reply, message.replyStart, message.replyEnd)) {
+      this.fastBatches.onMessage(message, headers)
+      return
+    }
+    if (headers.found !== 0) {
+      if (headers.has(BATCH_ID)) {
+        this.atomicBatches.onMessage(message, headers)
+        return
       }
+      const error = this.checkHeaders(message, nowMs)
+      if (error === 'duplicate') return
+      if (error !== null) {
+        this.refuse(message, error)
+        return
+      }
+      rollup = this.wasRollup
     }
     const error = this.checkLimits(message, rollup)
     if (error !== null) {
       this.refuse(message, error)
       return
     }
-    if (this.isInterest && !this.isWanted(message)) {
-      this.skip(message, hasMsgId, rollup, nowMs)
-      return
-    }
+    const seq = this.keep(message, headers, nowMs)
+    this.acknowledge(message, seq, false)
+    stream.appended()
+  }
 
+  /** Appends a message that was checked, with what goes with it; returns its sequence. */
+  keep(message: Message, parsed: PublishHeaders, nowMs: number): number {
+    const { stream, log } = this
+    const { subject, subjectStart, subjectEnd } = message
+    const isKept = !this.isInterest || this.isWanted(message)
+    let seq: number
+    if (isKept) seq = this.append(message, nowMs)
+    else {
+      seq = log.lastSeq + 1
+      log.skipTo(seq + 1)
+      // Nothing was appended that would ask for a commit.
+      stream.js.bus.turn.deferWork(stream.js)
+    }
+    if (parsed.found !== 0 && parsed.has(MSG_ID)) this.remember(parsed, seq, nowMs)
+    else if (this.lastMsgId.length > 0) this.lastMsgId = NOTHING
+    if (isKept) stream.stored(seq, subject, subjectStart, subjectEnd)
+    if (parsed.found !== 0 && parsed.has(ROLLUP)) this.rollUp(message, parsed, isKept ? 1 : 0)
+    if (this.maxPerSubject > 0 && isKept) this.trimSubject(message)
+    return seq
+  }
+
+  private append(message: Message, nowMs: number): number {
+    const { log } = this
     let sec = Math.floor(nowMs / 1000)
     let nsec = ((nowMs - sec * 1000) * 1e6) | 0
     if (sec < log.lastSec || (sec === log.lastSec && nsec < log.lastNsec)) {
@@ -108,25 +145,48 @@ export class Ingest implements MessageHandler {
       sec = log.lastSec
       nsec = log.lastNsec
     }
-    const { subject, subjectStart, subjectEnd } = message
-    const seq = log.append(
-      subject,
-      subjectStart,
-      subjectEnd,
+    return log.append(
+      message.subject,
+      message.subjectStart,
+      message.subjectEnd,
       message.body,
       message.bodyStart,
-      headerLength,
+      message.headerLength,
       message.bodyEnd,
       sec,
       nsec,
     )
-    if (hasMsgId) this.remember(seq, nowMs)
-    else if (this.lastMsgId.length > 0) this.lastMsgId = NOTHING
-    stream.stored(seq, subject, subjectStart, subjectEnd)
-    if (rollup !== 'none') this.rollUp(message, rollup, 1)
-    if (this.maxPerSubject > 0) this.trimSubject(message)
-    this.acknowledge(message, seq, false)
-    stream.appended()
+  }
+
+  /** Tells the publisher what is wrong. */
+  refuse(message: Message, error: ApiError): void {
+    this.answer(message, pubAckError(this.name, error))
+  }
+
+  /** Answers the publisher of a message, where it wants an answer. */
+  answer(message: Message, text: string): void {
+    if (message.replyStart === message.replyEnd || this.config.no_ack) return
+    this.stream.account.account.publishText(replyOf(message), text)
+  }
+
+  /** The same once all that was stored so far is durable. */
+  answerWhenDurable(message: Message, text: string): void {
+    if (message.replyStart === message.replyEnd || this.config.no_ack) return
+    const { account, js } = this.stream
+    const reply = replyOf(message)
+    if (this.acksAtOnce) account.account.publishText(reply, text)
+    else js.store.barrier(() => account.account.publishText(reply, text))
+  }
+
+  /** A PubAck with further fields. */
+  ackText(seq: number, fields: object): string {
+    return `${this.prefix.toString()}${seq},${encodeJson(fields).slice(1)}`
+  }
+
+  /** Forgets batches under way: the stream is closed. */
+  close(): void {
+    this.atomicBatches.clear()
+    this.fastBatches.clear()
   }
 
   /** Sends the ack once the message is durable. */
@@ -137,17 +197,9 @@ export class Ingest implements MessageHandler {
     } else this.acks.add(message, this.prefix, seq, isDuplicate, this.stream.js.store.openBatch)
   }
 
-  private refuse(message: Message, error: ApiError): void {
-    if (message.replyStart === message.replyEnd || this.config.no_ack) return
-    const reply = message.reply.toString('utf8', message.replyStart, message.replyEnd)
-    this.stream.account.account.publishText(reply, pubAckError(this.stream.name, error))
-  }
-
   /** Checks what the headers ask for, in the order in which nats-server does. */
   private checkHeaders(message: Message, nowMs: number): ApiError | 'duplicate' | null {
     const { stream, log, config } = this
-    const unsupported = refusedBatch(headers)
-    if (unsupported !== null) return unsupported
     const { subject, subjectStart, subjectEnd } = message
     const error = checkExpectations(headers, stream.name, log, subject, subjectStart, subjectEnd)
     if (error !== null) return error
@@ -206,31 +258,17 @@ export class Ingest implements MessageHandler {
     return false
   }
 
-  /** Nobody is interested: the message takes a sequence and is not kept. */
-  private skip(message: Message, hasMsgId: boolean, rollup: RollupScope, nowMs: number): void {
-    const { log, stream } = this
-    const seq = log.lastSeq + 1
-    log.skipTo(seq + 1)
-    // Nothing was appended that would ask for a commit.
-    stream.js.bus.turn.deferWork(stream.js)
-    if (hasMsgId) this.remember(seq, nowMs)
-    else this.lastMsgId = NOTHING
-    if (rollup !== 'none') this.rollUp(message, rollup, 0)
-    this.acknowledge(message, seq, false)
-    stream.appended()
-  }
-
-  private remember(seq: number, nowMs: number): void {
-    const start = headers.start(MSG_ID)
-    const end = headers.end(MSG_ID)
-    this.duplicates.add(headers.buffer, start, end, seq, nowMs)
-    this.lastMsgId = Buffer.from(headers.buffer.subarray(start, end))
+  private remember(parsed: PublishHeaders, seq: number, nowMs: number): void {
+    const start = parsed.start(MSG_ID)
+    const end = parsed.end(MSG_ID)
+    this.duplicates.add(parsed.buffer, start, end, seq, nowMs)
+    this.lastMsgId = Buffer.from(parsed.buffer.subarray(start, end))
     this.stream.noteMsgId(nowMs)
   }
 
-  private rollUp(message: Message, scope: RollupScope, keep: number): void {
+  private rollUp(message: Message, parsed: PublishHeaders, keep: number): void {
     let filter: SubjectFilter | null = null
-    if (scope === 'subject') {
+    if (parsed.text(ROLLUP) === 'sub') {
       filter = subjectFilter([message.subject.toString('utf8', message.subjectStart, message.subjectEnd)])
     }
     this.stream.purge(filter, 0, keep)
@@ -245,6 +283,10 @@ export class Ingest implements MessageHandler {
       if (seq === 0 || !stream.remove(seq)) return
     }
   }
+}
+
+function replyOf(message: Message): string {
+  return message.reply.toString('utf8', message.replyStart, message.replyEnd)
 }
 
 function storeFailed(err: string): ApiError {

@@ -1,0 +1,201 @@
+import type { Message } from '../../core/index.ts'
+import type { Timer } from '../../ports/index.ts'
+import { API_LEVEL } from '../config/metadata.ts'
+import { type ApiError, apiError } from '../errors.ts'
+import {
+  BATCH_COMMIT,
+  BATCH_ID,
+  BATCH_SEQUENCE,
+  EXPECTED_LAST_MSG_ID,
+  PublishHeaders,
+  REQUIRED_API_LEVEL,
+} from './headers.ts'
+import type { Ingest } from './ingest.ts'
+import { StagedChecks } from './staged-checks.ts'
+import { addHeader, copyMessage, lineOf } from './staged-message.ts'
+
+/** Limits of atomic batches, as nats-server has them; staged bytes are those of the whole server. */
+export const ATOMIC_LIMITS = {
+  messages: 1000,
+  batchesPerStream: 50,
+  batches: 1000,
+  idBytes: 64,
+  idleMs: 10_000,
+  stagedBytes: 256 * 1024 * 1024,
+} as const
+
+type AbandonReason = 'incomplete' | 'large' | 'timeout' | 'unsupported'
+
+interface Batch {
+  id: string
+  lastSeq: number
+  messages: Message[]
+  bytes: number
+  touchedMs: number
+  timer: Timer
+}
+
+/**
+ * Batches that are stored whole or not at all (ADR-50). Their messages are held back until the last one commits them; then
+ * they are checked and appended in one turn, which makes them one batch of the journal.
+ */
+export class AtomicBatches {
+  private readonly ingest: Ingest
+  private readonly batches = new Map<string, Batch>()
+  private readonly headers = new PublishHeaders()
+
+  constructor(ingest: Ingest) {
+    this.ingest = ingest
+  }
+
+  /** A message with a batch id. */
+  onMessage(message: Message, headers: PublishHeaders): void {
+    const error = this.take(message, headers)
+    if (error !== null) this.ingest.refuse(message, error)
+  }
+
+  private take(message: Message, headers: PublishHeaders): ApiError | null {
+    const { ingest } = this
+    const mostBytes = ingest.config.max_msg_size ?? -1
+    if (ingest.stream.js.isExhausted(ingest.log.inMemory)) return apiError('JSInsufficientResourcesErr')
+    if (mostBytes >= 0 && message.bodyEnd - message.bodyStart > mostBytes) {
+      return apiError('JSStreamMessageExceedsMaximumErr')
+    }
+    if (!ingest.config.allow_atomic) return apiError('JSAtomicPublishDisabledErr')
+    const id = headers.text(BATCH_ID)
+    if (Buffer.byteLength(id) > ATOMIC_LIMITS.idBytes) return apiError('JSAtomicPublishInvalidBatchIDErr')
+    const seq = headers.has(BATCH_SEQUENCE) ? headers.number(BATCH_SEQUENCE) : -1
+    if (seq < 0) return apiError('JSAtomicPublishMissingSeqErr')
+    const commit = headers.text(BATCH_COMMIT)
+    const size = commit === 'eob' ? seq - 1 : seq
+    const batch = this.find(id, seq, size)
+    if (!('messages' in batch)) return batch
+    const error = this.stage(batch, message, headers, seq, size, commit)
+    if (error !== null) return error
+    if (commit !== '') return this.commit(batch, message)
+    ingest.answer(message, '')
+    return null
+  }
+
+  /** Forgets all batches: the stream is closed. */
+  clear(): void {
+    for (const batch of [...this.batches.values()]) this.forget(batch)
+  }
+
+  private find(id: string, seq: number, size: number): ApiError | Batch {
+    const found = this.batches.get(id)
+    if (found !== undefined) return found
+    if (seq !== 1) {
+      if (size > ATOMIC_LIMITS.messages) {
+        return apiError('JSAtomicPublishTooLargeBatchErrF', { size: ATOMIC_LIMITS.messages })
+      }
+      return apiError('JSAtomicPublishIncompleteBatchErr')
+    }
+    const { js, clock } = this.ingest.stream
+    if (this.batches.size >= ATOMIC_LIMITS.batchesPerStream || js.staged.batches >= ATOMIC_LIMITS.batches) {
+      return apiError('JSAtomicPublishTooManyInflight')
+    }
+    js.staged.batches++
+    const batch: Batch = {
+      id,
+      lastSeq: 0,
+      messages: [],
+      bytes: 0,
+      touchedMs: clock.now(),
+      timer: clock.setTimer(() => this.timeOut(batch), ATOMIC_LIMITS.idleMs),
+    }
+    this.batches.set(id, batch)
+    return batch
+  }
+
+  private stage(
+    batch: Batch,
+    message: Message,
+    headers: PublishHeaders,
+    seq: number,
+    size: number,
+    commit: string,
+  ): ApiError | null {
+    const { js, clock } = this.ingest.stream
+    if (commit !== '' && commit !== '1' && commit !== 'eob') {
+      this.forget(batch)
+      return apiError('JSAtomicPublishInvalidBatchCommitErr')
+    }
+    if (headers.has(REQUIRED_API_LEVEL) && !(Number(headers.text(REQUIRED_API_LEVEL)) <= API_LEVEL)) {
+      this.abandon(batch, 'unsupported')
+      return apiError('JSRequiredApiLevelErr')
+    }
+    batch.touchedMs = clock.now()
+    batch.lastSeq++
+    if (batch.lastSeq !== seq || size === 0) {
+      this.abandon(batch, 'incomplete')
+      return apiError('JSAtomicPublishIncompleteBatchErr')
+    }
+    if (size > ATOMIC_LIMITS.messages) {
+      this.abandon(batch, 'large')
+      return apiError('JSAtomicPublishTooLargeBatchErrF', { size: ATOMIC_LIMITS.messages })
+    }
+    // The end-of-batch marker itself is not stored.
+    if (commit === 'eob') return null
+    const bytes = message.bodyEnd - message.bodyStart
+    if (js.staged.bytes + bytes > ATOMIC_LIMITS.stagedBytes) {
+      this.abandon(batch, 'incomplete')
+      return apiError('JSInsufficientResourcesErr')
+    }
+    js.staged.bytes += bytes
+    batch.bytes += bytes
+    const level = headers.has(REQUIRED_API_LEVEL)
+      ? lineOf(headers.buffer, headers.start(REQUIRED_API_LEVEL), headers.end(REQUIRED_API_LEVEL))
+      : null
+    batch.messages.push(copyMessage(message, level))
+    return null
+  }
+
+  private commit(batch: Batch, commit: Message): ApiError | null {
+    const { ingest, headers } = this
+    const { stream } = ingest
+    const { messages } = batch
+    this.forget(batch)
+    const nowMs = stream.clock.now()
+    const checks = new StagedChecks(ingest)
+    for (const message of messages) {
+      headers.parse(message.body, 0, message.headerLength)
+      const error = headers.has(EXPECTED_LAST_MSG_ID)
+        ? apiError('JSAtomicPublishUnsupportedHeaderBatchErr', { header: 'Nats-Expected-Last-Msg-Id' })
+        : checks.check(message, headers, nowMs)
+      if (error !== null) return error
+    }
+    // A batch that ended with a marker has the usual commit in its last message.
+    const last = messages[messages.length - 1]
+    headers.parse(last.body, 0, last.headerLength)
+    if (!headers.has(BATCH_COMMIT)) addHeader(last, 'Nats-Batch-Commit: 1')
+    let seq = 0
+    for (const message of messages) {
+      headers.parse(message.body, 0, message.headerLength)
+      seq = ingest.keep(message, headers, nowMs)
+    }
+    ingest.answerWhenDurable(commit, ingest.ackText(seq, { batch: batch.id, count: messages.length }))
+    stream.appended()
+    return null
+  }
+
+  private timeOut(batch: Batch): void {
+    const { clock } = this.ingest.stream
+    const leftMs = batch.touchedMs + ATOMIC_LIMITS.idleMs - clock.now()
+    if (leftMs > 0) batch.timer = clock.setTimer(() => this.timeOut(batch), leftMs)
+    else this.abandon(batch, 'timeout')
+  }
+
+  private abandon(batch: Batch, reason: AbandonReason): void {
+    this.forget(batch)
+    this.ingest.stream.advisories.batchAbandoned(batch.id, reason)
+  }
+
+  private forget(batch: Batch): void {
+    if (!this.batches.delete(batch.id)) return
+    batch.timer.clear()
+    const { staged } = this.ingest.stream.js
+    staged.batches--
+    staged.bytes -= batch.bytes
+  }
+}
