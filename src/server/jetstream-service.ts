@@ -18,6 +18,7 @@ import { Store } from '../storage/index.ts'
 import type { Logger } from './logger.ts'
 import { goDuration, goTime } from './monitor/go-text.ts'
 import type { Settings } from './options.ts'
+import { storeFailure } from './store-failure.ts'
 import { API_LEVEL } from './versions.ts'
 
 export interface JetStreamServiceOptions {
@@ -204,13 +205,6 @@ function streamDetail(stream: Stream, wanted: DetailsWanted): Record<string, unk
 function consumerDetail(consumer: Consumer, wanted: DetailsWanted): Record<string, unknown> {
   const { config, ...rest } = consumer.info()
   return wanted.config ? { ...rest, config } : rest
-}
-
-function storeFailure(directory: string | null, error: NodeJS.ErrnoException): string {
-  if (error.code === 'EACCES' || error.code === 'EPERM' || error.code === 'EROFS') {
-    return `the store directory ${directory} is not writable (${error.message})`
-  }
-  return error.message
 }
 
 /** A share of what is free on the disk the folder is (or will be) on. */
