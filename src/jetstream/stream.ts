@@ -6,6 +6,7 @@ import type { JetStreamAccount } from './account.ts'
 import { StreamAdvisories } from './advisories.ts'
 import { AgeLimit } from './age-limit.ts'
 import type { Consumer } from './consumer/consumer.ts'
+import { Consumers } from './consumers.ts'
 import type { JetStream } from './jetstream.ts'
 import { Ingest } from './publish/ingest.ts'
 import { MsgIdMarks } from './publish/msg-id-marks.ts'
@@ -31,8 +32,8 @@ export class Stream {
   readonly clock: Clock
   readonly log: MessageLog
   readonly createdMs: number
-  /** Keep it up with `consumerDeleted`. */
-  readonly consumers = new Map<string, Consumer>()
+  /** By name. Who deletes one tells `consumerDeleted`. */
+  readonly consumers = new Consumers()
   readonly ingest: Ingest
   readonly advisories: StreamAdvisories
   readonly age: AgeLimit
@@ -112,8 +113,8 @@ export class Stream {
 
   /** A message was appended. */
   stored(seq: number, subject: Buffer, start: number, end: number): void {
-    if (this.consumers.size === 0) return
-    for (const consumer of this.consumers.values()) consumer.stored(seq, subject, start, end)
+    const { list } = this.consumers
+    for (let i = 0; i < list.length; i++) list[i].stored(seq, subject, start, end)
   }
 
   /** After each publish that changed the log. */
@@ -133,8 +134,8 @@ export class Stream {
 
   /** Messages up to the log's committedSeq may be delivered. */
   committed(): void {
-    if (this.consumers.size === 0) return
-    for (const consumer of this.consumers.values()) consumer.committed()
+    const { list } = this.consumers
+    for (let i = 0; i < list.length; i++) list[i].committed()
   }
 
   /** A message with an id was stored. */
@@ -148,7 +149,8 @@ export class Stream {
   remove(seq: number): boolean {
     if (!this.log.remove(seq)) return false
     this.countBytes()
-    for (const consumer of this.consumers.values()) consumer.removed(seq)
+    const { list } = this.consumers
+    for (let i = 0; i < list.length; i++) list[i].removed(seq)
     return true
   }
 
@@ -193,7 +195,7 @@ export class Stream {
   settled(consumer: Consumer, seq: number): void {
     if (this.isClosed || this.config.retention === 'limits') return
     if (this.config.retention === 'interest') {
-      for (const other of this.consumers.values()) if (other !== consumer && other.needs(seq)) return
+      for (const other of this.consumers.list) if (other !== consumer && other.needs(seq)) return
     }
     this.remove(seq)
   }

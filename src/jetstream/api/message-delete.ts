@@ -13,12 +13,12 @@ export function deleteMessage(request: ApiRequest): object {
     'JSApiMsgDeleteRequest',
   )
   const { seq = 0 } = asked
-  if (seq === 0) throw apiError('JSBadRequestErr')
   const stream = streamNamed(request)
   if (stream.config.sealed) throw apiError('JSStreamSealedErr')
   if (stream.config.deny_delete) {
     throw apiError('JSStreamMsgDeleteFailedF', { err: 'message delete not permitted' })
   }
-  if (!stream.remove(seq)) throw apiError('JSStreamMsgDeleteFailedF', { err: 'no message found' })
+  if (seq === 0) throw apiError('JSStreamMsgDeleteFailedF', { err: 'no message found' })
+  if (!stream.remove(seq)) throw apiError('JSSequenceNotFoundErrF', { seq })
   return { success: true }
 }

@@ -124,7 +124,7 @@ export class Ingest implements MessageHandler {
     if (isKept) seq = this.append(message, nowMs)
     else {
       seq = log.lastSeq + 1
-      log.skipTo(seq + 1)
+      log.skipTo(seq + 1, Math.floor(nowMs / 1000), Math.floor((nowMs % 1000) * 1e6))
       // Nothing was appended that would ask for a commit.
       stream.js.bus.turn.deferWork(stream.js)
     }
@@ -251,9 +251,9 @@ export class Ingest implements MessageHandler {
 
   /** With interest retention: does any consumer want messages of this subject? */
   private isWanted(message: Message): boolean {
-    const { consumers } = this.stream
-    for (const consumer of consumers.values()) {
-      if (consumer.filter.matches(message.subject, message.subjectStart, message.subjectEnd)) return true
+    const { list } = this.stream.consumers
+    for (let i = 0; i < list.length; i++) {
+      if (list[i].filter.matches(message.subject, message.subjectStart, message.subjectEnd)) return true
     }
     return false
   }

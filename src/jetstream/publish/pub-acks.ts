@@ -1,5 +1,5 @@
 import { type Account, Message } from '../../core/index.ts'
-import { copyBytes, digitCount, writeNumber } from '../../wire/index.ts'
+import { copyBytes, digitCount, viewOf, writeNumber } from '../../wire/index.ts'
 import { encodeJson } from '../json/encode.ts'
 
 const FIRST_BYTES = 4096
@@ -28,6 +28,7 @@ export function pubAckError(stream: string, error: { toJSON(): object }): string
 export class PubAcks {
   private readonly account: Account
   private arena = Buffer.allocUnsafeSlow(FIRST_BYTES)
+  private view = viewOf(this.arena)
   private start = 0
   private end = 0
   /** For each batch that has acks, oldest first: its number, and where its acks end, counted from the beginning. */
@@ -62,7 +63,7 @@ export class PubAcks {
     arena[at++] = replyLength >> 8
     arena[at++] = bodyLength & 255
     arena[at++] = bodyLength >> 8
-    at = copyBytes(message.reply, message.replyStart, message.replyEnd, arena, at)
+    at = copyBytes(message.reply, message.replyStart, message.replyEnd, arena, at, this.view)
     this.end = encodeAck(arena, at, prefix, seq, isDuplicate)
     this.mark(batch)
   }
@@ -135,6 +136,7 @@ export class PubAcks {
       ? this.arena
       : Buffer.allocUnsafeSlow(Math.max(this.arena.length * 2, (used + bytes) * 2))
     this.arena.copy(target, 0, this.start, this.end)
+    if (target !== this.arena) this.view = viewOf(target)
     this.arena = target
     this.start = 0
     this.end = used
@@ -142,6 +144,7 @@ export class PubAcks {
 }
 
 function encodeAck(buffer: Buffer, start: number, prefix: Buffer, seq: number, isDuplicate: boolean): number {
+  // Without a view: it would take the place of the one of the chunk that messages are copied from.
   let at = copyBytes(prefix, 0, prefix.length, buffer, start)
   at = writeNumber(buffer, at, seq)
   if (isDuplicate) return copyBytes(DUPLICATE, 0, DUPLICATE.length, buffer, at)
