@@ -1,19 +1,28 @@
 /** Ids in the form of public nkeys: a prefix byte, 32 bytes, a checksum, all in base 32. */
-import { randomBytes } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
 /** 13 << 3: makes the first letter an N. */
 const SERVER_PREFIX = 0x68
+/** 23 << 3: makes the first letter an X. */
+const CURVE_PREFIX = 0xb8
 
 /** A new server id: 56 letters and digits, the first an N. */
 export function newServerId(): string {
-  return publicKey(SERVER_PREFIX)
+  return encodeKey(SERVER_PREFIX, randomBytes(32))
 }
 
-function publicKey(prefix: number): string {
+/** A new curve key for sealed exchanges with the server: 56 letters and digits, the first an X. */
+export function newCurveKey(): string {
+  const { publicKey: key } = generateKeyPairSync('x25519')
+  // The key itself is the end of its DER form.
+  return encodeKey(CURVE_PREFIX, key.export({ type: 'spki', format: 'der' }).subarray(-32))
+}
+
+function encodeKey(prefix: number, key: Buffer): string {
   const raw = Buffer.alloc(35)
   raw[0] = prefix
-  randomBytes(32).copy(raw, 1)
+  key.copy(raw, 1)
   raw.writeUInt16LE(crc16(raw, 33), 33)
   return base32(raw)
 }

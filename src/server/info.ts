@@ -9,6 +9,7 @@ export interface InfoFacts {
   jetstream: boolean
   authRequired: boolean
   domain: string
+  curveKey: string
 }
 
 /** The fields of INFO that every client gets; what does not apply is left out, as nats-server does. */
@@ -27,5 +28,6 @@ export function serverInfo(facts: InfoFacts): Record<string, unknown> {
     ...(facts.jetstream ? { jetstream: true } : {}),
     ...(facts.domain === '' ? {} : { domain: facts.domain }),
     api_lvl: API_LEVEL,
+    xkey: facts.curveKey,
   }
 }

@@ -1,7 +1,7 @@
 import type { ConnectionOptions, NatsConnection } from '@nats-io/nats-core'
 import { Bus, type Connection, type LogLevel } from '../core/index.ts'
 import { realClock } from '../ports/real-clock.ts'
-import { newServerId } from './identity.ts'
+import { newCurveKey, newServerId } from './identity.ts'
 import { InProcessClients } from './in-process-client.ts'
 import { serverInfo } from './info.ts'
 import { JetStreamService } from './jetstream-service.ts'
@@ -129,6 +129,7 @@ export class Server {
     logger.log('info', `  Name:     ${this.name}`)
     logger.log('info', `  ID:       ${this.id}`)
     const info = serverInfo({
+      curveKey: newCurveKey(),
       id: this.id,
       name: this.name,
       host: settings.host,

@@ -23,6 +23,8 @@ export class Chunk {
   /** Read from disk: the checksum of each record is verified as it is read. */
   isFromDisk = false
   isLoading = false
+  /** The read failed: nothing can be told of its records until it is tried again. */
+  hasFailed = false
   /** Used since the cache last looked: it stays. */
   isTouched = false
   waiters: LoadWaiter[] = []
@@ -38,7 +40,9 @@ export class Chunk {
   reserve(bytes: number, fullBytes: number): void {
     const wanted = this.length + bytes
     if (wanted <= this.buffer.length) return
-    const larger = Buffer.allocUnsafeSlow(Math.max(wanted, Math.min(this.buffer.length * 2, fullBytes + 1024)))
+    const larger = Buffer.allocUnsafeSlow(
+      Math.max(wanted, Math.min(this.buffer.length * 2, fullBytes + 1024)),
+    )
     this.buffer.copy(larger, 0, 0, this.length)
     this.buffer = larger
   }

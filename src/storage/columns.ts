@@ -37,6 +37,7 @@ export class Columns {
   locals: Uint32Array
   readonly dictionary: string[] = []
   private memos = new Map<SubjectFilter, Uint8Array>()
+  private numbers: Map<string, number> | null = null
 
   constructor(capacity: number) {
     this.offsets = new Uint32Array(capacity)
@@ -53,6 +54,23 @@ export class Columns {
     this.nsecs[i] = nsec
     this.locals[i] = local
     this.count = i + 1
+  }
+
+  /** Number of a subject in the dictionary, -1 when it isn't there. */
+  localOf(subject: string): number {
+    this.numbers ??= new Map()
+    const { dictionary, numbers } = this
+    for (let i = numbers.size; i < dictionary.length; i++) numbers.set(dictionary[i], i)
+    return numbers.get(subject) ?? -1
+  }
+
+  /** First position from `from` on that has the subject of this number, -1 when there is none. */
+  positionOf(local: number, from: number): number {
+    const plain = this.locals.indexOf(local, from)
+    const within = plain < 0 ? this.locals : this.locals.subarray(0, plain)
+    const withHeaders = within.indexOf((local | HAS_HEADERS) >>> 0, from)
+    const found = withHeaders < 0 ? plain : withHeaders
+    return found < this.count ? found : -1
   }
 
   subjectAt(position: number): string {
@@ -140,7 +158,12 @@ export function encodeIndex(columns: Columns, count: number, dataBytes: number):
 }
 
 export function decodeIndexHead(bytes: Buffer): IndexHead | null {
-  if (bytes.length < INDEX_HEAD_BYTES || getU32(bytes, 0) !== INDEX_MAGIC || getU32(bytes, 4) !== INDEX_VERSION) return null
+  if (
+    bytes.length < INDEX_HEAD_BYTES ||
+    getU32(bytes, 0) !== INDEX_MAGIC ||
+    getU32(bytes, 4) !== INDEX_VERSION
+  )
+    return null
   if (crc32(bytes.subarray(0, 32)) !== getU32(bytes, 32)) return null
   return {
     count: getU32(bytes, 8),
@@ -158,7 +181,10 @@ export function eachSubject(
   dictionary: Buffer,
   visit: (subject: string, count: number, first: number, last: number) => void,
 ): boolean {
-  if (dictionary.length < head.dictionaryBytes || crc32(dictionary.subarray(0, head.dictionaryBytes)) !== head.dictionaryCrc) {
+  if (
+    dictionary.length < head.dictionaryBytes ||
+    crc32(dictionary.subarray(0, head.dictionaryBytes)) !== head.dictionaryCrc
+  ) {
     return false
   }
   let at = 0
@@ -180,7 +206,8 @@ export function decodeIndex(bytes: Buffer): Columns | null {
   const end = columnsAt + head.count * 16
   if (bytes.length < end || crc32(bytes.subarray(columnsAt, end)) !== head.columnsCrc) return null
   const columns = new Columns(0)
-  if (!eachSubject(head, bytes.subarray(INDEX_HEAD_BYTES), (subject) => columns.dictionary.push(subject))) return null
+  if (!eachSubject(head, bytes.subarray(INDEX_HEAD_BYTES), (subject) => columns.dictionary.push(subject)))
+    return null
   const { count } = head
   const all = new Uint32Array(count * 4)
   Buffer.from(all.buffer).set(bytes.subarray(columnsAt, end))

@@ -10,7 +10,9 @@ export const FORMAT = 1
 /** A document of a format that this version does not know. */
 export class NewerFormat extends Error {
   constructor(path: string, format: number) {
-    super(`${path}: written in format ${format}, and this version reads up to ${FORMAT}; use a newer Contrail for this directory`)
+    super(
+      `${path}: written in format ${format}, and this version reads up to ${FORMAT}; use a newer Contrail for this directory`,
+    )
   }
 }
 
@@ -19,7 +21,9 @@ export async function writeFileDurably(fileSystem: FileSystem, path: string, byt
   const handle = await fileSystem.open(temporary, true)
   try {
     await new Promise<void>((resolve, reject) => handle.truncate(bytes.length, settle(resolve, reject)))
-    await new Promise<void>((resolve, reject) => handle.writeDurable(bytes, 0, bytes.length, 0, settle(resolve, reject)))
+    await new Promise<void>((resolve, reject) =>
+      handle.writeDurable(bytes, 0, bytes.length, 0, settle(resolve, reject)),
+    )
     await new Promise<void>((resolve, reject) => handle.sync(settle(resolve, reject)))
   } finally {
     await new Promise<void>((resolve) => handle.close(() => resolve()))
@@ -42,7 +46,11 @@ export async function readDocument<T>(fileSystem: FileSystem, path: string): Pro
   const bytes = await fileSystem.readFile(path)
   const end = bytes.indexOf(10)
   try {
-    const head = JSON.parse(bytes.toString('utf8', 0, end)) as { format: number; crc32: number; length: number }
+    const head = JSON.parse(bytes.toString('utf8', 0, end)) as {
+      format: number
+      crc32: number
+      length: number
+    }
     if (head.format > FORMAT) throw new NewerFormat(path, head.format)
     const body = bytes.subarray(end + 1, end + 1 + head.length)
     if (body.length !== head.length || crc32(body) !== head.crc32) return null

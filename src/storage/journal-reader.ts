@@ -57,7 +57,9 @@ class Window {
 function readAt(file: JournalFile, buffer: Buffer, at: number): Promise<number> {
   if (buffer.length === 0) return Promise.resolve(0)
   return new Promise((resolve, reject) =>
-    file.handle.read(buffer, 0, buffer.length, at, (error, read) => (error === null ? resolve(read) : reject(error))),
+    file.handle.read(buffer, 0, buffer.length, at, (error, read) =>
+      error === null ? resolve(read) : reject(error),
+    ),
   )
 }
 
@@ -151,7 +153,12 @@ async function replayFile(
     let head = decodeBatchHead(window.buffer, offset)
     if (head === null || head.generation !== file.generation || head.batch !== position.nextBatch) {
       const expected = position.nextBatch
-      const later = await findHead(window, file, at, (h) => h.generation === file.generation && h.batch > expected)
+      const later = await findHead(
+        window,
+        file,
+        at,
+        (h) => h.generation === file.generation && h.batch > expected,
+      )
       if (later === null) return
       // Something follows: this is damage, not the end. What can be told of it is saved.
       const bytes = later.at - at
@@ -171,18 +178,32 @@ async function replayFile(
       if (!(await isFollowed(file, next, following, head))) return
       offset = await window.load(at, BATCH_HEAD_BYTES + head.length)
     }
-    apply(window.buffer, offset + BATCH_HEAD_BYTES, offset + BATCH_HEAD_BYTES + head.length, head, fromLsn, target, file.path)
+    apply(
+      window.buffer,
+      offset + BATCH_HEAD_BYTES,
+      offset + BATCH_HEAD_BYTES + head.length,
+      head,
+      fromLsn,
+      target,
+      file.path,
+    )
     position.nextBatch = head.batch + 1
     position.nextLsn = head.firstLsn + head.count
     at += BATCH_HEAD_BYTES + head.length
   }
 }
 
-async function isFollowed(file: FoundFile, next: FoundFile | null, at: number, head: BatchHead): Promise<boolean> {
+async function isFollowed(
+  file: FoundFile,
+  next: FoundFile | null,
+  at: number,
+  head: BatchHead,
+): Promise<boolean> {
   const bytes = Buffer.alloc(BATCH_HEAD_BYTES)
   await readAt(file, bytes, at)
   const following = decodeBatchHead(bytes, 0)
-  if (following !== null && following.generation === head.generation && following.batch === head.batch + 1) return true
+  if (following !== null && following.generation === head.generation && following.batch === head.batch + 1)
+    return true
   return next !== null && next.firstBatch === head.batch + 1
 }
 
@@ -238,7 +259,8 @@ function apply(
       return
     }
     const logId = getU32(buffer, at + 8)
-    if (!isEntryIntact(buffer, at, bytes)) target.damaged(logId, 1, `${path}: batch ${head.batch}, record ${i}`)
+    if (!isEntryIntact(buffer, at, bytes))
+      target.damaged(logId, 1, `${path}: batch ${head.batch}, record ${i}`)
     else if (lsn >= fromLsn) report(buffer, at, bytes, lsn, target)
     at += bytes
   }
@@ -258,7 +280,8 @@ function salvage(
   for (let at = start; at < end; lsn++) {
     const bytes = entryBytesAt(buffer, at, end)
     if (bytes === 0) return
-    if (!isEntryIntact(buffer, at, bytes)) target.damaged(getU32(buffer, at + 8), 1, `${path}: record at ${at}`)
+    if (!isEntryIntact(buffer, at, bytes))
+      target.damaged(getU32(buffer, at + 8), 1, `${path}: record at ${at}`)
     else if (lsn >= fromLsn) report(buffer, at, bytes, lsn, target)
     at += bytes
   }

@@ -170,7 +170,8 @@ export class Journal {
       encodeBatchHead(buffer, head)
       file.lastLsn = head.firstLsn + head.count - 1
       const done = (error: Error | null): void => this.written(error, head.batch)
-      if (this.options.syncInterval === 'always') file.handle.writeDurable(buffer, 0, this.writingLength, this.position, done)
+      if (this.options.syncInterval === 'always')
+        file.handle.writeDurable(buffer, 0, this.writingLength, this.position, done)
       else file.handle.write(buffer, 0, this.writingLength, this.position, done)
     }
     if (this.current !== null && this.position + this.writingLength <= this.current.bytes) write()
@@ -179,7 +180,8 @@ export class Journal {
 
   /** Records before `lsn` are kept elsewhere: files that hold nothing else are free. */
   async release(lsn: number): Promise<void> {
-    while (this.full.length > 0 && this.full[0].lastLsn < lsn) this.free.push(this.full.shift() as JournalFile)
+    while (this.full.length > 0 && this.full[0].lastLsn < lsn)
+      this.free.push(this.full.shift() as JournalFile)
     this.free.sort((a, b) => b.bytes - a.bytes)
     const surplus = this.free.splice(SPARE_FILES)
     for (const file of surplus) {
@@ -289,14 +291,17 @@ export class Journal {
 
   private async layOut(bytes: number): Promise<void> {
     const { fileSystem, directory, limits } = this.options
-    const grown = this.current === null ? limits.firstJournalBytes : Math.min(limits.journalBytes, this.current.bytes * 2)
+    const grown =
+      this.current === null ? limits.firstJournalBytes : Math.min(limits.journalBytes, this.current.bytes * 2)
     const size = Math.max(grown, Math.ceil(bytes / limits.layoutBytes) * limits.layoutBytes)
     const path = `${directory}/${String(this.nextFile++).padStart(8, '0')}.journal`
     const handle = await fileSystem.open(path, true)
     const zeros = Buffer.alloc(Math.min(limits.layoutBytes, size))
     for (let at = 0; at < size; at += zeros.length) {
       await new Promise<void>((resolve, reject) =>
-        handle.write(zeros, 0, Math.min(zeros.length, size - at), at, (error) => (error === null ? resolve() : reject(error))),
+        handle.write(zeros, 0, Math.min(zeros.length, size - at), at, (error) =>
+          error === null ? resolve() : reject(error),
+        ),
       )
     }
     await syncFile(handle)
@@ -306,5 +311,7 @@ export class Journal {
 }
 
 function syncFile(handle: FileHandle): Promise<void> {
-  return new Promise((resolve, reject) => handle.sync((error) => (error === null ? resolve() : reject(error))))
+  return new Promise((resolve, reject) =>
+    handle.sync((error) => (error === null ? resolve() : reject(error))),
+  )
 }

@@ -1,10 +1,10 @@
 /** A log as its state file has it, and back. */
 import type { FileSystem } from '../ports/index.ts'
 import { decodeIndexHead, eachSubject, INDEX_HEAD_BYTES } from './columns.ts'
+import type { Journal } from './journal.ts'
+import { Ledger } from './ledger.ts'
 import type { Json, MessageLog } from './message-log.ts'
 import { Segment, type SegmentFiles, type SegmentState } from './segment.ts'
-import { Ledger } from './ledger.ts'
-import type { Journal } from './journal.ts'
 
 export interface LogState {
   name: string
@@ -72,7 +72,10 @@ export async function restoreState(
   const segments = state.segments.map((each) => Segment.restore(each, files))
   log.restoreSegments(segments)
   for (const segment of segments) {
-    if (segment.deleted !== null || !(await countByDictionary(log, segment, fileSystem, indexPath(segment)))) {
+    if (
+      segment.deleted !== null ||
+      !(await countByDictionary(log, segment, fileSystem, indexPath(segment)))
+    ) {
       countByPosition(log, segment)
     }
     log.messages += segment.live
@@ -90,12 +93,19 @@ export async function restoreState(
 
 const FIRST_READ_BYTES = 64 * 1024
 
-async function countByDictionary(log: MessageLog, segment: Segment, fileSystem: FileSystem, path: string): Promise<boolean> {
+async function countByDictionary(
+  log: MessageLog,
+  segment: Segment,
+  fileSystem: FileSystem,
+  path: string,
+): Promise<boolean> {
   if (!(await fileSystem.exists(path))) return false
   const handle = await fileSystem.open(path, false)
   const read = (buffer: Buffer, at: number): Promise<number> =>
     new Promise((resolve, reject) =>
-      handle.read(buffer, 0, buffer.length, at, (error, bytes) => (error === null ? resolve(bytes) : reject(error))),
+      handle.read(buffer, 0, buffer.length, at, (error, bytes) =>
+        error === null ? resolve(bytes) : reject(error),
+      ),
     )
   try {
     let bytes = Buffer.allocUnsafe(FIRST_READ_BYTES)

@@ -12,6 +12,7 @@ import {
   copy,
   encodeRecord,
   isRecordIntact,
+  putU32,
   RECORD_HEAD_BYTES,
   RECORD_OVERHEAD_BYTES,
   type RecordView,
@@ -20,6 +21,9 @@ import {
 } from './record.ts'
 import { Segment, type SegmentFiles } from './segment.ts'
 import { SubjectTable } from './subject-table.ts'
+
+/** Sequences never used take a place in a segment's index, up to so many at once; beyond, a new segment begins. */
+const MAX_GAP = 1024
 
 export type Json = { [key: string]: unknown }
 /** 'missing': deleted, damaged or never there. 'wait': being read; the waiter is called. */
@@ -116,16 +120,38 @@ export class MessageLog {
     if (journal !== null) {
       const at = journal.begin(MESSAGE, this.id, length)
       encodeRecord(
-        journal.buffer, at, length, seq, sec, nsec,
-        subject, subjectStart, subjectEnd, body, bodyStart, headerLength, bodyEnd,
+        journal.buffer,
+        at,
+        length,
+        seq,
+        sec,
+        nsec,
+        subject,
+        subjectStart,
+        subjectEnd,
+        body,
+        bodyStart,
+        headerLength,
+        bodyEnd,
       )
       copy(journal.buffer, at, at + length, chunk.buffer, chunk.length)
       journal.end(true)
       host.changed(this)
     } else {
       encodeRecord(
-        chunk.buffer, chunk.length, length, seq, sec, nsec,
-        subject, subjectStart, subjectEnd, body, bodyStart, headerLength, bodyEnd,
+        chunk.buffer,
+        chunk.length,
+        length,
+        seq,
+        sec,
+        nsec,
+        subject,
+        subjectStart,
+        subjectEnd,
+        body,
+        bodyStart,
+        headerLength,
+        bodyEnd,
       )
       this.committedSeq = seq
     }
@@ -137,7 +163,7 @@ export class MessageLog {
   /** Journal replay: the record as it was encoded. */
   replayMessage(buffer: Buffer, start: number, end: number, view: RecordView): void {
     if (!viewRecord(view, buffer, start, end - start) || view.seq <= this.lastSeq) return
-    if (view.seq > this.lastSeq + 1) this.applySkip(view.seq)
+    if (view.seq > this.lastSeq + 1) this.applySkip(view.seq, 0, 0)
     const length = end - start
     const segment = this.segmentFor(length)
     const chunk = this.roomIn(segment, length)
@@ -147,11 +173,21 @@ export class MessageLog {
     this.committedSeq = view.seq
   }
 
-  /** The next message gets sequence `nextSeq`; what lies between was never there. */
-  skipTo(nextSeq: number): void {
+  /**
+   * The next message gets sequence `nextSeq`; what lies between was never there. With a time: that of the last
+   * message that was not kept.
+   */
+  skipTo(nextSeq: number, sec = 0, nsec = 0): void {
     if (nextSeq <= this.lastSeq + 1) return
-    this.applySkip(nextSeq)
-    this.journalNumber(SKIP_TO, nextSeq)
+    this.applySkip(nextSeq, sec, nsec)
+    const journal = this.inMemory ? null : this.host.journal
+    if (journal === null || this.host.isReplaying) return
+    const at = journal.begin(SKIP_TO, this.id, 16)
+    journal.buffer.writeDoubleLE(nextSeq, at)
+    putU32(journal.buffer, at + 8, sec)
+    putU32(journal.buffer, at + 12, nsec)
+    journal.end(false)
+    this.host.changed(this)
   }
 
   /** Removes a message; false when it is not there. */
@@ -195,6 +231,7 @@ export class MessageLog {
     const offset = columns.offsets[position]
     const chunk = segment.chunkAt(offset, waiter)
     if (chunk === null) return 'wait'
+    if (chunk.hasFailed) return 'missing'
     const at = offset - chunk.start
     const length = recordLengthAt(chunk.buffer, at, chunk.length)
     const isGood =
@@ -255,7 +292,8 @@ export class MessageLog {
       const memo = columns === null ? null : columns.matches(filter as SubjectFilter)
       for (let position = Math.max(0, from - segment.firstSeq); position < segment.count; position++) {
         if (segment.isDeleted(position)) continue
-        if (columns === null || columns.isMatch(memo as Uint8Array, filter as SubjectFilter, position)) total++
+        if (columns === null || columns.isMatch(memo as Uint8Array, filter as SubjectFilter, position))
+          total++
       }
     }
     return total
@@ -280,7 +318,10 @@ export class MessageLog {
   }
 
   /** Visits the live subjects that match, as UTF-8 text. */
-  eachSubject(filter: SubjectFilter | null, visit: (subject: string, count: number, lastSeq: number) => void): void {
+  eachSubject(
+    filter: SubjectFilter | null,
+    visit: (subject: string, count: number, lastSeq: number) => void,
+  ): void {
     this.eachSlot(filter, (slot) => {
       const subject = Buffer.from(this.table.subjects[slot] as string, 'latin1').toString('utf8')
       visit(subject, this.table.counts[slot], this.table.lasts[slot])
@@ -317,12 +358,16 @@ export class MessageLog {
 
   get firstSec(): number {
     const segment = this.find(this.firstSeq)
-    return this.messages === 0 || segment === null ? 0 : segment.index().secs[this.firstSeq - segment.firstSeq]
+    return this.messages === 0 || segment === null
+      ? 0
+      : segment.index().secs[this.firstSeq - segment.firstSeq]
   }
 
   get firstNsec(): number {
     const segment = this.find(this.firstSeq)
-    return this.messages === 0 || segment === null ? 0 : segment.index().nsecs[this.firstSeq - segment.firstSeq]
+    return this.messages === 0 || segment === null
+      ? 0
+      : segment.index().nsecs[this.firstSeq - segment.firstSeq]
   }
 
   /** Sequences of deleted messages between the first and the last. */
@@ -350,8 +395,15 @@ export class MessageLog {
     this.host.changed(this)
   }
 
-  applySkip(nextSeq: number): void {
-    this.seal()
+  applySkip(nextSeq: number, sec: number, nsec: number): void {
+    const { active } = this
+    const gap = nextSeq - this.lastSeq - 1
+    if (active !== null && gap <= MAX_GAP) for (let i = 0; i < gap; i++) active.skip()
+    else this.seal()
+    if (sec > 0) {
+      this.lastSec = sec
+      this.lastNsec = nsec
+    }
     this.lastSeq = nextSeq - 1
     if (this.messages === 0) this.firstSeq = nextSeq
     if (this.inMemory) this.committedSeq = this.lastSeq
@@ -399,7 +451,11 @@ export class MessageLog {
       let left = keep
       for (let i = this.segments.length - 1; i >= 0 && left > 0; i--) {
         const segment = this.segments[i]
-        for (let position = Math.min(segment.count - 1, from - 1 - segment.firstSeq); position >= 0 && left > 0; position--) {
+        for (
+          let position = Math.min(segment.count - 1, from - 1 - segment.firstSeq);
+          position >= 0 && left > 0;
+          position--
+        ) {
           if (segment.isDeleted(position)) continue
           from = segment.firstSeq + position
           left--
@@ -409,7 +465,11 @@ export class MessageLog {
     }
     const seqs: number[] = []
     const bound = upToSeq > 0 ? upToSeq - 1 : this.lastSeq
-    for (let seq = this.nextUpTo(filter, this.firstSeq, bound); seq > 0; seq = this.nextUpTo(filter, seq + 1, bound)) {
+    for (
+      let seq = this.nextUpTo(filter, this.firstSeq, bound);
+      seq > 0;
+      seq = this.nextUpTo(filter, seq + 1, bound)
+    ) {
       seqs.push(seq)
     }
     const removed = Math.max(0, seqs.length - keep)
@@ -448,9 +508,10 @@ export class MessageLog {
 
   private segmentFor(length: number): Segment {
     const active = this.active
-    if (active !== null && (active.dataBytes + length <= this.host.segmentBytes || active.count === 0)) return active
+    if (active !== null && (active.dataBytes + length <= this.host.segmentBytes || active.count === 0))
+      return active
     this.seal()
-    const segment = new Segment(this.nextSegmentId++, this.lastSeq + 1, this.host)
+    const segment = new Segment(this.id, this.nextSegmentId++, this.lastSeq + 1, this.host)
     segment.columns = new Columns(64)
     this.segments.push(segment)
     this.active = segment
@@ -535,14 +596,9 @@ export class MessageLog {
       table.drop(slot)
       return
     }
-    if (table.firsts[slot] === seq) table.firsts[slot] = table.counts[slot] === 1 ? this.lastAfter(slot, seq) : 0
+    // Negative: behind that sequence, and found when it is asked for.
+    if (table.firsts[slot] === seq) table.firsts[slot] = -seq
     if (table.lasts[slot] === seq) table.lasts[slot] = this.lastBefore(table.subjects[slot] as string, seq)
-  }
-
-  /** First sequence of a subject with one message left, of which the first was just removed. */
-  private lastAfter(slot: number, removed: number): number {
-    const last = this.table.lasts[slot]
-    return last === removed ? 0 : last
   }
 
   private lastBefore(subject: string, before: number): number {
@@ -552,7 +608,8 @@ export class MessageLog {
       const columns = segment.index()
       const top = Math.min(before - 1 - segment.firstSeq, segment.count - 1)
       for (let position = top; position >= 0; position--) {
-        if (!segment.isDeleted(position) && columns.subjectAt(position) === subject) return segment.firstSeq + position
+        if (!segment.isDeleted(position) && columns.subjectAt(position) === subject)
+          return segment.firstSeq + position
       }
     }
     return 0
@@ -561,15 +618,24 @@ export class MessageLog {
   /** The oldest message of a subject; looked for again after the one known was removed. */
   private firstOf(slot: number): number {
     const { table } = this
-    if (table.firsts[slot] !== 0) return table.firsts[slot]
+    const known = table.firsts[slot]
+    if (known > 0) return known
+    if (table.counts[slot] === 1) {
+      table.firsts[slot] = table.lasts[slot]
+      return table.lasts[slot]
+    }
     const subject = table.subjects[slot] as string
-    for (const segment of this.segments) {
-      if (segment.live === 0) continue
+    const from = 1 - known
+    for (let i = Math.max(0, this.indexOf(from)); i < this.segments.length; i++) {
+      const segment = this.segments[i]
+      if (segment.live === 0 || segment.endSeq <= from) continue
       const columns = segment.index()
-      const local = columns.dictionary.indexOf(subject)
+      const local = columns.localOf(subject)
       if (local < 0) continue
-      for (let position = 0; position < segment.count; position++) {
-        if (segment.isDeleted(position) || columns.subjectAt(position) !== subject) continue
+      let position = Math.max(0, from - segment.firstSeq)
+      for (; position >= 0; position = columns.positionOf(local, position + 1)) {
+        if ((columns.locals[position] & SUBJECT_MASK) !== local || segment.isDeleted(position)) continue
+        if (position >= segment.count) break
         table.firsts[slot] = segment.firstSeq + position
         return table.firsts[slot]
       }
@@ -592,8 +658,14 @@ export class MessageLog {
 
   private nextUpTo(filter: SubjectFilter | null, from: number, limit: number): number {
     const isAll = filter === null || filter.all
-    const start = Math.max(from, this.firstSeq)
+    let start = Math.max(from, this.firstSeq)
     if (start > limit || this.messages === 0) return 0
+    if (filter !== null && filter.literal !== null) {
+      const slot = this.table.findText(filter.literal)
+      if (slot < 0 || this.table.lasts[slot] < start) return 0
+      start = Math.max(start, this.firstOf(slot))
+      if (start > limit) return 0
+    }
     let i = this.indexOf(start)
     if (i < 0) i = 0
     for (; i < this.segments.length; i++) {
@@ -610,7 +682,8 @@ export class MessageLog {
       const columns = segment.index()
       const memo = columns.matches(filter)
       for (; position < end; position++) {
-        if (!segment.isDeleted(position) && columns.isMatch(memo, filter, position)) return segment.firstSeq + position
+        if (!segment.isDeleted(position) && columns.isMatch(memo, filter, position))
+          return segment.firstSeq + position
       }
     }
     return 0

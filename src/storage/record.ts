@@ -90,7 +90,8 @@ export function encodeRecord(
 export function recordLengthAt(buffer: Buffer, at: number, limit: number): number {
   if (at + RECORD_OVERHEAD_BYTES > limit) return 0
   const length = getU32(buffer, at)
-  if (length < RECORD_OVERHEAD_BYTES || at + length > limit || getU32(buffer, at + 4) !== lengthCheck(length)) return 0
+  if (length < RECORD_OVERHEAD_BYTES || at + length > limit || getU32(buffer, at + 4) !== lengthCheck(length))
+    return 0
   return length
 }
 

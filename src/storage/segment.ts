@@ -56,10 +56,14 @@ export class Segment {
   tail: Chunk | null = null
   handle: FileHandle | null = null
   opening: Promise<FileHandle> | null = null
-  lastUse = 0
+  /** Users of the data file: it stays open. */
+  pins = 0
+  /** The log it belongs to. */
+  readonly logId: number
   private readonly files: SegmentFiles
 
-  constructor(id: number, firstSeq: number, files: SegmentFiles) {
+  constructor(logId: number, id: number, firstSeq: number, files: SegmentFiles) {
+    this.logId = logId
     this.id = id
     this.firstSeq = firstSeq
     this.files = files
@@ -98,6 +102,14 @@ export class Segment {
     this.deleted[position >>> 3] |= 1 << (position & 7)
   }
 
+  /** Gives a sequence away that no message has. */
+  skip(): void {
+    const columns = this.columns as Columns
+    if (columns.dictionary.length === 0) columns.dictionary.push('')
+    columns.push(this.dataBytes, 0, 0, 0)
+    this.markDeleted(this.count++)
+  }
+
   /** The index: loaded from its file, or made anew from the data when that is damaged. */
   index(): Columns {
     const present = this.columns
@@ -108,6 +120,7 @@ export class Segment {
       this.files.warn(`index of segment ${this.id} is missing or damaged: made anew from its data`)
       const liveBefore = this.live
       columns = rebuildIndex(this, this.files.readData(this))
+      this.columns = columns
       const lost = liveBefore - this.live
       if (lost > 0) {
         const bytes = Math.round((this.liveBytes * lost) / liveBefore)
@@ -155,11 +168,16 @@ export class Segment {
     chunk.lastSeq = this.firstSeq + next - 1
     if (waiter !== null) chunk.waiters.push(waiter)
     this.chunks.set(id, chunk)
+    this.pins++
     const finish = (error: Error | null, read: number): void => {
       chunk.isLoading = false
       chunk.length = read
       chunk.flushed = read
-      if (error !== null) this.files.warn(`segment ${this.id}: ${error.message}`)
+      this.pins--
+      if (error !== null) {
+        chunk.hasFailed = true
+        this.files.warn(`segment ${this.id}: ${error.message}`)
+      }
       this.files.chunkLoaded(chunk)
       const waiters = chunk.waiters
       chunk.waiters = []
@@ -182,12 +200,14 @@ export class Segment {
       liveBytes: this.liveBytes,
       firstMs: this.firstMs,
       lastMs: this.lastMs,
-      ...(deleted === null ? {} : { deleted: Buffer.from(deleted.subarray(0, (this.count + 7) >>> 3)).toString('base64') }),
+      ...(deleted === null
+        ? {}
+        : { deleted: Buffer.from(deleted.subarray(0, (this.count + 7) >>> 3)).toString('base64') }),
     }
   }
 
-  static restore(state: SegmentState, files: SegmentFiles): Segment {
-    const segment = new Segment(state.id, state.firstSeq, files)
+  static restore(logId: number, state: SegmentState, files: SegmentFiles): Segment {
+    const segment = new Segment(logId, state.id, state.firstSeq, files)
     segment.count = state.count
     segment.dataBytes = state.dataBytes
     segment.live = state.live
@@ -232,7 +252,12 @@ export function rebuildIndex(segment: Segment, data: Buffer): Columns {
       locals.set(subject, local)
     }
     const hasHeaders = data.readUInt32LE(at + 8) > 0
-    columns.push(at, data.readUInt32LE(at + 20), data.readUInt32LE(at + 24), (hasHeaders ? HAS_HEADERS : 0) | local)
+    columns.push(
+      at,
+      data.readUInt32LE(at + 20),
+      data.readUInt32LE(at + 24),
+      (hasHeaders ? HAS_HEADERS : 0) | local,
+    )
     at += length
   }
   noteMissing(segment.endSeq, limit)

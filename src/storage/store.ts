@@ -189,7 +189,8 @@ export class Store implements LogHost {
     if (log.inMemory) return
     this.dirty.add(log)
     this.appended.add(log)
-    if (!this.overloaded && (this.journal as Journal).pendingBytes > this.limits.overloadBytes) this.overloaded = true
+    if (!this.overloaded && (this.journal as Journal).pendingBytes > this.limits.overloadBytes)
+      this.overloaded = true
   }
 
   segmentEmptied(log: MessageLog, segment: Segment): void {
@@ -199,7 +200,11 @@ export class Store implements LogHost {
     if (log.inMemory) return
     this.emptied.push({ log, segment })
     const queue = this.unflushed.get(log)
-    if (queue !== undefined) this.unflushed.set(log, queue.filter((chunk) => chunk.segment !== segment))
+    if (queue !== undefined)
+      this.unflushed.set(
+        log,
+        queue.filter((chunk) => chunk.segment !== segment),
+      )
   }
 
   chunkFilled(log: MessageLog, chunk: Chunk): void {
@@ -351,7 +356,9 @@ export class Store implements LogHost {
     const handle = await this.openData(chunk.segment)
     const from = chunk.flushed
     await new Promise<void>((resolve, reject) =>
-      handle.write(chunk.buffer, from, length - from, chunk.start + from, (error) => (error === null ? resolve() : reject(error))),
+      handle.write(chunk.buffer, from, length - from, chunk.start + from, (error) =>
+        error === null ? resolve() : reject(error),
+      ),
     )
     chunk.flushed = Math.max(chunk.flushed, length)
     this.unsynced.add(chunk.segment)
@@ -394,12 +401,14 @@ export class Store implements LogHost {
     const captured = [...this.dirty].map((log) => ({
       log,
       state: captureState(log, lsn),
-      segments: log.segments.filter((segment) => segment.indexedCount !== segment.count).map((segment) => ({
-        segment,
-        count: segment.count,
-        bytes: segment.dataBytes,
-        columns: segment.index(),
-      })),
+      segments: log.segments
+        .filter((segment) => segment.indexedCount !== segment.count)
+        .map((segment) => ({
+          segment,
+          count: segment.count,
+          bytes: segment.dataBytes,
+          columns: segment.index(),
+        })),
     }))
     this.dirty.clear()
     const { emptied, deletedLogs } = this
@@ -438,7 +447,9 @@ export class Store implements LogHost {
 
   private async syncData(segment: Segment): Promise<void> {
     const handle = await this.openData(segment)
-    await new Promise<void>((resolve, reject) => handle.sync((error) => (error === null ? resolve() : reject(error))))
+    await new Promise<void>((resolve, reject) =>
+      handle.sync((error) => (error === null ? resolve() : reject(error))),
+    )
   }
 
   private async removeSegment(log: MessageLog, segment: Segment): Promise<void> {
@@ -486,17 +497,23 @@ export class Store implements LogHost {
     const view = new RecordView()
     const fromLsn = checkpoint?.lsn ?? 0
     const oldest = Math.min(fromLsn, ...lsns.values())
-    const { files, position } = await replayJournal(fileSystem, `${directory}/journal`, oldest, checkpoint?.nextBatch ?? 1, {
-      entry: (type, logId, buffer, start, end, lsn) => {
-        if (lsn < (lsns.get(logId) ?? fromLsn)) return
-        this.replay(type, logId, buffer, start, end, view)
+    const { files, position } = await replayJournal(
+      fileSystem,
+      `${directory}/journal`,
+      oldest,
+      checkpoint?.nextBatch ?? 1,
+      {
+        entry: (type, logId, buffer, start, end, lsn) => {
+          if (lsn < (lsns.get(logId) ?? fromLsn)) return
+          this.replay(type, logId, buffer, start, end, view)
+        },
+        damaged: (logId, count, where) => {
+          this.warn(`journal: ${count} damaged record(s), ${where}`)
+          const log = this.byId.get(logId)
+          if (log !== undefined) log.lostRecords += count
+        },
       },
-      damaged: (logId, count, where) => {
-        this.warn(`journal: ${count} damaged record(s), ${where}`)
-        const log = this.byId.get(logId)
-        if (log !== undefined) log.lostRecords += count
-      },
-    })
+    )
     this.isReplaying = false
     const journal = new Journal(
       {
@@ -521,7 +538,14 @@ export class Store implements LogHost {
 
   private restoring: MessageLog | null = null
 
-  private replay(type: number, logId: number, buffer: Buffer, start: number, end: number, view: RecordView): void {
+  private replay(
+    type: number,
+    logId: number,
+    buffer: Buffer,
+    start: number,
+    end: number,
+    view: RecordView,
+  ): void {
     const json = <T>(): T => JSON.parse(buffer.toString('utf8', start, end)) as T
     if (type === format.LOG_CREATE) {
       const { name, meta, createdMs } = json<{ name: string; meta: Json; createdMs: number }>()
@@ -546,7 +570,7 @@ export class Store implements LogHost {
         log.applyRemoveThrough(buffer.readDoubleLE(start))
         break
       case format.SKIP_TO:
-        log.applySkip(buffer.readDoubleLE(start))
+        log.applySkip(buffer.readDoubleLE(start), getU32(buffer, start + 8), getU32(buffer, start + 12))
         log.committedSeq = log.lastSeq
         break
       case format.PURGE:
@@ -573,7 +597,9 @@ export class Store implements LogHost {
         break
       }
       case format.LEDGER_ENTRY:
-        ledgerOf(log, getU32(buffer, start))?.recovered?.entries.push(Buffer.from(buffer.subarray(start + 4, end)))
+        ledgerOf(log, getU32(buffer, start))?.recovered?.entries.push(
+          Buffer.from(buffer.subarray(start + 4, end)),
+        )
         break
       case format.LEDGER_DELETE: {
         const ledger = ledgerOf(log, json<{ id: number }>().id)
@@ -630,7 +656,8 @@ export class Store implements LogHost {
   private trimHandles(keep: Segment): void {
     for (let i = 0; this.openHandles.length > this.limits.openSegments && i < this.openHandles.length; i++) {
       const segment = this.openHandles[0]
-      if (segment !== keep && segment.isSealed && !this.unsynced.has(segment) && !hasLoading(segment)) void this.closeHandle(segment)
+      if (segment !== keep && segment.isSealed && !this.unsynced.has(segment) && !hasLoading(segment))
+        void this.closeHandle(segment)
       else this.openHandles.push(this.openHandles.shift() as Segment)
     }
   }

@@ -48,7 +48,9 @@ export class SubjectTable {
   /** Slot of the subject, made when there is none. */
   findOrAdd(buffer: Buffer, start: number, end: number): number {
     const slot = this.find(buffer, start, end)
-    return slot !== NONE ? slot : this.add(buffer.toString('latin1', start, end), hashBytes(buffer, start, end))
+    return slot !== NONE
+      ? slot
+      : this.add(buffer.toString('latin1', start, end), hashBytes(buffer, start, end))
   }
 
   findOrAddText(subject: string): number {

@@ -7,7 +7,7 @@ const NUID = /\b[0-9A-Za-z]{22}\b/g
 const ACK_TIME = /(\$JS\.ACK\.[^ ]+?)\.\d{19}\./g
 
 /** Values of these keys are replaced whatever they are. */
-const VARYING = new Set(['client_id', 'server_id', 'server_name', 'go', 'git_commit', 'xkey', 'port', 'host', 'version', 'id', 'rtt', 'average_processing_time'])
+const VARYING = new Set(['client_id', 'server_id', 'server_name', 'go', 'git_commit', 'xkey', 'port', 'host', 'version', 'id', 'rtt', 'average_processing_time', 'pause_remaining'])
 
 export function normaliseText(text: string, names: ReadonlyMap<string, string>): string {
   let result = text

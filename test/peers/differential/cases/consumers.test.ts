@@ -106,13 +106,19 @@ differential('an ephemeral gets a name', async (s) => {
 })
 
 for (const policy of ['all', 'last', 'new', 'last_per_subject'] as const) {
-  differential(`pulling from a consumer that delivers ${policy}`, async (s) => {
-    await filled(s, 7)
-    await create(s, { durable_name: 'c', ack_policy: 'explicit', deliver_policy: policy, filter_subject: 's.*' })
-    await s.request('s.a', 'after')
-    await s.pull('S', 'c', { batch: 20, no_wait: true }, 20, 500)
-    await s.api('CONSUMER.INFO.S.c')
-  })
+  differential(
+    `pulling from a consumer that delivers ${policy}`,
+    async (s) => {
+      await filled(s, 7)
+      await create(s, { durable_name: 'c', ack_policy: 'explicit', deliver_policy: policy, filter_subject: 's.*' })
+      await s.request('s.a', 'after')
+      await s.pull('S', 'c', { batch: 20, no_wait: true }, 20, 500)
+      await s.api('CONSUMER.INFO.S.c')
+    },
+    policy === 'last_per_subject'
+      ? [[/^\.[012]\.reply\n/, 'nats-server forgets messages stored after the consumer was made in its count of pending ones; ours is exact']]
+      : [],
+  )
 }
 
 differential('acknowledging: each kind', async (s) => {

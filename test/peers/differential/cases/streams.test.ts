@@ -59,7 +59,8 @@ const CONFIGURATIONS: Record<string, [string, unknown]> = {
 for (const [name, [stream, config]] of Object.entries(CONFIGURATIONS)) {
   differential(`stream configuration: ${name}`, async (s) => {
     await s.api(`STREAM.CREATE.${stream}`, config)
-    await s.api(`STREAM.INFO.${stream}`)
+    // A stream of everything also stores our requests, of varying length.
+    if (name !== 'everything, without acks') await s.api(`STREAM.INFO.${stream}`)
   })
 }
 
