@@ -16,7 +16,13 @@ const mayUse = {
   cli: ['server', 'ports', 'storage'],
 }
 
-const openings = ['ports/real-clock.ts', 'ports/real-file-system.ts', 'subjects/filter.ts', 'wire/ascii.ts']
+const openings = [
+  'server/process.ts',
+  'ports/real-clock.ts',
+  'ports/real-file-system.ts',
+  'subjects/filter.ts',
+  'wire/ascii.ts',
+]
 
 const importPattern =
   /(?:^|[\s;])(?:import|export)\s[^'"]*?from\s*['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)|^import\s+['"]([^'"]+)['"]/gm

@@ -9,6 +9,7 @@ import { connect } from '@nats-io/transport-node'
 import { storeFailure } from '../../src/server/store-failure.ts'
 
 const main = join(import.meta.dirname, '..', '..', 'src', 'server', 'main.js')
+const program = join(import.meta.dirname, '..', '..', '..', 'bin', 'contrail-server')
 const scratch = mkdtempSync(join(tmpdir(), 'contrail-process-'))
 after(() => rmSync(scratch, { recursive: true, force: true }))
 let folders = 0
@@ -26,8 +27,8 @@ class Process {
   stdout = ''
   stderr = ''
 
-  constructor(t: TestContext, ...flags: string[]) {
-    this.child = spawn(process.execPath, [main, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] })
+  constructor(t: TestContext, program: string, ...flags: string[]) {
+    this.child = spawn(process.execPath, [program, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] })
     this.child.stdout?.on('data', (chunk) => {
       this.stdout += chunk
     })
@@ -66,7 +67,7 @@ test('the log is that of nats-server, and both signals stop it cleanly', onPosix
     ['SIGTERM', 'terminated'],
     ['SIGINT', 'interrupt'],
   ] as const) {
-    const server = new Process(t, ...local, '-n', 'one')
+    const server = new Process(t, main, ...local, '-n', 'one')
     await server.ready()
     assert.equal(await server.stop(signal), 0)
     const lines = server.stderr.trimEnd().split('\n')
@@ -88,7 +89,7 @@ test('what was acknowledged is there after a stop and after kill -9', onPosix, a
   const flags = [...local, '-js', '-sd', store]
   const signals: NodeJS.Signals[] = ['SIGTERM', 'SIGKILL', 'SIGTERM']
   for (const [round, signal] of signals.entries()) {
-    const server = new Process(t, ...flags)
+    const server = new Process(t, main, ...flags)
     const client = await connect({ port: await server.ready() })
     const manager = await jetstreamManager(client)
     if (round === 0) await manager.streams.add({ name: 'S', subjects: ['s.>'] })
@@ -100,20 +101,20 @@ test('what was acknowledged is there after a stop and after kill -9', onPosix, a
 })
 
 test('the help and the version go to standard output', async (t) => {
-  const help = new Process(t, '-h')
+  const help = new Process(t, main, '-h')
   assert.equal(await help.ended, 0)
   assert.match(help.stdout, /^\nUsage: contrail-server \[options\]\n/)
-  const version = new Process(t, '--version')
+  const version = new Process(t, main, '--version')
   assert.equal(await version.ended, 0)
   assert.match(version.stdout, /^contrail-server: v\d+\.\d+\.\d+ /)
 })
 
 test('mistakes on the command line', async (t) => {
-  const unknown = new Process(t, '-foo')
+  const unknown = new Process(t, main, '-foo')
   assert.equal(await unknown.ended, 0)
   assert.equal(unknown.stderr, 'flag provided but not defined: -foo\n')
   assert.match(unknown.stdout, /Usage/)
-  const word = new Process(t, 'extra')
+  const word = new Process(t, main, 'extra')
   assert.equal(await word.ended, 1)
   assert.equal(word.stderr, 'contrail-server: unrecognized command: "extra"\n')
 })
@@ -121,15 +122,15 @@ test('mistakes on the command line', async (t) => {
 test('a configuration file is read, flags win over it, and -t only checks it', async (t) => {
   const file = join(folder(), 'c.conf')
   writeFileSync(file, 'server_name: from-file\nhost: 127.0.0.1\nport: -1\nauthorization { token: abc }\n')
-  const checked = new Process(t, '-c', file, '-t')
+  const checked = new Process(t, main, '-c', file, '-t')
   assert.equal(await checked.ended, 0)
   assert.match(checked.stderr, /configuration file .* is valid \(sha256:[0-9a-f]{64}\)/)
-  const server = new Process(t, '-c', file, '--name=from-flag')
+  const server = new Process(t, main, '-c', file, '--name=from-flag')
   const client = await connect({ port: await server.ready(), token: 'abc' })
   assert.equal(client.info?.server_name, 'from-flag')
   await client.close()
   writeFileSync(file, 'port: -1\nnonsense: 1\n')
-  const refused = new Process(t, '-c', file)
+  const refused = new Process(t, main, '-c', file)
   assert.equal(await refused.ended, 1)
   assert.equal(refused.stderr, `contrail-server: ${file}:2:1: unknown field "nonsense"\n\n`)
 })
@@ -140,7 +141,7 @@ test(
   async (t) => {
     const place = folder()
     const [pid, log] = [join(place, 'pid'), join(place, 'log')]
-    const server = new Process(t, ...local, '-m', '-1', '-P', pid, '--ports_file_dir', place, '-l', log)
+    const server = new Process(t, main, ...local, '-m', '-1', '-P', pid, '--ports_file_dir', place, '-l', log)
     while (!existsSync(join(place, `contrail-server_${server.child.pid}.ports`))) {
       assert.equal(server.child.exitCode, null, server.stderr)
       await new Promise((resolve) => setTimeout(resolve, 5))
@@ -156,9 +157,9 @@ test(
 )
 
 test('a port that is taken is told, exit code 1', async (t) => {
-  const server = new Process(t, ...local)
+  const server = new Process(t, main, ...local)
   const port = await server.ready()
-  const second = new Process(t, '-a', '127.0.0.1', '-p', String(port))
+  const second = new Process(t, main, '-a', '127.0.0.1', '-p', String(port))
   assert.equal(await second.ended, 1)
   assert.match(
     second.stderr,
@@ -168,9 +169,9 @@ test('a port that is taken is told, exit code 1', async (t) => {
 
 test('a store that another process has open is told, exit code 1', async (t) => {
   const flags = [...local, '-js', '-sd', folder()]
-  const first = new Process(t, ...flags)
+  const first = new Process(t, main, ...flags)
   await first.ready()
-  const second = new Process(t, ...flags)
+  const second = new Process(t, main, ...flags)
   assert.equal(await second.ended, 1)
   assert.match(second.stderr, new RegExp(`\\[FTL\\] Can't start JetStream: .*${first.child.pid}`))
 })
@@ -178,7 +179,7 @@ test('a store that another process has open is told, exit code 1', async (t) => 
 test('a store that can not be made is told, exit code 1', async (t) => {
   const place = folder()
   writeFileSync(join(place, 'file'), '')
-  const server = new Process(t, ...local, '-js', '-sd', join(place, 'file'))
+  const server = new Process(t, main, ...local, '-js', '-sd', join(place, 'file'))
   assert.equal(await server.ended, 1)
   assert.match(server.stderr, /\[FTL\] Can't start JetStream: .*file/)
 })
@@ -197,7 +198,7 @@ test('it listens within 150 ms of an empty start, on an idle machine', async (t)
   const times: number[] = []
   for (let i = 0; i < 5; i++) {
     const begun = performance.now()
-    const server = new Process(t, ...local, '-js', '-sd', folder())
+    const server = new Process(t, program, ...local, '-js', '-sd', folder())
     await server.ready()
     times.push(performance.now() - begun)
     await server.stop('SIGKILL')
@@ -206,4 +207,16 @@ test('it listens within 150 ms of an empty start, on an idle machine', async (t)
   t.diagnostic(`${times[0].toFixed(0)} ms, ${times[2].toFixed(0)} ms in the middle`)
   // Tests run side by side: the figure itself is the bench's, this catches what makes it a multiple.
   assert.ok(times[0] < 600, `${times} ms`)
+})
+
+test('contrail server is contrail-server, and contrail helps', async (t) => {
+  const command = join(import.meta.dirname, '..', '..', '..', 'bin', 'contrail')
+  const server = new Process(t, command, 'server', ...local)
+  await server.ready()
+  const help = new Process(t, command)
+  assert.equal(await help.ended, 0)
+  assert.match(help.stdout, /^Usage: contrail COMMAND/)
+  const unknown = new Process(t, command, 'nonsense')
+  assert.equal(await unknown.ended, 2)
+  assert.match(unknown.stderr, /^contrail: unknown command "nonsense"/)
 })
