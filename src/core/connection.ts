@@ -124,11 +124,11 @@ export class Connection implements Operations {
     return Math.max(this.receivedMs, this.output.writtenMs)
   }
 
-  /** Bytes have arrived; they may be used again by the transport afterwards. */
-  receive(chunk: Buffer): void {
+  /** Bytes have arrived, `[0, end)` of the chunk; they may be used again by the transport afterwards. */
+  receive(chunk: Buffer, end = chunk.length): void {
     if (this.isClosed) return
     this.activity = 0
-    this.parser.parse(chunk)
+    this.parser.parse(end === chunk.length ? chunk : chunk.subarray(0, end))
     if (this.activity === 0) return
     this.receivedMs = this.bus.clock.now()
     this.lastInMs = this.receivedMs

@@ -198,7 +198,7 @@ export class InterestIndex<S extends Interested> {
         depth++
         if (depth < 32 && (depths & (1 << depth)) !== 0) {
           const found = this.below.find(hash, buffer, start, i, generation)
-          if (found !== null) return found
+          if (found !== null) return hasEmptyToken(buffer, i, end) ? this.nobody : found
         }
         lastDot = i
         lastHash = hash
@@ -234,6 +234,7 @@ export class InterestIndex<S extends Interested> {
 
   private walk(buffer: Buffer, start: number, end: number, hash: number, remember: boolean): Route<S> {
     const tokens = buffer.toString('latin1', start, end).split('.')
+    if (tokens.includes('')) return this.nobody
     const route = new Route<S>(this.generation)
     let frontier: Node<S>[] = [this.root]
     let prefixEnd = start - 1
@@ -244,10 +245,9 @@ export class InterestIndex<S extends Interested> {
       for (const node of frontier) {
         if (node.children !== null && node.children.size > 0) literalsBelow = true
         if (node.star !== null) starsBelow = true
-        if (node.rest !== null && token !== '')
-          for (const subscription of node.rest.subscriptions) route.add(subscription)
+        if (node.rest !== null) for (const subscription of node.rest.subscriptions) route.add(subscription)
       }
-      if (!literalsBelow && !starsBelow && depth > 0 && token !== '') {
+      if (!literalsBelow && !starsBelow && depth > 0) {
         if (remember && depth < 32) this.rememberBelow(buffer, start, prefixEnd, depth, route)
         return route
       }
@@ -256,13 +256,13 @@ export class InterestIndex<S extends Interested> {
       for (const node of frontier) {
         const child = node.children?.get(token)
         if (child !== undefined) next.push(child)
-        if (node.star !== null && token !== '') next.push(node.star)
+        if (node.star !== null) next.push(node.star)
       }
       frontier = next
       if (isLast) {
         for (const node of frontier) for (const subscription of node.subscriptions) route.add(subscription)
         if (!remember) return route
-        if (!literalsBelow && depth > 0 && token !== '') {
+        if (!literalsBelow && depth > 0) {
           this.lastToken.put(hashOf(buffer, start, prefixEnd), buffer, start, prefixEnd, route)
         } else {
           this.subjects.put(hash, buffer, start, end, route)
@@ -278,6 +278,17 @@ export class InterestIndex<S extends Interested> {
     this.below.put(hashOf(buffer, start, end), buffer, start, end, route)
     this.belowDepths |= 1 << depth
   }
+}
+
+/** Is there an empty token behind the dot at `dot`? */
+function hasEmptyToken(buffer: Buffer, dot: number, end: number): boolean {
+  let last = dot
+  for (let i = dot + 1; i < end; i++) {
+    if (buffer[i] !== DOT) continue
+    if (i === last + 1) return true
+    last = i
+  }
+  return end === last + 1
 }
 
 function hashOf(buffer: Buffer, start: number, end: number): number {

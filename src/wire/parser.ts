@@ -58,6 +58,7 @@ export class Parser {
   /** The beginning of a control line whose end has not arrived. */
   private carry: Buffer = EMPTY
   private carryLength = 0
+  private carriesArguments = false
   /** A bare verb the end of whose line has not arrived, 0 for none. */
   private unended = 0
   /** A payload (with its CRLF) of which a part has arrived; `EMPTY` when there is none. */
@@ -389,13 +390,25 @@ export class Parser {
     line.copy(kept, head, from, end)
     this.carry = kept
     this.carryLength = length
+    this.carriesArguments = from < end
     return chunk.length
   }
 
-  /** Adds to the line that was carried over, up to the next line's end. */
-  private continueLine(chunk: Buffer, at: number): number {
-    const stop = indexOf(chunk, LF, at, chunk.length)
-    const next = stop < 0 ? chunk.length : stop + 1
+  /**
+   * Adds to the line that was carried over, up to the next line's end: byte by byte while the verb is incomplete,
+   * and without the spaces behind it.
+   */
+  private continueLine(chunk: Buffer, start: number): number {
+    let at = start
+    let next = at + 1
+    const last = this.carry[this.carryLength - 1]
+    const isSpaced = last === SPACE || last === TAB
+    if (this.carriesArguments || isSpaced) {
+      if (!this.carriesArguments) while (at < chunk.length && (chunk[at] === SPACE || chunk[at] === TAB)) at++
+      if (at === chunk.length) return at
+      const stop = indexOf(chunk, LF, at, chunk.length)
+      next = stop < 0 ? chunk.length : stop + 1
+    }
     const length = this.carryLength + next - at
     const limit = this.operations.maxControlLineBytes
     if (length > limit + VERB_ROOM) return this.fail(controlLineTooLong(limit, length), chunk)
