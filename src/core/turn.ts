@@ -38,20 +38,40 @@ export class Turn {
     this.schedule()
   }
 
-  /** Runs everything that is deferred, now. */
+  /** Runs everything that is deferred, now. What a task throws comes out of here; the rest runs in the next turn. */
   drain(): void {
     for (let round = 0; this.work.length > 0 && round < MAX_ROUNDS; round++) {
       const tasks = this.work
       this.work = this.spareWork
-      runAll(tasks)
+      this.runAll(tasks, this.work)
       this.spareWork = tasks
     }
     if (this.work.length > 0) this.schedule()
     if (this.flushes.length === 0) return
     const tasks = this.flushes
     this.flushes = this.spareFlushes
-    runAll(tasks)
+    this.runAll(tasks, this.flushes)
     this.spareFlushes = tasks
+  }
+
+  /** Runs the tasks and empties the list, which is then used again; those behind one that throws go to `next`. */
+  private runAll(tasks: TurnTask[], next: TurnTask[]): void {
+    let done = 0
+    try {
+      while (done < tasks.length) {
+        const task = tasks[done++]
+        task.deferred = false
+        task.run()
+      }
+    } finally {
+      if (done < tasks.length) {
+        for (; done < tasks.length; done++) next.push(tasks[done])
+        this.spareWork = []
+        this.spareFlushes = []
+        this.schedule()
+      }
+      tasks.length = 0
+    }
   }
 
   private schedule(): void {
@@ -59,14 +79,4 @@ export class Turn {
     this.scheduled = true
     setImmediate(this.immediate)
   }
-}
-
-/** Runs the tasks and empties the list, which is then used again. */
-function runAll(tasks: TurnTask[]): void {
-  for (let i = 0; i < tasks.length; i++) {
-    const task = tasks[i]
-    task.deferred = false
-    task.run()
-  }
-  tasks.length = 0
 }
