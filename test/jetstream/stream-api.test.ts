@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { errorOf, House, type Json } from './house.ts'
+import { ROUTES } from '../../src/jetstream/api/routes.ts'
+import { HEADER_NAMES } from '../../src/jetstream/publish/headers.ts'
+import { Random } from '../../src/ports/random.ts'
+import { errorOf, House, type Json, tick } from './house.ts'
 
 async function filled(): Promise<House> {
   const house = await House.open()
@@ -113,7 +116,14 @@ test('direct get answers with several messages and their end', async () => {
 test('messages are deleted one by one, and purged by subject, sequence and number', async () => {
   const house = await filled()
   assert.deepEqual(errorOf(await house.api('STREAM.MSG.DELETE.V', { seq: 101 })), null)
-  assert.deepEqual(errorOf(await house.api('STREAM.MSG.DELETE.V', { seq: 101 })), [10057, 'no message found'])
+  const refused: [number, number, string][] = [
+    [101, 10043, 'sequence 101 not found'],
+    [99, 10057, 'no message found'],
+    [900, 10057, 'stream store EOF'],
+  ]
+  for (const [seq, code, text] of refused) {
+    assert.deepEqual(errorOf(await house.api('STREAM.MSG.DELETE.V', { seq })), [code, text])
+  }
   assert.deepEqual((await house.state('V', { deleted_details: true })).deleted, [101])
   assert.equal((await house.api('STREAM.PURGE.V', { filter: 'v.x.q', keep: 1 })).purged, 1)
   assert.equal((await house.api('STREAM.PURGE.V', { filter: 'v.z' })).purged, 2)
@@ -189,4 +199,54 @@ test('requests for a cluster and for a later API are refused, unknown ones are n
   assert.equal((await house.ask('$JS.API.STREAM.BOGUS.A')).length, 0)
   const { api } = await house.api('INFO')
   assert.deepEqual(api, { level: 5, total: 4, errors: 2 })
+})
+
+test('whatever is sent to the API and to streams, it goes on answering', async () => {
+  const random = new Random(23)
+  const house = await House.open()
+  await house.stream({
+    name: 'A',
+    subjects: ['a.>'],
+    allow_direct: true,
+    allow_atomic: true,
+    allow_batched: true,
+  })
+  const pieces = [
+    '{',
+    '}',
+    '[',
+    ']',
+    ':',
+    ',',
+    '"',
+    '"name"',
+    '"A"',
+    '"seq"',
+    '1',
+    '-1',
+    '1e999',
+    'null',
+    '\\u12',
+    '\x00',
+    'é',
+    ' ',
+  ]
+  const text = (): string => {
+    let built = ''
+    for (let i = random.below(12); i > 0; i--) built += pieces[random.below(pieces.length)]
+    return built
+  }
+  const verbs = [...ROUTES.keys(), 'DIRECT.GET', 'CONSUMER.MSG.NEXT', 'BOGUS', '']
+  for (let i = 0; i < 3000; i++) {
+    const verb = verbs[random.below(verbs.length)]
+    const tail = ['', '.A', '.A.B', '.A.B.C', '.', '..', '.A.', '.\u0000', '.a/b'][random.below(9)]
+    if (verb !== 'STREAM.DELETE')
+      house.send(`$JS.API.${verb}${tail}`, text(), [], random.chance(0.9) ? 'r' : '')
+    const name = HEADER_NAMES[random.below(HEADER_NAMES.length)]
+    const reply = random.chance(0.3) ? `r.${text().replace(/[^a-z0-9]/gi, '')}.1.ok.1.0.$FI` : 'r'
+    house.send('a.x', text(), [`${name}:${text()}`, `Nats-Batch-Sequence: ${random.below(3)}`, text()], reply)
+    house.send(`$JS.ACK.${tail}.${text()}.1.2.3.4.5`, text())
+    if (i % 100 === 0) await tick()
+  }
+  assert.equal((await house.api('STREAM.INFO.A')).error, undefined)
 })

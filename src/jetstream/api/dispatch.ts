@@ -82,8 +82,8 @@ export class Api {
   }
 
   private succeed(request: ApiRequest, route: ApiRoute, body: object): void {
-    this.account.apiTotal++
-    this.respond(request, encodeJson({ type: RESPONSE_TYPE + route.type, ...body }))
+    if (route.isQuiet !== true) this.account.apiTotal++
+    this.respond(request, encodeJson({ type: RESPONSE_TYPE + route.type, ...body }), route.isQuiet !== true)
   }
 
   private fail(request: ApiRequest, route: ApiRoute, error: unknown): void {
@@ -96,14 +96,14 @@ export class Api {
       shown = apiError('JSStreamGeneralErrorF', { err: text })
     }
     const body = { type: RESPONSE_TYPE + route.type, error: (shown as ApiError).toJSON(), ...route.empty }
-    this.respond(request, encodeJson(body))
+    this.respond(request, encodeJson(body), true)
   }
 
   /** Answers once everything that has happened so far is durable, so that nothing observed can un-happen. */
-  private respond(request: ApiRequest, response: string): void {
+  private respond(request: ApiRequest, response: string, isAudited: boolean): void {
     this.whenDurable(() => {
       if (request.reply !== '') this.account.account.publishText(request.reply, response)
-      auditRequest(request, response)
+      if (isAudited) auditRequest(request, response)
     })
   }
 

@@ -1,12 +1,12 @@
 import { apiError } from '../errors.ts'
 import { decodeRequest } from '../json/decode.ts'
-import { type ApiRequest, streamNamed } from './request.ts'
+import { type ApiRequest, isEmptyRequest, streamNamed } from './request.ts'
 
 const FIELDS = { seq: 'uint64', no_erase: 'bool' } as const
 
 /** `STREAM.MSG.DELETE.<stream>`. */
 export function deleteMessage(request: ApiRequest): object {
-  if (request.body.trim() === '') throw apiError('JSBadRequestErr')
+  if (isEmptyRequest(request.body)) throw apiError('JSBadRequestErr')
   const asked = decodeRequest<{ seq?: number; no_erase?: boolean }>(
     request.body,
     FIELDS,
@@ -15,10 +15,17 @@ export function deleteMessage(request: ApiRequest): object {
   const { seq = 0 } = asked
   const stream = streamNamed(request)
   if (stream.config.sealed) throw apiError('JSStreamSealedErr')
-  if (stream.config.deny_delete) {
-    throw apiError('JSStreamMsgDeleteFailedF', { err: 'message delete not permitted' })
-  }
-  if (seq === 0) throw apiError('JSStreamMsgDeleteFailedF', { err: 'no message found' })
-  if (!stream.remove(seq)) throw apiError('JSSequenceNotFoundErrF', { seq })
-  return { success: true }
+  if (stream.config.deny_delete) throw failed('message delete not permitted')
+  const { log } = stream
+  const isBefore = seq < log.firstSeq
+  const isBehind = seq > log.lastSeq
+  if (stream.remove(seq)) return { success: true }
+  // nats-server's two kinds of storage say it differently.
+  if (!log.inMemory && isBefore) throw failed('no message found')
+  if (!log.inMemory && isBehind) throw failed('stream store EOF')
+  throw apiError('JSSequenceNotFoundErrF', { seq })
+}
+
+function failed(err: string): Error {
+  return apiError('JSStreamMsgDeleteFailedF', { err })
 }

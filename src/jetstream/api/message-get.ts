@@ -4,11 +4,11 @@ import { decodeRequest } from '../json/decode.ts'
 import { readRecord } from '../read-record.ts'
 import { formatTime } from '../time-text.ts'
 import { type MessageSelection, SELECTION_FIELDS, selectOne } from './message-selection.ts'
-import { type ApiRequest, streamNamed } from './request.ts'
+import { type ApiRequest, isEmptyRequest, streamNamed } from './request.ts'
 
 /** `STREAM.MSG.GET.<stream>`: by `seq`, `last_by_subj`, `next_by_subj` from `seq`, or from `start_time`. */
 export async function getMessage(request: ApiRequest): Promise<object> {
-  if (request.body.trim() === '') throw apiError('JSBadRequestErr')
+  if (isEmptyRequest(request.body)) throw apiError('JSBadRequestErr')
   const wanted = decodeRequest<MessageSelection>(request.body, SELECTION_FIELDS, 'JSApiMsgGetRequest')
   const { seq = 0, last_by_subj: last = '', next_by_subj: next = '', start_time: time } = wanted
   const isAmbiguous =

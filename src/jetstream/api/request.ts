@@ -34,16 +34,14 @@ export function hasJson(body: string): boolean {
   return /^\s*[{[]/.test(body)
 }
 
+/** Does the request ask for nothing? */
+export function isEmptyRequest(body: string): boolean {
+  return /^(\s*\{\s*\}\s*)?$/.test(body)
+}
+
 /** For requests that take no fields. */
 export function refuseBody(body: string): void {
-  if (body === '' || body === '{}') return
-  try {
-    const json: unknown = JSON.parse(body)
-    if (typeof json === 'object' && json !== null && Object.keys(json).length === 0) return
-  } catch {
-    // Not JSON: refused below.
-  }
-  throw apiError('JSNotEmptyRequestErr')
+  if (!isEmptyRequest(body)) throw apiError('JSNotEmptyRequestErr')
 }
 
 /** The value of a header, '' without. */

@@ -44,6 +44,8 @@ export interface ApiRoute {
   changes?: boolean
   /** Reads messages: handled when all that was stored before is durable. */
   waits?: boolean
+  /** Answers are neither counted nor audited, as nats-server does. */
+  isQuiet?: boolean
 }
 
 const PAGE = { total: 0, offset: 0, limit: 0 }
@@ -73,7 +75,14 @@ const list: (Omit<ApiRoute, 'arity' | 'path'> & { verb: string; tokens?: number 
     empty: { purged: 0 },
     changes: true,
   },
-  { verb: 'STREAM.MSG.GET', tokens: 1, type: 'stream_msg_get_response', handle: getMessage, waits: true },
+  {
+    verb: 'STREAM.MSG.GET',
+    tokens: 1,
+    type: 'stream_msg_get_response',
+    handle: getMessage,
+    waits: true,
+    isQuiet: true,
+  },
   {
     verb: 'STREAM.MSG.DELETE',
     tokens: 1,
