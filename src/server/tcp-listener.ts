@@ -1,5 +1,6 @@
 import { createServer, type Server as NetServer, type Socket } from 'node:net'
 import { type Bus, Connection, type Transport } from '../core/index.ts'
+import { readInto } from './read-into.ts'
 
 /** Bytes of one connection through a TCP socket. */
 class SocketTransport implements Transport {
@@ -96,7 +97,7 @@ export class TcpListener {
     })
     transport.connection = connection
     this.onConnection(connection)
-    socket.on('data', (chunk: Buffer) => connection.receive(chunk))
+    readInto(socket, (buffer, end) => connection.receive(buffer, end))
     socket.on('error', (error: NodeJS.ErrnoException) => {
       connection.close(
         error.code === 'ECONNRESET' || error.code === 'EPIPE' ? 'Client Closed' : 'Read Error',
