@@ -48,6 +48,7 @@ export interface StreamConfig {
   placement?: { cluster?: string; tags?: string[]; preferred?: string }
   mirror?: object
   sources?: object[]
+  /** Kept and shown as asked for; messages are stored as they are either way. */
   compression?: Compression
   first_seq?: number
   subject_transform?: SubjectTransform
