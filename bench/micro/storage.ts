@@ -11,7 +11,12 @@ import { RecordView, Store } from '../../src/storage/index.ts'
 const messages = Number(process.argv[2] ?? 1_000_000)
 const directory = mkdtempSync(join(tmpdir(), 'contrail-micro-'))
 const open = (): Promise<Store> =>
-  Store.open({ directory, fileSystem: realFileSystem, clock: realClock, log: (level, text) => console.log(level, text) })
+  Store.open({
+    directory,
+    fileSystem: realFileSystem,
+    clock: realClock,
+    log: (level, text) => console.log(level, text),
+  })
 const subject = Buffer.from('orders.new')
 const body = Buffer.alloc(128, 120)
 
@@ -27,15 +32,24 @@ for (let sent = 0; sent < messages; ) {
 }
 const took = performance.now() - started
 const used = process.cpuUsage(cpu)
-console.log(`append + commit, 500 a batch: ${Math.round((messages / took) * 1000)} /s, ${((used.user + used.system) / messages).toFixed(2)} µs CPU a message`)
+console.log(
+  `append + commit, 500 a batch: ${Math.round((messages / took) * 1000)} /s, ${((used.user + used.system) / messages).toFixed(2)} µs CPU a message`,
+)
 
 const killed = join(tmpdir(), `contrail-micro-killed-${process.pid}`)
 const { cpSync } = await import('node:fs')
 cpSync(directory, killed, { recursive: true })
 rmSync(join(killed, 'lock'))
 let from = performance.now()
-const afterKill = await Store.open({ directory: killed, fileSystem: realFileSystem, clock: realClock, log: console.log })
-console.log(`open after a kill: ${(performance.now() - from).toFixed(0)} ms, ${afterKill.logs.get('$G/ORDERS')?.messages} messages`)
+const afterKill = await Store.open({
+  directory: killed,
+  fileSystem: realFileSystem,
+  clock: realClock,
+  log: console.log,
+})
+console.log(
+  `open after a kill: ${(performance.now() - from).toFixed(0)} ms, ${afterKill.logs.get('$G/ORDERS')?.messages} messages`,
+)
 await afterKill.close()
 rmSync(killed, { recursive: true })
 

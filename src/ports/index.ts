@@ -18,14 +18,32 @@ export interface Clock {
 
 /** An open file. Positions and lengths are bytes. Callbacks come later, never within the call. */
 export interface FileHandle {
-  read(buffer: Buffer, offset: number, length: number, position: number, done: (error: Error | null, bytesRead: number) => void): void
+  read(
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+    done: (error: Error | null, bytesRead: number) => void,
+  ): void
   /** Writes everything (short writes are continued). */
-  write(buffer: Buffer, offset: number, length: number, position: number, done: (error: Error | null) => void): void
+  write(
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+    done: (error: Error | null) => void,
+  ): void
   /**
    * Writes everything and makes it durable, as `write` followed by `sync`. In one step where the
    * platform has it (Linux: a second descriptor opened with O_DSYNC).
    */
-  writeDurable(buffer: Buffer, offset: number, length: number, position: number, done: (error: Error | null) => void): void
+  writeDurable(
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+    done: (error: Error | null) => void,
+  ): void
   /** fdatasync: contents, and the size where it changed. */
   sync(done: (error: Error | null) => void): void
   truncate(length: number, done: (error: Error | null) => void): void

@@ -24,7 +24,9 @@ export async function lockFile(path: string): Promise<() => Promise<void>> {
     const isOurs = pid === process.pid
     const { mtimeMs } = await fs.promises.stat(path).catch(() => ({ mtimeMs: 0 }))
     if (isOurs ? held.get(path) === holder : await isAlive(pid, mtimeMs)) {
-      throw new Error(`${path}: in use by ${isOurs ? 'another server in this process' : 'the process'} ${pid}; stop that one first, or use another directory`)
+      throw new Error(
+        `${path}: in use by ${isOurs ? 'another server in this process' : 'the process'} ${pid}; stop that one first, or use another directory`,
+      )
     }
     await fs.promises.rm(path, { force: true })
   }

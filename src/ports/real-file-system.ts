@@ -12,55 +12,112 @@ class RealFile implements FileHandle {
   private readonly path: string
   private readonly fd: number
   private durableFd = -1
+  /** Operations under way: the descriptor is closed after them, since its number may be given out again. */
+  private busy = 0
+  private onIdle: (() => void) | null = null
 
   constructor(path: string, fd: number) {
     this.path = path
     this.fd = fd
   }
 
-  read(buffer: Buffer, offset: number, length: number, position: number, done: (error: Error | null, bytesRead: number) => void): void {
+  read(
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+    done: (error: Error | null, bytesRead: number) => void,
+  ): void {
+    this.busy++
     let total = 0
     const step = (): void => {
       fs.read(this.fd, buffer, offset + total, length - total, position + total, (error, bytes) => {
         total += bytes ?? 0
-        if (error !== null || bytes === 0 || total === length) done(error, total)
-        else step()
+        if (error === null && bytes > 0 && total < length) step()
+        else {
+          this.ended()
+          done(error, total)
+        }
       })
     }
     step()
   }
 
-  write(buffer: Buffer, offset: number, length: number, position: number, done: (error: Error | null) => void): void {
-    writeAll(this.fd, buffer, offset, length, position, done)
+  write(
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+    done: (error: Error | null) => void,
+  ): void {
+    this.busy++
+    writeAll(this.fd, buffer, offset, length, position, (error) => {
+      this.ended()
+      done(error)
+    })
   }
 
-  writeDurable(buffer: Buffer, offset: number, length: number, position: number, done: (error: Error | null) => void): void {
-    if (DURABLE_WRITE !== 0) {
-      if (this.durableFd < 0) this.durableFd = fs.openSync(this.path, fs.constants.O_WRONLY | DURABLE_WRITE)
-      writeAll(this.durableFd, buffer, offset, length, position, done)
+  writeDurable(
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+    done: (error: Error | null) => void,
+  ): void {
+    if (DURABLE_WRITE === 0) {
+      this.write(buffer, offset, length, position, (error) => {
+        if (error !== null) done(error)
+        else this.sync(done)
+      })
       return
     }
-    writeAll(this.fd, buffer, offset, length, position, (error) => {
-      if (error !== null) done(error)
-      else fs.fdatasync(this.fd, done)
+    if (this.durableFd < 0) this.durableFd = fs.openSync(this.path, fs.constants.O_WRONLY | DURABLE_WRITE)
+    this.busy++
+    writeAll(this.durableFd, buffer, offset, length, position, (error) => {
+      this.ended()
+      done(error)
     })
   }
 
   sync(done: (error: Error | null) => void): void {
-    fs.fdatasync(this.fd, done)
+    this.busy++
+    fs.fdatasync(this.fd, (error) => {
+      this.ended()
+      done(error ?? null)
+    })
   }
 
   truncate(length: number, done: (error: Error | null) => void): void {
-    fs.ftruncate(this.fd, length, done)
+    this.busy++
+    fs.ftruncate(this.fd, length, (error) => {
+      this.ended()
+      done(error ?? null)
+    })
   }
 
   close(done: (error: Error | null) => void): void {
+    if (this.busy > 0) {
+      this.onIdle = () => this.close(done)
+      return
+    }
     if (this.durableFd >= 0) fs.closeSync(this.durableFd)
     fs.close(this.fd, (error) => done(error ?? null))
   }
+
+  private ended(): void {
+    this.busy--
+    if (this.busy === 0) this.onIdle?.()
+  }
 }
 
-function writeAll(fd: number, buffer: Buffer, offset: number, length: number, position: number, done: (error: Error | null) => void): void {
+function writeAll(
+  fd: number,
+  buffer: Buffer,
+  offset: number,
+  length: number,
+  position: number,
+  done: (error: Error | null) => void,
+): void {
   fs.write(fd, buffer, offset, length, position, (error, written) => {
     if (error !== null || written === length) done(error)
     else writeAll(fd, buffer, offset + written, length - written, position + written, done)

@@ -37,7 +37,12 @@ export class SimulatedClock implements Clock {
       this.alarms = this.alarms.filter((alarm) => alarm.callback !== null)
       let first: Alarm | null = null
       for (const alarm of this.alarms) {
-        if (alarm.atMs <= untilMs && (first === null || alarm.atMs < first.atMs || (alarm.atMs === first.atMs && alarm.order < first.order))) {
+        if (
+          alarm.atMs <= untilMs &&
+          (first === null ||
+            alarm.atMs < first.atMs ||
+            (alarm.atMs === first.atMs && alarm.order < first.order))
+        ) {
           first = alarm
         }
       }

@@ -73,6 +73,8 @@ export class SimulatedFileSystem implements FileSystem {
         survivor = this.survivor(file)
         survivors.set(file, survivor)
       }
+      // What came back after a removal came back with its folder.
+      after.directories.add(path.slice(0, path.lastIndexOf('/')))
       after.names.set(path, survivor)
       after.durableNames.set(path, survivor)
     }
@@ -149,7 +151,8 @@ export class SimulatedFileSystem implements FileSystem {
   async removeTree(path: string): Promise<void> {
     await this.operation('remove', path)
     for (const each of [...this.names.keys()]) if (each.startsWith(`${path}/`)) this.names.delete(each)
-    for (const each of [...this.directories]) if (each === path || each.startsWith(`${path}/`)) this.directories.delete(each)
+    for (const each of [...this.directories])
+      if (each === path || each.startsWith(`${path}/`)) this.directories.delete(each)
   }
 
   async syncDirectory(path: string): Promise<void> {
@@ -181,7 +184,8 @@ export class SimulatedFileSystem implements FileSystem {
       for (let at = 0; at < write.bytes.length; ) {
         const position = write.position + at
         const end = Math.min(write.bytes.length, at + SECTOR_BYTES - (position % SECTOR_BYTES))
-        if (isWhole || this.random.chance(0.5)) content = place(content, position, write.bytes.subarray(at, end))
+        if (isWhole || this.random.chance(0.5))
+          content = place(content, position, write.bytes.subarray(at, end))
         at = end
       }
     }
@@ -192,7 +196,11 @@ export class SimulatedFileSystem implements FileSystem {
   }
 
   private handle(path: string, file: SimulatedFile): FileHandle {
-    const run = (name: string, work: () => number, done: (error: Error | null, bytes: number) => void): void => {
+    const run = (
+      name: string,
+      work: () => number,
+      done: (error: Error | null, bytes: number) => void,
+    ): void => {
       this.operation(name, path).then(
         () => done(null, work()),
         (error: Error) => done(error, 0),
@@ -203,24 +211,43 @@ export class SimulatedFileSystem implements FileSystem {
         run('read', () => file.current.copy(buffer, offset, position, position + length), done),
       write: (buffer, offset, length, position, done) => {
         const bytes = Buffer.from(buffer.subarray(offset, offset + length))
-        run('write', () => this.put(file, position, bytes, false), (error) => done(error))
+        run(
+          'write',
+          () => this.put(file, position, bytes, false),
+          (error) => done(error),
+        )
       },
       writeDurable: (buffer, offset, length, position, done) => {
         const bytes = Buffer.from(buffer.subarray(offset, offset + length))
         // A crash in the middle finds the write begun.
         if (this.crashAt === this.operations + 1) file.write(position, bytes)
-        run('writeDurable', () => this.put(file, position, bytes, true), (error) => done(error))
+        run(
+          'writeDurable',
+          () => this.put(file, position, bytes, true),
+          (error) => done(error),
+        )
       },
       sync: (done) =>
-        run('sync', () => {
-          file.sync()
-          return 0
-        }, (error) => done(error)),
+        run(
+          'sync',
+          () => {
+            file.sync()
+            return 0
+          },
+          (error) => done(error),
+        ),
       truncate: (length, done) =>
-        run('truncate', () => {
-          file.current = Buffer.concat([file.current.subarray(0, length), Buffer.alloc(Math.max(0, length - file.current.length))])
-          return 0
-        }, (error) => done(error)),
+        run(
+          'truncate',
+          () => {
+            file.current = Buffer.concat([
+              file.current.subarray(0, length),
+              Buffer.alloc(Math.max(0, length - file.current.length)),
+            ])
+            return 0
+          },
+          (error) => done(error),
+        ),
       close: (done) => queueMicrotask(() => done(null)),
     }
   }

@@ -37,7 +37,8 @@ export class Columns {
   locals: Uint32Array
   readonly dictionary: string[] = []
   private memos = new Map<SubjectFilter, Uint8Array>()
-  private numbers: Map<string, number> | null = null
+  private readonly numbers = new Map<string, number>()
+  private numbered = 0
 
   constructor(capacity: number) {
     this.offsets = new Uint32Array(capacity)
@@ -58,10 +59,16 @@ export class Columns {
 
   /** Number of a subject in the dictionary, -1 when it isn't there. */
   localOf(subject: string): number {
-    this.numbers ??= new Map()
     const { dictionary, numbers } = this
-    for (let i = numbers.size; i < dictionary.length; i++) numbers.set(dictionary[i], i)
+    for (; this.numbered < dictionary.length; this.numbered++)
+      numbers.set(dictionary[this.numbered], this.numbered)
     return numbers.get(subject) ?? -1
+  }
+
+  /** Number of a subject, put into the dictionary when it isn't there. */
+  add(subject: string): number {
+    const known = this.localOf(subject)
+    return known >= 0 ? known : this.dictionary.push(subject) - 1
   }
 
   /** First position from `from` on that has the subject of this number, -1 when there is none. */

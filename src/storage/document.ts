@@ -22,7 +22,7 @@ export async function writeFileDurably(fileSystem: FileSystem, path: string, byt
   try {
     await new Promise<void>((resolve, reject) => handle.truncate(bytes.length, settle(resolve, reject)))
     await new Promise<void>((resolve, reject) =>
-      handle.writeDurable(bytes, 0, bytes.length, 0, settle(resolve, reject)),
+      handle.write(bytes, 0, bytes.length, 0, settle(resolve, reject)),
     )
     await new Promise<void>((resolve, reject) => handle.sync(settle(resolve, reject)))
   } finally {
@@ -31,10 +31,32 @@ export async function writeFileDurably(fileSystem: FileSystem, path: string, byt
   await fileSystem.rename(temporary, path)
 }
 
+export function copyPath(path: string): string {
+  return `${path}.copy`
+}
+
+/** A second copy, for the case that the first is damaged by the disk. Not synced: the first is what counts. */
+export async function writeCopy(fileSystem: FileSystem, path: string, value: unknown): Promise<void> {
+  const bytes = encodeDocument(value)
+  const handle = await fileSystem.open(copyPath(path), true)
+  try {
+    await new Promise<void>((resolve, reject) =>
+      handle.write(bytes, 0, bytes.length, 0, settle(resolve, reject)),
+    )
+    await new Promise<void>((resolve, reject) => handle.truncate(bytes.length, settle(resolve, reject)))
+  } finally {
+    await new Promise<void>((resolve) => handle.close(() => resolve()))
+  }
+}
+
 export async function writeDocument(fileSystem: FileSystem, path: string, value: unknown): Promise<void> {
+  await writeFileDurably(fileSystem, path, encodeDocument(value))
+}
+
+function encodeDocument(value: unknown): Buffer {
   const body = Buffer.from(`${JSON.stringify(value, null, 1)}\n`)
   const head = Buffer.from(`${JSON.stringify({ format: FORMAT, crc32: crc32(body), length: body.length })}\n`)
-  await writeFileDurably(fileSystem, path, Buffer.concat([head, body]))
+  return Buffer.concat([head, body])
 }
 
 /**

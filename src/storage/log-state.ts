@@ -1,6 +1,6 @@
 /** A log as its state file has it, and back. */
 import type { FileSystem } from '../ports/index.ts'
-import { decodeIndexHead, eachSubject, INDEX_HEAD_BYTES } from './columns.ts'
+import { decodeIndexHead, eachSubject, INDEX_HEAD_BYTES, SUBJECT_MASK } from './columns.ts'
 import type { Journal } from './journal.ts'
 import { Ledger } from './ledger.ts'
 import type { Json, MessageLog } from './message-log.ts'
@@ -20,7 +20,8 @@ export interface LogState {
   nextSegmentId: number
   nextLedgerId: number
   segments: SegmentState[]
-  ledgers: { id: number; name: string; meta: Json; snapshot: string | null }[]
+  /** `entries`: recovered ones that nobody has taken over yet. Bytes are base64. */
+  ledgers: { id: number; name: string; meta: Json; snapshot: string | null; entries?: string[] }[]
 }
 
 export function captureState(log: MessageLog, lsn: number): LogState {
@@ -41,15 +42,20 @@ export function captureState(log: MessageLog, lsn: number): LogState {
       id: ledger.id,
       name: ledger.name,
       meta: ledger.meta,
-      snapshot: snapshotOf(ledger),
+      ...contentOf(ledger),
     })),
   }
 }
 
 /** The owner's whole state; before it took over, what was recovered stays as it is. */
-function snapshotOf(ledger: Ledger): string | null {
-  if (ledger.snapshot !== null) return ledger.snapshot().toString('base64')
-  return ledger.recovered?.snapshot?.toString('base64') ?? null
+function contentOf(ledger: Ledger): { snapshot: string | null; entries?: string[] } {
+  if (ledger.snapshot !== null) return { snapshot: ledger.snapshot().toString('base64') }
+  const { recovered } = ledger
+  if (recovered === null) return { snapshot: null }
+  return {
+    snapshot: recovered.snapshot?.toString('base64') ?? null,
+    entries: recovered.entries.map((entry) => entry.toString('base64')),
+  }
 }
 
 /** Fills the log from its state; reads the dictionaries of its segments' indexes, not their messages. */
@@ -69,7 +75,7 @@ export async function restoreState(
   log.lostRecords = state.lostRecords
   log.nextSegmentId = state.nextSegmentId
   log.nextLedgerId = state.nextLedgerId
-  const segments = state.segments.map((each) => Segment.restore(each, files))
+  const segments = state.segments.map((each) => Segment.restore(log.id, each, files))
   log.restoreSegments(segments)
   for (const segment of segments) {
     if (
@@ -81,11 +87,12 @@ export async function restoreState(
     log.messages += segment.live
     log.bytes += segment.liveBytes
   }
+  if (log.lostRecords > state.lostRecords) log.advanceFirst()
   for (const each of state.ledgers) {
     const ledger = new Ledger(log, journal, each.id, each.name, each.meta)
     ledger.recovered = {
       snapshot: each.snapshot === null ? null : Buffer.from(each.snapshot, 'base64'),
-      entries: [],
+      entries: (each.entries ?? []).map((entry) => Buffer.from(entry, 'base64')),
     }
     log.ledgers.set(each.name, ledger)
   }
@@ -130,14 +137,33 @@ async function countByDictionary(
   }
 }
 
-function countByPosition(log: MessageLog, segment: Segment): void {
+/** Counts the subjects of all segments anew, after damage was found. */
+export function recount(log: MessageLog): void {
+  const { table } = log
+  for (let slot = 0; slot < table.subjects.length; slot++) if (table.subjects[slot] !== null) table.drop(slot)
+  for (const segment of log.segments) countByPosition(log, segment)
+  log.advanceFirst()
+}
+
+/** Counts what lives from the columns: a segment with deletions, or one whose dictionary is damaged. */
+export function countByPosition(log: MessageLog, segment: Segment): void {
   const columns = segment.index()
   const { table } = log
+  const { dictionary, locals } = columns
+  const counts = new Uint32Array(dictionary.length)
+  const firsts = new Uint32Array(dictionary.length)
+  const lasts = new Uint32Array(dictionary.length)
   for (let position = 0; position < segment.count; position++) {
     if (segment.isDeleted(position)) continue
-    const slot = table.findOrAddText(columns.subjectAt(position))
-    const seq = segment.firstSeq + position
-    if (table.counts[slot]++ === 0) table.firsts[slot] = seq
-    table.lasts[slot] = seq
+    const local = locals[position] & SUBJECT_MASK
+    if (counts[local]++ === 0) firsts[local] = position
+    lasts[local] = position
+  }
+  for (let local = 0; local < dictionary.length; local++) {
+    if (counts[local] === 0) continue
+    const slot = table.findOrAddText(dictionary[local])
+    if (table.counts[slot] === 0) table.firsts[slot] = segment.firstSeq + firsts[local]
+    table.counts[slot] += counts[local]
+    table.lasts[slot] = segment.firstSeq + lasts[local]
   }
 }

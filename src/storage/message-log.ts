@@ -549,8 +549,7 @@ export class MessageLog {
     const columns = segment.columns as Columns
     if (table.segmentIds[slot] !== segment.id) {
       table.segmentIds[slot] = segment.id
-      table.localIds[slot] = columns.dictionary.length
-      columns.dictionary.push(table.subjects[slot] as string)
+      table.localIds[slot] = columns.add(table.subjects[slot] as string)
     }
     const local = table.localIds[slot]
     columns.push(segment.dataBytes, sec, nsec, hasHeaders ? (local | HAS_HEADERS) >>> 0 : local)
@@ -689,7 +688,8 @@ export class MessageLog {
     return 0
   }
 
-  private advanceFirst(): void {
+  /** The first sequence is that of the first live message from where it was. */
+  advanceFirst(): void {
     if (this.messages === 0) this.firstSeq = this.lastSeq + 1
     else this.firstSeq = this.nextUpTo(null, this.firstSeq, this.lastSeq)
   }

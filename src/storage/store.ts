@@ -5,13 +5,13 @@
 import type { Clock, FileHandle, FileSystem, Timer } from '../ports/index.ts'
 import { type Chunk, ChunkCache } from './chunk.ts'
 import { encodeIndex } from './columns.ts'
-import { FORMAT, readDocument, writeDocument, writeFileDurably } from './document.ts'
+import { copyPath, FORMAT, readDocument, writeCopy, writeDocument, writeFileDurably } from './document.ts'
 import { Journal } from './journal.ts'
 import * as format from './journal-format.ts'
 import { replayJournal } from './journal-reader.ts'
 import { Ledger } from './ledger.ts'
 import { DEFAULT_STORE_LIMITS, type StoreLimits } from './limits.ts'
-import { captureState, type LogState, restoreState } from './log-state.ts'
+import { captureState, type LogState, recount, restoreState } from './log-state.ts'
 import { appendJson, type Json, type LogHost, MessageLog } from './message-log.ts'
 import { getU32, RecordView } from './record.ts'
 import type { Segment } from './segment.ts'
@@ -54,7 +54,6 @@ export class Store implements LogHost {
   private readonly fileSystem: FileSystem
   private readonly cache: ChunkCache
   private readonly byId = new Map<number, MessageLog>()
-  private readonly segmentLogs = new Map<Segment, MessageLog>()
   private readonly dirty = new Set<MessageLog>()
   private readonly closing = new Set<MessageLog>()
   private readonly appended = new Set<MessageLog>()
@@ -164,21 +163,29 @@ export class Store implements LogHost {
     if (this.isClosed) return
     this.isClosed = true
     this.checkpointTimer?.clear()
-    const { journal } = this
-    if (journal !== null) {
-      if (this.failure === null) {
-        journal.onNeedsCommit = null
-        await new Promise<void>((resolve) => {
-          this.onFailureOnce = resolve
-          this.barrier(resolve)
-        })
-        await this.checkpointing
-        if (this.failure === null) await this.checkpoint()
-      }
-      await journal.close()
-      for (const segment of this.segmentLogs.keys()) await this.closeHandle(segment)
+    try {
+      if (this.journal !== null) await this.closeFiles(this.journal)
+    } finally {
+      await this.unlock?.()
     }
-    await this.unlock?.()
+  }
+
+  private async closeFiles(journal: Journal): Promise<void> {
+    if (this.failure === null) {
+      journal.onNeedsCommit = null
+      await new Promise<void>((resolve) => {
+        this.onFailureOnce = resolve
+        this.barrier(resolve)
+      })
+    }
+    await this.checkpointing
+    try {
+      if (this.failure === null) await this.checkpoint()
+    } finally {
+      await Promise.all(this.flushing.values())
+      await journal.close()
+      for (const segment of [...this.openHandles]) await this.closeHandle(segment)
+    }
   }
 
   private onFailureOnce: (() => void) | null = null
@@ -196,7 +203,6 @@ export class Store implements LogHost {
   segmentEmptied(log: MessageLog, segment: Segment): void {
     this.cache.drop(segment)
     segment.columns = null
-    this.segmentLogs.delete(segment)
     if (log.inMemory) return
     this.emptied.push({ log, segment })
     const queue = this.unflushed.get(log)
@@ -234,12 +240,15 @@ export class Store implements LogHost {
   }
 
   recordsLost(segment: Segment, count: number, bytes: number): void {
-    const log = this.logOf(segment)
+    const log = this.byId.get(segment.logId)
+    if (log === undefined) return
     this.warn(`${log.name}: ${count} record(s) of segment ${segment.id} are damaged and set aside`)
     log.lostRecords += count
     if (log === this.restoring) return
     log.messages -= count
     log.bytes -= bytes
+    recount(log)
+    this.changed(log)
   }
 
   readData(segment: Segment): Buffer {
@@ -265,17 +274,18 @@ export class Store implements LogHost {
   }
 
   private async openFile(segment: Segment): Promise<FileHandle> {
-    await this.makeFolder(this.logOf(segment))
+    await this.makeFolder(segment.logId)
     return this.fileSystem.open(this.dataPath(segment), true)
   }
 
-  private async makeFolder(log: MessageLog): Promise<void> {
-    if (this.withFolder.has(log)) return
-    await this.fileSystem.makeDirectory(this.folder(log))
-    this.withFolder.add(log)
+  private async makeFolder(logId: number): Promise<void> {
+    if (this.withFolder.has(logId)) return
+    await this.fileSystem.makeDirectory(this.folder(logId))
+    this.withFolder.add(logId)
   }
 
-  private readonly withFolder = new WeakSet<MessageLog>()
+  /** Ids of the logs whose folder is there. */
+  private readonly withFolder = new Set<number>()
 
   warn(text: string): void {
     this.options.log?.('warn', text)
@@ -345,25 +355,38 @@ export class Store implements LogHost {
     }
   }
 
-  /** Writes the first `bytes` of a segment, as far as they are not in its file. */
-  private async flushThrough(segment: Segment, bytes: number): Promise<void> {
-    const chunks = [...segment.chunks.values()].filter((chunk) => !chunk.isFromDisk && chunk.start < bytes)
+  /** Writes the first `bytes` of a segment from its chunks, as far as they are not in its file. */
+  private async flushThrough(chunks: Chunk[], bytes: number): Promise<void> {
     for (const chunk of chunks) await this.writeChunk(chunk, Math.min(chunk.length, bytes - chunk.start))
   }
 
   private async writeChunk(chunk: Chunk, length: number): Promise<void> {
     if (chunk.flushed >= length) return
-    const handle = await this.openData(chunk.segment)
     const from = chunk.flushed
-    await new Promise<void>((resolve, reject) =>
-      handle.write(chunk.buffer, from, length - from, chunk.start + from, (error) =>
-        error === null ? resolve() : reject(error),
-      ),
+    this.unsynced.add(chunk.segment)
+    await this.withData(chunk.segment, (handle, done) =>
+      handle.write(chunk.buffer, from, length - from, chunk.start + from, done),
     )
     chunk.flushed = Math.max(chunk.flushed, length)
-    this.unsynced.add(chunk.segment)
   }
 
+  /** Does something with the data file, which stays open meanwhile. */
+  private async withData(
+    segment: Segment,
+    work: (handle: FileHandle, done: (error: Error | null) => void) => void,
+  ): Promise<void> {
+    segment.pins++
+    try {
+      const handle = await this.openData(segment)
+      await new Promise<void>((resolve, reject) =>
+        work(handle, (error) => (error === null ? resolve() : reject(error))),
+      )
+    } finally {
+      segment.pins--
+    }
+  }
+
+  /** Segments with data that is written and not synced. */
   private readonly unsynced = new Set<Segment>()
 
   // Checkpoints.
@@ -408,6 +431,8 @@ export class Store implements LogHost {
           count: segment.count,
           bytes: segment.dataBytes,
           columns: segment.index(),
+          // Kept here, since a purge meanwhile takes them from the segment.
+          chunks: [...segment.chunks.values()].filter((chunk) => !chunk.isFromDisk),
         })),
     }))
     this.dirty.clear()
@@ -421,13 +446,13 @@ export class Store implements LogHost {
     })
     for (const { log, state, segments } of captured) {
       if (this.byId.get(log.id) !== log) continue
-      const folder = this.folder(log)
-      await this.makeFolder(log)
+      const folder = this.folder(log.id)
+      await this.makeFolder(log.id)
       await this.flushInTurn(log, async () => {
-        for (const { segment, bytes } of segments) await this.flushThrough(segment, bytes)
+        for (const { chunks, bytes } of segments) await this.flushThrough(chunks, bytes)
       })
       for (const { segment, count, bytes, columns } of segments) {
-        if (this.unsynced.delete(segment)) await this.syncData(segment)
+        if (this.unsynced.delete(segment)) await this.withData(segment, (handle, done) => handle.sync(done))
         await writeFileDurably(this.fileSystem, this.indexPath(segment), encodeIndex(columns, count, bytes))
         segment.indexedCount = count
         if (segment.isSealed && segment.count === count) this.indexLoaded(segment)
@@ -436,27 +461,32 @@ export class Store implements LogHost {
       if (segments.length > 0) await this.fileSystem.syncDirectory(folder)
       await writeDocument(this.fileSystem, `${folder}/state.json`, state)
       await this.fileSystem.syncDirectory(folder)
+      await writeCopy(this.fileSystem, `${folder}/state.json`, state)
     }
-    for (const { log, segment } of emptied) await this.removeSegment(log, segment)
-    for (const log of deletedLogs) await this.fileSystem.removeTree(this.folder(log))
+    for (const { log, segment } of emptied) await this.flushInTurn(log, () => this.removeSegment(segment))
+    for (const log of deletedLogs) await this.flushInTurn(log, () => this.removeFolder(log))
     if (deletedLogs.length > 0) await this.fileSystem.syncDirectory(`${directory}/logs`)
     await writeDocument(this.fileSystem, `${directory}/checkpoint.json`, document)
     await this.fileSystem.syncDirectory(directory)
+    await writeCopy(this.fileSystem, `${directory}/checkpoint.json`, document)
     await journal.release(lsn)
   }
 
-  private async syncData(segment: Segment): Promise<void> {
-    const handle = await this.openData(segment)
-    await new Promise<void>((resolve, reject) =>
-      handle.sync((error) => (error === null ? resolve() : reject(error))),
-    )
-  }
-
-  private async removeSegment(log: MessageLog, segment: Segment): Promise<void> {
+  private async removeSegment(segment: Segment): Promise<void> {
     await this.closeHandle(segment)
-    for (const path of [this.pathOf(log, segment, 'segment'), this.pathOf(log, segment, 'index')]) {
+    this.unsynced.delete(segment)
+    for (const path of [this.dataPath(segment), this.indexPath(segment)]) {
       if (await this.fileSystem.exists(path)) await this.fileSystem.remove(path)
     }
+  }
+
+  private async removeFolder(log: MessageLog): Promise<void> {
+    for (const segment of log.segments) {
+      this.unsynced.delete(segment)
+      await this.closeHandle(segment)
+    }
+    this.withFolder.delete(log.id)
+    await this.fileSystem.removeTree(this.folder(log.id))
   }
 
   // Opening.
@@ -477,20 +507,22 @@ export class Store implements LogHost {
     const { fileSystem } = this
     await fileSystem.makeDirectory(`${directory}/journal`)
     await fileSystem.makeDirectory(`${directory}/logs`)
-    const checkpoint = await readDocument<CheckpointDocument>(fileSystem, `${directory}/checkpoint.json`)
+    await readDocument(fileSystem, `${directory}/store.json`)
+    const checkpoint = await this.readOrCopy<CheckpointDocument>(`${directory}/checkpoint.json`)
     this.nextLogId = checkpoint?.nextLogId ?? 1
     const lsns = new Map<number, number>()
     for (const name of await fileSystem.list(`${directory}/logs`)) {
-      const state = await readDocument<LogState>(fileSystem, `${directory}/logs/${name}/state.json`)
+      if (!/^\d+$/.test(name)) continue
+      this.nextLogId = Math.max(this.nextLogId, Number(name) + 1)
+      const state = await this.readOrCopy<LogState>(`${this.folder(Number(name))}/state.json`)
       if (state === null) continue
       const log = new MessageLog(this, Number(name), state.name, state.meta, false, state.createdMs)
       this.logs.set(log.name, log)
       this.byId.set(log.id, log)
-      this.nextLogId = Math.max(this.nextLogId, log.id + 1)
       lsns.set(log.id, state.lsn)
       this.restoring = log
-      await restoreState(log, state, this, fileSystem, (segment) => this.pathOf(log, segment, 'index'), null)
-      for (const segment of log.segments) this.segmentLogs.set(segment, log)
+      await restoreState(log, state, this, fileSystem, (segment) => this.indexPath(segment), null)
+      await this.removeLeftovers(log)
     }
     this.restoring = null
     this.isReplaying = true
@@ -537,6 +569,27 @@ export class Store implements LogHost {
   }
 
   private restoring: MessageLog | null = null
+
+  /** A document, or the copy of it when it is damaged. */
+  private async readOrCopy<T>(path: string): Promise<T | null> {
+    const value = await readDocument<T>(this.fileSystem, path)
+    if (value !== null || !(await this.fileSystem.exists(path))) return value
+    const copy = await readDocument<T>(this.fileSystem, copyPath(path))
+    const outcome = copy === null ? 'and so is its copy: what it told is lost' : 'its copy is used'
+    this.options.log?.('error', `${path}: damaged; ${outcome}`)
+    return copy
+  }
+
+  /** Removes files of segments that the state doesn't name: a crash came between it and their removal. */
+  private async removeLeftovers(log: MessageLog): Promise<void> {
+    const folder = this.folder(log.id)
+    const named = new Set(log.segments.map((segment) => fileNumber(segment.id)))
+    for (const name of await this.fileSystem.list(folder)) {
+      const [stem, kind] = name.split('.')
+      const isOurs = kind === 'segment' || kind === 'index'
+      if (isOurs && !named.has(stem)) await this.fileSystem.remove(`${folder}/${name}`)
+    }
+  }
 
   private replay(
     type: number,
@@ -616,47 +669,28 @@ export class Store implements LogHost {
     this.byId.delete(log.id)
     this.dirty.delete(log)
     this.unflushed.delete(log)
-    for (const segment of log.segments) {
-      this.cache.drop(segment)
-      this.segmentLogs.delete(segment)
-      if (!log.inMemory) void this.closeHandle(segment)
-    }
+    for (const segment of log.segments) this.cache.drop(segment)
     if (!log.inMemory) this.deletedLogs.push(log)
   }
 
   // Files of segments.
 
-  private folder(log: MessageLog): string {
-    return `${this.options.directory}/logs/${log.id}`
-  }
-
-  private pathOf(log: MessageLog, segment: Segment, kind: 'index' | 'segment'): string {
-    return `${this.folder(log)}/${String(segment.id).padStart(8, '0')}.${kind}`
-  }
-
-  private logOf(segment: Segment): MessageLog {
-    const known = this.segmentLogs.get(segment) ?? this.restoring
-    if (known !== null && known !== undefined) return known
-    for (const log of this.logs.values()) {
-      if (!log.segments.includes(segment)) continue
-      this.segmentLogs.set(segment, log)
-      return log
-    }
-    throw new Error(`segment ${segment.id} belongs to no log`)
+  private folder(logId: number): string {
+    return `${this.options.directory}/logs/${logId}`
   }
 
   private dataPath(segment: Segment): string {
-    return this.pathOf(this.logOf(segment), segment, 'segment')
+    return `${this.folder(segment.logId)}/${fileNumber(segment.id)}.segment`
   }
 
   private indexPath(segment: Segment): string {
-    return this.pathOf(this.logOf(segment), segment, 'index')
+    return `${this.folder(segment.logId)}/${fileNumber(segment.id)}.index`
   }
 
   private trimHandles(keep: Segment): void {
     for (let i = 0; this.openHandles.length > this.limits.openSegments && i < this.openHandles.length; i++) {
       const segment = this.openHandles[0]
-      if (segment !== keep && segment.isSealed && !this.unsynced.has(segment) && !hasLoading(segment))
+      if (segment !== keep && segment.isSealed && !this.unsynced.has(segment) && segment.pins === 0)
         void this.closeHandle(segment)
       else this.openHandles.push(this.openHandles.shift() as Segment)
     }
@@ -671,9 +705,8 @@ export class Store implements LogHost {
   }
 }
 
-function hasLoading(segment: Segment): boolean {
-  for (const chunk of segment.chunks.values()) if (chunk.isLoading) return true
-  return false
+function fileNumber(id: number): string {
+  return String(id).padStart(8, '0')
 }
 
 function ledgerOf(log: MessageLog, id: number): Ledger | undefined {

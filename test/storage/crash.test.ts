@@ -22,7 +22,9 @@ const LIMITS = {
 type Model = Map<string, { messages: Map<number, string>; lastSeq: number; ledger: string }>
 
 function textOf(model: Model): string {
-  return JSON.stringify([...model].sort().map(([name, log]) => [name, log.lastSeq, [...log.messages], log.ledger]))
+  return JSON.stringify(
+    [...model].sort().map(([name, log]) => [name, log.lastSeq, [...log.messages], log.ledger]),
+  )
 }
 
 function open(fileSystem: SimulatedFileSystem): Promise<Store> {
@@ -97,7 +99,8 @@ class Workload {
     } else if (dice < 0.83) {
       const filter = `s.${random.below(5)}`
       log.purge(subjectFilter([filter]), 0, 0)
-      for (const [seq, text] of expected.messages) if (text.startsWith(`${filter}|`)) expected.messages.delete(seq)
+      for (const [seq, text] of expected.messages)
+        if (text.startsWith(`${filter}|`)) expected.messages.delete(seq)
     } else if (dice < 0.85) {
       log.purge(null, 0, 0)
       expected.messages.clear()
@@ -171,8 +174,14 @@ async function crashOnce(seed: number, crashAt: number, rounds: number): Promise
   const store = await open(machine)
   const found = await contentOf(store)
   const at = states.lastIndexOf(found)
-  assert.ok(at >= 0, `seed ${seed}, crash at ${crashAt}: a state that never was: ${found}\nacknowledged ${states[acknowledged]}`)
-  assert.ok(at >= acknowledged, `seed ${seed}, crash at ${crashAt}: round ${acknowledged} was acknowledged, ${at} is left`)
+  assert.ok(
+    at >= 0,
+    `seed ${seed}, crash at ${crashAt}: a state that never was: ${found}\nacknowledged ${states[acknowledged]}`,
+  )
+  assert.ok(
+    at >= acknowledged,
+    `seed ${seed}, crash at ${crashAt}: round ${acknowledged} was acknowledged, ${at} is left`,
+  )
   await store.close()
   return { crashed }
 }
