@@ -17,6 +17,8 @@ export interface Stage {
   /** Different in every sample: for names of streams and buckets. */
   readonly turn: number
   readonly admin: JetStreamManager
+  /** In the warm-up, whose figures don't count. */
+  readonly isWarmUp: boolean
   /** Messages of this sample, by the row's table and the flags. */
   readonly messages: number
 }
@@ -63,18 +65,19 @@ export async function onServer(contest: Contest, plan: ServerPlan): Promise<Runn
     connection = await connect({ servers: server.url, name: 'bench-admin' })
     const admin = await jetstreamManager(connection, { timeout: 60_000, checkAPI: false })
     const planned = typeof plan.messages === 'number' ? plan.messages : (plan.messages[contender] ?? 0)
-    const stage = (part: number): Stage => ({
+    const stage = (part: number, isWarmUp = false): Stage => ({
       contender,
       bench,
       server,
       folder: place.folder,
       turn: turn++,
       admin,
+      isWarmUp,
       messages: Math.max(1, Math.round(contest.count(planned) * part)),
     })
     await plan.prepare?.(stage(1))
-    const round = async (part: number): Promise<Sample> => {
-      const here = stage(part)
+    const round = async (part: number, isWarmUp: boolean): Promise<Sample> => {
+      const here = stage(part, isWarmUp)
       settleDisk()
       const before = server.cpuSeconds()
       const sample = await plan.sample(here)
@@ -88,9 +91,9 @@ export async function onServer(contest: Contest, plan: ServerPlan): Promise<Runn
       work.catch((error: Error) => Promise.reject(explain(error, server)))
     return {
       warmUp: async () => {
-        await said(round(warmUpPart))
+        await said(round(warmUpPart, true))
       },
-      sample: () => said(round(1)),
+      sample: () => said(round(1, false)),
       close,
     }
   } catch (error) {

@@ -18,8 +18,9 @@ function read(kind: 'ordered' | 'consume' | 'fetch', messages: number, acks: str
     open: (contest) =>
       onServer(contest, {
         messages,
-        prepare: async ({ bench }) => {
-          const flags = '--create --stream read --batch 5000 --size 128'
+        prepare: async ({ admin, bench }) => {
+          await admin.streams.add({ name: 'read', subjects: ['read'] })
+          const flags = '--stream read --batch 500 --size 128'
           await bench.run(`js pub async read ${flags} --msgs ${contest.count(stored)}`)
         },
         sample: async ({ bench, messages }) => {

@@ -1,6 +1,6 @@
 /** Restart after a clean stop and after kill -9 over a store that holds many messages, and memory then. */
 
-import { jetstreamManager } from '@nats-io/jetstream'
+import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
 import { connect } from '@nats-io/transport-node'
 import { NatsBench } from '../drive/nats-bench.ts'
 import { settleDisk } from '../drive/settle.ts'
@@ -18,14 +18,19 @@ async function restart(contest: Contest, messages: number): Promise<Runner> {
   let acknowledged = 0
   const publish = async (server: ServerProcess, count: number) => {
     const bench = new NatsBench(contest.tools.nats, server.url)
-    const flags = '--create --stream stored --maxbytes 16GB --batch 5000 --size 128'
-    await bench.run(`js pub async stored ${flags} --msgs ${count}`)
+    await bench.run(`js pub async stored --stream stored --batch 500 --size 128 --msgs ${count}`)
     acknowledged += count
   }
   try {
     const server = await place.start()
-    await publish(server, contest.count(messages))
-    await server.stop()
+    try {
+      await withManager(server, async (manager) => {
+        await manager.streams.add({ name: 'stored', subjects: ['stored'] })
+      })
+      await publish(server, contest.count(messages))
+    } finally {
+      await server.stop()
+    }
   } catch (error) {
     place.remove()
     throw error
@@ -53,11 +58,20 @@ async function restart(contest: Contest, messages: number): Promise<Runner> {
 }
 
 /** What was acknowledged must be there, whoever is measured. */
-async function expectMessages(server: ServerProcess, expected: number): Promise<void> {
+function expectMessages(server: ServerProcess, expected: number): Promise<void> {
+  return withManager(server, async (manager) => {
+    const { state } = await manager.streams.info('stored')
+    if (state.messages !== expected) throw new Error(`${expected} acknowledged, ${state.messages} found`)
+  })
+}
+
+async function withManager(
+  server: ServerProcess,
+  use: (manager: JetStreamManager) => Promise<void>,
+): Promise<void> {
   const connection = await connect({ servers: server.url })
   try {
-    const { state } = await (await jetstreamManager(connection)).streams.info('stored')
-    if (state.messages !== expected) throw new Error(`${expected} acknowledged, ${state.messages} found`)
+    await use(await jetstreamManager(connection))
   } finally {
     await connection.close()
   }
