@@ -1,17 +1,38 @@
 /** Starts and stops the servers under comparison, each on a free loopback port with a temporary directory. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 export type Kind = 'contrail' | 'nats-server'
 
-const root = resolve(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '../../..')
-export const natsCli = join(root, '.peers', 'bin', 'nats')
-export const python = join(root, '.peers', 'venv', 'bin', 'python')
+export interface PeerServerOptions {
+  /** After `-a`, `-p` and `-sd`. Default: `-js`. */
+  flags?: readonly string[]
+  /** Text of a configuration file, given with `-c`. */
+  config?: string
+}
 
-/** @throws Error when `npm run peers` was not run */
+/** How long a server may take until it answers, in milliseconds. */
+const START_MS = 15_000
+/** How long a server may take to end after SIGTERM before it counts as hanging. */
+const STOP_MS = 10_000
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..', '..')
+const isWindows = process.platform === 'win32'
+const exe = isWindows ? '.exe' : ''
+
+export const natsCli = join(root, '.peers', 'bin', `nats${exe}`)
+export const natsServer = join(root, '.peers', 'bin', `nats-server${exe}`)
+export const python = isWindows
+  ? join(root, '.peers', 'venv', 'Scripts', 'python.exe')
+  : join(root, '.peers', 'venv', 'bin', 'python')
+/** `$CONTRAIL_SERVER` puts another program in its place (nats-server itself shows what the harness alone lets differ). */
+export const contrailServer = process.env.CONTRAIL_SERVER ?? join(root, 'bin', 'contrail-server')
+
+/** @throws Error when `npm run peers` was not run: a missing peer is a failure, never a skip */
 export function needPeer(path: string): string {
   if (!existsSync(path)) throw new Error(`${path} is missing: run \`npm run peers\` first`)
   return path
@@ -23,41 +44,54 @@ export function freePort(): Promise<number> {
     server.once('error', reject)
     server.listen(0, '127.0.0.1', () => {
       const address = server.address()
-      server.close(() => (typeof address === 'object' && address !== null ? done(address.port) : reject(new Error('no port'))))
+      const port = typeof address === 'object' && address !== null ? address.port : 0
+      server.close(() => done(port))
     })
   })
 }
 
-/** One running server. */
+/** One server, which can be stopped, killed and started again on its port and directory. */
 export class PeerServer {
   readonly kind: Kind
   readonly directory: string
   port = 0
+  /** The end of what it printed. */
   output = ''
   private child: ChildProcess | null = null
   private readonly flags: string[]
 
-  constructor(kind: Kind, flags: string[] = ['-js']) {
+  constructor(kind: Kind, options: PeerServerOptions = {}) {
     this.kind = kind
-    this.flags = flags
-    this.directory = mkdtempSync(join(tmpdir(), `contrail-${kind}-`))
+    this.directory = mkdtempSync(join(tmpdir(), `contrail-peer-${kind}-`))
+    this.flags = [...(options.flags ?? ['-js'])]
+    if (options.config !== undefined) {
+      const path = join(this.directory, 'server.conf')
+      writeFileSync(path, options.config)
+      this.flags.push('-c', path)
+    }
   }
 
   get url(): string {
     return `nats://127.0.0.1:${this.port}`
   }
 
-  get pid(): number {
-    return this.child?.pid ?? 0
-  }
-
+  /** @throws Error with the server's output when it ends or doesn't answer in time */
   async start(): Promise<this> {
     if (this.port === 0) this.port = await freePort()
-    const [program, first] =
-      this.kind === 'contrail'
-        ? [process.execPath, [needPeer(join(root, 'bin', 'contrail-server'))]]
-        : [needPeer(join(root, '.peers', 'bin', 'nats-server')), []]
-    const child = spawn(program, [...first, '-a', '127.0.0.1', '-p', String(this.port), '-sd', this.directory, ...this.flags], {
+    const common = [
+      '-a',
+      '127.0.0.1',
+      '-p',
+      `${this.port}`,
+      '-sd',
+      join(this.directory, 'store'),
+      ...this.flags,
+    ]
+    const isScript = this.kind === 'contrail' && basename(contrailServer) !== basename(natsServer)
+    const program = isScript
+      ? process.execPath
+      : needPeer(this.kind === 'contrail' ? contrailServer : natsServer)
+    const child = spawn(program, isScript ? [contrailServer, ...common] : common, {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.child = child
@@ -66,29 +100,55 @@ export class PeerServer {
     }
     child.stdout?.on('data', keep)
     child.stderr?.on('data', keep)
-    const deadline = Date.now() + 10_000
+    const deadline = Date.now() + START_MS
     while (!(await answers(this.port))) {
-      if (child.exitCode !== null || Date.now() > deadline) throw new Error(`${this.kind} did not start:\n${this.output}`)
-      await new Promise((done) => setTimeout(done, 20))
+      if (hasEnded(child) || Date.now() > deadline) {
+        throw new Error(`${this.kind} did not start (${program}):\n${this.output}`)
+      }
+      await new Promise((done) => setTimeout(done, 10))
     }
     return this
   }
 
-  /** Ends the process and waits for it; the directory stays. */
+  /**
+   * Ends the process and waits for it; the directory stays.
+   * @throws Error when it has ended before, or doesn't end in time
+   */
   async stop(signal: 'SIGKILL' | 'SIGTERM' = 'SIGTERM'): Promise<void> {
     const { child } = this
     this.child = null
-    if (child === null || child.exitCode !== null) return
-    await new Promise<void>((done) => {
-      child.once('exit', () => done())
+    if (child === null) return
+    if (hasEnded(child)) throw new Error(`${this.kind} had ended on its own:\n${this.output}`)
+    await new Promise<void>((done, reject) => {
+      const hanging = setTimeout(() => {
+        child.kill('SIGKILL')
+        reject(new Error(`${this.kind} does not end after ${signal}:\n${this.output}`))
+      }, STOP_MS)
+      child.once('exit', () => {
+        clearTimeout(hanging)
+        done()
+      })
       child.kill(signal)
     })
   }
 
-  async dispose(): Promise<void> {
-    await this.stop('SIGKILL')
-    rmSync(this.directory, { recursive: true, force: true })
+  async restart(signal: 'SIGKILL' | 'SIGTERM' = 'SIGTERM'): Promise<void> {
+    await this.stop(signal)
+    await this.start()
   }
+
+  /** Ends it and removes its directory. */
+  async dispose(): Promise<void> {
+    try {
+      await this.stop('SIGKILL')
+    } finally {
+      rmSync(this.directory, { recursive: true, force: true, maxRetries: 3 })
+    }
+  }
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null
 }
 
 /** Does the server send its INFO? */
@@ -100,5 +160,6 @@ function answers(port: number): Promise<boolean> {
       done(true)
     })
     socket.once('error', () => done(false))
+    socket.once('close', () => done(false))
   })
 }

@@ -7,7 +7,21 @@ const NUID = /\b[0-9A-Za-z]{22}\b/g
 const ACK_TIME = /(\$JS\.ACK\.[^ ]+?)\.\d{19}\./g
 
 /** Values of these keys are replaced whatever they are. */
-const VARYING = new Set(['client_id', 'server_id', 'server_name', 'go', 'git_commit', 'xkey', 'port', 'host', 'version', 'id', 'rtt', 'average_processing_time', 'pause_remaining'])
+const VARYING = new Set([
+  'client_id',
+  'server_id',
+  'server_name',
+  'go',
+  'git_commit',
+  'xkey',
+  'port',
+  'host',
+  'version',
+  'id',
+  'rtt',
+  'average_processing_time',
+  'pause_remaining',
+])
 
 export function normaliseText(text: string, names: ReadonlyMap<string, string>): string {
   let result = text
@@ -28,25 +42,4 @@ export function normalise(value: unknown, names: ReadonlyMap<string, string>): u
     result[normaliseText(key, names)] = VARYING.has(key) ? `<${key}>` : normalise(each, names)
   }
   return result
-}
-
-/** Where two values differ: a line for each path. */
-export function differences(real: unknown, ours: unknown, path = ''): string[] {
-  if (Object.is(real, ours)) return []
-  const areObjects = typeof real === 'object' && typeof ours === 'object' && real !== null && ours !== null
-  if (!areObjects || Array.isArray(real) !== Array.isArray(ours)) {
-    return [`${path || '.'}\n      nats-server: ${show(real)}\n      contrail:    ${show(ours)}`]
-  }
-  const keys = new Set([...Object.keys(real), ...Object.keys(ours)])
-  const found: string[] = []
-  for (const key of keys) {
-    const left = (real as Record<string, unknown>)[key]
-    const right = (ours as Record<string, unknown>)[key]
-    found.push(...differences(left, right, `${path}.${key}`))
-  }
-  return found
-}
-
-function show(value: unknown): string {
-  return value === undefined ? '(missing)' : JSON.stringify(value)
 }

@@ -25,16 +25,26 @@ const BYTES: Record<string, string[]> = {
   'CONNECT with a wrong type': ['CONNECT {"verbose":1}\r\nPING\r\n'],
   'CONNECT with unknown fields': ['CONNECT {"verbose":false,"foo":{"bar":[1]}}\r\nPING\r\n'],
   'CONNECT twice': ['CONNECT {"verbose":false}\r\nCONNECT {"verbose":true}\r\nPING\r\n'],
-  'verbose acknowledges each operation': ['CONNECT {"verbose":true}\r\nPING\r\nPUB foo 0\r\n\r\nSUB a 1\r\nUNSUB 1\r\n'],
-  'pedantic refuses wildcards in a publish': ['CONNECT {"pedantic":true,"verbose":false}\r\nPUB foo.* 2\r\nok\r\nPING\r\n'],
+  'verbose acknowledges each operation': [
+    'CONNECT {"verbose":true}\r\nPING\r\nPUB foo 0\r\n\r\nSUB a 1\r\nUNSUB 1\r\n',
+  ],
+  'pedantic refuses wildcards in a publish': [
+    'CONNECT {"pedantic":true,"verbose":false}\r\nPUB foo.* 2\r\nok\r\nPING\r\n',
+  ],
   'pedantic refuses empty tokens in a publish': ['SUB foo.> 1\r\nPUB foo..b 2\r\nok\r\nPING\r\n'],
-  'without pedantic an empty token reaches nobody': [`${HELLO}SUB foo.> 1\r\nPUB foo..b 2\r\nok\r\nPUB foo. 2\r\nok\r\nPING\r\n`],
+  'without pedantic an empty token reaches nobody': [
+    `${HELLO}SUB foo.> 1\r\nPUB foo..b 2\r\nok\r\nPUB foo. 2\r\nok\r\nPING\r\n`,
+  ],
   'UNSUB alone': ['UNSUB\r\n'],
   'UNSUB of what is not there': ['UNSUB 7\r\nPING\r\n'],
   'UNSUB with a bad number': ['UNSUB 1 x\r\nPING\r\n'],
   'UNSUB with too many arguments': ['UNSUB 1 2 3\r\nPING\r\n'],
-  'UNSUB after two': [`${HELLO}SUB foo 1\r\nUNSUB 1 2\r\nPUB foo 1\r\na\r\nPUB foo 1\r\nb\r\nPUB foo 1\r\nc\r\nPING\r\n`],
-  'UNSUB after as many as were delivered': [`${HELLO}SUB foo 1\r\nPUB foo 1\r\na\r\nPUB foo 1\r\nb\r\nUNSUB 1 2\r\nPUB foo 1\r\nc\r\nPING\r\n`],
+  'UNSUB after two': [
+    `${HELLO}SUB foo 1\r\nUNSUB 1 2\r\nPUB foo 1\r\na\r\nPUB foo 1\r\nb\r\nPUB foo 1\r\nc\r\nPING\r\n`,
+  ],
+  'UNSUB after as many as were delivered': [
+    `${HELLO}SUB foo 1\r\nPUB foo 1\r\na\r\nPUB foo 1\r\nb\r\nUNSUB 1 2\r\nPUB foo 1\r\nc\r\nPING\r\n`,
+  ],
   'headers without having asked for them': ['HPUB foo 12 14\r\nNATS/1.0\r\n\r\nok\r\n'],
   'headers delivered': [`${HELLO}SUB foo 1\r\nHPUB foo bar 12 14\r\nNATS/1.0\r\n\r\nok\r\nPING\r\n`],
   'headers longer than the message': ['CONNECT {"headers":true}\r\nHPUB foo 20 14\r\nNATS/1.0\r\n\r\nok\r\n'],
@@ -56,11 +66,17 @@ const BYTES: Record<string, string[]> = {
   ],
   'lines that end with LF only': ['SUB foo 1\nPUB foo 2\nok\r\nPING\n'],
   'lower case and tabs': ['sub foo\tq\t 1\r\npub\t foo  2 \r\nok\r\n'],
-  'echo off': ['CONNECT {"protocol":1,"echo":false,"verbose":false}\r\nSUB foo 1\r\nPUB foo 2\r\nok\r\nPING\r\n'],
+  'echo off': [
+    'CONNECT {"protocol":1,"echo":false,"verbose":false}\r\nSUB foo 1\r\nPUB foo 2\r\nok\r\nPING\r\n',
+  ],
   'a reply subject': [`${HELLO}SUB foo 1\r\nPUB foo the.reply 2\r\nok\r\nPING\r\n`],
   'an empty payload': [`${HELLO}SUB foo 1\r\nPUB foo 0\r\n\r\nPING\r\n`],
-  'overlapping subscriptions get a copy each': [`${HELLO}SUB foo.* 1\r\nSUB foo.> 2\r\nSUB > 3\r\nSUB foo.bar 4\r\nPUB foo.bar 1\r\nx\r\nPING\r\n`],
-  'a queue group gets one copy': [`${HELLO}SUB foo q 1\r\nUNSUB 1\r\nSUB foo q 2\r\nPUB foo 1\r\nx\r\nPING\r\n`],
+  'overlapping subscriptions get a copy each': [
+    `${HELLO}SUB foo.* 1\r\nSUB foo.> 2\r\nSUB > 3\r\nSUB foo.bar 4\r\nPUB foo.bar 1\r\nx\r\nPING\r\n`,
+  ],
+  'a queue group gets one copy': [
+    `${HELLO}SUB foo q 1\r\nUNSUB 1\r\nSUB foo q 2\r\nPUB foo 1\r\nx\r\nPING\r\n`,
+  ],
   'a control line above the limit': [`${HELLO}SUB ${'a'.repeat(5000)} 1\r\nPING\r\n`],
   'a publish line above the limit': [`${HELLO}PUB ${'a'.repeat(5000)} 1\r\nx\r\n`],
   'an endless line': ['PUB ', 'a'.repeat(3000), 'a'.repeat(3000), 'a'.repeat(3000)],

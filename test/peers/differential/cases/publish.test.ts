@@ -19,7 +19,11 @@ differential('expectations', async (s) => {
   await s.request('s.b', '5', 'Nats-Expected-Last-Subject-Sequence: 0')
   await s.request('s.b', '6', 'Nats-Expected-Last-Subject-Sequence: 0')
   await s.request('s.b', '7', 'Nats-Expected-Last-Subject-Sequence: 3')
-  await s.request('s.c', '8', 'Nats-Expected-Last-Subject-Sequence: 4\nNats-Expected-Last-Subject-Sequence-Subject: s.b')
+  await s.request(
+    's.c',
+    '8',
+    'Nats-Expected-Last-Subject-Sequence: 4\nNats-Expected-Last-Subject-Sequence-Subject: s.b',
+  )
   await s.request('s.c', '9', 'Nats-Expected-Last-Subject-Sequence: x')
   await s.request('s.c', '9', 'Nats-Expected-Last-Sequence: x')
   await s.api('STREAM.INFO.S')
@@ -35,7 +39,14 @@ differential('limits: the oldest go', async (s) => {
 })
 
 differential('limits: the new are refused', async (s) => {
-  await s.api('STREAM.CREATE.S', { name: 'S', subjects: ['s.*'], max_msgs: 3, max_msgs_per_subject: 2, discard: 'new', discard_new_per_subject: true })
+  await s.api('STREAM.CREATE.S', {
+    name: 'S',
+    subjects: ['s.*'],
+    max_msgs: 3,
+    max_msgs_per_subject: 2,
+    discard: 'new',
+    discard_new_per_subject: true,
+  })
   for (const subject of ['a', 'a', 'a', 'b', 'b']) await s.request(`s.${subject}`, 'x')
   await s.api('STREAM.INFO.S')
 })
@@ -97,7 +108,10 @@ differential('interest retention without and with a consumer', async (s) => {
   await s.api('STREAM.CREATE.S', { name: 'S', subjects: ['s.*'], retention: 'interest' })
   await s.request('s.a', 'nobody')
   await s.api('STREAM.INFO.S')
-  await s.api('CONSUMER.CREATE.S.c', { stream_name: 'S', config: { name: 'c', durable_name: 'c', ack_policy: 'explicit', filter_subject: 's.a' } })
+  await s.api('CONSUMER.CREATE.S.c', {
+    stream_name: 'S',
+    config: { name: 'c', durable_name: 'c', ack_policy: 'explicit', filter_subject: 's.a' },
+  })
   await s.request('s.a', 'wanted')
   await s.request('s.b', 'not wanted')
   await s.api('STREAM.INFO.S')
@@ -109,10 +123,28 @@ differential('interest retention without and with a consumer', async (s) => {
 differential('a work queue', async (s) => {
   await s.api('STREAM.CREATE.S', { name: 'S', subjects: ['s.*'], retention: 'workqueue' })
   for (const subject of ['a', 'b', 'a']) await s.request(`s.${subject}`, 'x')
-  await s.api('CONSUMER.CREATE.S.c', { stream_name: 'S', config: { name: 'c', durable_name: 'c', ack_policy: 'explicit', filter_subject: 's.a' } })
-  await s.api('CONSUMER.CREATE.S.d', { stream_name: 'S', config: { name: 'd', durable_name: 'd', ack_policy: 'explicit', filter_subject: 's.a' } })
-  await s.api('CONSUMER.CREATE.S.e', { stream_name: 'S', config: { name: 'e', durable_name: 'e', ack_policy: 'none', filter_subject: 's.b' } })
-  await s.api('CONSUMER.CREATE.S.f', { stream_name: 'S', config: { name: 'f', durable_name: 'f', ack_policy: 'explicit', deliver_policy: 'new', filter_subject: 's.b' } })
+  await s.api('CONSUMER.CREATE.S.c', {
+    stream_name: 'S',
+    config: { name: 'c', durable_name: 'c', ack_policy: 'explicit', filter_subject: 's.a' },
+  })
+  await s.api('CONSUMER.CREATE.S.d', {
+    stream_name: 'S',
+    config: { name: 'd', durable_name: 'd', ack_policy: 'explicit', filter_subject: 's.a' },
+  })
+  await s.api('CONSUMER.CREATE.S.e', {
+    stream_name: 'S',
+    config: { name: 'e', durable_name: 'e', ack_policy: 'none', filter_subject: 's.b' },
+  })
+  await s.api('CONSUMER.CREATE.S.f', {
+    stream_name: 'S',
+    config: {
+      name: 'f',
+      durable_name: 'f',
+      ack_policy: 'explicit',
+      deliver_policy: 'new',
+      filter_subject: 's.b',
+    },
+  })
   const messages = await s.pull('S', 'c', { batch: 5, no_wait: true }, 3)
   await s.ack(messages[1], '+ACK', true)
   await s.api('STREAM.INFO.S')

@@ -6,7 +6,20 @@ const CONFIGURATIONS: Record<string, [string, unknown]> = {
   'no subjects: its own name': ['S', { name: 'S' }],
   'limits of all kinds': [
     'S',
-    { name: 'S', subjects: ['s'], max_msgs: 10, max_bytes: 1000, max_age: 60e9, max_msgs_per_subject: 2, max_msg_size: 100, discard: 'new', duplicate_window: 1e9, max_consumers: 3, description: 'd', metadata: { a: 'b' } },
+    {
+      name: 'S',
+      subjects: ['s'],
+      max_msgs: 10,
+      max_bytes: 1000,
+      max_age: 60e9,
+      max_msgs_per_subject: 2,
+      max_msg_size: 100,
+      discard: 'new',
+      duplicate_window: 1e9,
+      max_consumers: 3,
+      description: 'd',
+      metadata: { a: 'b' },
+    },
   ],
   'in memory': ['S', { name: 'S', subjects: ['s'], storage: 'memory' }],
   'work queue': ['S', { name: 'S', subjects: ['s'], retention: 'workqueue' }],
@@ -39,8 +52,14 @@ const CONFIGURATIONS: Record<string, [string, unknown]> = {
   'a max age that is too short': ['S', { name: 'S', max_age: 1000 }],
   'a duplicate window above the max age': ['S', { name: 'S', max_age: 1e9, duplicate_window: 2e9 }],
   'a negative duplicate window': ['S', { name: 'S', duplicate_window: -1 }],
-  'discard new per subject without discard new': ['S', { name: 'S', discard_new_per_subject: true, max_msgs_per_subject: 1 }],
-  'discard new per subject without a limit': ['S', { name: 'S', discard: 'new', discard_new_per_subject: true }],
+  'discard new per subject without discard new': [
+    'S',
+    { name: 'S', discard_new_per_subject: true, max_msgs_per_subject: 1 },
+  ],
+  'discard new per subject without a limit': [
+    'S',
+    { name: 'S', discard: 'new', discard_new_per_subject: true },
+  ],
   'sealed from the beginning': ['S', { name: 'S', sealed: true }],
   'deny delete and purge': ['S', { name: 'S', deny_delete: true, deny_purge: true }],
   'roll-ups with deny purge': ['S', { name: 'S', allow_rollup_hdrs: true, deny_purge: true }],
@@ -52,7 +71,21 @@ const CONFIGURATIONS: Record<string, [string, unknown]> = {
   'an unknown compression': ['S', { name: 'S', compression: 'zip' }],
   'as the kv client makes it': [
     'KV_B',
-    { name: 'KV_B', subjects: ['$KV.B.>'], max_msgs_per_subject: 5, discard: 'new', deny_delete: true, allow_rollup_hdrs: true, allow_direct: true, max_bytes: -1, max_age: 0, max_msg_size: -1, storage: 'file', num_replicas: 1, duplicate_window: 120e9 },
+    {
+      name: 'KV_B',
+      subjects: ['$KV.B.>'],
+      max_msgs_per_subject: 5,
+      discard: 'new',
+      deny_delete: true,
+      allow_rollup_hdrs: true,
+      allow_direct: true,
+      max_bytes: -1,
+      max_age: 0,
+      max_msg_size: -1,
+      storage: 'file',
+      num_replicas: 1,
+      duplicate_window: 120e9,
+    },
   ],
 }
 
@@ -135,7 +168,21 @@ differential('getting messages', async (s) => {
   await s.request('s.a', 'one')
   await s.request('s.b', 'two', 'X-Key: value\nX-Key: more')
   await s.request('s.a', 'three')
-  for (const body of [{ seq: 1 }, { seq: 2 }, { seq: 9 }, { seq: 0 }, {}, { last_by_subj: 's.a' }, { last_by_subj: 's.*' }, { last_by_subj: 's.none' }, { next_by_subj: 's.a', seq: 2 }, { next_by_subj: 's.b' }, { seq: 1, last_by_subj: 's.a' }, '{', '']) {
+  for (const body of [
+    { seq: 1 },
+    { seq: 2 },
+    { seq: 9 },
+    { seq: 0 },
+    {},
+    { last_by_subj: 's.a' },
+    { last_by_subj: 's.*' },
+    { last_by_subj: 's.none' },
+    { next_by_subj: 's.a', seq: 2 },
+    { next_by_subj: 's.b' },
+    { seq: 1, last_by_subj: 's.a' },
+    '{',
+    '',
+  ]) {
     await s.api('STREAM.MSG.GET.S', body)
     await s.request('$JS.API.DIRECT.GET.S', body)
   }
