@@ -8,7 +8,8 @@
  * the moment makes.
  */
 import type { ConnectionOptions, NatsConnection, ServerInfo } from '@nats-io/nats-core'
-import type { Bus, Connection } from '../core/index.ts'
+import type { Bus } from '../core/index.ts'
+import type { Admission } from './admission.ts'
 import { type InProcessHost, InProcessTransport } from './in-process-transport.ts'
 
 type Internals = typeof import('@nats-io/nats-core/internal')
@@ -27,12 +28,11 @@ export class InProcessClients {
   private bus: Bus | null
   private readonly handlers = new Set<Handler>()
 
-  private readonly onConnection: (connection: Connection) => void
+  private readonly admission: Admission
 
-  /** `onConnection`: told of every client that was accepted. */
-  constructor(bus: Bus, onConnection: (connection: Connection) => void) {
+  constructor(bus: Bus, admission: Admission) {
     this.bus = bus
-    this.onConnection = onConnection
+    this.admission = admission
   }
 
   /**
@@ -46,7 +46,7 @@ export class InProcessClients {
       get bus() {
         return clients.bus
       },
-      onConnection: this.onConnection,
+      admission: this.admission,
       checkOptions: (info: ServerInfo, wanted) => nats.checkOptions(info, wanted),
     }
     if (this.bus === null) throw new Error('the server has stopped')
@@ -78,9 +78,6 @@ export class InProcessClients {
   }
 }
 
-/** Where a transport leads that nobody asked for. */
-const nobody: InProcessHost = { bus: null, onConnection: () => {}, checkOptions: () => {} }
-
 type ConnectionImpl = Internals['NatsConnectionImpl']['prototype']
 
 /** The constructor is private to TypeScript only: `NatsConnectionImpl.connect` would make the handler itself. */
@@ -107,7 +104,7 @@ function ownTransport(nats: Internals, handler: Handler, host: InProcessHost): v
       return prepare.call(handler)
     } catch {
       nats.setTransportFactory({
-        factory: () => new InProcessTransport(nobody),
+        factory: () => new InProcessTransport({ ...host, bus: null }),
       })
       return prepare.call(handler)
     }

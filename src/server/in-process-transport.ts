@@ -1,7 +1,8 @@
 /** A client's connection without a socket: two queues of chunks between `@nats-io/nats-core` and a `Connection`. */
 import type { Server as ClientServer, ConnectionOptions, ServerInfo } from '@nats-io/nats-core'
 import type { Transport as ClientTransport } from '@nats-io/nats-core/internal'
-import { type Bus, Connection, type Transport } from '../core/index.ts'
+import type { Bus, Connection, Transport } from '../core/index.ts'
+import type { Admission } from './admission.ts'
 import { CONTRAIL_VERSION } from './versions.ts'
 
 /** Bytes the client has not read yet above which the server holds back what follows. */
@@ -11,7 +12,7 @@ const HIGH_WATER_BYTES = 256 * 1024
 export interface InProcessHost {
   /** Null once the server is stopping. */
   readonly bus: Bus | null
-  onConnection(connection: Connection): void
+  readonly admission: Admission
   /** nats-core's own check of what the client wants against what INFO offers. */
   checkOptions(info: ServerInfo, options: ConnectionOptions): void
 }
@@ -48,8 +49,7 @@ export class InProcessTransport implements ClientTransport {
     if (bus === null || bus.isClosed) throw new Error('the server has stopped')
     this.host.checkOptions(bus.info as unknown as ServerInfo, options)
     const peer = { host: '127.0.0.1', port: 0, kind: 'in-process' as const }
-    this.connection = new Connection(bus, this.serverSide(), peer)
-    this.host.onConnection(this.connection)
+    this.connection = this.host.admission.admit(this.serverSide(), peer)
   }
 
   /** The server's end. */

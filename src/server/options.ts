@@ -72,6 +72,8 @@ export interface ServerOptions {
   monitorBasePath?: string
   /** Where log lines go. Default: nowhere. */
   logger?: Logger
+  /** Log every line of the protocol, with level `trace`. Costs much. Default: false. */
+  trace?: boolean
   /** Stops the server when it is aborted. */
   signal?: AbortSignal
 }
@@ -95,6 +97,7 @@ export interface Settings {
   monitorHost: string
   monitorPort: number | null
   monitorBasePath: string
+  trace: boolean
 }
 
 const DEFAULT_HOST = '127.0.0.1'
@@ -157,6 +160,7 @@ export function settle(options: ServerOptions): Settings {
     monitorHost: options.monitorHost ?? host,
     monitorPort: port(options.monitorPort, 'monitorPort'),
     monitorBasePath: options.monitorBasePath ?? '',
+    trace: options.trace ?? false,
   }
 }
 

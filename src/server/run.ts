@@ -82,6 +82,7 @@ function readConfiguration(line: CommandLine): Launch | null {
   if (server.monitorPort === 0) server.monitorPort = undefined
   // A store folder alone does not switch JetStream on here.
   server.jetstream ??= false
+  server.trace = wanted.log.trace ?? false
   if (server.jetstream) server.storeDir ??= temporaryStoreDir()
   return wanted
 }

@@ -1,6 +1,7 @@
 import type { ConnectionOptions, NatsConnection } from '@nats-io/nats-core'
-import { Bus, type Connection, type LogLevel } from '../core/index.ts'
+import { Bus, type LogLevel } from '../core/index.ts'
 import { realClock } from '../ports/real-clock.ts'
+import { Admission } from './admission.ts'
 import { newCurveKey, newServerId } from './identity.ts'
 import { InProcessClients } from './in-process-client.ts'
 import { serverInfo } from './info.ts'
@@ -30,12 +31,11 @@ export class Server {
   private readonly settings: Settings
   private readonly logger: Logger
   private readonly bus: Bus
+  private readonly admission: Admission
   private readonly clients: InProcessClients
   private jetstream: JetStreamService | null = null
   private listener: TcpListener | null = null
   private monitor: Monitor | null = null
-  /** Set where somebody wants to know of each connection. */
-  private onConnection: (connection: Connection) => void = () => {}
   private boundPort: number | null = null
   private stopping: Promise<void> | null = null
   private tellClosed: () => void = () => {}
@@ -55,7 +55,8 @@ export class Server {
       authenticator: authenticatorOf(settings),
       log: (level: LogLevel, text: string) => logger.log(level, text),
     })
-    this.clients = new InProcessClients(this.bus, (connection) => this.onConnection(connection))
+    this.admission = new Admission(this.bus, settings.trace)
+    this.clients = new InProcessClients(this.bus, this.admission)
   }
 
   /**
@@ -151,7 +152,7 @@ export class Server {
       })
     }
     if (settings.port !== null) {
-      const listener = new TcpListener(bus, (connection) => this.onConnection(connection))
+      const listener = new TcpListener(bus, this.admission)
       const wanted = hostPort(settings.host, settings.port)
       const listening = listener.listen(settings.host, settings.port)
       const failure = `Error listening on port: ${wanted}`
@@ -171,9 +172,7 @@ export class Server {
     // Loaded here: node:http takes its time.
     const { ClosedConnections, Monitor, recordOf } = await import('./monitor/index.ts')
     const closedConnections = new ClosedConnections()
-    this.onConnection = (connection) => {
-      connection.onClosed = (gone, reason) => closedConnections.add(recordOf(gone, bus.clock.now(), reason))
-    }
+    this.admission.onClosed = (gone, reason) => closedConnections.add(recordOf(gone, bus.clock.now(), reason))
     const server = this
     const monitored: MonitoredServer = {
       id,

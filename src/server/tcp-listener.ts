@@ -1,5 +1,6 @@
 import { createServer, type Server as NetServer, type Socket } from 'node:net'
-import { type Bus, Connection, type Transport } from '../core/index.ts'
+import type { Bus, Connection, Transport } from '../core/index.ts'
+import type { Admission } from './admission.ts'
 import { readInto } from './read-into.ts'
 
 /** Bytes of one connection through a TCP socket. */
@@ -49,13 +50,11 @@ export class TcpListener {
   private readonly server: NetServer
   private readonly bus: Bus
   private readonly sockets = new Set<Socket>()
+  private readonly admission: Admission
 
-  private readonly onConnection: (connection: Connection) => void
-
-  /** `onConnection`: told of every client that was accepted. */
-  constructor(bus: Bus, onConnection: (connection: Connection) => void = () => {}) {
+  constructor(bus: Bus, admission: Admission) {
     this.bus = bus
-    this.onConnection = onConnection
+    this.admission = admission
     this.server = createServer({ noDelay: true }, (socket) => this.accept(socket))
   }
 
@@ -90,13 +89,12 @@ export class TcpListener {
   private accept(socket: Socket): void {
     const transport = new SocketTransport(socket)
     this.sockets.add(socket)
-    const connection = new Connection(this.bus, transport, {
+    const connection = this.admission.admit(transport, {
       host: plainAddress(socket.remoteAddress ?? ''),
       port: socket.remotePort ?? 0,
       kind: 'tcp',
     })
     transport.connection = connection
-    this.onConnection(connection)
     readInto(socket, (buffer, end) => connection.receive(buffer, end))
     socket.on('error', (error: NodeJS.ErrnoException) => {
       connection.close(
