@@ -9,7 +9,7 @@ const mayUse = {
   ports: [],
   subjects: ['wire/ascii.ts'],
   wire: [],
-  storage: ['ports', 'subjects/filter.ts'],
+  storage: ['ports', 'subjects'],
   core: ['ports', 'wire', 'subjects'],
   jetstream: ['ports', 'storage', 'core', 'subjects', 'wire'],
   server: ['ports', 'storage', 'jetstream', 'core', 'subjects', 'wire'],
