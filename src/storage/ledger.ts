@@ -34,8 +34,8 @@ export class Ledger {
   setMeta(meta: Json): void {
     this.meta = meta
     if (this.journal === null) return
-    appendJson(this.journal, LEDGER_META, this.log.id, { id: this.id, meta })
     this.log.touch()
+    appendJson(this.journal, LEDGER_META, this.log.id, { id: this.id, meta })
   }
 
   /** Adds a copy of `[start, end)`. Without urgency it rides along with the next commit. */
@@ -44,13 +44,13 @@ export class Ledger {
     const at = this.journal.begin(LEDGER_ENTRY, this.log.id, 4 + end - start)
     putU32(this.journal.buffer, at, this.id)
     buffer.copy(this.journal.buffer, at + 4, start, end)
-    this.journal.end(urgent)
     this.log.touch()
+    this.journal.end(urgent)
   }
 
   delete(): void {
     if (!this.log.ledgers.delete(this.name) || this.journal === null) return
-    appendJson(this.journal, LEDGER_DELETE, this.log.id, { id: this.id })
     this.log.touch()
+    appendJson(this.journal, LEDGER_DELETE, this.log.id, { id: this.id })
   }
 }

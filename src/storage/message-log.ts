@@ -135,8 +135,6 @@ export class MessageLog {
         bodyEnd,
       )
       copy(journal.buffer, at, at + length, chunk.buffer, chunk.length)
-      journal.end(true)
-      host.changed(this)
     } else {
       encodeRecord(
         chunk.buffer,
@@ -157,6 +155,11 @@ export class MessageLog {
     }
     const slot = this.table.findOrAdd(subject, subjectStart, subjectEnd)
     this.note(segment, chunk, slot, length, seq, headerLength > 0, sec, nsec)
+    if (journal !== null) {
+      // Last, since it may begin the commit.
+      host.changed(this)
+      journal.end(true)
+    }
     return seq
   }
 
@@ -186,8 +189,8 @@ export class MessageLog {
     journal.buffer.writeDoubleLE(nextSeq, at)
     putU32(journal.buffer, at + 8, sec)
     putU32(journal.buffer, at + 12, nsec)
-    journal.end(false)
     this.host.changed(this)
+    journal.end(false)
   }
 
   /** Removes a message; false when it is not there. */
@@ -734,15 +737,15 @@ export class MessageLog {
     if (journal === null || this.host.isReplaying) return
     const at = journal.begin(type, this.id, 8)
     journal.buffer.writeDoubleLE(value, at)
-    journal.end(false)
     this.host.changed(this)
+    journal.end(false)
   }
 
   private journalJson(type: number, value: Json): void {
     const journal = this.inMemory ? null : this.host.journal
     if (journal === null || this.host.isReplaying) return
-    appendJson(journal, type, this.id, value)
     this.host.changed(this)
+    appendJson(journal, type, this.id, value)
   }
 }
 
