@@ -6,10 +6,10 @@ import { become, ensureBuilt, ensureInstalled, root, say } from './house.mjs'
 ensureInstalled()
 ensureBuilt()
 const given = process.argv.slice(2)
-const storeFolder = join(root, '.contrail', 'jetstream')
+const storeFolder = join(root, '.contrail')
 const flags = given.length > 0 ? given : ['-js', '-sd', storeFolder, '-a', '127.0.0.1', '-p', '4222']
 if (given.length === 0) {
-  say(`data folder: ${storeFolder}`)
+  say(`data folder: ${join(storeFolder, 'jetstream')}`)
   say('listening on nats://127.0.0.1:4222 (other settings: npm start -- --help)')
 }
 become(process.execPath, [join(root, 'bin', 'contrail-server'), ...flags])

@@ -8,7 +8,7 @@
  *          then the columns, u32 each: offsets, seconds, nanoseconds, subject numbers (bit 31: has headers)
  */
 import { crc32 } from 'node:zlib'
-import type { SubjectFilter } from '../subjects/index.ts'
+import type { SubjectFilter } from '../subjects/filter.ts'
 import { getU32, putU32 } from './record.ts'
 
 export const INDEX_MAGIC = 0x58495443
