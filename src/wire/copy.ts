@@ -1,6 +1,6 @@
 /**
  * Copying between buffers. A native copy costs a fixed 65 ns or so, a byte at a time 1.5 ns each, four bytes at a
- * time through a DataView 0.4 ns a byte: so short stretches are copied in a loop of words, long ones natively.
+ * time through a DataView 0.5 ns a byte: so short stretches are copied in a loop of words, long ones natively.
  */
 
 /** From this length on the native copy is cheaper. */
@@ -39,6 +39,13 @@ export function copyBytes(
       lastView = viewOf(from)
     }
     const source = lastView
+    const quads = end - 15
+    for (; i < quads; i += 16, o += 16) {
+      view.setInt32(o, source.getInt32(i, true), true)
+      view.setInt32(o + 4, source.getInt32(i + 4, true), true)
+      view.setInt32(o + 8, source.getInt32(i + 8, true), true)
+      view.setInt32(o + 12, source.getInt32(i + 12, true), true)
+    }
     const words = end - 3
     for (; i < words; i += 4, o += 4) view.setInt32(o, source.getInt32(i, true), true)
   }
