@@ -79,20 +79,17 @@ export class InProcessTransport implements ClientTransport {
     return false
   }
 
+  /** Later, as a socket would: whoever lets go on may be in the middle of something. */
   private resume(): void {
     this.isPaused = false
-    while (!this.isPaused && this.outbound.length > 0) {
-      const chunks = this.outbound
-      this.outbound = []
-      for (let i = 0; i < chunks.length; i++) {
-        if (this.isPaused) {
-          // Paused again by what it was just given: the rest keeps its place in front.
-          this.outbound = [...chunks.slice(i), ...this.outbound]
-          return
-        }
-        this.connection?.receive(chunks[i])
-      }
-    }
+    if (this.outbound.length > 0) setImmediate(() => this.feed())
+  }
+
+  /** Gives the server what has been waiting, until it has enough again. */
+  private feed(): void {
+    let fed = 0
+    while (!this.isPaused && fed < this.outbound.length) this.connection?.receive(this.outbound[fed++])
+    this.outbound.splice(0, fed)
   }
 
   send(frame: Uint8Array): void {
@@ -153,7 +150,8 @@ export class InProcessTransport implements ClientTransport {
   private finish(error: Error | undefined): void {
     if (this.isClosed) return
     // What the client sent before it left is still the server's to read.
-    this.resume()
+    this.isPaused = false
+    this.feed()
     this.isClosed = true
     this.closeError = error
     this.inbound.length = 0
