@@ -44,6 +44,11 @@ export interface FileHandle {
     position: number,
     done: (error: Error | null) => void,
   ): void
+  /**
+   * The same while the thread waits; for small writes to a disk known to be fast. Missing where a file system has no
+   * such way. Throws what `writeDurable` reports.
+   */
+  writeDurableSync?(buffer: Buffer, offset: number, length: number, position: number): void
   /** fdatasync: contents, and the size where it changed. */
   sync(done: (error: Error | null) => void): void
   truncate(length: number, done: (error: Error | null) => void): void

@@ -71,12 +71,24 @@ class RealFile implements FileHandle {
       })
       return
     }
-    if (this.durableFd < 0) this.durableFd = fs.openSync(this.path, fs.constants.O_WRONLY | DURABLE_WRITE)
     this.busy++
-    writeAll(this.durableFd, buffer, offset, length, position, (error) => {
+    writeAll(this.openDurable(), buffer, offset, length, position, (error) => {
       this.ended()
       done(error)
     })
+  }
+
+  writeDurableSync(buffer: Buffer, offset: number, length: number, position: number): void {
+    const fd = DURABLE_WRITE === 0 ? this.fd : this.openDurable()
+    for (let total = 0; total < length; ) {
+      total += fs.writeSync(fd, buffer, offset + total, length - total, position + total)
+    }
+    if (DURABLE_WRITE === 0) fs.fdatasyncSync(fd)
+  }
+
+  private openDurable(): number {
+    if (this.durableFd < 0) this.durableFd = fs.openSync(this.path, fs.constants.O_WRONLY | DURABLE_WRITE)
+    return this.durableFd
   }
 
   sync(done: (error: Error | null) => void): void {

@@ -3,6 +3,7 @@
  * in one step. Files are laid out ahead, and used again once a checkpoint covers what is in them.
  */
 import type { Clock, FileHandle, FileSystem, Timer } from '../ports/index.ts'
+import { CommitPace } from './commit-pace.ts'
 import {
   BATCH_HEAD_BYTES,
   ENTRY_HEAD_BYTES,
@@ -61,6 +62,7 @@ export class Journal {
   /** A file is full and the next is in use: time for a checkpoint. */
   onRotated: (() => void) | null = null
   private readonly options: JournalOptions
+  private readonly pace = new CommitPace()
   private length = BATCH_HEAD_BYTES
   private count = 0
   private entryAt = 0
@@ -170,12 +172,33 @@ export class Journal {
       encodeBatchHead(buffer, head)
       file.lastLsn = head.firstLsn + head.count - 1
       const done = (error: Error | null): void => this.written(error, head.batch)
-      if (this.options.syncInterval === 'always')
-        file.handle.writeDurable(buffer, 0, this.writingLength, this.position, done)
+      if (this.options.syncInterval === 'always') this.writeDurably(file.handle, buffer, head.count, done)
       else file.handle.write(buffer, 0, this.writingLength, this.position, done)
     }
     if (this.current !== null && this.position + this.writingLength <= this.current.bytes) write()
     else this.rotate(this.writingLength).then(write, (error: Error) => this.fail(error))
+  }
+
+  private writeDurably(
+    handle: FileHandle,
+    buffer: Buffer,
+    records: number,
+    done: (error: Error | null) => void,
+  ): void {
+    const { writingLength, position, pace } = this
+    if (handle.writeDurableSync === undefined || !pace.waits(records, writingLength)) {
+      handle.writeDurable(buffer, 0, writingLength, position, done)
+      return
+    }
+    const startedMs = performance.now()
+    try {
+      handle.writeDurableSync(buffer, 0, writingLength, position)
+    } catch (error) {
+      done(error as Error)
+      return
+    }
+    pace.took(performance.now() - startedMs)
+    done(null)
   }
 
   /** Records before `lsn` are kept elsewhere: files that hold nothing else are free. */

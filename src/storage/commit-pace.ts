@@ -1,0 +1,47 @@
+/**
+ * Decides whether a small commit is written while the thread waits for it. Handing a write to the pool and
+ * being told costs two changes of thread, on a fast disk as much as the write; a slow disk must never hold up
+ * the thread, so the disk is timed and the way is left as soon as one commit takes long.
+ */
+
+/** A batch with more records has others to serve meanwhile. */
+const FEW_RECORDS = 2
+const SMALL_BYTES = 8 * 1024
+/** The disk counts as fast while commits take less, on average, and no single one takes much longer. */
+const FAST_MS = 0.25
+const HICCUP_MS = 2
+/** After a hiccup the pool is used for so many commits; each hiccup soon after another doubles it. */
+const FIRST_PENALTY = 256
+const MAX_PENALTY = 65_536
+/** Weight of the newest commit in the average. */
+const WEIGHT = 1 / 16
+
+export class CommitPace {
+  private averageMs = FAST_MS
+  private penalty = FIRST_PENALTY
+  private left = 0
+  private smooth = 0
+
+  /** Is this commit to be waited for? */
+  waits(records: number, bytes: number): boolean {
+    if (records > FEW_RECORDS || bytes > SMALL_BYTES) return false
+    if (this.left > 0) {
+      this.left--
+      return false
+    }
+    return this.averageMs < FAST_MS * 2
+  }
+
+  /** A commit that was waited for took so long. */
+  took(ms: number): void {
+    this.averageMs += (ms - this.averageMs) * WEIGHT
+    if (ms < HICCUP_MS && this.averageMs < FAST_MS * 2) {
+      if (++this.smooth > MAX_PENALTY) this.penalty = FIRST_PENALTY
+      return
+    }
+    this.left = this.penalty
+    this.penalty = Math.min(this.penalty * 2, MAX_PENALTY)
+    this.smooth = 0
+    this.averageMs = FAST_MS
+  }
+}
