@@ -53,9 +53,16 @@ export async function writeDocument(fileSystem: FileSystem, path: string, value:
   await writeFileDurably(fileSystem, path, encodeDocument(value))
 }
 
+/** Covers the format's number too: a flipped bit in it is damage, not a newer version. */
+function checksum(format: number, body: Buffer): number {
+  return crc32(body, crc32(String(format)))
+}
+
 function encodeDocument(value: unknown): Buffer {
   const body = Buffer.from(`${JSON.stringify(value, null, 1)}\n`)
-  const head = Buffer.from(`${JSON.stringify({ format: FORMAT, crc32: crc32(body), length: body.length })}\n`)
+  const head = Buffer.from(
+    `${JSON.stringify({ format: FORMAT, crc32: checksum(FORMAT, body), length: body.length })}\n`,
+  )
   return Buffer.concat([head, body])
 }
 
@@ -73,9 +80,9 @@ export async function readDocument<T>(fileSystem: FileSystem, path: string): Pro
       crc32: number
       length: number
     }
-    if (head.format > FORMAT) throw new NewerFormat(path, head.format)
     const body = bytes.subarray(end + 1, end + 1 + head.length)
-    if (body.length !== head.length || crc32(body) !== head.crc32) return null
+    if (body.length !== head.length || checksum(head.format, body) !== head.crc32) return null
+    if (head.format > FORMAT) throw new NewerFormat(path, head.format)
     return JSON.parse(body.toString('utf8')) as T
   } catch (error) {
     if (error instanceof NewerFormat) throw error

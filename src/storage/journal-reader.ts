@@ -164,8 +164,10 @@ async function replayFile(
       const bytes = later.at - at
       offset = await window.load(at, bytes)
       const firstLsn = position.nextLsn
-      salvage(window.buffer, offset + BATCH_HEAD_BYTES, offset + bytes, firstLsn, fromLsn, target, file.path)
-      target.damaged(0, 1, `${file.path}: batch head at ${at}`)
+      const start = offset + BATCH_HEAD_BYTES
+      const count = later.head.firstLsn - firstLsn
+      salvage(window.buffer, start, offset + bytes, firstLsn, count, fromLsn, target, file.path)
+      target.damaged(0, 0, `${file.path}: batch head at ${at}`)
       at = later.at
       position.nextLsn = later.head.firstLsn
       position.nextBatch = later.head.batch
@@ -177,16 +179,18 @@ async function replayFile(
       const following = at + BATCH_HEAD_BYTES + head.length
       if (!(await isFollowed(file, next, following, head))) return
       offset = await window.load(at, BATCH_HEAD_BYTES + head.length)
-    }
-    apply(
-      window.buffer,
-      offset + BATCH_HEAD_BYTES,
-      offset + BATCH_HEAD_BYTES + head.length,
-      head,
-      fromLsn,
-      target,
-      file.path,
-    )
+      const start = offset + BATCH_HEAD_BYTES
+      salvage(
+        window.buffer,
+        start,
+        start + head.length,
+        head.firstLsn,
+        head.count,
+        fromLsn,
+        target,
+        file.path,
+      )
+    } else applyIntact(window.buffer, offset + BATCH_HEAD_BYTES, end, head, fromLsn, target)
     position.nextBatch = head.batch + 1
     position.nextLsn = head.firstLsn + head.count
     at += BATCH_HEAD_BYTES + head.length
@@ -241,50 +245,70 @@ function isIntact(buffer: Buffer, offset: number, end: number, head: BatchHead):
   return at === end
 }
 
-function apply(
+function applyIntact(
   buffer: Buffer,
   start: number,
   end: number,
   head: BatchHead,
   fromLsn: number,
   target: ReplayTarget,
-  path: string,
 ): void {
   let at = start
   for (let i = 0; i < head.count; i++) {
-    const lsn = head.firstLsn + i
     const bytes = entryBytesAt(buffer, at, end)
-    if (bytes === 0) {
-      target.damaged(0, head.count - i, `${path}: batch ${head.batch}, record ${i}`)
-      return
-    }
-    const logId = getU32(buffer, at + 8)
-    if (!isEntryIntact(buffer, at, bytes))
-      target.damaged(logId, 1, `${path}: batch ${head.batch}, record ${i}`)
-    else if (lsn >= fromLsn) report(buffer, at, bytes, lsn, target)
+    if (head.firstLsn + i >= fromLsn) report(buffer, at, bytes, head.firstLsn + i, target)
     at += bytes
   }
 }
 
-/** Reports intact entries of a batch whose head is lost. */
+/**
+ * Reports the intact entries of a damaged batch of `count` records, and the damaged ones as such. Where an
+ * entry's head is damaged its length isn't known: the next intact entry is searched for.
+ */
 function salvage(
   buffer: Buffer,
   start: number,
   end: number,
   firstLsn: number,
+  count: number,
   fromLsn: number,
   target: ReplayTarget,
   path: string,
 ): void {
-  let lsn = firstLsn
-  for (let at = start; at < end; lsn++) {
+  const found: { at: number; bytes: number; isIntact: boolean }[] = []
+  for (let at = start; at < end; ) {
     const bytes = entryBytesAt(buffer, at, end)
-    if (bytes === 0) return
-    if (!isEntryIntact(buffer, at, bytes))
-      target.damaged(getU32(buffer, at + 8), 1, `${path}: record at ${at}`)
-    else if (lsn >= fromLsn) report(buffer, at, bytes, lsn, target)
-    at += bytes
+    if (bytes > 0) {
+      found.push({ at, bytes, isIntact: isEntryIntact(buffer, at, bytes) })
+      at += bytes
+      continue
+    }
+    found.push({ at, bytes: 0, isIntact: false })
+    at = nextIntact(buffer, at + 1, end)
   }
+  // More records than were found: they are in the first hole, and the numbers go on behind it.
+  let missing = Math.max(0, count - found.length)
+  let lsn = firstLsn
+  for (const { at, bytes, isIntact } of found) {
+    if (isIntact) {
+      if (lsn >= fromLsn) report(buffer, at, bytes, lsn, target)
+      lsn++
+      continue
+    }
+    const lost = bytes === 0 ? 1 + missing : 1
+    if (bytes === 0) missing = 0
+    if (lsn >= fromLsn)
+      target.damaged(bytes === 0 ? 0 : getU32(buffer, at + 8), lost, `${path}: record at ${at - start}`)
+    lsn += lost
+  }
+}
+
+function nextIntact(buffer: Buffer, from: number, end: number): number {
+  for (let at = from; at < end; at++) {
+    const bytes = entryBytesAt(buffer, at, end)
+    if (bytes > 0 && isEntryIntact(buffer, at, bytes)) return at
+  }
+  return end
 }
 
 function report(buffer: Buffer, at: number, bytes: number, lsn: number, target: ReplayTarget): void {

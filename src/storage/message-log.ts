@@ -2,7 +2,7 @@
  * The messages of one stream: appended in sequence, read by sequence, found by subject, removed one by one or
  * from the front. Kept in segments; on disk the journal has each change first.
  */
-import { type SubjectFilter, subjectFilter } from '../subjects/index.ts'
+import { type SubjectFilter, subjectFilter } from '../subjects/filter.ts'
 import type { Chunk, LoadWaiter } from './chunk.ts'
 import { Columns, HAS_HEADERS, SUBJECT_MASK } from './columns.ts'
 import type { Journal } from './journal.ts'
@@ -61,6 +61,7 @@ export class MessageLog {
   /** Highest sequence of the batch that is being written. */
   closingSeq = 0
   lostRecords = 0
+  private lostInReplay = 0
   readonly ledgers = new Map<string, Ledger>()
   segments: Segment[] = []
   nextSegmentId = 1
@@ -166,7 +167,13 @@ export class MessageLog {
   /** Journal replay: the record as it was encoded. */
   replayMessage(buffer: Buffer, start: number, end: number, view: RecordView): void {
     if (!viewRecord(view, buffer, start, end - start) || view.seq <= this.lastSeq) return
-    if (view.seq > this.lastSeq + 1) this.applySkip(view.seq, 0, 0)
+    const gap = view.seq - this.lastSeq - 1
+    if (gap > 0) {
+      // Records are missing of which not even this was known.
+      this.lostRecords += Math.max(0, gap - this.lostInReplay)
+      this.applySkip(view.seq, 0, 0)
+    }
+    this.lostInReplay = 0
     const length = end - start
     const segment = this.segmentFor(length)
     const chunk = this.roomIn(segment, length)
@@ -174,6 +181,12 @@ export class MessageLog {
     const slot = this.table.findOrAdd(buffer, view.subjectStart, view.subjectEnd)
     this.note(segment, chunk, slot, length, view.seq, view.headerLength > 0, view.sec, view.nsec)
     this.committedSeq = view.seq
+  }
+
+  /** Journal replay: records of this log are damaged. */
+  replayDamage(count: number): void {
+    this.lostRecords += count
+    this.lostInReplay += count
   }
 
   /**
@@ -389,7 +402,10 @@ export class MessageLog {
   createLedger(name: string, meta: Json): Ledger {
     const ledger = new Ledger(this, this.inMemory ? null : this.host.journal, this.nextLedgerId++, name, meta)
     this.ledgers.set(name, ledger)
-    this.journalJson(LEDGER_CREATE, { id: ledger.id, name, meta })
+    // Twice, as it is with logs: what follows depends on it.
+    const created = { id: ledger.id, name, meta }
+    this.journalJson(LEDGER_CREATE, created, false)
+    this.journalJson(LEDGER_CREATE, created)
     return ledger
   }
 
@@ -741,20 +757,26 @@ export class MessageLog {
     journal.end(false)
   }
 
-  private journalJson(type: number, value: Json): void {
+  private journalJson(type: number, value: Json, isUrgent = true): void {
     const journal = this.inMemory ? null : this.host.journal
     if (journal === null || this.host.isReplaying) return
     this.host.changed(this)
-    appendJson(journal, type, this.id, value)
+    appendJson(journal, type, this.id, value, isUrgent)
   }
 }
 
 /** Appends a record whose payload is JSON. */
-export function appendJson(journal: Journal, type: number, logId: number, value: unknown): void {
+export function appendJson(
+  journal: Journal,
+  type: number,
+  logId: number,
+  value: unknown,
+  isUrgent = true,
+): void {
   const bytes = Buffer.from(JSON.stringify(value), 'utf8')
   const at = journal.begin(type, logId, bytes.length)
   bytes.copy(journal.buffer, at)
-  journal.end(true)
+  journal.end(isUrgent)
 }
 
 export { RECORD_HEAD_BYTES }

@@ -38,6 +38,9 @@ interface Waiting {
   done: () => void
 }
 
+/** Time after opening until what was replayed is carried over into the logs' files, milliseconds. */
+const AFTER_REPLAY_MS = 500
+
 export class Store implements LogHost {
   readonly limits: StoreLimits
   readonly logs = new Map<string, MessageLog>()
@@ -122,8 +125,11 @@ export class Store implements LogHost {
     this.logs.set(name, log)
     this.byId.set(log.id, log)
     if (!inMemory) {
-      appendJson(this.journal as Journal, format.LOG_CREATE, log.id, { name, meta, createdMs: log.createdMs })
       this.changed(log)
+      // Twice: without it all that follows in the log would be lost.
+      const created = { name, meta, createdMs: log.createdMs }
+      appendJson(this.journal as Journal, format.LOG_CREATE, log.id, created, false)
+      appendJson(this.journal as Journal, format.LOG_CREATE, log.id, created)
     }
     return log
   }
@@ -493,8 +499,17 @@ export class Store implements LogHost {
 
   private async recover(directory: string): Promise<void> {
     const { fileSystem } = this
-    await fileSystem.makeDirectory(directory)
-    this.unlock = await fileSystem.lock(`${directory}/lock`)
+    try {
+      await fileSystem.makeDirectory(directory)
+      this.unlock = await fileSystem.lock(`${directory}/lock`)
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code !== 'EACCES' && code !== 'EPERM' && code !== 'EROFS') throw error
+      throw new Error(
+        `${directory}: not writable (${code}); give this user the permission, or use another directory`,
+        { cause: error },
+      )
+    }
     try {
       await this.recoverLocked(directory)
     } catch (error) {
@@ -541,8 +556,7 @@ export class Store implements LogHost {
         },
         damaged: (logId, count, where) => {
           this.warn(`journal: ${count} damaged record(s), ${where}`)
-          const log = this.byId.get(logId)
-          if (log !== undefined) log.lostRecords += count
+          this.byId.get(logId)?.replayDamage(count)
         },
       },
     )
@@ -564,6 +578,8 @@ export class Store implements LogHost {
     journal.onRotated = () => this.checkpointNow()
     this.journal = journal
     for (const log of this.logs.values()) for (const ledger of log.ledgers.values()) ledger.attach(journal)
+    // What was replayed is carried over soon: it is in memory, and would be replayed again.
+    if (this.dirty.size > 0) this.requestCheckpoint(AFTER_REPLAY_MS)
     await writeDocument(fileSystem, `${directory}/store.json`, { format: FORMAT })
     await fileSystem.syncDirectory(directory)
   }
@@ -601,6 +617,7 @@ export class Store implements LogHost {
   ): void {
     const json = <T>(): T => JSON.parse(buffer.toString('utf8', start, end)) as T
     if (type === format.LOG_CREATE) {
+      if (this.byId.has(logId)) return
       const { name, meta, createdMs } = json<{ name: string; meta: Json; createdMs: number }>()
       const log = new MessageLog(this, logId, name, meta, false, createdMs)
       this.logs.set(name, log)
@@ -637,6 +654,7 @@ export class Store implements LogHost {
         break
       case format.LEDGER_CREATE: {
         const { id, name, meta } = json<{ id: number; name: string; meta: Json }>()
+        if (ledgerOf(log, id) !== undefined) break
         const ledger = new Ledger(log, null, id, name, meta)
         ledger.recovered = { snapshot: null, entries: [] }
         log.ledgers.set(name, ledger)

@@ -1,0 +1,134 @@
+/** A flipped bit costs only the record it is in: never its neighbours, never the log. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Random } from '../../src/ports/random.ts'
+import { SimulatedClock } from '../../src/ports/simulated-clock.ts'
+import { SimulatedFileSystem } from '../../src/ports/simulated-file-system.ts'
+import { type MessageLog, Store } from '../../src/storage/index.ts'
+import { type Read, readAll } from './read-all.ts'
+import { SMALL_LIMITS } from './small-limits.ts'
+
+const ROUNDS = Number(process.env.DAMAGE_ROUNDS ?? 150)
+const MESSAGES = 60
+
+function open(fileSystem: SimulatedFileSystem, limits = SMALL_LIMITS): Promise<Store> {
+  return Store.open({ directory: 'store', fileSystem, clock: new SimulatedClock(), limits })
+}
+
+function append(log: MessageLog, random: Random): void {
+  const subject = Buffer.from(`s.${random.below(4)}`)
+  const body = Buffer.from(`${log.lastSeq + 1} ${'x'.repeat(random.below(150))}`)
+  log.append(subject, 0, subject.length, body, 0, 0, body.length, 1_700_000_000, log.lastSeq)
+}
+
+async function filled(
+  seed: number,
+  limits = SMALL_LIMITS,
+): Promise<{ fileSystem: SimulatedFileSystem; expected: Read[]; store: Store }> {
+  const random = new Random(seed)
+  const fileSystem = new SimulatedFileSystem(seed)
+  const store = await open(fileSystem, limits)
+  const log = store.createLog('log', { some: 'meta' }, { inMemory: false })
+  const ledger = log.createLedger('reader', { its: 'meta' })
+  for (let i = 0; i < MESSAGES; ) {
+    for (let burst = 1 + random.below(6); burst > 0 && i < MESSAGES; burst--, i++) append(log, random)
+    const entry = Buffer.from([i])
+    ledger.append(entry, 0, 1, false)
+    await new Promise<void>((resolve) => store.barrier(resolve))
+  }
+  return { fileSystem, expected: await readAll(log), store }
+}
+
+/** What is left is what was, but for one message at most. */
+async function checkLoss(
+  fileSystem: SimulatedFileSystem,
+  expected: Read[],
+  atMost: number,
+  what: string,
+): Promise<void> {
+  const store = await open(fileSystem)
+  const log = store.logs.get('log')
+  assert.ok(log !== undefined, `${what}: the log is there`)
+  assert.deepEqual(log.meta, { some: 'meta' }, what)
+  assert.deepEqual(log.ledgers.get('reader')?.meta, { its: 'meta' }, what)
+  const found = await readAll(log)
+  const left = new Set(found.map((each) => each.seq))
+  const missing = expected.filter((each) => !left.has(each.seq))
+  assert.ok(missing.length <= atMost, `${what}: ${missing.map((each) => each.seq)} are missing`)
+  assert.deepEqual(
+    found,
+    expected.filter((each) => left.has(each.seq)),
+    what,
+  )
+  assert.equal(log.messages, found.length, what)
+  if (missing.length > 0) assert.ok(log.lostRecords > 0, `${what}: the loss is told`)
+  assert.equal(log.lastSeq, MESSAGES, what)
+  append(log, new Random(1))
+  await new Promise<void>((resolve) => store.barrier(resolve))
+  await store.close()
+  const again = await open(fileSystem)
+  const kept = again.logs.get('log') as MessageLog
+  assert.deepEqual((await readAll(kept)).slice(0, -1), found, `${what}: after another restart`)
+  assert.equal(kept.messages, found.length + 1)
+  await again.close()
+}
+
+test('a bit flipped in a file after a clean stop costs one message at most', async () => {
+  const random = new Random(20)
+  for (let round = 0; round < ROUNDS; round++) {
+    const { fileSystem, expected, store } = await filled(round + 1)
+    await store.close()
+    const paths = fileSystem.paths().filter((path) => !path.includes('/journal/'))
+    const path = paths[round % paths.length]
+    const bit = random.below((await fileSystem.size(path)) * 8)
+    fileSystem.flip(path, bit)
+    const isData = path.endsWith('.segment')
+    await checkLoss(fileSystem, expected, isData ? 1 : 0, `round ${round}, ${path}, bit ${bit}`)
+  }
+})
+
+test('a bit flipped in the journal after a crash costs one record at most', async () => {
+  const random = new Random(21)
+  // One journal file, and no checkpoint: everything is in it.
+  const limits = { ...SMALL_LIMITS, firstJournalBytes: 65536, journalBytes: 65536 }
+  for (let round = 0; round < ROUNDS; round++) {
+    const { fileSystem, expected, store } = await filled(round + 1, limits)
+    const path = fileSystem.paths().find((each) => each.endsWith('.journal')) as string
+    const content = await fileSystem.readFile(path)
+    // The last batch can't be told from a torn one: no bit of it is touched.
+    const lastBatch = content.lastIndexOf(Buffer.from('CTRB'))
+    assert.ok(lastBatch > 0)
+    const bit = random.below(lastBatch * 8)
+    fileSystem.hasCrashed = true
+    const machine = fileSystem.restart(round)
+    machine.flip(path, bit)
+    await checkLoss(machine, expected, 1, `round ${round}, journal bit ${bit}`)
+    assert.equal(store.failure, null)
+  }
+})
+
+test('an index that is gone is made anew from its segment', async () => {
+  const { fileSystem, expected, store } = await filled(5)
+  await store.close()
+  for (const path of fileSystem.paths()) if (path.endsWith('.index')) await fileSystem.remove(path)
+  await checkLoss(fileSystem, expected, 0, 'without indexes')
+})
+
+test('a message that can not be read is told missing, and not removed', async () => {
+  const { fileSystem, expected, store } = await filled(6)
+  await store.close()
+  const reopened = await open(fileSystem)
+  const log = reopened.logs.get('log') as MessageLog
+  let isBroken = true
+  fileSystem.fault = (operation, path) =>
+    isBroken && operation === 'read' && path.endsWith('.segment')
+      ? Object.assign(new Error('EIO: i/o error'), { code: 'EIO' })
+      : null
+  assert.deepEqual(await readAll(log), [])
+  assert.equal(log.messages, MESSAGES)
+  isBroken = false
+  await reopened.close()
+  const again = await open(fileSystem)
+  assert.deepEqual(await readAll(again.logs.get('log') as MessageLog), expected)
+  await again.close()
+})
