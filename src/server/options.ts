@@ -142,6 +142,13 @@ export function settle(options: ServerOptions): Settings {
     throw new Error('Can not have a single user/pass and a users array')
   }
   if (options.users && options.token) throw new Error('Can not have a token and a users array')
+  for (const secret of [
+    options.password,
+    options.token,
+    ...(options.users ?? []).map((each) => each.password),
+  ]) {
+    if (isHashed(secret ?? '')) throw new Error(HASHED_REFUSAL)
+  }
   return {
     host,
     port: port(options.port, 'port'),
@@ -162,6 +169,13 @@ export function settle(options: ServerOptions): Settings {
     monitorBasePath: options.monitorBasePath ?? '',
     trace: options.trace ?? false,
   }
+}
+
+export const HASHED_REFUSAL = 'passwords hashed by bcrypt are not supported yet: give them plainly'
+
+/** Is this a bcrypt hash? nats-server would compare with what it was made of. */
+export function isHashed(secret: string): boolean {
+  return /^\$2[abxy]\$/.test(secret)
 }
 
 /** A port to listen on: null for none, 0 for any free one. */

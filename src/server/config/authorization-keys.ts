@@ -1,6 +1,6 @@
 /** `authorization { user, password, token, users, timeout }`. */
 import type { Launch } from '../launch.ts'
-import type { UserOptions } from '../options.ts'
+import { HASHED_REFUSAL, isHashed, type UserOptions } from '../options.ts'
 import { parseDurationMs } from './number.ts'
 import type { KeyTable, Reader } from './reader.ts'
 import { type ConfigEntry, ConfigMap, typeName } from './value.ts'
