@@ -114,7 +114,6 @@ function timeoutMs(entry: ConfigEntry, reader: Reader): number {
 }
 
 function secret(text: string, reader: Reader): string {
-  if (/^\$2[abxy]\$/.test(text))
-    reader.fail('passwords hashed by bcrypt are not supported yet: write them plainly')
+  if (isHashed(text)) reader.fail(HASHED_REFUSAL)
   return text
 }
