@@ -5,6 +5,7 @@
 import { type SubjectFilter, subjectFilter } from '../subjects/filter.ts'
 import type { Chunk, LoadWaiter } from './chunk.ts'
 import { Columns, HAS_HEADERS, SUBJECT_MASK } from './columns.ts'
+import { compacted, isSparse, takeOver } from './compaction.ts'
 import type { Journal } from './journal.ts'
 import { LEDGER_CREATE, LOG_META, MESSAGE, PURGE, REMOVE, REMOVE_THROUGH, SKIP_TO } from './journal-format.ts'
 import { Ledger } from './ledger.ts'
@@ -34,6 +35,8 @@ export interface LogHost extends SegmentFiles {
   /** Null in a store without files. */
   readonly journal: Journal | null
   readonly segmentBytes: number
+  /** Share of live bytes below which a segment is rewritten. */
+  readonly compactBelow: number
   /** The log has something that the last checkpoint lacks. */
   changed(log: MessageLog): void
   /** The segment has no live message: its files can go. */
@@ -715,12 +718,37 @@ export class MessageLog {
 
   /** Lets go of a segment in which nothing lives, unless messages are still appended to it. */
   private sweep(segment: Segment): void {
-    if (segment.live > 0 || segment === this.active) return
+    if (segment === this.active) return
+    if (segment.live > 0) {
+      if (this.inMemory && isSparse(segment, this.host.compactBelow, this.host.segmentBytes))
+        this.compactInMemory(segment)
+      return
+    }
     const index = this.segments.indexOf(segment)
     if (index < 0) return
     this.segments.splice(index, 1)
     if (this.lastFound === segment) this.lastFound = null
     this.host.segmentEmptied(this, segment)
+  }
+
+  private compactInMemory(old: Segment): void {
+    const { chunkBits } = this.host
+    const fresh = compacted(old, this.nextSegmentId++, this.host, (offset) => {
+      const chunk = old.chunks.get(offset >>> chunkBits) as Chunk
+      return { buffer: chunk.buffer, at: offset - chunk.start }
+    })
+    this.replaceSegment(old, fresh)
+  }
+
+  /** Puts a rewritten segment in the place of the old one; false when that is not there any more. */
+  replaceSegment(old: Segment, fresh: Segment): boolean {
+    const index = this.segments.indexOf(old)
+    if (index < 0) return false
+    takeOver(fresh, old)
+    this.segments[index] = fresh
+    if (this.lastFound === old) this.lastFound = null
+    this.host.segmentEmptied(this, old)
+    return true
   }
 
   /** The segment that has the sequence, or null. */

@@ -4,7 +4,8 @@
  */
 import type { Clock, FileHandle, FileSystem, Timer } from '../ports/index.ts'
 import { type Chunk, ChunkCache } from './chunk.ts'
-import { encodeIndex } from './columns.ts'
+import { type Columns, encodeIndex } from './columns.ts'
+import { compacted, isSparse } from './compaction.ts'
 import { copyPath, FORMAT, readDocument, writeCopy, writeDocument, writeFileDurably } from './document.ts'
 import { Journal } from './journal.ts'
 import * as format from './journal-format.ts'
@@ -40,6 +41,9 @@ interface Waiting {
 
 /** Time after opening until what was replayed is carried over into the logs' files, milliseconds. */
 const AFTER_REPLAY_MS = 500
+/** Segments of one log rewritten after one checkpoint, and the time until the next names them, milliseconds. */
+const MAX_COMPACTIONS = 8
+const AFTER_COMPACTION_MS = 1000
 
 export class Store implements LogHost {
   readonly limits: StoreLimits
@@ -93,6 +97,10 @@ export class Store implements LogHost {
 
   get segmentBytes(): number {
     return this.limits.segmentBytes
+  }
+
+  get compactBelow(): number {
+    return this.limits.compactBelow
   }
 
   get chunkBits(): number {
@@ -476,6 +484,36 @@ export class Store implements LogHost {
     await this.fileSystem.syncDirectory(directory)
     await writeCopy(this.fileSystem, `${directory}/checkpoint.json`, document)
     await journal.release(lsn)
+    for (const { log } of captured) await this.compact(log)
+  }
+
+  /** Rewrites segments of the log in which little lives. The next checkpoint names them and removes the old ones. */
+  private async compact(log: MessageLog): Promise<void> {
+    const sparse = log.segments.filter(
+      (segment) =>
+        segment.indexedCount === segment.count && isSparse(segment, this.compactBelow, this.segmentBytes),
+    )
+    for (const old of sparse.slice(0, MAX_COMPACTIONS)) {
+      if (this.isClosed || this.byId.get(log.id) !== log) return
+      const data = await this.fileSystem.readFile(this.dataPath(old))
+      if (!log.segments.includes(old) || data.length < old.dataBytes) continue
+      const fresh = compacted(old, log.nextSegmentId++, this, (offset) => ({ buffer: data, at: offset }))
+      const chunks = [...fresh.chunks.values()]
+      await this.flushInTurn(log, () => this.flushThrough(chunks, fresh.dataBytes))
+      await this.withData(fresh, (handle, done) => handle.sync(done))
+      this.unsynced.delete(fresh)
+      const index = encodeIndex(fresh.columns as Columns, fresh.count, fresh.dataBytes)
+      await writeFileDurably(this.fileSystem, this.indexPath(fresh), index)
+      fresh.indexedCount = fresh.count
+      if (!log.replaceSegment(old, fresh)) {
+        await this.removeSegment(fresh)
+        continue
+      }
+      for (const chunk of chunks) this.cache.add(chunk)
+      this.indexLoaded(fresh)
+      this.dirty.add(log)
+      this.requestCheckpoint(AFTER_COMPACTION_MS)
+    }
   }
 
   private async removeSegment(segment: Segment): Promise<void> {

@@ -1,0 +1,92 @@
+/** Space of deleted messages comes back, on disk and in memory, and what lives stays as it is. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { SimulatedClock } from '../../src/ports/simulated-clock.ts'
+import { SimulatedFileSystem } from '../../src/ports/simulated-file-system.ts'
+import { type MessageLog, Store } from '../../src/storage/index.ts'
+import { subjectFilter } from '../../src/subjects/index.ts'
+import { readAll } from './read-all.ts'
+
+const LIMITS = {
+  segmentBytes: 64 * 1024,
+  chunkBits: 12,
+  firstJournalBytes: 32 * 1024,
+  journalBytes: 32 * 1024,
+  layoutBytes: 32 * 1024,
+}
+const KEPT = subjectFilter(['kept'])
+
+function append(log: MessageLog, name: string): void {
+  const subject = Buffer.from(name)
+  const body = Buffer.from(`${log.lastSeq + 1} ${'x'.repeat(200)}`)
+  log.append(subject, 0, subject.length, body, 0, 0, body.length, 1, log.lastSeq)
+}
+
+async function turns(store: Store, clock: SimulatedClock): Promise<void> {
+  for (let i = 0; i < 200; i++) {
+    clock.advance(100)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  await new Promise<void>((resolve) => store.barrier(resolve))
+}
+
+async function dataBytes(fileSystem: SimulatedFileSystem): Promise<number> {
+  let bytes = 0
+  for (const path of fileSystem.paths()) if (path.endsWith('.segment')) bytes += await fileSystem.size(path)
+  return bytes
+}
+
+test('segments in which little lives are rewritten, and the old files removed', async () => {
+  const fileSystem = new SimulatedFileSystem(1)
+  const clock = new SimulatedClock()
+  const options = { directory: 'store', fileSystem, clock, limits: LIMITS }
+  const store = await Store.open(options)
+  const log = store.createLog('log', {}, { inMemory: false })
+  for (let i = 0; i < 3000; i++) {
+    append(log, i % 20 === 7 ? 'kept' : 'gone')
+    if (i % 50 === 0) await new Promise<void>((resolve) => store.barrier(resolve))
+  }
+  await turns(store, clock)
+  const before = await dataBytes(fileSystem)
+  assert.ok(before > 500_000, `${before}`)
+  assert.equal(log.purge(subjectFilter(['gone']), 0, 0), 2850)
+  // What is appended makes the journal turn over, and that a checkpoint.
+  for (let round = 0; round < 6; round++) {
+    for (let i = 0; i < 200; i++) append(log, 'kept')
+    await turns(store, clock)
+  }
+  const expected = await readAll(log)
+  assert.equal(expected.length, 150 + 1200)
+  assert.equal(store.failure, null)
+  await store.close()
+  const after = await dataBytes(fileSystem)
+  assert.ok(
+    after < expected.length * 260 * 1.2,
+    `${before} before, ${after} after, ${expected.length} messages`,
+  )
+  const again = await Store.open(options)
+  const reopened = again.logs.get('log') as MessageLog
+  assert.deepEqual(await readAll(reopened), expected)
+  assert.equal(reopened.count(KEPT, 0), 1350)
+  assert.equal(reopened.lostRecords, 0)
+  await again.close()
+})
+
+test('a log in memory gives back what deleted messages took', async () => {
+  const store = await Store.open({
+    directory: null,
+    fileSystem: new SimulatedFileSystem(1),
+    clock: new SimulatedClock(),
+    limits: LIMITS,
+  })
+  const log = store.createLog('log', {}, { inMemory: true })
+  for (let i = 0; i < 3000; i++) append(log, i % 20 === 7 ? 'kept' : 'gone')
+  for (let seq = 1; seq <= 3000; seq++) if (seq % 20 !== 8) log.remove(seq)
+  const expected = await readAll(log)
+  assert.equal(expected.length, 150)
+  for (const each of expected) assert.equal(Number.parseInt(each.payload, 10), each.seq)
+  const bytes = log.segments.reduce((sum, segment) => sum + segment.dataBytes, 0)
+  assert.ok(bytes < 150 * 260 * 2 + LIMITS.segmentBytes, `${bytes}`)
+  assert.equal(log.firstSeq, 8)
+  assert.equal(log.count(KEPT, 0), 150)
+})
