@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { rows } from './rows/index.ts'
 import { runRow } from './run-row.ts'
-import { findTools, rootFolder } from './servers/tools.ts'
+import { findTools, rootFolder, type Tools } from './servers/tools.ts'
 
 interface CpuProfile {
   readonly nodes: { id: number; callFrame: { functionName: string; url: string; lineNumber: number } }[]
@@ -29,7 +29,7 @@ async function main(): Promise<void> {
   const keep = process.env.KEEP_PROFILE !== undefined
   try {
     const contest = {
-      tools: findTools(),
+      tools: unbundled(findTools()),
       nodeFlags: ['--cpu-prof', '--cpu-prof-dir', folder],
       count: (n: number) => n,
     }
@@ -48,6 +48,12 @@ async function main(): Promise<void> {
   } finally {
     if (!keep) rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** The modules one by one, so that the profile names their files. */
+function unbundled(tools: Tools): Tools {
+  const script = join(rootFolder, 'dist', 'server', 'main.js')
+  return { ...tools, contrail: { command: process.execPath, args: [script] } }
 }
 
 function print(profile: CpuProfile): void {
@@ -78,7 +84,9 @@ function print(profile: CpuProfile): void {
   }
 }
 
-main().catch((error: Error) => {
-  console.error(error.message)
-  process.exitCode = 1
-})
+main()
+  .catch((error: Error) => {
+    console.error(error.message)
+    process.exitCode = 1
+  })
+  .finally(() => process.exit())

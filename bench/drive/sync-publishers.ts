@@ -24,6 +24,8 @@ export async function publishSynchronously(
   }
 }
 
+const limitMs = 120_000
+
 interface SyncPublisher {
   readonly socket: Socket
   publish(count: number): Promise<void>
@@ -40,23 +42,37 @@ function open(port: number, subject: string, index: number, size: number): Promi
     let text = ''
     socket.on('error', (error) => fail(error))
     socket.on('close', () => fail(new Error('the server closed the connection')))
+    const onLine = (line: string) => {
+      if (line === 'PING') socket.write('PONG\r\n')
+      else if (line === 'PONG') resolve({ socket, publish })
+      else if (line.startsWith('-ERR') || line.includes('"error"') || line.includes(' 503'))
+        fail(new Error(line))
+      else if (!line.startsWith('{"'))
+        return // A control line; or INFO, once.
+      else if (--left > 0) socket.write(publication)
+      else done()
+    }
     socket.on('data', (chunk) => {
       text += chunk.toString('latin1')
-      if (!text.endsWith('\r\n')) return
-      if (text.startsWith('PING\r\n')) socket.write('PONG\r\n')
-      if (text.includes('"error"') || text.includes('-ERR') || text.includes(' 503')) fail(new Error(text))
-      else if (text.includes('PONG\r\n')) resolve({ socket, publish })
-      if (text.endsWith('}\r\n') && text.includes('"seq"')) {
-        if (--left > 0) socket.write(publication)
-        else done()
-      } else if (text.startsWith('MSG')) return // The acknowledgement's control line came alone.
-      text = ''
+      for (let end = text.indexOf('\r\n'); end >= 0; end = text.indexOf('\r\n')) {
+        const line = text.slice(0, end)
+        text = text.slice(end + 2)
+        onLine(line)
+      }
     })
     const publish = (count: number) =>
       new Promise<void>((resolveAll, rejectAll) => {
+        const timer = setTimeout(
+          () => fail(new Error(`${left} publications not acknowledged in time`)),
+          limitMs,
+        )
+        const settled = (settle: () => void) => {
+          clearTimeout(timer)
+          settle()
+        }
         left = count
-        done = resolveAll
-        fail = rejectAll
+        done = () => settled(resolveAll)
+        fail = (error) => settled(() => rejectAll(error))
         socket.write(publication)
       })
     const options =

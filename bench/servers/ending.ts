@@ -22,8 +22,9 @@ export function endWithUs<Child extends ChildProcess>(child: Child): Child {
   return child
 }
 
-export function temporaryFolder(name: string): string {
-  const folder = mkdtempSync(join(tmpdir(), `contrail-bench-${name}-`))
+/** A new folder, gone at the end at the latest. */
+export function temporaryFolder(name: string, parent = tmpdir()): string {
+  const folder = mkdtempSync(join(parent, `contrail-bench-${name}-`))
   folders.add(folder)
   return folder
 }

@@ -1,7 +1,8 @@
 /** Finds the programs the bench drives: nats-server, the `nats` CLI, and our own server. */
 import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { cpSync, existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { temporaryFolder } from './ending.ts'
 
 export interface Tools {
   readonly natsServer: string
@@ -40,9 +41,15 @@ export function findTools(): Tools {
 function contrailCommand(): Tools['contrail'] {
   const named = process.env.CONTRAIL_SERVER
   if (named) return { command: named, args: [] }
-  const script = join(rootFolder, 'bin', 'contrail-server')
-  if (!existsSync(script)) throw new Error(`no ${script}`)
-  return { command: process.execPath, args: [script] }
+  return { command: process.execPath, args: [join(snapshot(), 'bin', 'contrail-server')] }
+}
+
+/** A copy of what is built, inside the project (where node_modules is found): a build during the bench changes nothing. */
+function snapshot(): string {
+  const folder = temporaryFolder('built', join(rootFolder, 'build'))
+  for (const part of ['bin', 'dist', 'package.json'])
+    cpSync(join(rootFolder, part), join(folder, part), { recursive: true })
+  return folder
 }
 
 function find(name: string, named: string | undefined): string {
