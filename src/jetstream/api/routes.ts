@@ -126,7 +126,7 @@ const list: (Omit<ApiRoute, 'arity' | 'path'> & { verb: string; tokens?: number 
     tokens: 1,
     type: short(CONSUMER_NAMES_TYPE),
     handle: consumerNamesRequest,
-    empty: { ...PAGE, consumers: null },
+    empty: { ...PAGE, consumers: [] },
   },
   {
     verb: 'CONSUMER.LIST',
