@@ -20,7 +20,7 @@ const START_MS = 15_000
 /** How long a server may take to end after SIGTERM before it counts as hanging. */
 const STOP_MS = 10_000
 
-const root = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..', '..')
+export const root = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..', '..')
 const isWindows = process.platform === 'win32'
 const exe = isWindows ? '.exe' : ''
 
