@@ -66,11 +66,11 @@ export class SimulatedFileSystem implements FileSystem {
     for (const path of [...paths].sort()) {
       const now = this.names.get(path)
       const before = this.durableNames.get(path)
-      const file = now === before || this.random.chance(0.5) ? now : before
+      const file = now === before || after.random.chance(0.5) ? now : before
       if (file === undefined) continue
       let survivor = survivors.get(file)
       if (survivor === undefined) {
-        survivor = this.survivor(file)
+        survivor = survivorOf(file, after.random)
         survivors.set(file, survivor)
       }
       // What came back after a removal came back with its folder.
@@ -176,25 +176,6 @@ export class SimulatedFileSystem implements FileSystem {
     }
   }
 
-  private survivor(file: SimulatedFile): SimulatedFile {
-    let content: Buffer = Buffer.from(file.durable)
-    for (const write of file.pending) {
-      if (this.random.chance(0.3)) continue
-      const isWhole = this.random.chance(0.4)
-      for (let at = 0; at < write.bytes.length; ) {
-        const position = write.position + at
-        const end = Math.min(write.bytes.length, at + SECTOR_BYTES - (position % SECTOR_BYTES))
-        if (isWhole || this.random.chance(0.5))
-          content = place(content, position, write.bytes.subarray(at, end))
-        at = end
-      }
-    }
-    const survivor = new SimulatedFile()
-    survivor.current = content
-    survivor.durable = Buffer.from(content)
-    return survivor
-  }
-
   private handle(path: string, file: SimulatedFile): FileHandle {
     const run = (
       name: string,
@@ -208,7 +189,11 @@ export class SimulatedFileSystem implements FileSystem {
     }
     return {
       read: (buffer, offset, length, position, done) =>
-        run('read', () => file.current.copy(buffer, offset, position, position + length), done),
+        run(
+          'read',
+          () => file.current.copy(buffer, offset, Math.min(position, file.current.length), position + length),
+          done,
+        ),
       write: (buffer, offset, length, position, done) => {
         const bytes = Buffer.from(buffer.subarray(offset, offset + length))
         run(
@@ -280,6 +265,25 @@ export class SimulatedFileSystem implements FileSystem {
   private needDirectory(path: string): void {
     if (!this.directories.has(path.slice(0, path.lastIndexOf('/')))) throw missing(path)
   }
+}
+
+/** What is left of a file when the power goes. */
+function survivorOf(file: SimulatedFile, random: Random): SimulatedFile {
+  let content: Buffer = Buffer.from(file.durable)
+  for (const write of file.pending) {
+    if (random.chance(0.3)) continue
+    const isWhole = random.chance(0.4)
+    for (let at = 0; at < write.bytes.length; ) {
+      const position = write.position + at
+      const end = Math.min(write.bytes.length, at + SECTOR_BYTES - (position % SECTOR_BYTES))
+      if (isWhole || random.chance(0.5)) content = place(content, position, write.bytes.subarray(at, end))
+      at = end
+    }
+  }
+  const survivor = new SimulatedFile()
+  survivor.current = content
+  survivor.durable = Buffer.from(content)
+  return survivor
 }
 
 function missing(path: string): Error {

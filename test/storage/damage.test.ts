@@ -11,8 +11,9 @@ import { SMALL_LIMITS } from './small-limits.ts'
 const ROUNDS = Number(process.env.DAMAGE_ROUNDS ?? 150)
 const MESSAGES = 60
 
-function open(fileSystem: SimulatedFileSystem, limits = SMALL_LIMITS): Promise<Store> {
-  return Store.open({ directory: 'store', fileSystem, clock: new SimulatedClock(), limits })
+function open(fileSystem: SimulatedFileSystem, limits = SMALL_LIMITS, told: string[] = []): Promise<Store> {
+  const log = (level: string, text: string): number => told.push(`${level} ${text}`)
+  return Store.open({ directory: 'store', fileSystem, clock: new SimulatedClock(), limits, log })
 }
 
 function append(log: MessageLog, random: Random): void {
@@ -46,7 +47,8 @@ async function checkLoss(
   atMost: number,
   what: string,
 ): Promise<void> {
-  const store = await open(fileSystem)
+  const told: string[] = []
+  const store = await open(fileSystem, SMALL_LIMITS, told)
   const log = store.logs.get('log')
   assert.ok(log !== undefined, `${what}: the log is there`)
   assert.deepEqual(log.meta, { some: 'meta' }, what)
@@ -61,8 +63,12 @@ async function checkLoss(
     what,
   )
   assert.equal(log.messages, found.length, what)
-  if (missing.length > 0) assert.ok(log.lostRecords > 0, `${what}: the loss is told`)
-  assert.equal(log.lastSeq, MESSAGES, what)
+  if (missing.length > 0) assert.ok(told.length > 0, `${what}: the loss is told`)
+  // A damaged record says not always whose it is: the last of a log is not counted as its loss then.
+  if (left.has(MESSAGES)) {
+    assert.equal(log.lastSeq, MESSAGES, what)
+    if (missing.length > 0) assert.ok(log.lostRecords > 0, `${what}: the loss is counted`)
+  }
   append(log, new Random(1))
   await new Promise<void>((resolve) => store.barrier(resolve))
   await store.close()
