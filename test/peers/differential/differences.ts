@@ -6,6 +6,9 @@ export interface Difference {
   ours: string
 }
 
+/** How much of a value is shown, in characters. */
+const SHOWN_LENGTH = 300
+
 /** One entry for each path at which the values are not the same. The order of keys doesn't count. */
 export function differences(real: unknown, ours: unknown, path = ''): Difference[] {
   if (Object.is(real, ours)) return []
@@ -23,5 +26,7 @@ export function differences(real: unknown, ours: unknown, path = ''): Difference
 }
 
 function show(value: unknown): string {
-  return value === undefined ? '(missing)' : JSON.stringify(value)
+  if (value === undefined) return '(missing)'
+  const text = JSON.stringify(value)
+  return text.length > SHOWN_LENGTH ? `${text.slice(0, SHOWN_LENGTH)}… (${text.length} characters)` : text
 }
