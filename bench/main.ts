@@ -1,4 +1,5 @@
 /** `npm run bench`: Contrail and nats-server side by side. */
+import { loadavg } from 'node:os'
 import { readOptions, scale, usage } from './options.ts'
 import { printHead, printRow, progress } from './report/console.ts'
 import { describeMachine } from './report/machine.ts'
@@ -24,6 +25,10 @@ async function main(): Promise<void> {
       .map(([name, value]) => `${name} ${value}`)
       .join(', '),
   )
+  const busy = loadavg()[0]
+  if (busy > machine.cores / 2) {
+    console.log(`The machine is busy with other things (load ${busy.toFixed(1)}): the figures will be off.`)
+  }
   printHead()
   const begun = performance.now()
   const count = scale(options)
