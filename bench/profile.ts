@@ -2,11 +2,11 @@
  * `node build/bench/profile.js ROW [ROUNDS]`: runs one row against Contrail under --cpu-prof and prints
  * where the time went.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { rows } from './rows/index.ts'
 import { runRow } from './run-row.ts'
+import { keepFolder, removeFolder, temporaryFolder } from './servers/ending.ts'
 import { findTools, rootFolder, type Tools } from './servers/tools.ts'
 
 interface CpuProfile {
@@ -25,7 +25,7 @@ async function main(): Promise<void> {
       `profile.js ROW [ROUNDS]: ${found.length} rows match "${name}":\n${(found.length ? found : rows).map((row) => row.name).join('\n')}`,
     )
   }
-  const folder = mkdtempSync(join(tmpdir(), 'contrail-profile-'))
+  const folder = temporaryFolder('profile')
   const keep = process.env.KEEP_PROFILE !== undefined
   try {
     const contest = {
@@ -46,7 +46,8 @@ async function main(): Promise<void> {
       if (keep) console.log(join(folder, file))
     }
   } finally {
-    if (!keep) rmSync(folder, { recursive: true, force: true })
+    if (keep) keepFolder(folder)
+    else removeFolder(folder)
   }
 }
 

@@ -33,3 +33,8 @@ export function removeFolder(folder: string): void {
   rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
   folders.delete(folder)
 }
+
+/** Leaves the folder where it is at the end. */
+export function keepFolder(folder: string): void {
+  folders.delete(folder)
+}
