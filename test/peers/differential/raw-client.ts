@@ -16,6 +16,8 @@ export interface Frame {
 export class RawClient {
   readonly frames: Frame[] = []
   isClosed = false
+  /** Whether PINGs are answered here; else they are frames like others. */
+  answersPings = true
   private readonly socket: Socket
   private pending: Buffer = Buffer.alloc(0)
   private wake: (() => void) | null = null
@@ -82,7 +84,7 @@ export class RawClient {
       const rest = space < 0 ? '' : line.slice(space + 1)
       if (op !== 'MSG' && op !== 'HMSG') {
         this.pending = this.pending.subarray(end + 2)
-        if (op === 'PING') this.send('PONG\r\n')
+        if (op === 'PING' && this.answersPings) this.send('PONG\r\n')
         else this.push({ op, line: rest })
         continue
       }

@@ -54,6 +54,17 @@ export class Line {
     return frames
   }
 
+  /** Leaves the server's PINGs unanswered, and shows them. */
+  set isSilent(value: boolean) {
+    this.client.answersPings = !value
+  }
+
+  /** Takes the frames that have come, without noting them: for what may differ, as the members of a queue group. */
+  async take(): Promise<Frame[]> {
+    await quiet(this.client)
+    return this.client.frames.splice(0)
+  }
+
   close(): void {
     this.client.close()
   }
@@ -76,16 +87,14 @@ export class Session {
 
   /** Sends bytes on a fresh connection, each piece in a packet, and notes all frames after INFO, and whether it was closed. */
   async raw(...pieces: (string | Buffer)[]): Promise<void> {
-    const client = await RawClient.open(this.server.port)
-    await client.take((frame) => frame.op === 'INFO', REPLY_MS)
-    for (const piece of pieces) {
-      client.send(piece)
-      if (pieces.length > 1) await sleep(20)
-    }
-    await quiet(client)
-    const said = pieces.map((piece) => piece.toString('latin1').slice(0, 80))
-    this.note(`raw ${JSON.stringify(said)}`, client.frames.map(shown))
-    client.close()
+    const { said, frames } = await this.exchange(pieces)
+    this.note(said, frames)
+  }
+
+  /** Like `raw` for each of several, at the same time, noted in their order: they must not reach one another. */
+  async eachRaw(all: readonly string[]): Promise<void> {
+    const entries = await Promise.all(all.map((piece) => this.exchange([piece])))
+    for (const { said, frames } of entries) this.note(said, frames)
   }
 
   /** A connection to be used beside others. INFO is not noted; `connect`: the CONNECT line, '' for none. */
@@ -216,6 +225,9 @@ export class Session {
 
   /** Notes what came and was not asked for, removes all streams and closes the connections. */
   async end(): Promise<void> {
+    for (const line of this.lines) line.close()
+    // A script that only sent bytes has left no streams.
+    if (this.client === null) return
     const client = await this.connection()
     await sync(client)
     const left = client.frames.filter((frame) => frame.op !== 'INFO')
@@ -224,8 +236,7 @@ export class Session {
     for (const stream of streams ?? []) await this.ask(`$JS.API.STREAM.DELETE.${stream}`, '', '')
     // nats-server removes the files behind its answer: the next case must not find them.
     if (streams !== undefined && streams !== null && streams.length > 0) await sleep(120)
-    this.client?.close()
-    for (const line of this.lines) line.close()
+    this.client.close()
   }
 
   private async ask(subject: string, body: unknown, headers: string): Promise<Frame> {
@@ -237,6 +248,19 @@ export class Session {
     const frame = await client.take((each) => each.sid === sid, REPLY_MS)
     client.send(`UNSUB ${sid}\r\n`)
     return frame ?? { op: 'none', line: 'no reply' }
+  }
+
+  private async exchange(pieces: readonly (string | Buffer)[]): Promise<{ said: string; frames: unknown[] }> {
+    const client = await RawClient.open(this.server.port)
+    await client.take((frame) => frame.op === 'INFO', REPLY_MS)
+    for (const piece of pieces) {
+      client.send(piece)
+      if (pieces.length > 1) await sleep(20)
+    }
+    await quiet(client)
+    client.close()
+    const said = pieces.map((piece) => piece.toString('latin1').slice(0, 80))
+    return { said: `raw ${JSON.stringify(said)}`, frames: client.frames.map(shown) }
   }
 
   /** A consumer's name that the server made up gets the same placeholder on both sides. */
