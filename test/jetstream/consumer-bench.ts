@@ -2,7 +2,7 @@ import { Account } from '../../src/core/account.ts'
 import { Turn } from '../../src/core/turn.ts'
 import type { Consumer } from '../../src/jetstream/consumer/consumer.ts'
 import { type ConsumerAction, createConsumer } from '../../src/jetstream/consumer/create.ts'
-import { decodeConfig } from '../../src/jetstream/consumer/decode-config.ts'
+import { withDefaults } from '../../src/jetstream/consumer/decode-config.ts'
 import type { Stream } from '../../src/jetstream/stream.ts'
 import type { Clock, Timer } from '../../src/ports/index.ts'
 import { NaiveLog } from './consumer-fakes.ts'
@@ -90,7 +90,7 @@ export class ConsumerBench {
   }
 
   create(config: Record<string, unknown>, action: ConsumerAction = ''): Consumer {
-    const consumer = createConsumer(this.stream, decodeConfig(config), action)
+    const consumer = createConsumer(this.stream, withDefaults(config), action)
     this.turn.drain()
     return consumer
   }

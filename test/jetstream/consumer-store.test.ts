@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { Account, Turn } from '../../src/core/index.ts'
 import { Consumer } from '../../src/jetstream/consumer/consumer.ts'
 import { createConsumer } from '../../src/jetstream/consumer/create.ts'
-import { decodeConfig } from '../../src/jetstream/consumer/decode-config.ts'
+import { withDefaults } from '../../src/jetstream/consumer/decode-config.ts'
 import type { Stream } from '../../src/jetstream/stream.ts'
 import { realClock } from '../../src/ports/real-clock.ts'
 import { realFileSystem } from '../../src/ports/real-file-system.ts'
@@ -118,7 +118,7 @@ test('confirmed acks and what they removed survive a restart; the rest is delive
     const first = await open()
     createConsumer(
       first.stream,
-      decodeConfig({ durable_name: 'c', ack_policy: 'explicit', ack_wait: 50e6, metadata: { team: 'a' } }),
+      withDefaults({ durable_name: 'c', ack_policy: 'explicit', ack_wait: 50e6, metadata: { team: 'a' } }),
     )
     first.publish(2000)
     const replies = await first.fetch(500)
@@ -163,11 +163,11 @@ test('a consumer that was deleted stays away after a restart', async () => {
     const first = await open()
     createConsumer(
       first.stream,
-      decodeConfig({ durable_name: 'c', ack_policy: 'explicit', filter_subject: 's' }),
+      withDefaults({ durable_name: 'c', ack_policy: 'explicit', filter_subject: 's' }),
     )
     createConsumer(
       first.stream,
-      decodeConfig({ name: 'm', ack_policy: 'explicit', mem_storage: true, filter_subject: 't' }),
+      withDefaults({ name: 'm', ack_policy: 'explicit', mem_storage: true, filter_subject: 't' }),
       '',
     )
     first.publish(1)

@@ -1,10 +1,11 @@
 import { consumerError } from '../consumer/consumer-errors.ts'
 import { type ConsumerAction, createConsumer } from '../consumer/create.ts'
-import { decodeConfig, encodeConfig, invalidJsonError } from '../consumer/decode-config.ts'
+import { CONSUMER_FIELDS, encodeConfig, withDefaults } from '../consumer/decode-config.ts'
 import { withServerMetadata } from '../consumer/metadata.ts'
 import { apiError } from '../errors.ts'
+import { decodeRequest } from '../json/decode.ts'
 import type { ConsumerConfig } from '../types.ts'
-import { type ConsumerRequest, parseObject, streamNamed } from './consumer-request.ts'
+import { type ConsumerRequest, streamNamed } from './consumer-request.ts'
 
 export const CONSUMER_CREATE_TYPE = 'io.nats.jetstream.api.v1.consumer_create_response'
 
@@ -15,37 +16,22 @@ interface CreateRequest {
   pedantic: boolean
 }
 
+const FIELDS = {
+  stream_name: 'string',
+  config: { fields: CONSUMER_FIELDS, type: 'ConsumerConfig' },
+  action: { words: ['', 'create', 'update'], error: (json: string) => `unknown consumer action: ${json}` },
+  pedantic: 'bool',
+} as const
+
 function decode(body: string): CreateRequest {
-  const json = parseObject(body, 'CreateConsumerRequest')
-  const request: CreateRequest = {
+  const asked = decodeRequest<Partial<CreateRequest>>(body, FIELDS, 'CreateConsumerRequest')
+  return {
     stream_name: '',
-    config: decodeConfig(json.config),
     action: '',
     pedantic: false,
+    ...asked,
+    config: withDefaults(asked.config ?? {}),
   }
-  for (const [field, value] of Object.entries(json)) {
-    if (value === null || field === 'config') continue
-    if (field === 'stream_name') {
-      if (typeof value !== 'string') throw wrongType(value, field, 'string')
-      request.stream_name = value
-    } else if (field === 'pedantic') {
-      if (typeof value !== 'boolean') throw wrongType(value, field, 'bool')
-      request.pedantic = value
-    } else if (field === 'action') {
-      if (value !== '' && value !== 'create' && value !== 'update') {
-        throw invalidJsonError(`unknown consumer action: ${JSON.stringify(value)}`)
-      }
-      request.action = value
-    } else throw invalidJsonError(`json: unknown field ${JSON.stringify(field)}`)
-  }
-  return request
-}
-
-function wrongType(value: unknown, field: string, type: string): Error {
-  const kind = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value
-  return invalidJsonError(
-    `json: cannot unmarshal ${kind} into Go struct field CreateConsumerRequest.${field} of type ${type}`,
-  )
 }
 
 /** `CONSUMER.CREATE.<stream>`, `.<stream>.<name>` and `.<stream>.<name>.<filter>`. */

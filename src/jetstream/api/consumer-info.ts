@@ -1,17 +1,14 @@
 import type { Consumer } from '../consumer/consumer.ts'
 import { encodeConfig } from '../consumer/decode-config.ts'
 import { withServerMetadata } from '../consumer/metadata.ts'
-import {
-  type ConsumerRequest,
-  consumerNamed,
-  parseObject,
-  refuseFields,
-  streamNamed,
-} from './consumer-request.ts'
+import { decodeRequest } from '../json/decode.ts'
+import { type ConsumerRequest, consumerNamed, refuseFields, streamNamed } from './consumer-request.ts'
 
 export const CONSUMER_INFO_TYPE = 'io.nats.jetstream.api.v1.consumer_info_response'
 export const CONSUMER_NAMES_TYPE = 'io.nats.jetstream.api.v1.consumer_names_response'
 export const CONSUMER_LIST_TYPE = 'io.nats.jetstream.api.v1.consumer_list_response'
+
+const PAGE_FIELDS = { offset: { embedded: 'ApiPagedRequest', kind: 'int' } } as const
 
 /** Most entries of one answer. */
 const NAMES_LIMIT = 1024
@@ -31,8 +28,8 @@ export function consumerInfoRequest(request: ConsumerRequest): object {
 function page(request: ConsumerRequest, limit: number): { total: number; offset: number; found: Consumer[] } {
   let offset = 0
   if (/^\s*[{[]/.test(request.body)) {
-    const wanted = parseObject(request.body, 'JSApiConsumersRequest').offset
-    if (typeof wanted === 'number') offset = Math.max(wanted, 0)
+    const asked = decodeRequest<{ offset?: number }>(request.body, PAGE_FIELDS, 'JSApiConsumersRequest')
+    offset = Math.max(asked.offset ?? 0, 0)
   }
   const stream = streamNamed(request.account, request.tokens[0])
   const all = [...stream.consumers.values()].filter((consumer) => consumer.config.direct !== true)

@@ -4,6 +4,7 @@ import { stampMetadata } from '../consumer/metadata.ts'
 import { GROUP_NAME } from '../consumer/priority-groups.ts'
 import { checkReset } from '../consumer/reset.ts'
 import { parseTime } from '../consumer/time-text.ts'
+import { decodeRequest } from '../json/decode.ts'
 import { formatMs } from '../time-text.ts'
 import { describe } from './consumer-info.ts'
 import { type ConsumerRequest, consumerNamed, parseObject, refuseFields } from './consumer-request.ts'
@@ -27,12 +28,11 @@ export function consumerDeleteRequest(request: ConsumerRequest): object {
 export function consumerPauseRequest(request: ConsumerRequest): object {
   let until: string | undefined
   if (/^\s*[{[]/.test(request.body)) {
-    const wanted = parseObject(request.body, 'JSApiConsumerPauseRequest').pause_until
-    if (wanted !== undefined && wanted !== null) {
-      const instant = typeof wanted === 'string' ? parseTime(wanted) : null
-      if (instant === null) throw invalidJsonError(`parsing time ${JSON.stringify(JSON.stringify(wanted))}`)
-      if (wanted !== ZERO_TIME) until = formatMs(instant.sec * 1000 + instant.nsec / 1e6)
-    }
+    const fields = { pause_until: '*time.Time' } as const
+    const asked = decodeRequest<{ pause_until?: string }>(request.body, fields, 'JSApiConsumerPauseRequest')
+    const { pause_until: wanted = ZERO_TIME } = asked
+    const instant = parseTime(wanted)
+    if (instant !== null && wanted !== ZERO_TIME) until = formatMs(instant.sec * 1000 + instant.nsec / 1e6)
   }
   const consumer = consumerNamed(request)
   const config = { ...consumer.config, pause_until: until }
@@ -50,15 +50,8 @@ export function consumerPauseRequest(request: ConsumerRequest): object {
 export function consumerResetRequest(request: ConsumerRequest): object {
   let seq = 0
   if (request.body !== '') {
-    const wanted = parseObject(request.body, 'JSApiConsumerResetRequest').seq
-    if (wanted !== undefined && wanted !== null) {
-      if (typeof wanted !== 'number' || !Number.isInteger(wanted) || wanted < 0) {
-        throw invalidJsonError(
-          `json: cannot unmarshal ${typeof wanted} into Go struct field JSApiConsumerResetRequest.seq of type uint64`,
-        )
-      }
-      seq = wanted
-    }
+    const fields = { seq: 'uint64' } as const
+    seq = decodeRequest<{ seq?: number }>(request.body, fields, 'JSApiConsumerResetRequest').seq ?? 0
   }
   const consumer = consumerNamed(request)
   const resetSeq = checkReset(consumer, seq)

@@ -147,6 +147,7 @@ const list: (Omit<ApiRoute, 'arity' | 'path'> & { verb: string; tokens?: number 
     tokens: 2,
     type: short(CONSUMER_PAUSE_TYPE),
     handle: consumerPauseRequest,
+    empty: { paused: false, pause_until: '0001-01-01T00:00:00Z' },
     changes: true,
   },
   {

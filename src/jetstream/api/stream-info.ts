@@ -10,7 +10,11 @@ interface InfoRequest {
   offset?: number
 }
 
-const FIELDS = { offset: 'int', deleted_details: 'bool', subjects_filter: 'string' } as const
+const FIELDS = {
+  offset: { embedded: 'ApiPagedRequest', kind: 'int' },
+  deleted_details: 'bool',
+  subjects_filter: 'string',
+} as const
 
 /** `STREAM.INFO.<stream>`; with `subjects_filter` the number of messages of each subject that matches, in pages. */
 export function streamInfoRequest(request: ApiRequest): object {

@@ -5,7 +5,7 @@ import type { Stream } from '../stream.ts'
 import { streamInfo } from '../stream-info.ts'
 import { type ApiRequest, hasJson, PAGE_LIMITS } from './request.ts'
 
-const FIELDS = { offset: 'int', subject: 'string' } as const
+const FIELDS = { offset: { embedded: 'ApiPagedRequest', kind: 'int' }, subject: 'string' } as const
 
 interface Page {
   total: number

@@ -33,7 +33,7 @@ export const STREAM_FIELDS = {
   placement: { fields: { cluster: 'string', tags: '[]string', preferred: 'string' }, type: 'Placement' },
   mirror: { fields: SOURCE, type: 'StreamSource' },
   sources: { fields: SOURCE, type: 'StreamSource', isList: true },
-  compression: { words: ['none', 's2'], error: 'unknown compression algorithm' },
+  compression: { words: ['none', 's2'], error: 'unknown compression algorithm', isText: true },
   first_seq: 'uint64',
   subject_transform: { fields: TRANSFORM, type: 'SubjectTransformConfig' },
   republish: { fields: { src: 'string', dest: 'string', headers_only: 'bool' }, type: 'RePublish' },

@@ -6,6 +6,7 @@ import { JsonSyntaxError, NumberText, parseJson } from './parse.ts'
 export type Kind =
   | '*time.Time'
   | '[]string'
+  | '[]time.Duration'
   | 'bool'
   | 'int'
   | 'int32'
@@ -15,8 +16,18 @@ export type Kind =
   | 'time.Duration'
   | 'uint64'
   | 'any'
-  | { words: readonly string[]; error?: string }
+  | Words
+  | { embedded: string; kind: 'int' }
   | { fields: Fields; type: string; isList?: boolean }
+
+/** One of a few words. */
+interface Words {
+  words: readonly string[]
+  /** What is said of others; a function gets the value as JSON. */
+  error?: string | ((json: string) => string)
+  /** Is a value that is no string refused as of the wrong type? */
+  isText?: boolean
+}
 
 /** Set where unknown fields are ignored instead of refused. */
 export const LENIENT = Symbol('lenient')
@@ -24,12 +35,13 @@ export const LENIENT = Symbol('lenient')
 /** The fields of a JSON object. */
 export type Fields = Readonly<Record<string, Kind>> & { readonly [LENIENT]?: boolean }
 
-const RANGES: Record<string, [number, number]> = {
-  int: [-(2 ** 63), 2 ** 63],
-  int64: [-(2 ** 63), 2 ** 63],
-  'time.Duration': [-(2 ** 63), 2 ** 63],
-  int32: [-(2 ** 31), 2 ** 31 - 1],
-  uint64: [0, 2 ** 64],
+const INT64: [bigint, bigint] = [-(2n ** 63n), 2n ** 63n - 1n]
+const RANGES: Record<string, [bigint, bigint]> = {
+  int: INT64,
+  int64: INT64,
+  'time.Duration': INT64,
+  int32: [-(2n ** 31n), 2n ** 31n - 1n],
+  uint64: [0n, 2n ** 64n - 1n],
 }
 
 function invalid(err: string): Error {
@@ -49,16 +61,18 @@ function mismatch(what: string, path: string, type: string): Error {
 
 function decodeNumber(value: unknown, kind: string, path: string): number {
   if (typeof value !== 'number' && !(value instanceof NumberText)) throw mismatch(typeOf(value), path, kind)
-  const number = value instanceof NumberText ? Number(value.text) : value
   const [least, most] = RANGES[kind]
   const text = value instanceof NumberText ? value.text : String(value)
-  if (!/^-?\d+$/.test(text) || number < least || number > most) throw mismatch(`number ${text}`, path, kind)
-  return number
+  // No integer of 64 bits is longer; a long one would take long to read.
+  const isInteger = /^-?\d{1,20}$/.test(text)
+  if (!isInteger || BigInt(text) < least || BigInt(text) > most) throw mismatch(`number ${text}`, path, kind)
+  return Number(text)
 }
 
 function decodeValue(value: unknown, kind: Kind, path: string): unknown {
   if (typeof kind === 'object') {
-    if ('words' in kind) return decodeWord(value, kind)
+    if ('words' in kind) return decodeWord(value, kind, path)
+    if ('embedded' in kind) return decodeValue(value, kind.kind, path.replace('.', `.${kind.embedded}.`))
     if (kind.isList === true) {
       if (!Array.isArray(value)) throw mismatch(typeOf(value), path, `[]*${kind.type}`)
       return value.map((entry) => decodeObject(entry, kind.fields, kind.type, nestedPath(path, kind.type)))
@@ -76,6 +90,9 @@ function decodeValue(value: unknown, kind: Kind, path: string): unknown {
     case '[]string':
       if (!Array.isArray(value)) throw mismatch(typeOf(value), path, kind)
       return value.map((entry) => (entry === null ? '' : decodeValue(entry, 'string', path)))
+    case '[]time.Duration':
+      if (!Array.isArray(value)) throw mismatch(typeOf(value), path, kind)
+      return value.map((entry) => (entry === null ? 0 : decodeNumber(entry, 'time.Duration', path)))
     case 'map[string]string':
       if (typeOf(value) !== 'object') throw mismatch(typeOf(value), path, kind)
       return Object.fromEntries(
@@ -105,14 +122,17 @@ function nestedPath(path: string, type: string): string {
   return type + path.slice(path.indexOf('.'))
 }
 
-function decodeWord(value: unknown, kind: { words: readonly string[]; error?: string }): string {
+function decodeWord(value: unknown, kind: Words, path: string): string {
   if (typeof value === 'string' && kind.words.includes(value)) return value
-  if (kind.error !== undefined) throw invalid(kind.error)
+  const isText = typeof value === 'string' || value === null
+  if (kind.isText === true && !isText) throw mismatch(typeOf(value), path, 'string')
+  if (typeof kind.error === 'string') throw invalid(kind.error)
   const text = value instanceof NumberText ? value.text : JSON.stringify(value)
+  if (kind.error !== undefined) throw invalid(kind.error(text))
   throw invalid(`can not unmarshal ${JSON.stringify(text)}`)
 }
 
-/** Fills in what is there; null counts as absent; names of fields match in any case, as in Go. */
+/** Fills in what is there; null counts as absent, but is no word; names of fields match in any case, as in Go. */
 function decodeObject(value: unknown, fields: Fields, type: string, path: string): Record<string, unknown> {
   if (typeOf(value) !== 'object' || value === null) throw mismatch(typeOf(value), path, `server.${type}`)
   const decoded: Record<string, unknown> = {}
@@ -120,9 +140,14 @@ function decodeObject(value: unknown, fields: Fields, type: string, path: string
     const field = fieldNamed(fields, name)
     if (field === null) {
       if (!fields[LENIENT]) throw invalid(`json: unknown field ${JSON.stringify(name)}`)
-    } else if (entry !== null) decoded[field] = decodeValue(entry, fields[field], `${path}.${field}`)
+    } else if (entry !== null || isWord(fields[field]))
+      decoded[field] = decodeValue(entry, fields[field], `${path}.${field}`)
   }
   return decoded
+}
+
+function isWord(kind: Kind): boolean {
+  return typeof kind === 'object' && 'words' in kind
 }
 
 function fieldNamed(fields: Fields, name: string): string | null {

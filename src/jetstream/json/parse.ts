@@ -11,6 +11,25 @@ const LITERALS: Record<string, [string, unknown]> = {
   n: ['null', null],
 }
 
+const ESCAPES: Record<number, string> = {
+  7: '\\a',
+  8: '\\b',
+  9: '\\t',
+  10: '\\n',
+  11: '\\v',
+  12: '\\f',
+  13: '\\r',
+  39: "\\'",
+  92: '\\\\',
+}
+
+/** A byte as Go quotes it in errors. */
+function quoted(byte: number): string {
+  const hex = byte.toString(16).padStart(2, '0')
+  if (byte in ESCAPES) return `'${ESCAPES[byte]}'`
+  return byte < 32 || byte === 127 ? `'\\x${hex}'` : `'${String.fromCharCode(byte)}'`
+}
+
 class Reader {
   private readonly text: string
   private at = 0
@@ -36,8 +55,7 @@ class Reader {
 
   private fail(context: string): never {
     if (this.at >= this.text.length) throw new JsonSyntaxError('unexpected EOF')
-    const c = String.fromCodePoint(this.text.codePointAt(this.at) as number)
-    const shown = c === "'" ? "'\\''" : c === '"' ? `'"'` : `'${JSON.stringify(c).slice(1, -1)}'`
+    const shown = quoted(Buffer.from(String.fromCodePoint(this.text.codePointAt(this.at) as number))[0])
     const offset = Buffer.byteLength(this.text.slice(0, this.at)) + 1
     throw new JsonSyntaxError(`invalid character ${shown} ${context} at offset ${offset}`)
   }
@@ -107,7 +125,7 @@ class Reader {
       const c = this.text.charCodeAt(this.at)
       if (c === 34) {
         this.at++
-        return JSON.parse(this.text.slice(begin, this.at))
+        return JSON.parse(this.text.slice(begin, this.at)).replace(/\p{Surrogate}/gu, '\ufffd')
       }
       if (c < 32) this.fail('in string literal')
       if (c === 92) this.escape()
