@@ -4,7 +4,7 @@ import { stampMetadata } from '../consumer/metadata.ts'
 import { GROUP_NAME } from '../consumer/priority-groups.ts'
 import { checkReset } from '../consumer/reset.ts'
 import { parseTime } from '../consumer/time-text.ts'
-import { decodeRequest } from '../json/decode.ts'
+import { decodeRequest, LENIENT } from '../json/decode.ts'
 import { formatMs } from '../time-text.ts'
 import { describe } from './consumer-info.ts'
 import { type ConsumerRequest, consumerNamed, parseObject, refuseFields } from './consumer-request.ts'
@@ -50,7 +50,7 @@ export function consumerPauseRequest(request: ConsumerRequest): object {
 export function consumerResetRequest(request: ConsumerRequest): object {
   let seq = 0
   if (request.body !== '') {
-    const fields = { seq: 'uint64' } as const
+    const fields = { seq: 'uint64', [LENIENT]: true } as const
     seq = decodeRequest<{ seq?: number }>(request.body, fields, 'JSApiConsumerResetRequest').seq ?? 0
   }
   const consumer = consumerNamed(request)
