@@ -24,12 +24,12 @@ export class AgeLimit {
     this.isIdle = false
     const ageMs = (this.stream.config.max_age ?? 0) / 1e6
     if (ageMs === 0 || this.stream.isClosed) return
-    const { log } = this.stream
-    if (log.messages === 0) {
+    const oldestMs = this.oldestMs()
+    if (oldestMs === Number.POSITIVE_INFINITY) {
       this.isIdle = true
       return
     }
-    const waitMs = log.oldestMs() + ageMs - this.stream.clock.now()
+    const waitMs = oldestMs + ageMs - this.stream.clock.now()
     if (waitMs <= 0) this.expire()
     else this.wait(waitMs)
   }
@@ -48,9 +48,31 @@ export class AgeLimit {
     const limitMs = stream.clock.now() - ageMs
     const sec = Math.floor(limitMs / 1000)
     const through = stream.log.seqAtTime(sec, Math.floor((limitMs - sec * 1000) * 1e6)) - 1
-    if (through >= stream.log.firstSeq) stream.removeThrough(through)
-    if (stream.log.messages > 0) this.wait(stream.log.oldestMs() + ageMs - stream.clock.now())
+    if (!stream.ttls.hasForever) {
+      if (through >= stream.log.firstSeq) stream.removeThrough(through)
+    } else {
+      for (let seq = this.nextAfter(0); seq > 0 && seq <= through; seq = this.nextAfter(seq))
+        stream.remove(seq)
+    }
+    const oldestMs = this.oldestMs()
+    if (oldestMs < Number.POSITIVE_INFINITY) this.wait(oldestMs + ageMs - stream.clock.now())
     else this.isIdle = true
+  }
+
+  /** Time of the oldest message that can get too old; Infinity without one. */
+  private oldestMs(): number {
+    const { log, ttls } = this.stream
+    if (!ttls.hasForever) return log.messages > 0 ? log.oldestMs() : Number.POSITIVE_INFINITY
+    const seq = this.nextAfter(0)
+    return seq > 0 ? log.timeOfMs(seq) : Number.POSITIVE_INFINITY
+  }
+
+  /** The next message behind `seq` that can get too old; 0 when there is none. */
+  private nextAfter(seq: number): number {
+    const { log, ttls } = this.stream
+    let next = log.next(null, seq + 1)
+    while (next > 0 && ttls.isForever(next)) next = log.next(null, next + 1)
+    return next
   }
 
   private wait(waitMs: number): void {

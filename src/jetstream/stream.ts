@@ -8,6 +8,7 @@ import { AgeLimit } from './age-limit.ts'
 import type { Consumer } from './consumer/consumer.ts'
 import { Consumers } from './consumers.ts'
 import type { JetStream } from './jetstream.ts'
+import { MessageTtls } from './message-ttls.ts'
 import { Ingest } from './publish/ingest.ts'
 import { MsgIdMarks } from './publish/msg-id-marks.ts'
 import { removeWithoutInterest } from './retention.ts'
@@ -37,6 +38,7 @@ export class Stream {
   readonly ingest: Ingest
   readonly advisories: StreamAdvisories
   readonly age: AgeLimit
+  readonly ttls: MessageTtls
   config: StreamConfig
   isClosed = false
   /** Owned by JetStream: the stream waits for the end of the turn, and for a commit. */
@@ -59,6 +61,7 @@ export class Stream {
     this.advisories = new StreamAdvisories(this)
     this.ingest = new Ingest(this)
     this.age = new AgeLimit(this)
+    this.ttls = new MessageTtls(this)
     this.msgIds = new MsgIdMarks(log)
     this.configure()
     this.countBytes()
@@ -68,6 +71,7 @@ export class Stream {
   open(): void {
     for (const subject of this.config.subjects ?? []) this.listenTo(subject)
     this.age.arm()
+    this.ttls.expire()
   }
 
   /** Takes back the ids of the last while after a restart. */
@@ -246,5 +250,6 @@ export class Stream {
     this.subscriptions.clear()
     this.ingest.close()
     this.age.close()
+    this.ttls.close()
   }
 }

@@ -187,8 +187,7 @@ function checkMarkerTtl(config: StreamConfig, pedantic: boolean): void {
 function checkUnsupported(config: StreamConfig): void {
   if (config.mirror !== undefined) throw unsupported('stream mirrors are')
   if ((config.sources ?? []).length > 0) throw unsupported('stream sources are')
-  if (config.allow_msg_ttl || (config.subject_delete_marker_ttl ?? 0) > 0)
-    throw unsupported('message TTLs are')
+  if ((config.subject_delete_marker_ttl ?? 0) > 0) throw unsupported('subject delete markers are')
   if (config.allow_msg_counter) throw unsupported('message counters are')
   if (config.allow_msg_schedules) throw unsupported('message scheduling is')
   if (config.subject_transform !== undefined) throw unsupported('subject transforms are')

@@ -31,6 +31,9 @@ export function updatedStreamConfig(
   if (before.sealed && !config.sealed) throw refuse('unseal a sealed stream')
   if (before.deny_delete && !config.deny_delete) throw refuse('cancel deny message deletes')
   if (before.deny_purge && !config.deny_purge) throw refuse('cancel deny purge')
+  if (before.allow_msg_ttl && !config.allow_msg_ttl) {
+    throw invalidConfig('message TTL status can not be disabled')
+  }
   if ((config.persist_mode || 'default') !== (before.persist_mode || 'default')) {
     throw refuse('change persist mode')
   }

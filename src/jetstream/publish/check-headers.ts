@@ -1,5 +1,6 @@
 import type { MessageLog } from '../../storage/index.ts'
 import { subjectFilter } from '../../subjects/index.ts'
+import { parseDuration } from '../consumer/go-duration.ts'
 import { type ApiError, apiError } from '../errors.ts'
 import {
   EXPECTED_LAST_MSG_ID,
@@ -17,8 +18,6 @@ import {
   TTL,
 } from './headers.ts'
 
-const DURATION = /^[+-]?(\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)/
-
 /** Is what the publisher expects of the stream so? Returns the error, null when all is well. */
 export function checkExpectations(
   headers: PublishHeaders,
@@ -27,13 +26,12 @@ export function checkExpectations(
   subject: Buffer,
   start: number,
   end: number,
+  isTtlAllowed: boolean,
 ): ApiError | null {
   const early = checkIncrement(headers) ?? checkStreamName(headers, stream)
   if (early !== null) return early
-  if (headers.has(TTL)) {
-    const error = refusedTtl(headers.text(TTL))
-    if (error?.errCode === 10166) return error
-  }
+  const ttlError = checkTtl(headers, isTtlAllowed)
+  if (ttlError?.errCode === 10166) return ttlError
   if (headers.has(EXPECTED_LAST_SUBJECT_SEQ)) {
     const last = expectedSubjectSeq(headers, log, subject, start, end)
     if (last !== headers.number(EXPECTED_LAST_SUBJECT_SEQ)) return wrongSequence(last)
@@ -91,13 +89,23 @@ export function rollupScope(headers: PublishHeaders, isAllowed: boolean): ApiErr
   return apiError('JSStreamRollupFailedF', { err: `rollup value invalid: ${JSON.stringify(value)}` })
 }
 
+/** What `Nats-TTL` asks for in milliseconds (whole seconds): Infinity for 'never', 0 for none, null when it is wrong. */
+export function parseTtlMs(text: string): number | null {
+  if (text.toLowerCase() === 'never') return Number.POSITIVE_INFINITY
+  if (/^\d+$/.test(text) && text !== '0') {
+    const seconds = Number(text)
+    return Number.isSafeInteger(seconds) ? seconds * 1000 : null
+  }
+  const ns = parseDuration(text)
+  return ns === null || ns < 1e9 ? null : Math.floor(ns / 1e9) * 1000
+}
+
 /** A time to live is refused where the stream has none; one that can't be read is an error of its own. */
-export function refusedTtl(text: string): ApiError | null {
-  if (text.toLowerCase() === 'never') return apiError('JSMessageTTLDisabledErr')
-  if (/^\d+$/.test(text)) return Number(text) === 0 ? null : apiError('JSMessageTTLDisabledErr')
-  const isDuration =
-    DURATION.test(text) && !text.startsWith('-') && !/^[+]?[\d.]+(ns|us|µs|μs|ms)$/.test(text)
-  return apiError(isDuration ? 'JSMessageTTLDisabledErr' : 'JSMessageTTLInvalidErr')
+export function checkTtl(headers: PublishHeaders, isAllowed: boolean): ApiError | null {
+  if (!headers.has(TTL)) return null
+  const ttlMs = parseTtlMs(headers.text(TTL))
+  if (ttlMs === null) return apiError('JSMessageTTLInvalidErr')
+  return ttlMs === 0 || isAllowed ? null : apiError('JSMessageTTLDisabledErr')
 }
 
 /** The last sequence of the subject that is expected to have one: the message's own, or another, maybe a pattern. */

@@ -10,8 +10,9 @@ import { AtomicBatches } from './atomic-batches.ts'
 import {
   checkExpectations,
   checkLastMsgId,
+  checkTtl,
+  parseTtlMs,
   type RollupScope,
-  refusedTtl,
   rollupScope,
 } from './check-headers.ts'
 import { DuplicateWindow } from './duplicates.ts'
@@ -130,6 +131,7 @@ export class Ingest implements MessageHandler {
     }
     if (parsed.found !== 0 && parsed.has(MSG_ID)) this.remember(parsed, seq, nowMs)
     else if (this.lastMsgId.length > 0) this.lastMsgId = NOTHING
+    if (isKept && parsed.found !== 0 && parsed.has(TTL)) this.rememberTtl(parsed, seq)
     if (isKept) stream.stored(seq, subject, subjectStart, subjectEnd)
     if (parsed.found !== 0 && parsed.has(ROLLUP)) this.rollUp(message, parsed, isKept ? 1 : 0)
     if (this.maxPerSubject > 0 && isKept) this.trimSubject(message)
@@ -201,7 +203,15 @@ export class Ingest implements MessageHandler {
   private checkHeaders(message: Message, nowMs: number): ApiError | 'duplicate' | null {
     const { stream, log, config } = this
     const { subject, subjectStart, subjectEnd } = message
-    const error = checkExpectations(headers, stream.name, log, subject, subjectStart, subjectEnd)
+    const error = checkExpectations(
+      headers,
+      stream.name,
+      log,
+      subject,
+      subjectStart,
+      subjectEnd,
+      config.allow_msg_ttl === true,
+    )
     if (error !== null) return error
     if (headers.has(MSG_ID)) {
       const { buffer } = headers
@@ -216,7 +226,7 @@ export class Ingest implements MessageHandler {
     const rollup = rollupScope(headers, config.allow_rollup_hdrs === true && config.deny_purge !== true)
     if (typeof rollup === 'object') return rollup
     this.wasRollup = rollup
-    return headers.has(TTL) ? refusedTtl(headers.text(TTL)) : null
+    return checkTtl(headers, config.allow_msg_ttl === true)
   }
 
   /** Sizes, resources, and with discard new the stream's limits. */
@@ -264,6 +274,12 @@ export class Ingest implements MessageHandler {
     this.duplicates.add(parsed.buffer, start, end, seq, nowMs)
     this.lastMsgId = Buffer.from(parsed.buffer.subarray(start, end))
     this.stream.noteMsgId(nowMs)
+  }
+
+  private rememberTtl(parsed: PublishHeaders, seq: number): void {
+    if (!this.config.allow_msg_ttl) return
+    const ttlMs = parseTtlMs(parsed.text(TTL)) ?? 0
+    if (ttlMs > 0) this.stream.ttls.add(seq, this.log.timeOfMs(seq) + ttlMs)
   }
 
   private rollUp(message: Message, parsed: PublishHeaders, keep: number): void {

@@ -5,8 +5,8 @@ import {
   checkSchedule,
   checkSource,
   checkStreamName,
+  checkTtl,
   expectedSubjectSeq,
-  refusedTtl,
   rollupScope,
   wrongSequence,
 } from './check-headers.ts'
@@ -16,7 +16,6 @@ import {
   EXPECTED_LAST_SUBJECT_SEQ_SUBJECT,
   MSG_ID,
   type PublishHeaders,
-  TTL,
 } from './headers.ts'
 import type { Ingest } from './ingest.ts'
 
@@ -50,9 +49,7 @@ export class StagedChecks {
       const error =
         checkIncrement(headers) ??
         checkStreamName(headers, name) ??
-        (headers.has(TTL) && refusedTtl(headers.text(TTL)) !== null
-          ? apiError('JSMessageTTLDisabledErr')
-          : null) ??
+        this.checkTtl(headers) ??
         this.checkMsgId(headers, nowMs) ??
         checkSource(headers) ??
         this.checkSequence(headers) ??
@@ -69,6 +66,13 @@ export class StagedChecks {
       message.bodyEnd - message.bodyStart - message.headerLength,
     )
     return this.checkRoom(message, rollupScope(headers, true) !== 'none', subject)
+  }
+
+  /** In a batch an invalid one has the same error as one that is not allowed. */
+  private checkTtl(headers: PublishHeaders): ApiError | null {
+    const isAllowed = this.ingest.config.allow_msg_ttl === true
+    const error = checkTtl(headers, isAllowed)
+    return error !== null && !isAllowed ? apiError('JSMessageTTLDisabledErr') : error
   }
 
   private checkMsgId(headers: PublishHeaders, nowMs: number): ApiError | null {

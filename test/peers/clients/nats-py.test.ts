@@ -21,7 +21,6 @@ test('nats-py: core, publishing, pull, push and ordered consumers, key-value, ob
   assert.equal(code, 0, output)
   assert.deepEqual(JSON.parse(stdout), {
     passed: ['core', 'publishing', 'pull', 'push', 'ordered', 'managing', 'key_value', 'object_store'],
-    // A known limit (docs/jetstream.md): take it out when message TTLs come.
-    refused: ['create_key_value: message TTLs'],
+    refused: [],
   })
 })

@@ -134,29 +134,8 @@ async def managing(js, _):
     assert await js.delete_stream("PY")
 
 
-async def key_value_bucket(js, refused):
-    """nats-py always asks for message TTLs. A server without them refuses that by name (10052), and the bucket
-    is made without, as other clients make it: what it does then must be right all the same.
-    """
-    try:
-        return await js.create_key_value(bucket="PYKV", history=5)
-    except errors.ServerError as error:
-        assert error.err_code == 10052 and "message TTLs" in error.description, error
-        refused.append("create_key_value: message TTLs")
-    await js.add_stream(
-        name="KV_PYKV",
-        subjects=["$KV.PYKV.>"],
-        max_msgs_per_subject=5,
-        allow_direct=True,
-        allow_rollup_hdrs=True,
-        deny_delete=True,
-        discard=api.DiscardPolicy.NEW,
-    )
-    return await js.key_value("PYKV")
-
-
 async def key_value(js, refused):
-    kv = await key_value_bucket(js, refused)
+    kv = await js.create_key_value(bucket="PYKV", history=5)
     assert await kv.put("a", b"1") == 1
     assert await kv.create("b", b"1") == 2
     await raises(errors.KeyWrongLastSequenceError, kv.create("b", b"2"))

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { errorOf, House } from './house.ts'
+
+test('messages go when their time to live is over, also over a restart', async () => {
+  for (const storage of ['file', 'memory']) {
+    let house = await House.open()
+    await house.stream({ name: 'T', subjects: ['t'], allow_msg_ttl: true, storage })
+    await house.publish('t', 'stays')
+    await house.publish('t', 'long', ['Nats-TTL: 1m'])
+    await house.publish('t', 'short', ['Nats-TTL: 2'])
+    await house.publish('t', 'middle', ['Nats-TTL: 5s'])
+    await house.pass(1500)
+    assert.equal((await house.state('T')).messages, 4)
+    await house.pass(600)
+    assert.deepEqual((await house.state('T', { deleted_details: true })).deleted, [3])
+    if (storage === 'memory') continue
+    house = await house.restart()
+    assert.equal((await house.state('T')).messages, 3)
+    await house.pass(3100)
+    assert.equal((await house.state('T')).messages, 2)
+    house = await house.restart()
+    house.clock.advance(60_000)
+    house = await house.restart()
+    const { messages, first_seq, last_seq } = await house.state('T')
+    assert.deepEqual({ messages, first_seq, last_seq }, { messages: 1, first_seq: 1, last_seq: 4 })
+  }
+})
+
+test('what never ends stays beyond max_age, the rest goes around it', async () => {
+  let house = await House.open()
+  await house.stream({ name: 'N', subjects: ['n'], allow_msg_ttl: true, max_age: 3e9 })
+  await house.publish('n', 'a')
+  await house.publish('n', 'forever', ['Nats-TTL: never'])
+  await house.publish('n', 'b', ['Nats-TTL: 1h'])
+  await house.pass(3200)
+  assert.deepEqual((await house.state('N')).messages, 1)
+  await house.publish('n', 'c')
+  house = await house.restart()
+  await house.pass(3200)
+  const { messages, first_seq } = await house.state('N')
+  assert.deepEqual({ messages, first_seq }, { messages: 1, first_seq: 2 })
+})
+
+test('wrong times to live are refused, and the option can be enabled, not disabled', async () => {
+  const house = await House.open()
+  const base = { name: 'E', subjects: ['e'] }
+  await house.stream(base)
+  assert.deepEqual(errorOf(await house.publish('e', '', ['Nats-TTL: 5'])), [
+    10166,
+    'per-message TTL is disabled',
+  ])
+  assert.equal(errorOf(await house.api('STREAM.UPDATE.E', { ...base, allow_msg_ttl: true })), null)
+  for (const text of ['bogus', '500ms', '-1', '-5s']) {
+    const answer = await house.publish('e', '', [`Nats-TTL: ${text}`])
+    assert.deepEqual(errorOf(answer), [10165, 'invalid per-message TTL'], text)
+  }
+  for (const text of ['5', '1h2m', 'NEVER']) {
+    assert.equal(errorOf(await house.publish('e', '', [`Nats-TTL: ${text}`])), null, text)
+  }
+  assert.deepEqual(errorOf(await house.api('STREAM.UPDATE.E', base)), [
+    10052,
+    'message TTL status can not be disabled',
+  ])
+})
