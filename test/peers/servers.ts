@@ -50,6 +50,13 @@ export function freePort(): Promise<number> {
   })
 }
 
+/** Servers that run: none is left behind, however the tests end. */
+const running = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
 /** One server, which can be stopped, killed and started again on its port and directory. */
 export class PeerServer {
   readonly kind: Kind
@@ -95,6 +102,8 @@ export class PeerServer {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.child = child
+    running.add(child)
+    child.once('exit', () => running.delete(child))
     const keep = (bytes: Buffer): void => {
       this.output = (this.output + bytes.toString()).slice(-20_000)
     }

@@ -162,6 +162,13 @@ export class Session {
 
   /** Notes and returns up to `count` messages of a subscription that come within `timeoutMs`. */
   async collect(sid: string, count: number, timeoutMs = REPLY_MS): Promise<Delivery[]> {
+    const found = await this.take(sid, timeoutMs, count)
+    this.note(`collect ${count}`, found.map(described))
+    return found
+  }
+
+  /** Takes up to `count` messages that come within `timeoutMs`, without noting them. */
+  async take(sid: string, timeoutMs: number, count = 1): Promise<Delivery[]> {
     const client = await this.connection()
     const found: Delivery[] = []
     const deadline = Date.now() + timeoutMs
@@ -170,7 +177,6 @@ export class Session {
       if (frame === null) break
       found.push({ ...frame, body: parse(frame) })
     }
-    this.note(`collect ${count}`, found.map(described))
     return found
   }
 

@@ -34,9 +34,10 @@ const CONSUMER_FIELDS = [
 ].flatMap((line) => line.split(' '))
 
 async function eachStream(s: Session, field: string): Promise<void> {
-  for (const value of VALUES) {
-    const answer = await s.api('STREAM.CREATE.S', { name: 'S', subjects: ['s'], [field]: value })
-    if (answer.error === undefined) await s.quietly('$JS.API.STREAM.DELETE.S')
+  // Each with a name of its own: nats-server removes the files of a deleted stream behind its answer.
+  for (const [i, value] of VALUES.entries()) {
+    await s.api(`STREAM.CREATE.S${i}`, { name: `S${i}`, subjects: [`s${i}`], [field]: value })
+    await s.quietly(`$JS.API.STREAM.DELETE.S${i}`)
   }
 }
 
