@@ -45,3 +45,8 @@ export function headersNotSupported(): ProtocolFailure {
 export function clientError(text: string): ProtocolFailure {
   return { text: '', reason: `Client Error ${text}`, closeReason: 'Parse Error' }
 }
+
+/** The client sent an INFO that is no JSON object. */
+export function badInfo(): ProtocolFailure {
+  return { text: '', reason: 'Client INFO is no JSON object', closeReason: 'Protocol Violation' }
+}

@@ -5,6 +5,7 @@
 import { readSize } from './ascii.ts'
 import {
   badArguments,
+  badInfo,
   clientError,
   controlLineTooLong,
   headersNotSupported,
@@ -201,6 +202,10 @@ export class Parser {
         return this.unsubscribe(line, from, end, chunk, next)
       case verbs.CONNECT:
         operations.onConnect(line.toString('utf8', from, end))
+        return next
+      case verbs.INFO:
+        // Ignored, but it has to be what it claims to be.
+        if (!isJsonObject(line.toString('utf8', from, end))) return this.fail(badInfo(), chunk)
         return next
       case verbs.MINUS_ERR:
         return this.fail(clientError(line.toString('latin1', from, end)), chunk)
@@ -462,6 +467,15 @@ export class Parser {
     this.operations.onFailure(failure)
     this.stop()
     return chunk.length
+  }
+}
+
+function isJsonObject(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && !Array.isArray(value)
+  } catch {
+    return false
   }
 }
 
