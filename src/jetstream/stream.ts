@@ -82,6 +82,7 @@ export class Stream {
   /** Takes over a checked configuration. */
   update(config: StreamConfig): void {
     const before = new Set(this.config.subjects)
+    const wasLimits = this.config.retention === 'limits'
     this.config = config
     this.log.setMeta({ created: this.createdMs, config } as unknown as Json)
     for (const subject of config.subjects ?? []) if (!before.delete(subject)) this.listenTo(subject)
@@ -91,6 +92,7 @@ export class Stream {
     this.age.arm()
     if (config.discard === 'old') this.trim()
     this.trimSubjects()
+    if (wasLimits && config.retention === 'interest') removeWithoutInterest(this)
   }
 
   /** The stream and all it holds are no more. */
