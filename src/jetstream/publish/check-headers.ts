@@ -84,8 +84,8 @@ export function rollupScope(headers: PublishHeaders, isAllowed: boolean): ApiErr
   if (!headers.has(ROLLUP)) return 'none'
   if (!isAllowed) return apiError('JSStreamRollupFailedF', { err: 'rollup not permitted' })
   const value = headers.text(ROLLUP)
-  if (value === 'sub') return 'subject'
-  if (value === 'all') return 'all'
+  if (value.toLowerCase() === 'sub') return 'subject'
+  if (value.toLowerCase() === 'all') return 'all'
   return apiError('JSStreamRollupFailedF', { err: `rollup value invalid: ${JSON.stringify(value)}` })
 }
 

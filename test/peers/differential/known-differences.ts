@@ -19,7 +19,7 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
       'after a purge by subject nats-server moves the ack floor past a message that is still to be acknowledged',
   },
   {
-    testCase: /^acknowledging with "+NXT \{bad"$/,
+    testCase: /^acknowledging with "\+NXT \{bad"$/,
     path: /^/,
     reason: 'open: the text for bad JSON behind +NXT',
   },

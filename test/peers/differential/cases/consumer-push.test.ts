@@ -155,7 +155,7 @@ differential('pull: an ephemeral goes when nobody asks', async (s) => {
 differential('a durable with an inactive threshold goes too', async (s) => {
   await stream(s, 1)
   await push(s, { deliver_subject: undefined, inactive_threshold: 300e6 })
-  await s.wait(900)
+  await s.wait(3000)
   await s.api('CONSUMER.INFO.S.c')
 })
 
