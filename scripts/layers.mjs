@@ -13,8 +13,13 @@ const mayUse = {
   core: ['ports', 'wire', 'subjects'],
   jetstream: ['ports', 'storage', 'core', 'subjects', 'wire'],
   server: ['ports', 'storage', 'jetstream', 'core', 'subjects', 'wire'],
-  cli: ['server', 'ports', 'storage'],
+  app: ['server'],
+  testing: ['app', 'server'],
+  cli: ['server', 'app', 'ports', 'storage'],
 }
+
+/** What only one file of a room may use: an app talks to servers by the public clients; the embedded one is started in one place. */
+const onlyBy = { 'app>server': 'app/embedded-broker.ts' }
 
 const openings = [
   'server/process.ts',
@@ -45,7 +50,10 @@ for (const path of files('src', '.ts')) {
       .join('/')
     const other = target.split('/')[0]
     if (other === room) continue
-    if (!allowed.includes(other) && !allowed.includes(target)) {
+    const only = onlyBy[`${room}>${other}`]
+    if (only !== undefined && only !== inSource) {
+      faults.push(`${path}: only ${only} may use ${other} (${name})`)
+    } else if (!allowed.includes(other) && !allowed.includes(target)) {
       faults.push(`${path}: ${room} may not use ${other} (${name})`)
     } else if (target !== `${other}/index.ts` && !openings.includes(target)) {
       faults.push(`${path}: ${name} reaches around ${other}/index.ts`)
