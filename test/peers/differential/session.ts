@@ -4,8 +4,6 @@ import { normalise, normaliseText } from './normalise.ts'
 import { type Frame, RawClient } from './raw-client.ts'
 
 const REPLY_MS = 3000
-/** How long the next message of a pull request that waits for nothing may take. */
-const LAST_MS = 400
 /** Nothing more comes when nothing came for so long. */
 const QUIET_MS = 150
 
