@@ -1,0 +1,328 @@
+/** An application: declarations, a broker, and a life from start to stop. */
+import { Broker } from './broker.ts'
+import { type BrokerArgument, type BrokerOptions, settleBroker } from './broker-options.ts'
+import type { AppContext, BaseContext } from './context.ts'
+import { Dependencies, type Factory, type ProvideOptions } from './dependencies.ts'
+import { ContrailError, reasonOf } from './errors.ts'
+import { type Hook, Hooks } from './hooks.ts'
+import { type Log, type LogLevel, makeLog } from './log.ts'
+import { Router } from './router.ts'
+import type { ConnectionEvent, Declaration, Runtime } from './runtime.ts'
+import { onSignals } from './signals.ts'
+import { openKeyValue, openObjectStore } from './stores/open.ts'
+import { type Duration, toMs } from './units.ts'
+
+export interface AppOptions {
+  /** Name of the app: in its log, its connection, its documents. Default: 'contrail'. */
+  name?: string
+  /** Where log lines go: a pino logger, or anything with its methods. Default: pino on standard output. */
+  log?: Log
+  /** Least level of the default log. Default: LOG_LEVEL of the environment, or 'info'. */
+  logLevel?: LogLevel
+  /** How long `stop` waits for handlers. Default: 30 s. */
+  stopTimeout?: Duration
+  /** Stops the app when it is aborted. */
+  signal?: AbortSignal
+}
+
+export type AppState = 'new' | 'starting' | 'running' | 'stopping' | 'stopped'
+
+const DEFAULT_STOP_TIMEOUT = '30s'
+const DEFAULT_NAME = 'contrail'
+
+/** A broker of an app: the one it is made with, or another of `app.broker`. */
+export class BrokerRouter<Deps extends object = object> extends Router<Deps> {
+  readonly #options: BrokerOptions
+  readonly #app: () => AppParts
+  #broker: Broker | null = null
+  #runtime: Runtime | null = null
+
+  constructor(options: BrokerOptions, app: () => AppParts) {
+    super()
+    this.#options = options
+    this.#app = app
+  }
+
+  /** @internal */
+  override runtime(): Runtime | null {
+    return this.#runtime
+  }
+
+  /** URL of the embedded server, if it has a port; else null. */
+  get url(): string | null {
+    return this.#broker?.url ?? null
+  }
+
+  /** @internal */
+  async openBroker(): Promise<void> {
+    const app = this.#app()
+    const options = { name: app.name, ...this.#options }
+    const broker = await Broker.open(options, this.publishMiddleware(), app.log)
+    this.#broker = broker
+    const context: BaseContext = {
+      nc: broker.nc,
+      js: broker.js,
+      jsm: broker.jsm,
+      log: app.log,
+      kv: (bucket, wanted) => openKeyValue(broker.js, bucket, options.replicas, wanted),
+      obj: (bucket, wanted) => openObjectStore(broker.js, bucket, options.replicas, wanted),
+      publish: (subject, data, options) => broker.publisher.publish(subject, data, options),
+      request: (subject, data, options) => broker.publisher.request(subject, data, options),
+    }
+    this.#runtime = {
+      nc: broker.nc,
+      js: broker.js,
+      jsm: broker.jsm,
+      log: app.log,
+      publisher: broker.publisher,
+      dependencies: app.dependencies,
+      replicas: options.replicas,
+      context,
+      signal: app.signal,
+      onConnection: (listener) => broker.onConnection(listener),
+    }
+  }
+
+  /** @internal */
+  async startDeclarations(): Promise<void> {
+    const runtime = this.#runtime as Runtime
+    const all = this.declarations()
+    for (const one of all) if (one.stage === 'store') await one.start(runtime)
+    for (const one of all) if (one.stage === 'subscription') await one.start(runtime)
+  }
+
+  /** @internal */
+  async stopDeclarations(deadline: AbortSignal): Promise<void> {
+    const all = this.declarations().reverse()
+    const ofStage = (stage: Declaration['stage']) => all.filter((one) => one.stage === stage)
+    await Promise.all(ofStage('subscription').map((one) => one.stop(deadline)))
+    await Promise.all(ofStage('store').map((one) => one.stop(deadline)))
+  }
+
+  /** @internal */
+  async closeBroker(deadline: AbortSignal): Promise<void> {
+    const broker = this.#broker
+    this.#runtime = null
+    this.#broker = null
+    await broker?.close(deadline)
+  }
+
+  /** Calls `listener` when the connection is lost, comes back, or is closed for good. Returns what ends it. */
+  onConnection(listener: (event: ConnectionEvent) => void): () => void {
+    const runtime = this.#runtime
+    if (runtime === null) throw new ContrailError('NOT_STARTED', 'The app is not connected yet.')
+    return runtime.onConnection(listener)
+  }
+}
+
+/** What brokers take from their app. */
+interface AppParts {
+  readonly name: string
+  readonly log: Log
+  readonly dependencies: Dependencies
+  readonly signal: AbortSignal
+}
+
+/**
+ * An application. `new App()` brings its own broker, durable, in './.contrail' (or connects to CONTRAIL_URL or NATS_URL
+ * of the environment); `new App('nats://…')` connects; `new App({ memory: true })` keeps nothing.
+ */
+export class App<Deps extends object = object> extends BrokerRouter<Deps> implements AsyncDisposable {
+  readonly name: string
+  readonly log: Log
+  readonly #dependencies = new Dependencies()
+  readonly #hooks = new Hooks()
+  readonly #others = new Map<string, BrokerRouter<Deps>>()
+  readonly #stopTimeout: Duration
+  readonly #outerSignal: AbortSignal | undefined
+  readonly #giveUp = new AbortController()
+  #state: AppState = 'new'
+  #starting: Promise<void> | null = null
+  #stopping: Promise<void> | null = null
+  #resolveStopped: () => void = () => {}
+  /** Resolves when the app has stopped, for whatever reason. */
+  readonly stopped: Promise<void>
+
+  constructor(broker?: BrokerArgument, options: AppOptions = {}) {
+    super(settleBroker(broker), () => this.#parts())
+    this.name = options.name ?? DEFAULT_NAME
+    this.log = options.log ?? makeLog(options.logLevel)
+    this.#stopTimeout = options.stopTimeout ?? DEFAULT_STOP_TIMEOUT
+    toMs(this.#stopTimeout, 'stopTimeout')
+    this.#outerSignal = options.signal
+    this.stopped = new Promise((resolve) => {
+      this.#resolveStopped = resolve
+    })
+  }
+
+  get state(): AppState {
+    return this.#state
+  }
+
+  /**
+   * Adds a value to the context of hooks and handlers; its type is known to what is declared on the app that comes
+   * back: `const app = new App().provide('db', () => connect())`.
+   */
+  provide<Name extends string, T>(
+    name: Name,
+    make: Factory<T, Deps>,
+    options: ProvideOptions<T> = {},
+  ): App<Deps & { readonly [Key in Name]: T }> {
+    this.#dependencies.provide(name, make as Factory<T, object>, options)
+    return this as never
+  }
+
+  /** Another broker of this app: declare on what comes back, as on the app. It starts and stops with the app. */
+  broker(name: string, broker: BrokerArgument): BrokerRouter<Deps> {
+    if (this.#others.has(name))
+      throw new ContrailError('DUPLICATE_NAME', `The app has a broker "${name}" already.`)
+    if (this.#state !== 'new') {
+      throw new ContrailError('ALREADY_STARTED', 'Brokers must be named before the app starts.')
+    }
+    const other = new BrokerRouter<Deps>(settleBroker(broker), () => this.#parts())
+    this.#others.set(name, other)
+    return other
+  }
+
+  /** Before the broker is there. */
+  onStart(hook: () => unknown): this {
+    this.#hooks.add('onStart', hook)
+    return this
+  }
+
+  /** When everything runs. */
+  afterStart(hook: Hook<Deps>): this {
+    this.#hooks.add('afterStart', hook as Hook<object>)
+    return this
+  }
+
+  /** Before subscriptions end. */
+  onShutdown(hook: Hook<Deps>): this {
+    this.#hooks.add('onShutdown', hook as Hook<object>)
+    return this
+  }
+
+  /** When the broker is gone. */
+  afterShutdown(hook: () => unknown): this {
+    this.#hooks.add('afterShutdown', hook)
+    return this
+  }
+
+  /** The context of hooks. @throws ContrailError NOT_STARTED */
+  get context(): AppContext<Deps> {
+    const runtime = this.runtime()
+    if (runtime === null) throw new ContrailError('NOT_STARTED', 'The app has no context yet.')
+    return runtime.context as AppContext<Deps>
+  }
+
+  /** Starts everything; resolves when it runs. What fails is stopped again. */
+  start(): Promise<void> {
+    if (this.#starting !== null) return this.#starting
+    if (this.#state !== 'new') {
+      return Promise.reject(new ContrailError('ALREADY_STARTED', `The app is ${this.#state}.`))
+    }
+    this.#starting = this.#start()
+    return this.#starting
+  }
+
+  /** Stops: takes no more, waits for handlers (as long as `stopTimeout`), flushes acks and publications, disconnects. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  /** Starts, and resolves when the app has stopped: by a signal (TERM, INT), `stop`, or its AbortSignal. */
+  async run(): Promise<void> {
+    const forget = onSignals((signal) => {
+      this.log.info({ signal }, 'stopping')
+      void this.stop()
+    })
+    try {
+      await this.start()
+      await this.stopped
+    } finally {
+      forget()
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  async #start(): Promise<void> {
+    this.#state = 'starting'
+    const begun = performance.now()
+    try {
+      if (this.#outerSignal?.aborted)
+        throw new ContrailError('STOPPED', 'The signal was aborted before the start.')
+      this.#outerSignal?.addEventListener('abort', () => void this.stop(), { once: true })
+      await this.#hooks.run('onStart', undefined)
+      const brokers = this.#brokers()
+      for (const broker of brokers) await broker.openBroker()
+      await this.#dependencies.start(this.context)
+      for (const broker of brokers)
+        Object.assign(broker.runtime()?.context as object, this.#dependencies.values)
+      for (const broker of brokers) await broker.startDeclarations()
+      if (this.#state === 'starting') this.#state = 'running'
+      this.onConnection((event) => {
+        if (event === 'closed' && this.#state === 'running') {
+          this.log.error('the connection was closed for good: stopping')
+          void this.stop()
+        }
+      })
+      await this.#hooks.run('afterStart', this.context)
+    } catch (thrown) {
+      this.log.error({ err: thrown }, 'the app could not start')
+      this.#state = 'running'
+      await this.stop().catch(() => {})
+      throw thrown
+    }
+    this.log.info({ app: this.name, ms: Math.round(performance.now() - begun) }, 'started')
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#state === 'starting') await this.#starting?.catch(() => {})
+    const wasNew = this.#state === 'new'
+    this.#state = 'stopping'
+    const deadline = AbortSignal.timeout(toMs(this.#stopTimeout, 'stopTimeout'))
+    const failures: unknown[] = []
+    const attempt = async (what: string, step: () => Promise<unknown>) => {
+      try {
+        await step()
+      } catch (thrown) {
+        failures.push(thrown)
+        this.log.error({ err: thrown }, `${what} failed: ${reasonOf(thrown)}`)
+      }
+    }
+    if (!wasNew) {
+      const runtime = this.runtime()
+      if (runtime !== null) {
+        await attempt('a hook on shutdown', () => this.#hooks.run('onShutdown', runtime.context))
+      }
+      const brokers = this.#brokers()
+      for (const broker of brokers) await attempt('stopping', () => broker.stopDeclarations(deadline))
+      this.#giveUp.abort()
+      await this.#dependencies.stop((name, thrown) =>
+        this.log.error({ err: thrown }, `letting go of "${name}" failed`),
+      )
+      for (const broker of brokers) await attempt('disconnecting', () => broker.closeBroker(deadline))
+      await attempt('a hook after shutdown', () => this.#hooks.run('afterShutdown', undefined))
+    }
+    this.#state = 'stopped'
+    this.#resolveStopped()
+    if (failures.length > 0) throw failures[0]
+  }
+
+  #brokers(): BrokerRouter<Deps>[] {
+    return [this, ...this.#others.values()]
+  }
+
+  #parts(): AppParts {
+    return {
+      name: this.name,
+      log: this.log,
+      dependencies: this.#dependencies,
+      signal: this.#giveUp.signal,
+    }
+  }
+}

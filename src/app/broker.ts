@@ -1,0 +1,155 @@
+/** A broker that runs: its connection, and what is built on it. */
+import { readFile } from 'node:fs/promises'
+import { type JetStreamClient, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
+import { credsAuthenticator, type NatsConnection } from '@nats-io/nats-core'
+import type { BrokerOptions, RemoteOptions } from './broker-options.ts'
+import { type EmbeddedBroker, startEmbedded } from './embedded-broker.ts'
+import { ContrailError, reasonOf } from './errors.ts'
+import type { Log } from './log.ts'
+import type { PublishMiddleware } from './middleware.ts'
+import { BrokerPublisher } from './publisher/broker-publisher.ts'
+import type { ConnectionEvent } from './runtime.ts'
+import { toMs } from './units.ts'
+
+const DEFAULT_CONNECT_TIMEOUT_MS = 10_000
+
+export class Broker {
+  readonly nc: NatsConnection
+  readonly js: JetStreamClient
+  readonly jsm: JetStreamManager
+  readonly publisher: BrokerPublisher
+  readonly #embedded: EmbeddedBroker | null
+  readonly #ownsConnection: boolean
+  readonly #log: Log
+  readonly #listeners = new Set<(event: ConnectionEvent) => void>()
+  #isClosing = false
+
+  private constructor(parts: {
+    nc: NatsConnection
+    jsm: JetStreamManager
+    publisher: BrokerPublisher
+    embedded: EmbeddedBroker | null
+    ownsConnection: boolean
+    log: Log
+  }) {
+    this.nc = parts.nc
+    this.jsm = parts.jsm
+    this.js = parts.jsm.jetstream()
+    this.publisher = parts.publisher
+    this.#embedded = parts.embedded
+    this.#ownsConnection = parts.ownsConnection
+    this.#log = parts.log
+    void this.#follow()
+  }
+
+  /** @throws ContrailError CANNOT_CONNECT */
+  static async open(
+    options: BrokerOptions,
+    middleware: readonly PublishMiddleware[],
+    log: Log,
+  ): Promise<Broker> {
+    let embedded: EmbeddedBroker | null = null
+    let nc: NatsConnection
+    if ('nc' in options) nc = options.nc
+    else if ('servers' in options) nc = await connectTo(options, options)
+    else {
+      embedded = await startEmbedded(options)
+      nc = await embedded.connect({ name: options.name, ...options.connection })
+    }
+    const jsm = await jetstreamManager(nc, { checkAPI: false })
+    const publisher = new BrokerPublisher(nc, middleware, options.publish ?? {})
+    return new Broker({ nc, jsm, publisher, embedded, ownsConnection: !('nc' in options), log })
+  }
+
+  /** Where others connect to the embedded server; null when there is none, or it has no port. */
+  get url(): string | null {
+    return this.#embedded?.url ?? null
+  }
+
+  onConnection(listener: (event: ConnectionEvent) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Waits until all publications are answered, then closes what it has opened. */
+  async close(deadline: AbortSignal): Promise<void> {
+    this.#isClosing = true
+    if (!this.nc.isClosed()) {
+      await Promise.race([this.publisher.flush(), aborted(deadline)])
+      await Promise.race([this.nc.flush().catch(() => {}), aborted(deadline)])
+    }
+    this.publisher.close()
+    if (this.#ownsConnection) await this.nc.close()
+    await this.#embedded?.stop()
+  }
+
+  async #follow(): Promise<void> {
+    for await (const status of this.nc.status()) {
+      switch (status.type) {
+        case 'disconnect':
+          this.publisher.disconnected()
+          if (!this.#isClosing)
+            this.#log.warn({ server: status.server }, 'the connection is lost: reconnecting')
+          this.#tell('disconnected')
+          break
+        case 'reconnect':
+          this.#log.info({ server: status.server }, 'connected again')
+          this.publisher.reconnected()
+          this.#tell('reconnected')
+          break
+        case 'error':
+          this.#log.warn({ err: status.error }, 'the server reports an error')
+          break
+        case 'slowConsumer':
+          this.#log.warn({ pending: status.pending }, 'messages come faster than they are taken')
+          break
+        case 'ldm':
+          this.#log.info({ server: status.server }, 'the server is about to leave: moving to another')
+          break
+        default:
+      }
+    }
+    this.#tell('closed')
+  }
+
+  #tell(event: ConnectionEvent): void {
+    for (const listener of [...this.#listeners]) listener(event)
+  }
+}
+
+async function connectTo(remote: RemoteOptions, options: BrokerOptions): Promise<NatsConnection> {
+  const { connect } = await import('@nats-io/transport-node')
+  const servers = typeof remote.servers === 'string' ? [remote.servers] : [...remote.servers]
+  const timeout =
+    remote.connectTimeout === undefined
+      ? DEFAULT_CONNECT_TIMEOUT_MS
+      : toMs(remote.connectTimeout, 'connectTimeout')
+  try {
+    return await connect({
+      servers,
+      name: options.name,
+      user: remote.user,
+      pass: remote.password,
+      token: remote.token,
+      authenticator:
+        remote.credentials === undefined ? undefined : credsAuthenticator(await readFile(remote.credentials)),
+      tls: remote.tls === true ? {} : remote.tls,
+      timeout,
+      maxReconnectAttempts: -1,
+      ...options.connection,
+    })
+  } catch (thrown) {
+    throw new ContrailError(
+      'CANNOT_CONNECT',
+      `No connection to ${servers.join(', ')}: ${reasonOf(thrown)}.`,
+      {
+        cause: thrown,
+      },
+    )
+  }
+}
+
+export function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+}

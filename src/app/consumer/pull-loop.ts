@@ -1,0 +1,142 @@
+/** Asks a pull consumer for messages, so many that never more than a window are held; and notices when nobody answers. */
+import { createInbox, type Msg, type NatsConnection, type Subscription } from '@nats-io/nats-core'
+
+/** What the loop tells its owner. */
+export interface PullLoopOwner {
+  /** How many messages may be asked for now, above those that are on their way already. */
+  space(): number
+  message(raw: Msg): void
+  /** The consumer may be gone, or its server: see to it that it is there. The loop asks again when this resolves. */
+  revive(why: string): Promise<void>
+}
+
+const EXPIRES_MS = 30_000
+const HEARTBEAT_MS = 5000
+const MISSED_HEARTBEATS = 2
+const NS_PER_MS = 1_000_000
+/** More are asked for when less than this part of the window is on its way. */
+const REFILL_PART = 0.5
+const RETRY_MS = 250
+
+export class PullLoop {
+  readonly #nc: NatsConnection
+  readonly #owner: PullLoopOwner
+  readonly #window: number
+  readonly #subject: string
+  #inbox: Subscription | null = null
+  #outstanding = 0
+  #heardAt = 0
+  #monitor: NodeJS.Timeout | undefined
+  #isReviving = false
+  #isPaused = false
+  #serial = 0
+
+  /**
+   * @param subject where the consumer takes requests, `$JS.API.CONSUMER.MSG.NEXT.<stream>.<consumer>`
+   * @param window messages that are held at most
+   */
+  constructor(nc: NatsConnection, subject: string, window: number, owner: PullLoopOwner) {
+    this.#nc = nc
+    this.#subject = subject
+    this.#window = window
+    this.#owner = owner
+  }
+
+  start(): void {
+    this.#listen()
+    this.#heardAt = performance.now()
+    this.#monitor = setInterval(() => this.#check(), HEARTBEAT_MS)
+    this.#monitor.unref()
+    this.refill()
+  }
+
+  /** Messages asked for that have not come yet. */
+  get outstanding(): number {
+    return this.#outstanding
+  }
+
+  /** Asks for more if there is room for a good part of the window. */
+  refill(): void {
+    if (this.#isPaused || this.#isReviving || this.#inbox === null) return
+    const space = this.#owner.space() - this.#outstanding
+    if (space < 1 || this.#outstanding > this.#window * REFILL_PART) return
+    this.#outstanding += space
+    this.#nc.publish(
+      this.#subject,
+      `{"batch":${space},"expires":${EXPIRES_MS * NS_PER_MS},"idle_heartbeat":${HEARTBEAT_MS * NS_PER_MS}}`,
+      { reply: this.#inbox.getSubject() },
+    )
+  }
+
+  /** The connection came back: the server has forgotten what was asked for. */
+  reconnected(): void {
+    this.#outstanding = 0
+    this.#heardAt = performance.now()
+    void this.#revive('the connection came back')
+  }
+
+  /** Asks no more; resolves when all that the server had sent has been handed over. */
+  async pause(): Promise<void> {
+    this.#isPaused = true
+    clearInterval(this.#monitor)
+    const inbox = this.#inbox
+    this.#inbox = null
+    if (inbox !== null && !this.#nc.isClosed()) await inbox.drain().catch(() => {})
+  }
+
+  /** Asks again, under a new inbox: what comes to the old one is from before. */
+  #listen(): void {
+    const serial = ++this.#serial
+    this.#inbox?.unsubscribe()
+    this.#outstanding = 0
+    this.#inbox = this.#nc.subscribe(createInbox(), {
+      callback: (error, raw) => {
+        if (error !== null) void this.#revive(error.message)
+        else if (serial === this.#serial) this.#receive(raw)
+      },
+    })
+  }
+
+  #receive(raw: Msg): void {
+    this.#heardAt = performance.now()
+    // A status has no reply subject; a message always has one: its ack subject.
+    if (raw.reply) {
+      if (this.#outstanding > 0) this.#outstanding--
+      this.#owner.message(raw)
+      this.refill()
+      return
+    }
+    const code = raw.headers?.code ?? 0
+    if (code === 100) return
+    const left = Number(raw.headers?.get('Nats-Pending-Messages') || 0)
+    this.#outstanding = Math.max(0, this.#outstanding - left)
+    const why = raw.headers?.description ?? ''
+    if (code === 503 || (code === 409 && left === 0) || code === 400) void this.#revive(`${code} ${why}`)
+    else this.refill()
+  }
+
+  #check(): void {
+    if (this.#outstanding === 0) {
+      this.refill()
+      return
+    }
+    if (performance.now() - this.#heardAt > HEARTBEAT_MS * (MISSED_HEARTBEATS + 0.5)) {
+      void this.#revive('heartbeats are missing')
+    }
+  }
+
+  async #revive(why: string): Promise<void> {
+    if (this.#isReviving || this.#isPaused) return
+    this.#isReviving = true
+    try {
+      await this.#owner.revive(why)
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref())
+    }
+    this.#isReviving = false
+    if (this.#isPaused || this.#nc.isClosed()) return
+    this.#heardAt = performance.now()
+    this.#listen()
+    this.refill()
+  }
+}

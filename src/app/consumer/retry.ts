@@ -1,0 +1,76 @@
+/** When a message is tried again, and where it goes when that is over. */
+import { ContrailError } from '../errors.ts'
+import { type Duration, toMs } from '../units.ts'
+
+/** Pauses between tries: always the same, one after the other (the last repeats), or growing. */
+export type Backoff =
+  | Duration
+  | readonly Duration[]
+  | {
+      /** The first pause. */
+      initial: Duration
+      /** Each is so many times the one before. Default: 2. */
+      factor?: number
+      /** The longest. Default: '1m'. */
+      max?: Duration
+      /** Each is longer or shorter by up to this part, by chance. Default: 0. */
+      jitter?: number
+    }
+
+export interface RetryOptions {
+  /** Tries in all, the first included. Default: no end. */
+  attempts?: number
+  /** Default: 1 s, 2 s, 4 s … up to 1 min. */
+  backoff?: Backoff
+  /**
+   * After the last try the message goes, with its headers and the reason, to this subject, and is termed. `true`: to
+   * `dead.STREAM.<its subject>` in the stream `STREAM_DEAD`, which is made. Default: it is termed only.
+   */
+  deadLetter?: boolean | string
+}
+
+const DEFAULT_BACKOFF: Backoff = { initial: '1s', factor: 2, max: '1m' }
+const DEFAULT_FACTOR = 2
+const DEFAULT_MAX = '1m'
+
+export class RetryPolicy {
+  /** Tries in all; Infinity: no end. */
+  readonly attempts: number
+  readonly deadLetter: boolean | string
+  readonly #pauses: readonly number[]
+  readonly #factor: number
+  readonly #maxMs: number
+  readonly #jitter: number
+
+  /** @throws ContrailError INVALID_OPTION */
+  constructor(options: RetryOptions = {}) {
+    this.attempts = options.attempts ?? Number.POSITIVE_INFINITY
+    if (!(this.attempts >= 1)) {
+      throw new ContrailError('INVALID_OPTION', `retry.attempts: ${this.attempts} is below 1.`)
+    }
+    this.deadLetter = options.deadLetter ?? false
+    const backoff = options.backoff ?? DEFAULT_BACKOFF
+    if (typeof backoff === 'object' && 'initial' in backoff) {
+      this.#pauses = [toMs(backoff.initial, 'retry.backoff.initial')]
+      this.#factor = backoff.factor ?? DEFAULT_FACTOR
+      this.#maxMs = toMs(backoff.max ?? DEFAULT_MAX, 'retry.backoff.max')
+      this.#jitter = backoff.jitter ?? 0
+    } else {
+      const pauses = typeof backoff === 'object' ? backoff : [backoff]
+      if (pauses.length === 0) throw new ContrailError('INVALID_OPTION', 'retry.backoff: the list is empty.')
+      this.#pauses = pauses.map((pause) => toMs(pause, 'retry.backoff'))
+      this.#factor = 1
+      this.#maxMs = Number.POSITIVE_INFINITY
+      this.#jitter = 0
+    }
+  }
+
+  /** Milliseconds until the next try, after so many; null: there is none. */
+  pauseAfter(tries: number, random: () => number = Math.random): number | null {
+    if (tries >= this.attempts) return null
+    const index = Math.min(tries, this.#pauses.length) - 1
+    const grown = this.#pauses[Math.max(0, index)] * this.#factor ** Math.max(0, tries - this.#pauses.length)
+    const pause = Math.min(grown, this.#maxMs)
+    return this.#jitter === 0 ? pause : pause * (1 + this.#jitter * (2 * random() - 1))
+  }
+}

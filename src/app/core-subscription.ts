@@ -1,0 +1,120 @@
+/** A subscription on core NATS: at most once, replies by returning. */
+import type { Subscription as NatsSubscription } from '@nats-io/nats-core'
+import { headers } from '@nats-io/nats-core'
+import type { CodecOption } from './codec.ts'
+import { InvalidMessageError, ReplyError, reasonOf } from './errors.ts'
+import type { HandlerOptions, Route } from './handler.ts'
+import { Message } from './message.ts'
+import type { Runtime } from './runtime.ts'
+import type { Schema } from './schema.ts'
+import type { SubjectPattern } from './subject-pattern.ts'
+import { type FlowOptions, type Owner, Subscription } from './subscription.ts'
+
+export interface SubscribeOptions<
+  S extends Schema | undefined = undefined,
+  C extends CodecOption | undefined = undefined,
+> extends HandlerOptions<S, C>,
+    FlowOptions {
+  /** Queue group: each message goes to one member. */
+  queue?: string
+  /** Messages that may wait for a handler; what comes then is dropped, with a warning. Default: 65,536. */
+  maxPending?: number
+}
+
+const DEFAULT_CONCURRENCY = 256
+const DEFAULT_MAX_PENDING = 65_536
+const DROP_WARNING_EVERY_MS = 5000
+const BAD_REQUEST = 400
+const INTERNAL_ERROR = 500
+
+export class CoreSubscription<
+  Deps extends object = object,
+  Params extends object = object,
+> extends Subscription<Deps, Params, Message> {
+  readonly #queue: string | undefined
+  readonly #maxPending: number
+  #subscriptions: NatsSubscription[] = []
+  #warnedAt = Number.NEGATIVE_INFINITY
+  /** Messages dropped because too many waited. */
+  dropped = 0
+
+  constructor(
+    patterns: readonly SubjectPattern[],
+    options: SubscribeOptions<Schema | undefined, CodecOption | undefined>,
+    owner: Owner,
+  ) {
+    super(patterns, options, options.concurrency ?? DEFAULT_CONCURRENCY, owner)
+    this.#queue = options.queue
+    this.#maxPending = options.maxPending ?? DEFAULT_MAX_PENDING
+  }
+
+  protected override async open(runtime: Runtime): Promise<void> {
+    for (const subject of this.subjects) {
+      this.#subscriptions.push(
+        runtime.nc.subscribe(subject, {
+          queue: this.#queue,
+          callback: (error, raw) => {
+            if (error !== null) runtime.log.error({ err: error, subject }, 'the subscription was ended')
+            else if (this.held >= this.#maxPending) this.#drop(runtime, subject)
+            else this.take(new Message(raw))
+          },
+        }),
+      )
+    }
+    // The server knows of it when the app says that it has started.
+    await runtime.nc.flush()
+  }
+
+  protected override async pause(): Promise<void> {
+    const subscriptions = this.#subscriptions
+    this.#subscriptions = []
+    if (this.running?.nc.isClosed()) return
+    await Promise.allSettled(subscriptions.map((subscription) => subscription.drain()))
+  }
+
+  protected override async close(): Promise<void> {}
+
+  protected override giveBack(): void {}
+
+  override succeeded(message: Message, route: Route, result: unknown): undefined {
+    const to = message.replyTo
+    if (to !== undefined && route.returns === undefined) {
+      this.runtime().nc.publish(to, route.codec.encode(result as never))
+    }
+    return undefined
+  }
+
+  override failed(message: Message, thrown: unknown): undefined {
+    const to = message.replyTo
+    const isReply = thrown instanceof ReplyError
+    if (!isReply || to === undefined) this.logOf(message).error({ err: thrown }, 'the handler failed')
+    if (to !== undefined) {
+      const status = isReply
+        ? thrown.status
+        : thrown instanceof InvalidMessageError
+          ? BAD_REQUEST
+          : INTERNAL_ERROR
+      const answer = headers()
+      // The error headers of ADR-32, which service clients in every language know.
+      answer.set('Nats-Service-Error', reasonOf(thrown).replace(/\s+/g, ' '))
+      answer.set('Nats-Service-Error-Code', String(status))
+      this.runtime().nc.publish(to, '', { headers: answer })
+    }
+    return undefined
+  }
+
+  override unhandled(message: Message): void {
+    this.logOf(message).warn('no handler takes this message')
+  }
+
+  #drop(runtime: Runtime, subject: string): void {
+    this.dropped++
+    const now = performance.now()
+    if (now - this.#warnedAt < DROP_WARNING_EVERY_MS) return
+    this.#warnedAt = now
+    runtime.log.warn(
+      { subject, dropped: this.dropped },
+      'messages come faster than they are handled: some are dropped',
+    )
+  }
+}

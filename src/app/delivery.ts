@@ -1,0 +1,190 @@
+/** One message on its way through a handler: filter, read, middleware, handler, result, acknowledgement. */
+import type { BaseContext, HandlerContext } from './context.ts'
+import type { Dispatcher, Work } from './dispatcher.ts'
+import type { Route } from './handler.ts'
+import type { Log } from './log.ts'
+import type { Message } from './message.ts'
+import { type Middleware, runThrough } from './middleware.ts'
+import type { Runtime } from './runtime.ts'
+
+/** What a subscription does at the ends of a delivery. */
+export interface DeliveryOwner {
+  readonly dispatcher: Dispatcher
+  /** True when messages go the short way: no middleware, no dependencies of messages, nothing to publish. */
+  readonly isPlain: boolean
+  /** Of the app and the routers, outermost first. */
+  readonly middleware: readonly Middleware<never>[]
+  runtime(): Runtime
+  /** The handler for a message; undefined: none takes it. */
+  routeFor(message: Message): Route | undefined
+  paramsOf(message: Message): Readonly<Record<string, string>>
+  logOf(message: Message): Log
+  /** Before the handler; false: the message is not to be handled. */
+  admit(message: Message): boolean
+  /** The handler is through. May return a promise, for example of a confirmed ack. */
+  succeeded(message: Message, route: Route, result: unknown): Promise<void> | undefined
+  /** The handler, or reading the message, threw. */
+  failed(message: Message, thrown: unknown): Promise<void> | undefined
+  /** No handler takes it. */
+  unhandled(message: Message): void
+  left(delivery: Delivery): void
+}
+
+/** A handler's context: what belongs to the app comes from its prototype. */
+class Context {
+  readonly message: Message
+  readonly #owner: DeliveryOwner
+  #params: Readonly<Record<string, string>> | undefined
+  #log: Log | undefined
+
+  constructor(message: Message, owner: DeliveryOwner) {
+    this.message = message
+    this.#owner = owner
+  }
+
+  get subject(): string {
+    return this.message.subject
+  }
+
+  get headers(): Message['headers'] {
+    return this.message.headers
+  }
+
+  get params(): Readonly<Record<string, string>> {
+    this.#params ??= this.#owner.paramsOf(this.message)
+    return this.#params
+  }
+
+  get log(): Log {
+    this.#log ??= this.#owner.logOf(this.message)
+    return this.#log
+  }
+
+  get signal(): AbortSignal {
+    return this.#owner.runtime().signal
+  }
+}
+
+/** Contexts of one runtime: a class whose prototype carries what the app's context has, dependencies included. */
+export type ContextClass = new (message: Message, owner: DeliveryOwner) => HandlerContext
+
+export function contextClassFor(base: BaseContext): ContextClass {
+  class AppsContext extends Context {}
+  for (const name of Object.getOwnPropertyNames(base)) {
+    if (name in Context.prototype) continue
+    const descriptor = Object.getOwnPropertyDescriptor(base, name) as PropertyDescriptor
+    Object.defineProperty(AppsContext.prototype, name, descriptor)
+  }
+  return AppsContext as unknown as ContextClass
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    value !== null && typeof value === 'object' && typeof (value as PromiseLike<unknown>).then === 'function'
+  )
+}
+
+export class Delivery implements Work {
+  readonly message: Message
+  readonly key: string | null
+  readonly #owner: DeliveryOwner
+  readonly #contexts: ContextClass
+  /** When it last told the server that it is being worked on, or came; `performance.now()`. */
+  touchedAt: number
+
+  constructor(
+    message: Message,
+    key: string | null,
+    owner: DeliveryOwner,
+    contexts: ContextClass,
+    now: number,
+  ) {
+    this.message = message
+    this.key = key
+    this.#owner = owner
+    this.#contexts = contexts
+    this.touchedAt = now
+  }
+
+  run(): boolean {
+    const owner = this.#owner
+    const message = this.message
+    let pending: Promise<void> | undefined
+    try {
+      if (!owner.admit(message)) return this.#leave()
+      const route = owner.routeFor(message)
+      if (route === undefined) {
+        owner.unhandled(message)
+        return this.#leave()
+      }
+      if (!owner.isPlain || route.middleware.length > 0 || route.returns !== undefined) {
+        pending = this.#runTheLongWay(route)
+      } else {
+        const data = route.read(message)
+        if (isThenable(data)) {
+          pending = this.#finish(
+            route,
+            Promise.resolve(data).then((value) => this.#call(route, value)),
+          )
+        } else {
+          const result = this.#call(route, data)
+          if (isThenable(result)) pending = this.#finish(route, result)
+          else pending = owner.succeeded(message, route, result)
+        }
+      }
+    } catch (thrown) {
+      pending = owner.failed(message, thrown)
+    }
+    if (pending === undefined) return this.#leave()
+    pending.then(this.#later, this.#later)
+    return false
+  }
+
+  readonly #later = (): void => {
+    this.#owner.left(this)
+    this.#owner.dispatcher.done(this)
+  }
+
+  #leave(): true {
+    this.#owner.left(this)
+    return true
+  }
+
+  #call(route: Route, data: unknown): unknown {
+    return route.handler(data as never, new this.#contexts(this.message, this.#owner) as never)
+  }
+
+  async #finish(route: Route, result: PromiseLike<unknown>): Promise<void> {
+    try {
+      await this.#owner.succeeded(this.message, route, await result)
+    } catch (thrown) {
+      await this.#owner.failed(this.message, thrown)
+    }
+  }
+
+  async #runTheLongWay(route: Route): Promise<void> {
+    const owner = this.#owner
+    const runtime = owner.runtime()
+    const context = new this.#contexts(this.message, owner)
+    let leave: (() => Promise<void>) | undefined
+    try {
+      if (runtime.dependencies.hasOfMessage) {
+        leave = await runtime.dependencies.enter(context, (name, thrown) =>
+          context.log.error({ err: thrown }, `letting go of "${name}" failed`),
+        )
+      }
+      const around = [...owner.middleware, ...route.middleware]
+      const result = await runThrough(around, context as never, async () =>
+        route.handler((await route.read(this.message)) as never, context as never),
+      )
+      if (route.returns !== undefined && result !== undefined) {
+        await runtime.publisher.publish(route.returns, result)
+      }
+      await owner.succeeded(this.message, route, result)
+    } catch (thrown) {
+      await owner.failed(this.message, thrown)
+    } finally {
+      await leave?.()
+    }
+  }
+}

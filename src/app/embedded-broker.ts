@@ -1,0 +1,37 @@
+/** The one place where an app meets the server itself: it starts one in this process. */
+import type { NatsConnection } from '@nats-io/nats-core'
+
+export interface EmbeddedOptions {
+  /** Folder of the store. Default: './.contrail'. */
+  dir?: string
+  /** Nothing on disk: all is gone at the end. Default: false. */
+  memory?: boolean
+  /** TCP port for others (0: any free one). Default: none, nobody else can connect. */
+  port?: number
+  /** Address for `port`. Default: '127.0.0.1'. */
+  host?: string
+}
+
+export interface EmbeddedBroker {
+  connect(options: object): Promise<NatsConnection>
+  stop(): Promise<void>
+  /** Where others connect; null without a port. */
+  readonly url: string | null
+}
+
+const DEFAULT_DIR = './.contrail'
+
+export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedBroker> {
+  const { Server } = await import('../server/index.ts')
+  const server = await Server.start({
+    jetstream: true,
+    storeDir: options.memory ? null : (options.dir ?? DEFAULT_DIR),
+    port: options.port,
+    host: options.host,
+  })
+  return {
+    connect: (connection) => server.connect(connection),
+    stop: () => server.stop(),
+    url: options.port === undefined ? null : server.url,
+  }
+}

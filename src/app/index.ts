@@ -1,0 +1,42 @@
+/**
+ * `contrail`: an application with typed handlers on NATS core, JetStream, key-value and object stores.
+ */
+export { App, type AppOptions, type AppState, BrokerRouter } from './app.ts'
+export type { BrokerArgument, BrokerOptions, RemoteOptions } from './broker-options.ts'
+export { bytesCodec, type Codec, type CodecOption, jsonCodec, textCodec } from './codec.ts'
+export { DEAD_LETTER_HEADERS } from './consumer/dead-letters.ts'
+export type { AckMode, ConsumeOptions, DeliverFrom } from './consumer/options.ts'
+export type { Backoff, RetryOptions } from './consumer/retry.ts'
+export type { StreamConsumer } from './consumer/stream-consumer.ts'
+export type { AppContext, BaseContext, HandlerContext, MessageContext } from './context.ts'
+export type { CoreSubscription, SubscribeOptions } from './core-subscription.ts'
+export type { Lifetime, ProvideOptions } from './dependencies.ts'
+export type { Rate } from './dispatcher.ts'
+export type { EmbeddedOptions } from './embedded-broker.ts'
+export {
+  ContrailError,
+  ERROR_HINTS,
+  type ErrorCode,
+  InvalidMessageError,
+  PublishRefusedError,
+  ReplyError,
+  RequestFailedError,
+} from './errors.ts'
+export type { Handler, HandlerOptions } from './handler.ts'
+export type { Hook } from './hooks.ts'
+export type { Log, LogLevel } from './log.ts'
+export { Message, type Settlement, StreamMessage } from './message.ts'
+export type { Middleware, Outgoing, PublishMiddleware } from './middleware.ts'
+export type { BrokerPublisherOptions } from './publisher/broker-publisher.ts'
+export type { Expectations, PublishOptions, PublishResult, RequestOptions } from './publisher/options.ts'
+export type { PublisherLimits } from './publisher/pipelined-publisher.ts'
+export type { Publisher, PublisherOptions } from './publisher/publisher.ts'
+export { Router, type RouterOptions } from './router.ts'
+export type { ConnectionEvent } from './runtime.ts'
+export type { Schema } from './schema.ts'
+export type { Entry, KeyValue, KeyValueOptions } from './stores/key-value.ts'
+export type { ObjectStore, ObjectStoreOptions } from './stores/object-store.ts'
+export type { Declare, Stream, StreamOptions } from './stores/stream.ts'
+export type { Params } from './subject-pattern.ts'
+export type { FlowOptions, Subscription } from './subscription.ts'
+export type { Duration, Size } from './units.ts'

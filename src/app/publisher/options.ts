@@ -1,0 +1,47 @@
+/** How a message is published. */
+import type { PubAck } from '@nats-io/jetstream'
+import type { MsgHdrs } from '@nats-io/nats-core'
+import type { CodecOption } from '../codec.ts'
+import type { Schema } from '../schema.ts'
+import type { Duration } from '../units.ts'
+
+/** What a stream answers: its name, the sequence, whether it was a duplicate. */
+export type PublishResult = PubAck
+
+/** What the stream must look like for a publication to be taken; else it is refused (ADR-1, `Nats-Expected-*`). */
+export interface Expectations {
+  /** Name of the stream. */
+  stream?: string
+  /** Sequence of its last message. */
+  lastSeq?: number
+  /** Message id of its last message. */
+  lastId?: string
+  /** Sequence of the last message on this subject; 0: there is none. */
+  lastSubjectSeq?: number
+  /** The subject (wildcards allowed) that `lastSubjectSeq` means. Default: the one published to. */
+  lastSubject?: string
+}
+
+export interface PublishOptions {
+  /** Headers: names and values, or the official client's. */
+  headers?: Readonly<Record<string, string | readonly string[]>> | MsgHdrs
+  /** Message id (`Nats-Msg-Id`): published twice within the stream's duplicate window it is stored once. */
+  id?: string
+  /** What the stream must look like. */
+  expect?: Expectations
+  /** The message is removed after so long (ADR-43); the stream needs `allowTtl`. At least '1s'. */
+  ttl?: Duration
+  /** Where an answer is awaited; core NATS only. */
+  replyTo?: string
+  /** How long the stream may take to acknowledge. Default: 5 s. */
+  timeout?: Duration
+  /** Default: the publisher's, or JSON. */
+  codec?: CodecOption
+}
+
+export interface RequestOptions extends Pick<PublishOptions, 'headers' | 'codec'> {
+  /** How long to wait for the answer. Default: 5 s. */
+  timeout?: Duration
+  /** What the answer must be. Default: anything. */
+  schema?: Schema
+}

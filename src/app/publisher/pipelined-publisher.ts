@@ -1,0 +1,229 @@
+/**
+ * Publishes to streams with many messages on their way: one wildcard inbox for all acknowledgements, a token and a
+ * promise per message, one coarse timer for all time-outs. On the official client's public API.
+ */
+import type { PubAck } from '@nats-io/jetstream'
+import {
+  createInbox,
+  type Msg,
+  type MsgHdrs,
+  type NatsConnection,
+  type Payload,
+  type Subscription,
+} from '@nats-io/nats-core'
+import { ContrailError, PublishRefusedError } from '../errors.ts'
+
+export interface PublisherLimits {
+  /** Messages on their way, without an answer; others wait for their turn. Default: 4096. */
+  maxInFlight?: number
+  /** Messages that may wait for their turn; then publishing fails. Default: 65,536. */
+  maxWaiting?: number
+  /** Bytes on their way and waiting; then publishing fails. Default: 64 MiB. */
+  maxBytes?: number
+}
+
+interface Pending {
+  readonly subject: string
+  readonly payload: Payload
+  readonly headers: MsgHdrs | undefined
+  readonly bytes: number
+  readonly deadline: number
+  /** It has a message id: sent twice it is stored once. */
+  readonly repeatable: boolean
+  readonly resolve: (ack: PubAck) => void
+  readonly reject: (error: Error) => void
+  /** Not to be sent again before; 0: nothing to repeat. */
+  repeatAt: number
+}
+
+const DEFAULT_MAX_IN_FLIGHT = 4096
+const DEFAULT_MAX_WAITING = 65_536
+const DEFAULT_MAX_BYTES = 64 * 1024 * 1024
+/** How exact time-outs and repetitions are. */
+const TICK_MS = 100
+/** When nobody answered for the subject: a stream may be about to come, or a cluster to elect. */
+const REPEAT_AFTER_MS = 250
+
+export class PipelinedPublisher {
+  readonly #nc: NatsConnection
+  readonly #prefix: string
+  readonly #inbox: Subscription
+  readonly #pending = new Map<string, Pending>()
+  #waiting: Pending[] = []
+  #waitingHead = 0
+  #bytes = 0
+  #serial = 0
+  #timer: NodeJS.Timeout | undefined
+  #idle: Array<() => void> = []
+  readonly #maxInFlight: number
+  readonly #maxWaiting: number
+  readonly #maxBytes: number
+
+  constructor(nc: NatsConnection, limits: PublisherLimits = {}) {
+    this.#nc = nc
+    this.#maxInFlight = limits.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT
+    this.#maxWaiting = limits.maxWaiting ?? DEFAULT_MAX_WAITING
+    this.#maxBytes = limits.maxBytes ?? DEFAULT_MAX_BYTES
+    this.#prefix = `${createInbox()}.`
+    this.#inbox = nc.subscribe(`${this.#prefix}*`, {
+      callback: (error, message) => {
+        if (error !== null) this.#rejectAll(error)
+        else this.#answered(message)
+      },
+    })
+  }
+
+  /** Messages without an answer. */
+  get unanswered(): number {
+    return this.#pending.size + this.#waiting.length - this.#waitingHead
+  }
+
+  /**
+   * Rejects with PublishRefusedError (the server's error), ContrailError NO_RESPONDERS (no stream takes the subject),
+   * PUBLISH_TIMEOUT, PUBLISH_BUFFER_FULL.
+   */
+  publish(
+    subject: string,
+    payload: Payload,
+    headers: MsgHdrs | undefined,
+    timeoutMs: number,
+    repeatable: boolean,
+  ): Promise<PubAck> {
+    return new Promise((resolve, reject) => {
+      const bytes = payload.length
+      if (
+        this.#waiting.length - this.#waitingHead >= this.#maxWaiting ||
+        (this.#bytes > 0 && this.#bytes + bytes > this.#maxBytes)
+      ) {
+        reject(
+          new ContrailError(
+            'PUBLISH_BUFFER_FULL',
+            `Publishing to "${subject}": ${this.unanswered} messages (${this.#bytes} bytes) wait for their acknowledgement already.`,
+          ),
+        )
+        return
+      }
+      const deadline = performance.now() + timeoutMs
+      this.#bytes += bytes
+      const one = { subject, payload, headers, bytes, deadline, repeatable, resolve, reject, repeatAt: 0 }
+      if (this.#pending.size < this.#maxInFlight) this.#send(one)
+      else this.#waiting.push(one)
+      this.#timer ??= setInterval(() => this.#tick(), TICK_MS)
+    })
+  }
+
+  /** What was published before the connection was lost may not have arrived: what is stored only once is sent again. */
+  reconnected(): void {
+    const now = performance.now()
+    for (const one of this.#pending.values()) if (one.repeatable) one.repeatAt = now
+    this.#tick()
+  }
+
+  /** Resolves when all has been answered. */
+  flush(): Promise<void> {
+    if (this.unanswered === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#idle.push(resolve))
+  }
+
+  /** What is not answered is rejected. */
+  close(): void {
+    clearInterval(this.#timer)
+    if (!this.#nc.isClosed()) this.#inbox.unsubscribe()
+    this.#rejectAll(new ContrailError('STOPPED', 'The message was not acknowledged before the end.'))
+  }
+
+  #send(one: Pending): void {
+    const token = (this.#serial++).toString(36)
+    this.#pending.set(token, one)
+    try {
+      this.#nc.publish(one.subject, one.payload, { reply: this.#prefix + token, headers: one.headers })
+    } catch (thrown) {
+      this.#end(token, one)
+      one.reject(thrown as Error)
+    }
+  }
+
+  #answered(message: Msg): void {
+    const token = message.subject.slice(this.#prefix.length)
+    const one = this.#pending.get(token)
+    if (one === undefined) return
+    if (message.data.length === 0) {
+      // 503: no stream listens (yet).
+      one.repeatAt = performance.now() + REPEAT_AFTER_MS
+      return
+    }
+    this.#end(token, one)
+    let ack: PubAck & { error?: { err_code: number; description: string } }
+    try {
+      ack = JSON.parse(message.string())
+    } catch (thrown) {
+      one.reject(thrown as Error)
+      return
+    }
+    if (ack.error === undefined) one.resolve(ack)
+    else one.reject(new PublishRefusedError(one.subject, ack.error.err_code, ack.error.description))
+  }
+
+  #end(token: string, one: Pending): void {
+    this.#pending.delete(token)
+    this.#bytes -= one.bytes
+    if (this.#waitingHead < this.#waiting.length) {
+      const next = this.#waiting[this.#waitingHead]
+      this.#waiting[this.#waitingHead++] = undefined as unknown as Pending
+      if (this.#waitingHead > 1024 && this.#waitingHead * 2 > this.#waiting.length) {
+        this.#waiting = this.#waiting.slice(this.#waitingHead)
+        this.#waitingHead = 0
+      }
+      this.#send(next)
+    } else if (this.#idle.length > 0 && this.#pending.size === 0) this.#tellIdle()
+  }
+
+  #tick(): void {
+    const now = performance.now()
+    // What is sent again gets a new token at the end of the map: `entries` is taken first.
+    for (const [token, one] of [...this.#pending]) {
+      if (one.deadline <= now) {
+        this.#end(token, one)
+        one.reject(
+          one.repeatAt > 0 && !one.repeatable
+            ? new ContrailError('NO_RESPONDERS', `No stream takes "${one.subject}".`)
+            : new ContrailError(
+                'PUBLISH_TIMEOUT',
+                `Publishing to "${one.subject}" was not acknowledged in time.`,
+              ),
+        )
+      } else if (one.repeatAt > 0 && one.repeatAt <= now) {
+        one.repeatAt = 0
+        this.#pending.delete(token)
+        this.#send(one)
+      }
+    }
+    while (this.#waitingHead < this.#waiting.length && this.#waiting[this.#waitingHead].deadline <= now) {
+      const one = this.#waiting[this.#waitingHead++]
+      this.#bytes -= one.bytes
+      one.reject(
+        new ContrailError('PUBLISH_TIMEOUT', `Publishing to "${one.subject}" did not get its turn in time.`),
+      )
+    }
+    if (this.#pending.size === 0 && this.#waitingHead === this.#waiting.length) {
+      clearInterval(this.#timer)
+      this.#timer = undefined
+    }
+  }
+
+  #rejectAll(error: Error): void {
+    const all = [...this.#pending.values(), ...this.#waiting.slice(this.#waitingHead)]
+    this.#pending.clear()
+    this.#waiting = []
+    this.#waitingHead = 0
+    this.#bytes = 0
+    for (const one of all) one.reject(error)
+    this.#tellIdle()
+  }
+
+  #tellIdle(): void {
+    const idle = this.#idle
+    this.#idle = []
+    for (const resolve of idle) resolve()
+  }
+}

@@ -1,0 +1,194 @@
+/** Declarations that belong together: handlers, streams, stores, with a prefix and middleware of their own. */
+import type { CodecOption } from './codec.ts'
+import { CoreSubscription, type SubscribeOptions } from './core-subscription.ts'
+import { ContrailError } from './errors.ts'
+import type { AnyHandler, DataOf, Handler } from './handler.ts'
+import type { Middleware, PublishMiddleware } from './middleware.ts'
+import type { PublishOptions, PublishResult, RequestOptions } from './publisher/options.ts'
+import { type Published, Publisher, type PublisherOptions } from './publisher/publisher.ts'
+import type { Declaration, Runtime } from './runtime.ts'
+import type { Output, Schema } from './schema.ts'
+import { KeyValue, type KeyValueOptions } from './stores/key-value.ts'
+import { ObjectStore, type ObjectStoreOptions } from './stores/object-store.ts'
+import { Stream, type StreamOptions, type StreamOwner } from './stores/stream.ts'
+import { type Params, SubjectPattern } from './subject-pattern.ts'
+
+export interface RouterOptions {
+  /** Goes before every subject, with a dot between: `new Router({ prefix: 'orders' })`. Default: nothing. */
+  prefix?: string
+}
+
+/** What values are in a bucket: the schema's output, else what is said: `app.keyValue<number>('stock')`. */
+type ValueOf<S, T> = [S] extends [Schema] ? Output<S> : T
+
+export class Router<Deps extends object = object> implements StreamOwner {
+  readonly prefix: string
+  readonly #declarations: Declaration[] = []
+  readonly #children: Router<Deps>[] = []
+  readonly #middleware: Middleware<Deps>[] = []
+  readonly #publishMiddleware: PublishMiddleware[] = []
+  #parent: Router<Deps> | null = null
+
+  constructor(options: RouterOptions = {}) {
+    this.prefix = options.prefix ?? ''
+    if (this.prefix !== '') new SubjectPattern(this.prefix)
+  }
+
+  /** Everything of another router becomes a part of this one. Give routers their prefix first, then declare on them. */
+  include(router: Router<Deps>): this {
+    if (router.#parent !== null || (router as unknown) === this) {
+      throw new ContrailError('INVALID_OPTION', 'The router is included already.')
+    }
+    router.#parent = this
+    this.#children.push(router)
+    const runtime = this.runtime()
+    if (runtime !== null) for (const one of router.declarations()) this.bringUp(one, runtime)
+    return this
+  }
+
+  /** Around every handler of this router. */
+  use(middleware: Middleware<Deps>): this {
+    this.#middleware.push(middleware)
+    return this
+  }
+
+  /** Around everything the app publishes. */
+  usePublish(middleware: PublishMiddleware): this {
+    this.#publishMiddleware.push(middleware)
+    return this
+  }
+
+  /** Subscribes on core NATS. What the handler returns answers a request. @see SubscribeOptions */
+  subscribe<
+    Subject extends string,
+    S extends Schema | undefined = undefined,
+    C extends CodecOption | undefined = undefined,
+    T = unknown,
+  >(
+    subject: Subject,
+    options: SubscribeOptions<S, C>,
+    handler: Handler<DataOf<S, C, T>, Params<Subject>, Deps>,
+  ): CoreSubscription<Deps, Params<Subject>>
+  subscribe<Subject extends string, T = unknown>(
+    subject: Subject,
+    handler: Handler<T, Params<Subject>, Deps>,
+  ): CoreSubscription<Deps, Params<Subject>>
+  /** Without a handler: messages are read by `next` and `for await`, or handlers are added by `handle`. */
+  subscribe<Subject extends string>(
+    subject: Subject,
+    options?: SubscribeOptions<undefined, undefined>,
+  ): CoreSubscription<Deps, Params<Subject>>
+  subscribe(
+    subject: string,
+    optionsOrHandler: SubscribeOptions<Schema | undefined, CodecOption | undefined> | AnyHandler = {},
+    handler?: AnyHandler,
+  ): CoreSubscription<Deps, never> {
+    const options = typeof optionsOrHandler === 'function' ? {} : optionsOrHandler
+    const given = typeof optionsOrHandler === 'function' ? optionsOrHandler : handler
+    const pattern = new SubjectPattern(this.prefixed(subject))
+    const subscription = new CoreSubscription<Deps, never>([pattern], options, this)
+    if (given !== undefined) subscription.handle(options as never, given as never)
+    return this.declare(subscription)
+  }
+
+  /** A stream, made or updated at the start. @see StreamOptions */
+  stream(name: string, options: StreamOptions = {}): Stream<Deps> {
+    return this.declare(new Stream<Deps>(name, options, this))
+  }
+
+  /** A key-value bucket, made at the start. Values are typed by a schema, or by saying so: `keyValue<number>('stock')`. */
+  keyValue<
+    T = unknown,
+    S extends Schema | undefined = undefined,
+    C extends CodecOption | undefined = undefined,
+  >(bucket: string, options: KeyValueOptions<S, C> = {}): KeyValue<ValueOf<S, T>> {
+    return this.declare(new KeyValue<ValueOf<S, T>>(bucket, options, this))
+  }
+
+  /** An object store, made at the start. */
+  objectStore(bucket: string, options: ObjectStoreOptions = {}): ObjectStore {
+    return this.declare(new ObjectStore(bucket, options))
+  }
+
+  /** A typed publisher for one subject, which may have {names}. */
+  publisher<
+    Subject extends string,
+    S extends Schema | undefined = undefined,
+    C extends CodecOption | undefined = undefined,
+  >(subject: Subject, options: PublisherOptions<S, C> = {}): Publisher<Subject, Published<S, C>> {
+    return new Publisher(this.prefixed(subject) as Subject, options, () => this.#running().publisher)
+  }
+
+  /**
+   * Publishes. Where a stream declared in the app takes the subject this waits for its PubAck, else it resolves at once to undefined.
+   * The subject is taken as it is: prefixes of routers are not added.
+   */
+  publish(subject: string, data?: unknown, options?: PublishOptions): Promise<PublishResult | undefined> {
+    return this.#running().publisher.publish(subject, data, options)
+  }
+
+  /** Asks, and resolves to the answer. */
+  request<T = unknown>(subject: string, data?: unknown, options?: RequestOptions): Promise<T> {
+    return this.#running().publisher.request<T>(subject, data, options)
+  }
+
+  // --- for what is declared on it
+
+  /** @internal */
+  prefixed(subject: string): string {
+    const own = this.prefix === '' ? subject : `${this.prefix}.${subject}`
+    return this.#parent === null ? own : this.#parent.prefixed(own)
+  }
+
+  /** @internal */
+  declare<D extends Declaration>(declaration: D): D {
+    this.#declarations.push(declaration)
+    const runtime = this.runtime()
+    if (runtime !== null) this.bringUp(declaration, runtime)
+    return declaration
+  }
+
+  /** @internal */
+  forget(declaration: Declaration): void {
+    const at = this.#declarations.indexOf(declaration)
+    if (at >= 0) this.#declarations.splice(at, 1)
+  }
+
+  /** @internal */
+  middleware(): readonly Middleware<never>[] {
+    const outer = this.#parent?.middleware() ?? []
+    return [...outer, ...(this.#middleware as Middleware<never>[])]
+  }
+
+  /** @internal */
+  publishMiddleware(): readonly PublishMiddleware[] {
+    return [...this.#publishMiddleware, ...this.#children.flatMap((child) => child.publishMiddleware())]
+  }
+
+  /** @internal */
+  declarations(): Declaration[] {
+    return [...this.#declarations, ...this.#children.flatMap((child) => child.declarations())]
+  }
+
+  /** @internal */
+  runtime(): Runtime | null {
+    return this.#parent?.runtime() ?? null
+  }
+
+  /** @internal A declaration while the app runs: it starts at once. */
+  bringUp(declaration: Declaration, runtime: Runtime): void {
+    if (this.#parent !== null) {
+      this.#parent.bringUp(declaration, runtime)
+      return
+    }
+    declaration.start(runtime).catch((thrown) => {
+      runtime.log.error({ err: thrown }, 'what was declared while the app runs could not start')
+    })
+  }
+
+  #running(): Runtime {
+    const runtime = this.runtime()
+    if (runtime === null) throw new ContrailError('NOT_STARTED', 'The app is not connected yet.')
+    return runtime
+  }
+}

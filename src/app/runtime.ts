@@ -1,0 +1,37 @@
+/** What a running app gives to its subscriptions, publishers and stores: one for each broker. */
+import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream'
+import type { NatsConnection } from '@nats-io/nats-core'
+import type { BaseContext } from './context.ts'
+import type { Dependencies } from './dependencies.ts'
+import type { Log } from './log.ts'
+import type { BrokerPublisher } from './publisher/broker-publisher.ts'
+
+/** What a connection goes through. */
+export type ConnectionEvent = 'disconnected' | 'reconnected' | 'closed'
+
+export interface Runtime {
+  readonly nc: NatsConnection
+  /** @throws ContrailError NO_JETSTREAM when the server has none */
+  readonly js: JetStreamClient
+  readonly jsm: JetStreamManager
+  readonly log: Log
+  readonly publisher: BrokerPublisher
+  readonly dependencies: Dependencies
+  /** The context that those of messages inherit from. */
+  readonly context: BaseContext
+  /** Copies of streams and buckets, where their declaration doesn't say. */
+  readonly replicas: number | undefined
+  /** Aborted when the app no longer waits for its handlers. */
+  readonly signal: AbortSignal
+  /** Calls `listener` at every event of the connection; returns what ends it. */
+  onConnection(listener: (event: ConnectionEvent) => void): () => void
+}
+
+/** Something declared on an app or a router, that lives while the app runs. */
+export interface Declaration {
+  /** Streams and stores come up before what reads from them. */
+  readonly stage: 'store' | 'subscription'
+  start(runtime: Runtime): Promise<void>
+  /** Takes no more, and resolves when what was taken is done, or `deadline` (an AbortSignal) says to give up. */
+  stop(deadline: AbortSignal): Promise<void>
+}

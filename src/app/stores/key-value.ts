@@ -1,0 +1,187 @@
+/** A key-value bucket whose values are typed. */
+import { type KV, type KvEntry, Kvm, type KvOptions } from '@nats-io/kv'
+import { type Codec, type CodecOption, codecOf, decode } from '../codec.ts'
+import { ContrailError, reasonOf } from '../errors.ts'
+import type { Declaration, Runtime } from '../runtime.ts'
+import { type Schema, validate } from '../schema.ts'
+import type { Owner } from '../subscription.ts'
+import { type Duration, type Size, toBytes, toMs } from '../units.ts'
+
+export interface KeyValueOptions<
+  S extends Schema | undefined = undefined,
+  C extends CodecOption | undefined = undefined,
+> {
+  /** What values are. Default: anything. */
+  schema?: S
+  /** Default: 'json'. */
+  codec?: C
+  /** Values kept per key. Default: 1; at most 64. */
+  history?: number
+  /** Values are removed after so long. Default: never. */
+  ttl?: Duration
+  maxBytes?: Size
+  maxValueSize?: Size
+  /** Default: 'file'. */
+  storage?: 'file' | 'memory'
+  replicas?: number
+  /** 'create' (default): made when it is not there. 'check': must be there. */
+  declare?: 'create' | 'check'
+  /** Options of the official client, over all others. */
+  config?: Partial<KvOptions>
+}
+
+/** A value with its place in the bucket. */
+export interface Entry<T> {
+  readonly key: string
+  readonly value: T
+  readonly revision: number
+  readonly time: Date
+}
+
+const DEFAULT_UPDATE_ATTEMPTS = 100
+const WRONG_LAST_SEQUENCE = 10071
+
+export class KeyValue<T> implements Declaration {
+  readonly stage = 'store'
+  readonly bucket: string
+  readonly #options: KeyValueOptions<Schema | undefined, CodecOption | undefined>
+  readonly #codec: Codec
+  readonly #owner: Owner
+  #kv: KV | null = null
+
+  constructor(
+    bucket: string,
+    options: KeyValueOptions<Schema | undefined, CodecOption | undefined>,
+    owner: Owner,
+  ) {
+    this.bucket = bucket
+    this.#options = options
+    this.#codec = codecOf(options.codec)
+    this.#owner = owner
+  }
+
+  /** The official client's bucket. @throws ContrailError NOT_STARTED */
+  get kv(): KV {
+    if (this.#kv === null)
+      throw new ContrailError('NOT_STARTED', `The bucket "${this.bucket}" is not open yet.`)
+    return this.#kv
+  }
+
+  /** The value of a key; undefined when there is none. */
+  async get(key: string): Promise<T | undefined> {
+    return (await this.entry(key))?.value
+  }
+
+  /** The same with its revision and time. */
+  async entry(key: string): Promise<Entry<T> | undefined> {
+    const found = await this.kv.get(key)
+    return found === null || found.operation !== 'PUT' ? undefined : this.read(found)
+  }
+
+  /** Resolves to the revision. */
+  async put(key: string, value: T): Promise<number> {
+    return this.kv.put(key, await this.#write(key, value))
+  }
+
+  /** Puts a value where there is none. @throws the client's error when there is one */
+  async create(key: string, value: T): Promise<number> {
+    return this.kv.create(key, await this.#write(key, value))
+  }
+
+  /**
+   * Changes a value by a function of the present one (undefined: none), again and again while others write between.
+   * Resolves to the new value. @throws ContrailError CONFLICT after so many attempts (default 100)
+   */
+  async update(
+    key: string,
+    change: (value: T | undefined) => T | Promise<T>,
+    options: { attempts?: number } = {},
+  ): Promise<T> {
+    const attempts = options.attempts ?? DEFAULT_UPDATE_ATTEMPTS
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const found = await this.kv.get(key)
+      const present = found === null || found.operation !== 'PUT' ? undefined : (await this.read(found)).value
+      const value = await change(present)
+      const payload = await this.#write(key, value)
+      try {
+        if (found === null) await this.kv.create(key, payload)
+        else await this.kv.update(key, payload, found.revision)
+        return value
+      } catch (thrown) {
+        if (!isConflict(thrown)) throw thrown
+        if (attempt > 2)
+          await new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(attempt, 20)))
+      }
+    }
+    throw new ContrailError(
+      'CONFLICT',
+      `"${key}" in "${this.bucket}" was changed by others ${attempts} times.`,
+    )
+  }
+
+  delete(key: string): Promise<void> {
+    return this.kv.delete(key)
+  }
+
+  /** Deletes a key and its history. */
+  purge(key: string): Promise<void> {
+    return this.kv.purge(key)
+  }
+
+  /** The keys that have a value. */
+  async keys(filter?: string | string[]): Promise<string[]> {
+    const keys: string[] = []
+    for await (const key of await this.kv.keys(filter)) keys.push(key)
+    return keys
+  }
+
+  /** A value of the bucket as its codec and schema read it. @throws InvalidMessageError */
+  async read(entry: KvEntry): Promise<Entry<T>> {
+    const value = decode(this.#codec, entry.value, entry.key)
+    const { schema } = this.#options
+    return {
+      key: entry.key,
+      value: (schema === undefined ? value : await validate(schema, value, entry.key)) as T,
+      revision: entry.revision,
+      time: entry.created,
+    }
+  }
+
+  async start(runtime: Runtime): Promise<void> {
+    const options = this.#options
+    const kvm = new Kvm(runtime.js)
+    if (options.declare === 'check') {
+      this.#kv = await kvm.open(this.bucket)
+      await this.#kv.status().catch((thrown) => {
+        throw new ContrailError('STREAM_MISSING', `There is no bucket "${this.bucket}": ${reasonOf(thrown)}.`)
+      })
+      return
+    }
+    const wanted: Partial<KvOptions> = {}
+    if (options.history !== undefined) wanted.history = options.history
+    if (options.ttl !== undefined) wanted.ttl = toMs(options.ttl, 'ttl')
+    if (options.maxBytes !== undefined) wanted.max_bytes = toBytes(options.maxBytes, 'maxBytes')
+    if (options.maxValueSize !== undefined)
+      wanted.maxValueSize = toBytes(options.maxValueSize, 'maxValueSize')
+    if (options.storage !== undefined) wanted.storage = options.storage as KvOptions['storage']
+    const replicas = options.replicas ?? runtime.replicas
+    if (replicas !== undefined) wanted.replicas = replicas
+    this.#kv = await kvm.create(this.bucket, { ...wanted, ...options.config })
+  }
+
+  async stop(): Promise<void> {}
+
+  protected get owner(): Owner {
+    return this.#owner
+  }
+
+  async #write(key: string, value: T): Promise<Uint8Array | string> {
+    if (this.#options.schema !== undefined) await validate(this.#options.schema, value, key)
+    return this.#codec.encode(value as never) as Uint8Array | string
+  }
+}
+
+function isConflict(thrown: unknown): boolean {
+  const code = (thrown as { code?: number; api_error?: { err_code?: number } }).code
+  return code === WRONG_LAST_SEQUENCE || /wrong last sequence|key exists/i.test(reasonOf(thrown))
+}

@@ -1,0 +1,101 @@
+/** An object store: large things under a name, in chunks, with their digest checked. */
+import { createReadStream, createWriteStream } from 'node:fs'
+import { Readable, Writable } from 'node:stream'
+import {
+  type ObjectStoreOptions as ClientsOptions,
+  type ObjectStore as ClientsStore,
+  type ObjectInfo,
+  type ObjectStoreMeta,
+  Objm,
+} from '@nats-io/obj'
+import { ContrailError } from '../errors.ts'
+import type { Declaration, Runtime } from '../runtime.ts'
+import { type Duration, type Size, toBytes, toNs } from '../units.ts'
+
+export interface ObjectStoreOptions {
+  description?: string
+  /** Objects are removed after so long. Default: never. */
+  ttl?: Duration
+  maxBytes?: Size
+  /** Default: 'file'. */
+  storage?: 'file' | 'memory'
+  replicas?: number
+  /** Options of the official client, over all others. */
+  config?: Partial<ClientsOptions>
+}
+
+export class ObjectStore implements Declaration {
+  readonly stage = 'store'
+  readonly bucket: string
+  readonly #options: ObjectStoreOptions
+  #store: ClientsStore | null = null
+
+  constructor(bucket: string, options: ObjectStoreOptions) {
+    this.bucket = bucket
+    this.#options = options
+  }
+
+  /** The official client's store. @throws ContrailError NOT_STARTED */
+  get obj(): ClientsStore {
+    if (this.#store === null)
+      throw new ContrailError('NOT_STARTED', `The object store "${this.bucket}" is not open yet.`)
+    return this.#store
+  }
+
+  /** Stores bytes, text or a stream of bytes under a name. */
+  async put(
+    name: string | ObjectStoreMeta,
+    content: Uint8Array | string | ReadableStream<Uint8Array>,
+  ): Promise<ObjectInfo> {
+    const meta = typeof name === 'string' ? { name } : name
+    if (typeof content === 'string') return this.obj.putBlob(meta, new TextEncoder().encode(content))
+    if (content instanceof Uint8Array) return this.obj.putBlob(meta, content)
+    return this.obj.put(meta, content)
+  }
+
+  /** All bytes of an object; undefined when it is not there. */
+  async get(name: string): Promise<Uint8Array | undefined> {
+    return (await this.obj.getBlob(name)) ?? undefined
+  }
+
+  async putFile(name: string | ObjectStoreMeta, path: string): Promise<ObjectInfo> {
+    return this.put(name, Readable.toWeb(createReadStream(path)) as ReadableStream<Uint8Array>)
+  }
+
+  /** Writes an object to a file; its digest has been checked when this resolves. Undefined when it is not there. */
+  async getFile(name: string, path: string): Promise<ObjectInfo | undefined> {
+    const found = await this.obj.get(name)
+    if (found === null) return undefined
+    await found.data.pipeTo(Writable.toWeb(createWriteStream(path)))
+    const failed = await found.error
+    if (failed !== null) throw failed
+    return found.info
+  }
+
+  async info(name: string): Promise<ObjectInfo | undefined> {
+    return (await this.obj.info(name)) ?? undefined
+  }
+
+  list(): Promise<ObjectInfo[]> {
+    return this.obj.list()
+  }
+
+  /** False when there was none. */
+  async delete(name: string): Promise<boolean> {
+    return (await this.obj.delete(name)).success
+  }
+
+  async start(runtime: Runtime): Promise<void> {
+    const options = this.#options
+    const wanted: Partial<ClientsOptions> = {}
+    if (options.description !== undefined) wanted.description = options.description
+    if (options.ttl !== undefined) wanted.ttl = toNs(options.ttl, 'ttl')
+    if (options.maxBytes !== undefined) wanted.max_bytes = toBytes(options.maxBytes, 'maxBytes')
+    if (options.storage !== undefined) wanted.storage = options.storage as ClientsOptions['storage']
+    const replicas = options.replicas ?? runtime.replicas
+    if (replicas !== undefined) wanted.replicas = replicas
+    this.#store = await new Objm(runtime.js).create(this.bucket, { ...wanted, ...options.config })
+  }
+
+  async stop(): Promise<void> {}
+}

@@ -1,0 +1,37 @@
+/** The context's `kv` and `obj`: the official clients' stores, made when they are not there. */
+import type { JetStreamClient } from '@nats-io/jetstream'
+import { type KV, Kvm, type KvOptions } from '@nats-io/kv'
+import { type ObjectStore, type ObjectStoreOptions, Objm } from '@nats-io/obj'
+import { reasonOf } from '../errors.ts'
+
+export async function openKeyValue(
+  js: JetStreamClient,
+  bucket: string,
+  replicas: number | undefined,
+  options?: Partial<KvOptions>,
+): Promise<KV> {
+  const kvm = new Kvm(js)
+  if (options !== undefined) return kvm.create(bucket, { replicas, ...options })
+  try {
+    return await kvm.open(bucket)
+  } catch (thrown) {
+    if (!/not found/.test(reasonOf(thrown))) throw thrown
+    return kvm.create(bucket, { replicas })
+  }
+}
+
+export async function openObjectStore(
+  js: JetStreamClient,
+  bucket: string,
+  replicas: number | undefined,
+  options?: Partial<ObjectStoreOptions>,
+): Promise<ObjectStore> {
+  const objm = new Objm(js)
+  if (options !== undefined) return objm.create(bucket, { replicas, ...options })
+  try {
+    return await objm.open(bucket)
+  } catch (thrown) {
+    if (!/not found/.test(reasonOf(thrown))) throw thrown
+    return objm.create(bucket, { replicas })
+  }
+}

@@ -1,0 +1,83 @@
+/** Apps for tests: on an embedded broker in memory, or on the servers that CONTRAIL_TEST_SERVERS names (the peers' run). */
+import type { TestContext } from 'node:test'
+import { jetstreamManager } from '@nats-io/jetstream'
+import { App, type AppOptions, type BrokerOptions, type Log } from '../../src/app/index.ts'
+
+const servers = process.env.CONTRAIL_TEST_SERVERS?.split(',')
+const replicas = process.env.CONTRAIL_TEST_REPLICAS ? Number(process.env.CONTRAIL_TEST_REPLICAS) : undefined
+
+/** Is this the run against real servers? For what only one side can show (say why). */
+export const onRealServer = servers !== undefined
+
+/** A line of an app's log. */
+export interface Line {
+  level: string
+  sentence: string
+  [binding: string]: unknown
+}
+
+/** A log that keeps its lines. */
+export class MemoryLog implements Log {
+  readonly lines: Line[]
+  readonly #bindings: Record<string, unknown>
+
+  constructor(lines: Line[] = [], bindings: Record<string, unknown> = {}) {
+    this.lines = lines
+    this.#bindings = bindings
+  }
+
+  debug = (first: object | string, second?: string) => this.#add('debug', first, second)
+  info = (first: object | string, second?: string) => this.#add('info', first, second)
+  warn = (first: object | string, second?: string) => this.#add('warn', first, second)
+  error = (first: object | string, second?: string) => this.#add('error', first, second)
+
+  child(bindings: Record<string, unknown>): MemoryLog {
+    return new MemoryLog(this.lines, { ...this.#bindings, ...bindings })
+  }
+
+  #add(level: string, first: object | string, second: string | undefined): void {
+    const bindings = typeof first === 'string' ? {} : first
+    this.lines.push({
+      ...this.#bindings,
+      ...bindings,
+      level,
+      sentence: typeof first === 'string' ? first : (second ?? ''),
+    })
+  }
+}
+
+/** The broker that tests are for. On real servers every stream is removed when the test ends. */
+export function testBroker(options: Partial<BrokerOptions> = {}): BrokerOptions {
+  if (servers !== undefined) return { servers, replicas, ...options } as BrokerOptions
+  return { memory: true, ...options } as BrokerOptions
+}
+
+/** An app that is stopped, and whose streams are removed, when the test ends. */
+export function makeApp(
+  t: TestContext,
+  options: AppOptions & { broker?: BrokerOptions } = {},
+): App & { lines: Line[] } {
+  const log = new MemoryLog()
+  const { broker, ...rest } = options
+  const app = new App(broker ?? testBroker(), { log, stopTimeout: '5s', ...rest })
+  app.onShutdown(async ({ nc }) => {
+    if (servers === undefined || nc.isClosed()) return
+    const jsm = await jetstreamManager(nc)
+    for await (const stream of jsm.streams.list()) await jsm.streams.delete(stream.config.name)
+  })
+  t.after(() => app.stop())
+  return Object.assign(app, { lines: log.lines })
+}
+
+/** Resolves when `isTrue` is; rejects after `timeoutMs` with a sentence. */
+export async function until(
+  isTrue: () => boolean | Promise<boolean>,
+  what = 'it',
+  timeoutMs = 5000,
+): Promise<void> {
+  const end = performance.now() + timeoutMs
+  while (!(await isTrue())) {
+    if (performance.now() > end) throw new Error(`${what} did not happen in ${timeoutMs} ms`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
