@@ -79,6 +79,7 @@ export class BrokerRouter<Deps extends object = object> extends Router<Deps> {
       replicas: options.replicas,
       context,
       signal: app.signal,
+      isConnected: () => broker.isConnected,
       onConnection: (listener) => broker.onConnection(listener),
     }
   }

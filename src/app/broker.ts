@@ -23,6 +23,7 @@ export class Broker {
   readonly #log: Log
   readonly #listeners = new Set<(event: ConnectionEvent) => void>()
   #isClosing = false
+  #isLost = false
 
   private constructor(parts: {
     nc: NatsConnection
@@ -66,6 +67,10 @@ export class Broker {
     return this.#embedded?.url ?? null
   }
 
+  get isConnected(): boolean {
+    return !this.#isLost && !this.nc.isClosed()
+  }
+
   onConnection(listener: (event: ConnectionEvent) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
@@ -74,7 +79,7 @@ export class Broker {
   /** Waits until all publications are answered, then closes what it has opened. */
   async close(deadline: AbortSignal): Promise<void> {
     this.#isClosing = true
-    if (!this.nc.isClosed()) {
+    if (this.isConnected) {
       await Promise.race([this.publisher.flush(), aborted(deadline)])
       await Promise.race([this.nc.flush().catch(() => {}), aborted(deadline)])
     }
@@ -87,6 +92,7 @@ export class Broker {
     for await (const status of this.nc.status()) {
       switch (status.type) {
         case 'disconnect':
+          this.#isLost = true
           this.publisher.disconnected()
           if (!this.#isClosing)
             this.#log.warn({ server: status.server }, 'the connection is lost: reconnecting')
@@ -94,6 +100,7 @@ export class Broker {
           break
         case 'reconnect':
           this.#log.info({ server: status.server }, 'connected again')
+          this.#isLost = false
           this.publisher.reconnected()
           this.#tell('reconnected')
           break

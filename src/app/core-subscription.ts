@@ -68,13 +68,16 @@ export class CoreSubscription<
   protected override async pause(): Promise<void> {
     const subscriptions = this.#subscriptions
     this.#subscriptions = []
-    if (this.running?.nc.isClosed()) return
+    if (!this.running?.isConnected()) {
+      for (const subscription of subscriptions) subscription.unsubscribe()
+      return
+    }
     await Promise.allSettled(subscriptions.map((subscription) => subscription.drain()))
   }
 
   protected override async close(): Promise<void> {}
 
-  protected override giveBack(): void {}
+  override giveBack(): void {}
 
   override succeeded(message: Message, route: Route, result: unknown): undefined {
     const to = message.replyTo

@@ -27,7 +27,16 @@ export interface DeliveryOwner {
   failed(message: Message, thrown: unknown): Promise<void> | undefined
   /** No handler takes it. */
   unhandled(message: Message): void
-  left(delivery: Delivery): void
+  /** A message that was taken and won't be handled. */
+  giveBack(message: Message): void
+  left(held: Held): void
+}
+
+/** What is kept from being delivered again while it is worked on. */
+export interface Held {
+  /** When it came, or when the server was last told that it is being worked on; `performance.now()`. */
+  touchedAt: number
+  working(): void
 }
 
 /** A handler's context: what belongs to the app comes from its prototype. */
@@ -84,12 +93,11 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   )
 }
 
-export class Delivery implements Work {
+export class Delivery implements Work, Held {
   readonly message: Message
   readonly key: string | null
   readonly #owner: DeliveryOwner
   readonly #contexts: ContextClass
-  /** When it last told the server that it is being worked on, or came; `performance.now()`. */
   touchedAt: number
 
   constructor(
@@ -138,6 +146,15 @@ export class Delivery implements Work {
     if (pending === undefined) return this.#leave()
     pending.then(this.#later, this.#later)
     return false
+  }
+
+  working(): void {
+    this.message.working()
+  }
+
+  giveBack(): void {
+    this.#owner.left(this)
+    this.#owner.giveBack(this.message)
   }
 
   readonly #later = (): void => {

@@ -4,6 +4,8 @@ import { type Duration, toMs } from './units.ts'
 /** A piece of work: `run` returns true when it is done already, else it calls `done` on the dispatcher later. */
 export interface Work {
   run(): boolean
+  /** It is thrown away before it ran. */
+  giveBack(): void
   /** Work of the same key runs one after the other; null: it need not wait for any. */
   readonly key: string | null
 }

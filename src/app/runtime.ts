@@ -23,6 +23,8 @@ export interface Runtime {
   readonly replicas: number | undefined
   /** Aborted when the app no longer waits for its handlers. */
   readonly signal: AbortSignal
+  /** False while the connection is lost or closed: what asks the server then would only wait. */
+  isConnected(): boolean
   /** Calls `listener` at every event of the connection; returns what ends it. */
   onConnection(listener: (event: ConnectionEvent) => void): () => void
 }

@@ -1,6 +1,6 @@
 /** What subscriptions on core NATS and consumers of streams have in common. */
 import type { CodecOption } from './codec.ts'
-import { type ContextClass, contextClassFor, Delivery, type DeliveryOwner } from './delivery.ts'
+import { type ContextClass, contextClassFor, Delivery, type DeliveryOwner, type Held } from './delivery.ts'
 import { Dispatcher, type Rate } from './dispatcher.ts'
 import { ContrailError } from './errors.ts'
 import { type AnyHandler, type DataOf, type Handler, type HandlerOptions, Route } from './handler.ts'
@@ -49,10 +49,10 @@ export abstract class Subscription<
   protected running: Runtime | null = null
   protected log: Log | null = null
   readonly #routes: Route[] = []
-  #contexts: ContextClass | null = null
+  protected contexts: ContextClass | null = null
   #usesParams = false
   /** Messages for `next` and `for await`, when there are no handlers. */
-  readonly #unread: M[] = []
+  protected readonly unread: M[] = []
   readonly #readers: Array<(message: M | undefined) => void> = []
 
   constructor(patterns: readonly SubjectPattern[], flow: FlowOptions, concurrency: number, owner: Owner) {
@@ -83,7 +83,7 @@ export abstract class Subscription<
 
   /** Messages that wait for a handler, are being handled, or wait to be read. */
   get held(): number {
-    return this.dispatcher.held + this.#unread.length
+    return this.dispatcher.held + this.unread.length
   }
 
   /** Adds a handler; the first whose filter takes a message has it. */
@@ -106,7 +106,7 @@ export abstract class Subscription<
     this.running = runtime
     this.middleware = this.owner.middleware()
     this.isPlain = this.middleware.length === 0 && !runtime.dependencies.hasOfMessage
-    this.#contexts = contextClassFor(runtime.context)
+    this.contexts = contextClassFor(runtime.context)
     await this.open(runtime)
   }
 
@@ -114,8 +114,8 @@ export abstract class Subscription<
     if (this.running === null) return
     await this.pause()
     await untilIdle(this.dispatcher, deadline)
-    for (const work of this.dispatcher.clear()) this.giveBack((work as Delivery).message as M)
-    for (const message of this.#unread.splice(0)) this.giveBack(message)
+    for (const work of this.dispatcher.clear()) work.giveBack()
+    for (const message of this.unread.splice(0)) this.giveBack(message)
     for (const reader of this.#readers.splice(0)) reader(undefined)
     await this.close()
     this.running = null
@@ -133,7 +133,7 @@ export abstract class Subscription<
    */
   next(options: { timeout?: Duration } = {}): Promise<M | undefined> {
     this.#mustBeReadable()
-    const waiting = this.#unread.shift()
+    const waiting = this.unread.shift()
     if (waiting !== undefined) {
       this.hasSpace()
       return Promise.resolve(waiting)
@@ -171,12 +171,12 @@ export abstract class Subscription<
   protected take(message: M): void {
     if (this.#routes.length === 0) {
       const reader = this.#readers.shift()
-      if (reader === undefined) this.#unread.push(message)
+      if (reader === undefined) this.unread.push(message)
       else reader(message)
       return
     }
     const key = this.flow.orderBy === undefined ? null : this.flow.orderBy(message)
-    const delivery = new Delivery(message, key, this, this.#contexts as ContextClass, performance.now())
+    const delivery = new Delivery(message, key, this, this.contexts as ContextClass, performance.now())
     this.entered(delivery)
     this.dispatcher.push(delivery)
   }
@@ -221,8 +221,8 @@ export abstract class Subscription<
   abstract succeeded(message: Message, route: Route, result: unknown): Promise<void> | undefined
   abstract failed(message: Message, thrown: unknown): Promise<void> | undefined
   abstract unhandled(message: Message): void
-  left(_delivery: Delivery): void {}
-  protected entered(_delivery: Delivery): void {}
+  left(_held: Held): void {}
+  protected entered(_held: Held): void {}
   /** There may be room for more messages. */
   protected hasSpace(): void {}
   /** Begins to take messages. */
@@ -232,7 +232,7 @@ export abstract class Subscription<
   /** Lets go of the rest, after the handlers. */
   protected abstract close(): Promise<void>
   /** A message that was taken and won't be handled. */
-  protected abstract giveBack(message: M): void
+  abstract giveBack(message: Message): void
 }
 
 const UNSUBSCRIBE_TIMEOUT = '30s'

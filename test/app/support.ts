@@ -52,20 +52,23 @@ export function testBroker(options: Partial<BrokerOptions> = {}): BrokerOptions 
   return { memory: true, ...options } as BrokerOptions
 }
 
-/** An app that is stopped, and whose streams are removed, when the test ends. */
+/** An app that is stopped, and whose streams are removed, when the test ends; then its `server` is disposed. */
 export function makeApp(
   t: TestContext,
-  options: AppOptions & { broker?: BrokerOptions } = {},
+  options: AppOptions & { broker?: BrokerOptions; server?: { dispose(): Promise<void> } } = {},
 ): App & { lines: Line[] } {
   const log = new MemoryLog()
-  const { broker, ...rest } = options
+  const { broker, server, ...rest } = options
   const app = new App(broker ?? testBroker(), { log, stopTimeout: '5s', ...rest })
   app.onShutdown(async ({ nc }) => {
-    if (servers === undefined || nc.isClosed()) return
+    if (servers === undefined || broker !== undefined) return
     const jsm = await jetstreamManager(nc)
     for await (const stream of jsm.streams.list()) await jsm.streams.delete(stream.config.name)
   })
-  t.after(() => app.stop())
+  t.after(async () => {
+    await app.stop()
+    await server?.dispose()
+  })
   return Object.assign(app, { lines: log.lines })
 }
 

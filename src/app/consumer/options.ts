@@ -63,6 +63,11 @@ export interface ConsumeOptions<
   inactiveThreshold?: Duration
   /** Every message in order, without acks; the consumer is made again by itself where it broke off. Default: false. */
   ordered?: boolean
+  /**
+   * The server sends by itself instead of being asked. Members of a durable share its messages. Pull (the default) holds
+   * back better; push saves a request. Default: false.
+   */
+  push?: boolean
   /** Only headers; `Nats-Msg-Size` tells the size. Default: false. */
   headersOnly?: boolean
   /** Fields of the consumer's configuration as the API has them, over all others. */

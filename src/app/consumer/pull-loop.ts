@@ -1,14 +1,6 @@
 /** Asks a pull consumer for messages, so many that never more than a window are held; and notices when nobody answers. */
 import { createInbox, type Msg, type NatsConnection, type Subscription } from '@nats-io/nats-core'
-
-/** What the loop tells its owner. */
-export interface PullLoopOwner {
-  /** How many messages may be asked for now, above those that are on their way already. */
-  space(): number
-  message(raw: Msg): void
-  /** The consumer may be gone, or its server: see to it that it is there. The loop asks again when this resolves. */
-  revive(why: string): Promise<void>
-}
+import type { MessageSource, MessageSourceOwner } from './source.ts'
 
 const EXPIRES_MS = 30_000
 const HEARTBEAT_MS = 5000
@@ -18,9 +10,9 @@ const NS_PER_MS = 1_000_000
 const REFILL_PART = 0.5
 const RETRY_MS = 250
 
-export class PullLoop {
+export class PullLoop implements MessageSource {
   readonly #nc: NatsConnection
-  readonly #owner: PullLoopOwner
+  readonly #owner: MessageSourceOwner
   readonly #window: number
   readonly #subject: string
   #inbox: Subscription | null = null
@@ -28,6 +20,7 @@ export class PullLoop {
   #heardAt = 0
   #monitor: NodeJS.Timeout | undefined
   #isReviving = false
+  #revivals = 0
   #isPaused = false
   #serial = 0
 
@@ -35,7 +28,7 @@ export class PullLoop {
    * @param subject where the consumer takes requests, `$JS.API.CONSUMER.MSG.NEXT.<stream>.<consumer>`
    * @param window messages that are held at most
    */
-  constructor(nc: NatsConnection, subject: string, window: number, owner: PullLoopOwner) {
+  constructor(nc: NatsConnection, subject: string, window: number, owner: MessageSourceOwner) {
     this.#nc = nc
     this.#subject = subject
     this.#window = window
@@ -72,16 +65,18 @@ export class PullLoop {
   reconnected(): void {
     this.#outstanding = 0
     this.#heardAt = performance.now()
-    void this.#revive('the connection came back')
+    void this.#revive('the connection came back', true)
   }
 
   /** Asks no more; resolves when all that the server had sent has been handed over. */
-  async pause(): Promise<void> {
+  async pause(isConnected: boolean): Promise<void> {
     this.#isPaused = true
     clearInterval(this.#monitor)
     const inbox = this.#inbox
     this.#inbox = null
-    if (inbox !== null && !this.#nc.isClosed()) await inbox.drain().catch(() => {})
+    if (inbox === null) return
+    if (isConnected) await inbox.drain().catch(() => {})
+    else inbox.unsubscribe()
   }
 
   /** Asks again, under a new inbox: what comes to the old one is from before. */
@@ -125,14 +120,17 @@ export class PullLoop {
     }
   }
 
-  async #revive(why: string): Promise<void> {
-    if (this.#isReviving || this.#isPaused) return
+  /** @param anew begins again where one is under way: what that one asked for went with the old connection */
+  async #revive(why: string, anew = false): Promise<void> {
+    if ((this.#isReviving && !anew) || this.#isPaused) return
     this.#isReviving = true
+    const revival = ++this.#revivals
     try {
       await this.#owner.revive(why)
     } catch {
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref())
     }
+    if (revival !== this.#revivals) return
     this.#isReviving = false
     if (this.#isPaused || this.#nc.isClosed()) return
     this.#heardAt = performance.now()

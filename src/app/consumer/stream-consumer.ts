@@ -1,8 +1,8 @@
 /** A subscription on a stream: pulls, hands over, acknowledges as its mode says. */
-import type { ConsumerConfig, ConsumerInfo } from '@nats-io/jetstream'
+import { type ConsumerConfig, type ConsumerInfo, DeliverPolicy } from '@nats-io/jetstream'
 import type { Msg } from '@nats-io/nats-core'
 import type { CodecOption } from '../codec.ts'
-import type { Delivery } from '../delivery.ts'
+import type { Held } from '../delivery.ts'
 import { reasonOf } from '../errors.ts'
 import { type AckSender, type Message, StreamMessage } from '../message.ts'
 import type { Runtime } from '../runtime.ts'
@@ -17,26 +17,31 @@ import {
   DEFAULT_ACK_WAIT_MS,
   DEFAULT_MAX_IN_FLIGHT,
 } from './options.ts'
-import { PullLoop, type PullLoopOwner } from './pull-loop.ts'
+import { PullLoop } from './pull-loop.ts'
+import { PushSource, type PushTarget, pushTarget } from './push-source.ts'
 import { RetryPolicy } from './retry.ts'
+import type { MessageSource, MessageSourceOwner } from './source.ts'
 
 const NS_PER_MS = 1_000_000
+/** No consumer has more unacknowledged messages than this by default (max_ack_pending). */
+const MAX_TO_COME = 1000
 /** In-progress is said when this part of ack wait has gone by. */
 const WORKING_PART = 3
 
 export class StreamConsumer<Deps extends object = object, Params extends object = object>
   extends Subscription<Deps, Params, StreamMessage>
-  implements PullLoopOwner
+  implements MessageSourceOwner
 {
   readonly stream: string
   readonly #options: ConsumeOptions<Schema | undefined, CodecOption | undefined>
   readonly #config: Partial<ConsumerConfig>
   readonly #mode: AckMode
   readonly #retry: RetryPolicy
-  readonly #window: number
-  readonly #held = new Set<Delivery>()
+  protected readonly window: number
+  readonly #push: PushTarget | null
+  readonly #held = new Set<Held>()
   #deadLetters: DeadLetters | null = null
-  #loop: PullLoop | null = null
+  #source: MessageSource | null = null
   #sender: AckSender | null = null
   #name = ''
   #keepAlive: NodeJS.Timeout | undefined
@@ -45,6 +50,9 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   /** Ordered: where the next consumer begins, and which delivery is the next. */
   #lastSeq = 0
   #lastDeliverySeq = 0
+  /** Ephemeral: sequences that are to come again, and would not from a new consumer. */
+  readonly #toCome = new Set<number>()
+  #revivals = 0
 
   constructor(
     stream: string,
@@ -57,9 +65,10 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     this.stream = stream
     this.#options = options
     this.#mode = options.ordered ? 'none' : (options.ack ?? 'nack-on-error')
-    this.#config = consumerConfig(patterns, options)
+    this.#push = pushTarget(stream, options)
+    this.#config = { ...consumerConfig(patterns, options), ...this.#push?.config }
     this.#retry = new RetryPolicy(options.retry)
-    this.#window = Math.max(options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT, concurrency * 2)
+    this.window = Math.max(options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT, concurrency * 2)
   }
 
   /** The consumer's name; empty before it was made. */
@@ -88,9 +97,9 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
       this.#deadLetters = new DeadLetters(this.stream, this.#retry.deadLetter)
       await this.#deadLetters.start(runtime)
     }
-    this.#pull()
+    this.#listen()
     this.#forgetConnection = runtime.onConnection((event) => {
-      if (event === 'reconnected') this.#loop?.reconnected()
+      if (event === 'reconnected') this.#source?.reconnected()
     })
     if (this.#mode !== 'none') {
       this.#keepAlive = setInterval(
@@ -103,40 +112,42 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
 
   protected override async pause(): Promise<void> {
     this.#forgetConnection()
-    await this.#loop?.pause()
+    await this.#source?.pause(this.runtime().isConnected())
   }
 
   protected override async close(): Promise<void> {
     clearInterval(this.#keepAlive)
-    this.#loop = null
+    this.#source = null
     this.#held.clear()
     const runtime = this.running
-    if (runtime === null || runtime.nc.isClosed()) return
+    if (!runtime?.isConnected()) return
     if (this.#options.durable === undefined) {
       await runtime.jsm.consumers.delete(this.stream, this.#name).catch(() => false)
     }
   }
 
   /** Others get it at once. */
-  protected override giveBack(message: StreamMessage): void {
+  override giveBack(message: Message): void {
     message.nack()
   }
 
-  // --- the pull loop's side
+  // --- the source's side
 
   space(): number {
-    return this.#window - this.held
+    return this.window - this.held
   }
 
   message(raw: Msg): void {
     const message = new StreamMessage(raw, this.#sender as AckSender, this.#mode === 'none')
     if (this.#options.ordered && !this.#isNext(message)) return
+    if (this.#options.durable === undefined) this.#lastSeq = Math.max(this.#lastSeq, message.seq)
     this.take(message)
   }
 
   async revive(why: string): Promise<void> {
     const runtime = this.runtime()
     const log = this.log ?? runtime.log
+    const revival = ++this.#revivals
     log.debug({ why }, 'looking after the consumer')
     const exists = await runtime.jsm.consumers.info(this.stream, this.#name).then(
       () => true,
@@ -145,30 +156,29 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
         throw thrown
       },
     )
+    // A later revival has taken over, or the end has come.
+    if (revival !== this.#revivals || this.running === null) return
     if (exists && !this.#options.ordered) return
-    if (this.#options.ordered) {
-      if (exists) await runtime.jsm.consumers.delete(this.stream, this.#name).catch(() => false)
-      await this.#make(this.#configFromHere())
-    } else {
-      log.warn({ why }, 'the consumer is gone: making it again')
-      await this.#make(this.#config)
-    }
-    await this.#loop?.pause()
-    this.#pull()
+    if (exists) await runtime.jsm.consumers.delete(this.stream, this.#name).catch(() => false)
+    else log.warn({ why }, 'the consumer is gone: making it again')
+    await this.#make(this.#options.durable === undefined ? this.#configFromHere() : this.#config)
+    if (revival !== this.#revivals) return
+    await this.#source?.pause(this.runtime().isConnected())
+    this.#listen()
   }
 
   // --- a delivery's side
 
-  protected override entered(delivery: Delivery): void {
-    if (this.#mode !== 'none') this.#held.add(delivery)
+  protected override entered(held: Held): void {
+    if (this.#mode !== 'none') this.#held.add(held)
   }
 
-  override left(delivery: Delivery): void {
-    if (this.#mode !== 'none') this.#held.delete(delivery)
+  override left(held: Held): void {
+    if (this.#mode !== 'none') this.#held.delete(held)
   }
 
   protected override hasSpace(): void {
-    this.#loop?.refill()
+    this.#source?.refill()
   }
 
   override admit(message: Message): boolean {
@@ -185,6 +195,7 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   }
 
   override succeeded(message: Message): Promise<void> | undefined {
+    if (this.#toCome.size > 0) this.#toCome.delete((message as StreamMessage).seq)
     if (this.#mode === 'manual' || this.#mode === 'none') return undefined
     if (this.#options.confirmAcks) return message.ackConfirmed().then(() => {})
     message.ack()
@@ -211,6 +222,7 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
           'the handler failed; trying again',
         )
         message.nack(pause)
+        if (this.#options.durable === undefined) this.#remember(streamMessage.seq)
         return undefined
       }
       default:
@@ -244,41 +256,44 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     return info
   }
 
-  #pull(): void {
+  #listen(): void {
     const { nc } = this.runtime()
-    this.#loop = new PullLoop(
-      nc,
-      `$JS.API.CONSUMER.MSG.NEXT.${this.stream}.${this.#name}`,
-      this.#window,
-      this,
-    )
-    this.#loop.start()
+    this.#source =
+      this.#push === null
+        ? new PullLoop(nc, `$JS.API.CONSUMER.MSG.NEXT.${this.stream}.${this.#name}`, this.window, this)
+        : new PushSource(nc, this.#push, this.window, this)
+    this.#source.start()
   }
 
   /** Ordered: is it the delivery after the last one? If not, the consumer is made anew from where we are. */
   #isNext(message: StreamMessage): boolean {
     if (message.consumer !== this.#name) return false
     if (message.deliverySeq !== this.#lastDeliverySeq + 1) {
-      this.#loop?.reconnected()
+      this.#source?.reconnected()
       return false
     }
     this.#lastDeliverySeq++
-    this.#lastSeq = message.seq
     return true
   }
 
   #configFromHere(): Partial<ConsumerConfig> {
     if (this.#lastSeq === 0) return this.#config
     const { opt_start_time: _, ...rest } = this.#config
-    return { ...rest, deliver_policy: 'by_start_sequence', opt_start_seq: this.#lastSeq + 1 }
+    const from = Math.min(this.#lastSeq + 1, ...this.#toCome)
+    return { ...rest, deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: from }
+  }
+
+  #remember(seq: number): void {
+    if (this.#toCome.size < MAX_TO_COME) this.#toCome.add(seq)
   }
 
   #sayWorking(): void {
     const now = performance.now()
-    for (const delivery of this.#held) {
-      if (now - delivery.touchedAt < this.#ackWaitMs / WORKING_PART) continue
-      delivery.touchedAt = now
-      delivery.message.working()
+    for (const held of this.#held) {
+      if (now - held.touchedAt < this.#ackWaitMs / WORKING_PART) continue
+      held.touchedAt = now
+      held.working()
     }
+    for (const message of this.unread) message.working()
   }
 }

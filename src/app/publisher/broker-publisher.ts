@@ -1,6 +1,13 @@
 /** All that an app publishes to one broker: on core NATS, to streams, and requests. */
-import { errors, type Msg, type NatsConnection } from '@nats-io/nats-core'
-import { codecOf, decode } from '../codec.ts'
+import {
+  type PublishOptions as ClientsOptions,
+  errors,
+  type Msg,
+  type MsgHdrs,
+  type NatsConnection,
+  type Payload,
+} from '@nats-io/nats-core'
+import { type CodecOption, codecOf, decode } from '../codec.ts'
 import { ContrailError, RequestFailedError, reasonOf } from '../errors.ts'
 import { type Outgoing, type PublishMiddleware, runThrough } from '../middleware.ts'
 import { validate } from '../schema.ts'
@@ -29,7 +36,9 @@ export class BrokerPublisher {
   readonly #isStreams = new Map<string, boolean>()
   readonly #reconnectBuffer: number
   #isConnected = true
-  #bufferedBytes = 0
+  /** What waits for the connection. */
+  readonly #kept: Array<{ subject: string; payload: Payload; options: ClientsOptions }> = []
+  #keptBytes = 0
 
   constructor(nc: NatsConnection, middleware: readonly PublishMiddleware[], options: BrokerPublisherOptions) {
     this.#nc = nc
@@ -51,8 +60,7 @@ export class BrokerPublisher {
     }
     const payload = codecOf(options.codec).encode(data as never)
     return this.#through({ subject, payload, options, kind: 'publish' }, (outgoing) => {
-      this.#checkBuffer(outgoing.subject, outgoing.payload.length)
-      this.#nc.publish(outgoing.subject, outgoing.payload, {
+      this.#send(outgoing.subject, outgoing.payload, {
         headers: headersOf(outgoing.options),
         reply: outgoing.options.replyTo,
       })
@@ -67,6 +75,11 @@ export class BrokerPublisher {
     return this.#through({ subject, payload, options, kind: 'stream' }, (outgoing) =>
       this.#pipe(outgoing.subject, outgoing.payload, outgoing.options),
     ) as Promise<PublishResult>
+  }
+
+  /** A message of an atomic batch but its last: nothing answers it. */
+  publishToBatch(subject: string, data: unknown, all: MsgHdrs, codec: CodecOption | undefined): void {
+    this.#send(subject, codecOf(codec).encode(data as never), { headers: all })
   }
 
   /** @throws ContrailError REQUEST_TIMEOUT, NO_RESPONDERS; RequestFailedError when the handler threw */
@@ -94,11 +107,15 @@ export class BrokerPublisher {
 
   disconnected(): void {
     this.#isConnected = false
-    this.#bufferedBytes = 0
+    this.#pipeline.disconnected()
   }
 
   reconnected(): void {
     this.#isConnected = true
+    this.#keptBytes = 0
+    for (const { subject, payload, options } of this.#kept.splice(0)) {
+      this.#nc.publish(subject, payload, options)
+    }
     this.#pipeline.reconnected()
   }
 
@@ -177,14 +194,19 @@ export class BrokerPublisher {
     return taken
   }
 
-  #checkBuffer(subject: string, bytes: number): void {
-    if (this.#isConnected) return
-    if (this.#bufferedBytes + bytes > this.#reconnectBuffer) {
+  /** On core NATS; kept while the connection is lost, which the client would not do. */
+  #send(subject: string, payload: Payload, options: ClientsOptions): void {
+    if (this.#isConnected) {
+      this.#nc.publish(subject, payload, options)
+      return
+    }
+    if (this.#keptBytes + payload.length > this.#reconnectBuffer) {
       throw new ContrailError(
         'DISCONNECTED',
-        `Publishing to "${subject}": the connection is lost, and ${this.#bufferedBytes} bytes wait for it already.`,
+        `Publishing to "${subject}": the connection is lost, and ${this.#keptBytes} bytes wait for it already.`,
       )
     }
-    this.#bufferedBytes += bytes
+    this.#keptBytes += payload.length
+    this.#kept.push({ subject, payload, options })
   }
 }

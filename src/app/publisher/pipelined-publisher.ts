@@ -34,6 +34,8 @@ interface Pending {
   readonly reject: (error: Error) => void
   /** Not to be sent again before; 0: nothing to repeat. */
   repeatAt: number
+  /** It has not been sent: there was no connection. */
+  isUnsent: boolean
 }
 
 const DEFAULT_MAX_IN_FLIGHT = 4096
@@ -53,6 +55,7 @@ export class PipelinedPublisher {
   #waitingHead = 0
   #bytes = 0
   #serial = 0
+  #isConnected = true
   #timer: NodeJS.Timeout | undefined
   #idle: Array<() => void> = []
   readonly #maxInFlight: number
@@ -105,17 +108,34 @@ export class PipelinedPublisher {
       }
       const deadline = performance.now() + timeoutMs
       this.#bytes += bytes
-      const one = { subject, payload, headers, bytes, deadline, repeatable, resolve, reject, repeatAt: 0 }
+      const one = {
+        subject,
+        payload,
+        headers,
+        bytes,
+        deadline,
+        repeatable,
+        resolve,
+        reject,
+        repeatAt: 0,
+        isUnsent: false,
+      }
       if (this.#pending.size < this.#maxInFlight) this.#send(one)
       else this.#waiting.push(one)
       this.#timer ??= setInterval(() => this.#tick(), TICK_MS)
     })
   }
 
-  /** What was published before the connection was lost may not have arrived: what is stored only once is sent again. */
+  /** What is published from now on waits for the connection: the client would throw it away. */
+  disconnected(): void {
+    this.#isConnected = false
+  }
+
+  /** What waited is sent; and again what may not have arrived, where it is stored only once. */
   reconnected(): void {
+    this.#isConnected = true
     const now = performance.now()
-    for (const one of this.#pending.values()) if (one.repeatable) one.repeatAt = now
+    for (const one of this.#pending.values()) if (one.isUnsent || one.repeatable) one.repeatAt = now
     this.#tick()
   }
 
@@ -135,6 +155,8 @@ export class PipelinedPublisher {
   #send(one: Pending): void {
     const token = (this.#serial++).toString(36)
     this.#pending.set(token, one)
+    one.isUnsent = !this.#isConnected
+    if (one.isUnsent) return
     try {
       this.#nc.publish(one.subject, one.payload, { reply: this.#prefix + token, headers: one.headers })
     } catch (thrown) {
@@ -185,14 +207,14 @@ export class PipelinedPublisher {
       if (one.deadline <= now) {
         this.#end(token, one)
         one.reject(
-          one.repeatAt > 0 && !one.repeatable
+          one.repeatAt > 0 && this.#isConnected
             ? new ContrailError('NO_RESPONDERS', `No stream takes "${one.subject}".`)
             : new ContrailError(
                 'PUBLISH_TIMEOUT',
                 `Publishing to "${one.subject}" was not acknowledged in time.`,
               ),
         )
-      } else if (one.repeatAt > 0 && one.repeatAt <= now) {
+      } else if (this.#isConnected && one.repeatAt > 0 && one.repeatAt <= now) {
         one.repeatAt = 0
         this.#pending.delete(token)
         this.#send(one)

@@ -1,5 +1,6 @@
 /** A stream as an app declares it: made or updated at the start, consumed and published to by this handle. */
 import {
+  type BatchAck,
   DiscardPolicy,
   RetentionPolicy,
   StorageType,
@@ -7,11 +8,18 @@ import {
   type StreamInfo,
 } from '@nats-io/jetstream'
 import type { CodecOption } from '../codec.ts'
+import {
+  BatchConsumer,
+  type BatchDataOf,
+  type BatchHandler,
+  type BatchOptions,
+} from '../consumer/batch-consumer.ts'
 import type { ConsumeOptions } from '../consumer/options.ts'
 import { StreamConsumer } from '../consumer/stream-consumer.ts'
 import { ContrailError, reasonOf } from '../errors.ts'
 import type { AnyHandler, DataOf, Handler } from '../handler.ts'
 import type { StreamMessage } from '../message.ts'
+import { type BatchMessage, publishAtomic } from '../publisher/batch.ts'
 import type { PublishOptions, PublishResult } from '../publisher/options.ts'
 import { type Published, Publisher, type PublisherOptions } from '../publisher/publisher.ts'
 import type { Declaration, Runtime } from '../runtime.ts'
@@ -162,9 +170,35 @@ export class Stream<Deps extends object = object> implements Declaration {
     return this.#owner.declare(consumer)
   }
 
+  /** Consumes several messages at a time; they are acknowledged together when the handler returns. @see BatchOptions */
+  consumeBatch<
+    S extends Schema | undefined = undefined,
+    C extends CodecOption | undefined = undefined,
+    T = unknown,
+  >(
+    subject: string | readonly string[],
+    options: BatchOptions<S, C>,
+    handler: BatchHandler<BatchDataOf<S, C, T>, Deps>,
+  ): BatchConsumer<Deps> {
+    const patterns = (typeof subject === 'string' ? [subject] : subject).map(
+      (source) => new SubjectPattern(this.#owner.prefixed(source)),
+    )
+    return this.#owner.declare(
+      new BatchConsumer<Deps>(this.name, patterns, options, handler as BatchHandler<never>, this.#owner),
+    )
+  }
+
   /** Publishes, and resolves to the PubAck: the message is stored. */
   publish(subject: string, data?: unknown, options?: PublishOptions): Promise<PublishResult> {
     return this.#runtime().publisher.publishToStream(subject, data, options)
+  }
+
+  /** Publishes up to 1000 messages as one: all are stored, or none. The stream needs `allowAtomic`. */
+  publishAtomic(
+    messages: readonly BatchMessage[],
+    options?: Pick<PublishOptions, 'timeout'>,
+  ): Promise<BatchAck> {
+    return publishAtomic(this.#runtime().publisher, messages, options)
   }
 
   /** A typed publisher of this stream. */

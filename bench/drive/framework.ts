@@ -1,0 +1,192 @@
+/**
+ * What the framework costs beside the plain client; runs in a process of its own and prints one figure.
+ *   framework.js start                            milliseconds of starting an embedded app
+ *   framework.js publish-embedded COUNT           messages a second, 500 in flight, embedded and durable
+ *   framework.js publish COUNT URL                the same to a server
+ *   framework.js publish-client COUNT URL         `js.publish` of the official client
+ *   framework.js handle COUNT URL                 handled messages a second: pull, explicit ack, JSON checked by zod
+ *   framework.js handle-client COUNT URL          a bare callback on the official client doing the same
+ *   framework.js core-embedded COUNT              core publish → handler in the process
+ *   framework.js core COUNT URL                   the same over TCP
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { jetstream, jetstreamManager } from '@nats-io/jetstream'
+import { connect } from '@nats-io/transport-node'
+import { z } from 'zod'
+import { App, type BrokerOptions } from '../../src/app/index.ts'
+
+const inFlight = 500
+const warmUpPart = 0.25
+const payload = new Uint8Array(128).fill(0x78)
+const Order = z.object({ sku: z.string(), quantity: z.number(), note: z.string() })
+const order = { sku: 'nut-m8', quantity: 12, note: 'x'.repeat(80) }
+
+async function lanes(count: number, one: () => Promise<unknown>): Promise<void> {
+  let left = count
+  const lane = async () => {
+    while (left-- > 0) await one()
+  }
+  await Promise.all(Array.from({ length: inFlight }, lane))
+}
+
+/** Runs once to warm up, then once measured; resolves to how many a second. */
+async function rate(count: number, run: (count: number) => Promise<void>): Promise<number> {
+  await run(Math.ceil(count * warmUpPart))
+  const begun = performance.now()
+  await run(count)
+  return count / ((performance.now() - begun) / 1000)
+}
+
+function quietApp(broker: BrokerOptions): App {
+  return new App(broker, { logLevel: 'silent' })
+}
+
+async function publish(count: number, broker: BrokerOptions): Promise<number> {
+  const app = quietApp(broker)
+  const stream = app.stream('bench', { subjects: ['bench'] })
+  await app.start()
+  const figure = await rate(count, (n) =>
+    lanes(n, () => stream.publish('bench', payload, { codec: 'bytes' })),
+  )
+  await app.context.jsm.streams.delete('bench')
+  await app.stop()
+  return figure
+}
+
+async function publishByClient(count: number, url: string): Promise<number> {
+  const nc = await connect({ servers: url })
+  const jsm = await jetstreamManager(nc)
+  await jsm.streams.add({ name: 'bench', subjects: ['bench'] })
+  const js = jetstream(nc)
+  const figure = await rate(count, (n) => lanes(n, () => js.publish('bench', payload)))
+  await jsm.streams.delete('bench')
+  await nc.close()
+  return figure
+}
+
+/** Fills the stream with orders, and resolves when it has them. */
+async function fill(app: App, count: number): Promise<void> {
+  const stream = app.stream('bench', { subjects: ['bench'] })
+  await app.start()
+  const text = new TextEncoder().encode(JSON.stringify(order))
+  await lanes(count, () => stream.publish('bench', text, { codec: 'bytes' }))
+}
+
+async function handle(count: number, broker: BrokerOptions): Promise<number> {
+  const filler = quietApp(broker)
+  await fill(filler, count)
+  const app = quietApp(broker)
+  const stream = app.stream('bench', { subjects: ['bench'] })
+  let quantity = 0
+  let handled = 0
+  let begun = 0
+  let done = () => {}
+  const all = new Promise<void>((resolve) => {
+    done = resolve
+  })
+  const skipped = Math.ceil(count * warmUpPart)
+  stream.consume('bench', { durable: 'bench', schema: Order, maxInFlight: 1000 }, (one) => {
+    quantity += one.quantity
+    if (++handled === skipped) begun = performance.now()
+    if (handled === count) done()
+  })
+  await app.start()
+  await all
+  const figure = (count - skipped) / ((performance.now() - begun) / 1000)
+  if (quantity !== count * order.quantity) throw new Error('not every order was handled')
+  await app.stop()
+  await filler.context.jsm.streams.delete('bench')
+  await filler.stop()
+  return figure
+}
+
+async function handleByClient(count: number, url: string): Promise<number> {
+  const filler = quietApp({ servers: url })
+  await fill(filler, count)
+  const nc = await connect({ servers: url })
+  const jsm = await jetstreamManager(nc)
+  await jsm.consumers.add('bench', { durable_name: 'bench', ack_policy: 'explicit', max_ack_pending: 1000 })
+  const consumer = await jetstream(nc).consumers.get('bench', 'bench')
+  let quantity = 0
+  let handled = 0
+  let begun = 0
+  const skipped = Math.ceil(count * warmUpPart)
+  await new Promise<void>((resolve) => {
+    void consumer.consume({
+      max_messages: 1000,
+      callback: (message) => {
+        quantity += Order.parse(message.json()).quantity
+        message.ack()
+        if (++handled === skipped) begun = performance.now()
+        if (handled === count) resolve()
+      },
+    })
+  })
+  const figure = (count - skipped) / ((performance.now() - begun) / 1000)
+  if (quantity !== count * order.quantity) throw new Error('not every order was handled')
+  await nc.close()
+  await filler.context.jsm.streams.delete('bench')
+  await filler.stop()
+  return figure
+}
+
+async function core(count: number, broker: BrokerOptions): Promise<number> {
+  const app = quietApp(broker)
+  let handled = 0
+  let wanted = 0
+  let done = () => {}
+  app.subscribe('bench', { codec: 'bytes' }, () => {
+    if (++handled === wanted) done()
+  })
+  await app.start()
+  const figure = await rate(count, async (n) => {
+    handled = 0
+    wanted = n
+    const all = new Promise<void>((resolve) => {
+      done = resolve
+    })
+    for (let i = 0; i < n; i++) {
+      void app.publish('bench', payload, { codec: 'bytes' })
+      // Gives the connection its turn, as an app does that publishes what it has.
+      if (i % inFlight === 0) await new Promise((resolve) => setImmediate(resolve))
+    }
+    await all
+  })
+  await app.stop()
+  return figure
+}
+
+async function start(folder: string): Promise<number> {
+  const begun = performance.now()
+  const app = quietApp({ dir: join(folder, 'store') })
+  const orders = app.stream('ORDERS')
+  app.keyValue('stock')
+  orders.consume('orders.>', { durable: 'billing' }, () => {})
+  await app.start()
+  const took = performance.now() - begun
+  await app.stop()
+  return took
+}
+
+const [what, countText, url] = process.argv.slice(2)
+const count = Number(countText)
+const folder = mkdtempSync(join(tmpdir(), 'contrail-bench-framework-'))
+const embedded = { dir: join(folder, 'store') }
+const ways: Record<string, () => Promise<number>> = {
+  start: () => start(folder),
+  'publish-embedded': () => publish(count, embedded),
+  publish: () => publish(count, { servers: url }),
+  'publish-client': () => publishByClient(count, url),
+  handle: () => handle(count, { servers: url }),
+  'handle-embedded': () => handle(count, embedded),
+  'handle-client': () => handleByClient(count, url),
+  'core-embedded': () => core(count, { memory: true }),
+  core: () => core(count, { servers: url }),
+}
+try {
+  console.log(await ways[what]())
+} finally {
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+}

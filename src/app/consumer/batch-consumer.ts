@@ -1,0 +1,175 @@
+/** A consumer whose handler gets several messages at once. */
+import type { CodecOption } from '../codec.ts'
+import type { BaseContext } from '../context.ts'
+import type { Held } from '../delivery.ts'
+import type { Work } from '../dispatcher.ts'
+import { ContrailError } from '../errors.ts'
+import { type DataOf, Route } from '../handler.ts'
+import type { Message, StreamMessage } from '../message.ts'
+import { runThrough } from '../middleware.ts'
+import type { Schema } from '../schema.ts'
+import type { SubjectPattern } from '../subject-pattern.ts'
+import type { Owner } from '../subscription.ts'
+import { type Duration, toMs } from '../units.ts'
+import { type ConsumeOptions, DEFAULT_MAX_IN_FLIGHT } from './options.ts'
+import { StreamConsumer } from './stream-consumer.ts'
+
+export interface BatchOptions<
+  S extends Schema | undefined = undefined,
+  C extends CodecOption | undefined = undefined,
+> extends Omit<ConsumeOptions<S, C>, 'filter' | 'returns' | 'orderBy'> {
+  /** Messages in a batch at most. Default: 100. */
+  size?: number
+  /** How long a batch waits for more messages. Default: 100 ms. */
+  wait?: Duration
+}
+
+/** What a batch's handler gets besides the data. */
+export type BatchContext<Deps extends object = object> = BaseContext &
+  Readonly<Deps> & {
+    /** The messages, in the order of the data. */
+    readonly messages: readonly StreamMessage[]
+    readonly signal: AbortSignal
+  }
+
+export type BatchHandler<Data, Deps extends object = object> = (
+  data: Data[],
+  context: BatchContext<Deps>,
+) => unknown
+
+/** What a batch's handler takes. */
+export type BatchDataOf<S, C, T> = DataOf<S, C, T>
+
+const DEFAULT_SIZE = 100
+const DEFAULT_WAIT = '100ms'
+
+export class BatchConsumer<Deps extends object = object> extends StreamConsumer<Deps> {
+  readonly #size: number
+  readonly #waitMs: number
+  readonly #route: Route
+  readonly #handler: BatchHandler<never>
+  #collected: StreamMessage[] = []
+  #inBatches = 0
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(
+    stream: string,
+    patterns: readonly SubjectPattern[],
+    options: BatchOptions<Schema | undefined, CodecOption | undefined>,
+    handler: BatchHandler<never>,
+    owner: Owner,
+  ) {
+    const size = options.size ?? DEFAULT_SIZE
+    if (!Number.isInteger(size) || size < 1) {
+      throw new ContrailError('INVALID_OPTION', `size: ${size} is no whole number above 0.`)
+    }
+    const inFlight = Math.max(
+      options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT,
+      size * ((options.concurrency ?? 1) + 1),
+    )
+    super(stream, patterns, { ...options, maxInFlight: inFlight }, owner)
+    this.#size = size
+    this.#waitMs = toMs(options.wait ?? DEFAULT_WAIT, 'wait')
+    this.#route = new Route(options as never, () => {})
+    this.#handler = handler
+    this.handle(options as never, () => {})
+  }
+
+  override get held(): number {
+    return this.#collected.length + this.#inBatches
+  }
+
+  protected override take(message: StreamMessage): void {
+    this.#collected.push(message)
+    if (this.#collected.length >= this.#size) this.#close()
+    else this.#timer ??= setTimeout(() => this.#close(), this.#waitMs)
+  }
+
+  protected override async pause(): Promise<void> {
+    await super.pause()
+    this.#close()
+  }
+
+  /** The batch is complete. */
+  #close(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const messages = this.#collected
+    if (messages.length === 0) return
+    this.#collected = []
+    this.#inBatches += messages.length
+    const batch = new Batch(messages, this)
+    this.entered(batch)
+    this.dispatcher.push(batch)
+  }
+
+  /** @internal */
+  async handleBatch(messages: readonly StreamMessage[]): Promise<void> {
+    const readable: StreamMessage[] = []
+    const data: unknown[] = []
+    for (const message of messages) {
+      try {
+        if (!this.admit(message)) continue
+        data.push(await this.#route.read(message))
+        readable.push(message)
+      } catch (thrown) {
+        await this.failed(message, thrown)
+      }
+    }
+    if (readable.length === 0) return
+    const runtime = this.runtime()
+    const context = Object.create(runtime.context, {
+      messages: { value: readable, enumerable: true },
+      signal: { value: runtime.signal, enumerable: true },
+    }) as BatchContext
+    let leave: (() => Promise<void>) | undefined
+    try {
+      leave = await runtime.dependencies.enter(context, (name, thrown) =>
+        runtime.log.error({ err: thrown }, `letting go of "${name}" failed`),
+      )
+      const around = [...this.middleware, ...this.#route.middleware]
+      await runThrough(around, context as never, () => this.#handler(data as never[], context))
+      for (const message of readable) if (message.settlement === 'open') await this.succeeded(message)
+    } catch (thrown) {
+      for (const message of readable) if (message.settlement === 'open') await this.failed(message, thrown)
+    } finally {
+      await leave?.()
+    }
+  }
+
+  /** @internal */
+  leave(batch: Batch): void {
+    this.#inBatches -= batch.messages.length
+    this.left(batch)
+  }
+}
+
+class Batch implements Work, Held {
+  readonly key = null
+  readonly messages: readonly StreamMessage[]
+  readonly #consumer: BatchConsumer
+  touchedAt = performance.now()
+
+  constructor(messages: readonly StreamMessage[], consumer: BatchConsumer) {
+    this.messages = messages
+    this.#consumer = consumer
+  }
+
+  run(): boolean {
+    const done = () => {
+      this.#consumer.leave(this)
+      this.#consumer.dispatcher.done(this)
+    }
+    this.#consumer.handleBatch(this.messages).then(done, done)
+    return false
+  }
+
+  working(): void {
+    for (const message of this.messages) message.working()
+  }
+
+  giveBack(): void {
+    this.#consumer.leave(this)
+    for (const message of this.messages) this.#consumer.giveBack(message as Message)
+  }
+}
