@@ -76,6 +76,7 @@ export class BrokerRouter<Deps extends object = object> extends Router<Deps> {
       log: app.log,
       publisher: broker.publisher,
       dependencies: app.dependencies,
+      app: app.name,
       replicas: options.replicas,
       context,
       signal: app.signal,

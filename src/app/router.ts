@@ -1,11 +1,13 @@
 /** Declarations that belong together: handlers, streams, stores, with a prefix and middleware of their own. */
 import type { CodecOption } from './codec.ts'
+import { type CronHandler, CronJob, type CronOptions } from './consumer/cron.ts'
 import { CoreSubscription, type SubscribeOptions } from './core-subscription.ts'
 import { ContrailError } from './errors.ts'
 import type { AnyHandler, DataOf, Handler } from './handler.ts'
 import type { Middleware, PublishMiddleware } from './middleware.ts'
 import type { PublishOptions, PublishResult, RequestOptions } from './publisher/options.ts'
 import { type Published, Publisher, type PublisherOptions } from './publisher/publisher.ts'
+import type { When } from './publisher/schedule.ts'
 import type { Declaration, Runtime } from './runtime.ts'
 import type { Output, Schema } from './schema.ts'
 import { KeyValue, type KeyValueOptions } from './stores/key-value.ts'
@@ -89,6 +91,20 @@ export class Router<Deps extends object = object> implements StreamOwner {
     const subscription = new CoreSubscription<Deps, never>([pattern], options, this)
     if (given !== undefined) subscription.handle(options as never, given as never)
     return this.declare(subscription)
+  }
+
+  /**
+   * Runs a handler by the clock. The schedule is kept by the broker: of all running apps of this name one has each turn,
+   * and a turn whose handler throws is tried again as `retry` says.
+   */
+  cron(
+    name: string,
+    when: When | string,
+    handler: CronHandler<Deps>,
+    options: CronOptions = {},
+  ): CronJob<Deps> {
+    const at = typeof when === 'string' ? { cron: when } : when
+    return this.declare(new CronJob<Deps>(name, at, options, handler, this))
   }
 
   /** A stream, made or updated at the start. @see StreamOptions */

@@ -19,6 +19,8 @@ export interface Runtime {
   readonly dependencies: Dependencies
   /** The context that those of messages inherit from. */
   readonly context: BaseContext
+  /** Name of the app. */
+  readonly app: string
   /** Copies of streams and buckets, where their declaration doesn't say. */
   readonly replicas: number | undefined
   /** Aborted when the app no longer waits for its handlers. */

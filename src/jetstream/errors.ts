@@ -89,14 +89,22 @@ export const API_ERRORS = {
   JSBatchPublishUnknownBatchIDErr: [400, 10208, 'batch publish ID unknown'],
   JSBatchPublishTooManyInflight: [429, 10211, 'batch publish too many inflight'],
   JSRequiredApiLevelErr: [412, 10185, 'JetStream minimum api level required'],
+  JSMirrorWithMsgSchedulesErr: [400, 10186, 'stream mirrors can not also schedule messages'],
+  JSSourceWithMsgSchedulesErr: [400, 10187, 'stream source can not also schedule messages'],
   JSMessageSchedulesDisabledErr: [400, 10188, 'message schedules is disabled'],
+  JSMessageSchedulesPatternInvalidErr: [400, 10189, 'message schedules pattern is invalid'],
+  JSMessageSchedulesTargetInvalidErr: [400, 10190, 'message schedules target is invalid'],
+  JSMessageSchedulesTTLInvalidErr: [400, 10191, 'message schedules invalid per-message TTL'],
+  JSMessageSchedulesRollupInvalidErr: [400, 10192, 'message schedules invalid rollup'],
   JSStreamExpectedLastSeqPerSubjectInvalid: [
     400,
     10193,
     'missing sequence for expected last sequence per subject',
   ],
   JSBatchPublishDisabledErr: [400, 10205, 'batch publish is disabled'],
+  JSMessageSchedulesSourceInvalidErr: [400, 10203, 'message schedules source is invalid'],
   JSMessageSchedulesSchedulerInvalidErr: [400, 10212, 'message schedules invalid scheduler'],
+  JSMessageSchedulesTimeZoneInvalidErr: [400, 10223, 'message schedules time zone is invalid'],
   JSMessageSourceHdrNotAllowedErr: [400, 10227, 'message stream source header is not allowed'],
 } as const satisfies Record<string, readonly [number, number, string]>
 

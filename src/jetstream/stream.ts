@@ -12,6 +12,7 @@ import { MessageTtls } from './message-ttls.ts'
 import { Ingest } from './publish/ingest.ts'
 import { MsgIdMarks } from './publish/msg-id-marks.ts'
 import { removeWithoutInterest } from './retention.ts'
+import { Schedules } from './schedules/schedules.ts'
 import { ledStreamInfo } from './stream-info.ts'
 import type { StreamConfig, StreamInfo } from './types.ts'
 
@@ -39,6 +40,7 @@ export class Stream {
   readonly advisories: StreamAdvisories
   readonly age: AgeLimit
   readonly ttls: MessageTtls
+  readonly schedules: Schedules
   config: StreamConfig
   isClosed = false
   /** Owned by JetStream: the stream waits for the end of the turn, and for a commit. */
@@ -62,6 +64,7 @@ export class Stream {
     this.ingest = new Ingest(this)
     this.age = new AgeLimit(this)
     this.ttls = new MessageTtls(this)
+    this.schedules = new Schedules(this)
     this.msgIds = new MsgIdMarks(log)
     this.configure()
     this.countBytes()
@@ -72,6 +75,7 @@ export class Stream {
     for (const subject of this.config.subjects ?? []) this.listenTo(subject)
     this.age.arm()
     this.ttls.expire()
+    this.schedules.arm()
   }
 
   /** Takes back the ids of the last while after a restart. */
@@ -253,5 +257,6 @@ export class Stream {
     this.ingest.close()
     this.age.close()
     this.ttls.close()
+    this.schedules.close()
   }
 }

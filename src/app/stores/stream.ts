@@ -22,6 +22,14 @@ import type { StreamMessage } from '../message.ts'
 import { type BatchMessage, publishAtomic } from '../publisher/batch.ts'
 import type { PublishOptions, PublishResult } from '../publisher/options.ts'
 import { type Published, Publisher, type PublisherOptions } from '../publisher/publisher.ts'
+import {
+  type Schedule,
+  type ScheduleOptions,
+  schedule,
+  scheduleSubject,
+  scheduleSubjects,
+  type When,
+} from '../publisher/schedule.ts'
 import type { Declaration, Runtime } from '../runtime.ts'
 import type { Schema } from '../schema.ts'
 import { type Params, SubjectPattern } from '../subject-pattern.ts'
@@ -58,7 +66,7 @@ export interface StreamOptions {
   replicas?: number
   /** Messages may have a `ttl` of their own (ADR-43). Default: false. */
   allowTtl?: boolean
-  /** Messages may be published at a time or again and again (ADR-51). Default: false. */
+  /** Messages may be published at a time or again and again (ADR-51); their schedules are in `schedules.STREAM.>`. Default: false. */
   allowSchedules?: boolean
   /** Batches may be published as one (ADR-50). Default: false. */
   allowAtomic?: boolean
@@ -128,7 +136,8 @@ export class Stream<Deps extends object = object> implements Declaration {
     this.#options = options
     this.#owner = owner
     const sources = options.subjects ?? (options.config?.mirror ? [] : [`${name.toLowerCase()}.>`])
-    this.subjects = sources.map((source) => new SubjectPattern(owner.prefixed(source)).subject)
+    const subjects = sources.map((source) => new SubjectPattern(owner.prefixed(source)).subject)
+    this.subjects = options.allowSchedules ? [...subjects, scheduleSubjects(name)] : subjects
   }
 
   get options(): StreamOptions {
@@ -199,6 +208,19 @@ export class Stream<Deps extends object = object> implements Declaration {
     options?: Pick<PublishOptions, 'timeout'>,
   ): Promise<BatchAck> {
     return publishAtomic(this.#runtime().publisher, messages, options)
+  }
+
+  /**
+   * Has the server publish later, or again and again, to a subject of this stream. The stream needs `allowSchedules`.
+   * Schedules outlive the app; one of the same `id` takes the other's place.
+   */
+  schedule(subject: string, data: unknown, when: When, options?: ScheduleOptions): Promise<Schedule> {
+    return schedule(this.#runtime().publisher, this.name, subject, data, when, options)
+  }
+
+  /** Ends a schedule. False when there was none. */
+  async unschedule(id: string): Promise<boolean> {
+    return (await this.purge({ subject: scheduleSubject(this.name, id) })) > 0
   }
 
   /** A typed publisher of this stream. */

@@ -148,8 +148,14 @@ function checkCombinations(config: StreamConfig, pedantic: boolean): void {
     }
   }
   checkMarkerTtl(config, pedantic)
-  if (config.allow_msg_schedules && config.discard === 'new') {
-    throw invalidConfig('message scheduling cannot use discard new')
+  if (config.allow_msg_schedules) {
+    if (config.discard === 'new') throw invalidConfig('message scheduling cannot use discard new')
+    if (!config.allow_rollup_hdrs) {
+      if (pedantic) throw invalidConfig('message scheduling cannot be set if roll-ups are disabled')
+      // A schedule takes the place of the one before it.
+      config.allow_rollup_hdrs = true
+      config.deny_purge = false
+    }
   }
   if (config.persist_mode === 'async') {
     if (config.storage !== 'file') {
@@ -167,6 +173,7 @@ function checkCombinations(config: StreamConfig, pedantic: boolean): void {
       throw invalidConfig('stream mirrors can not have first sequence configured')
     if ((config.subjects ?? []).length > 0) throw apiError('JSMirrorWithSubjectsErr')
     if ((config.sources ?? []).length > 0) throw apiError('JSMirrorWithSourcesErr')
+    if (config.allow_msg_schedules) throw apiError('JSMirrorWithMsgSchedulesErr')
   }
 }
 
@@ -189,7 +196,6 @@ function checkUnsupported(config: StreamConfig): void {
   if ((config.sources ?? []).length > 0) throw unsupported('stream sources are')
   if ((config.subject_delete_marker_ttl ?? 0) > 0) throw unsupported('subject delete markers are')
   if (config.allow_msg_counter) throw unsupported('message counters are')
-  if (config.allow_msg_schedules) throw unsupported('message scheduling is')
   if (config.subject_transform !== undefined) throw unsupported('subject transforms are')
   if (config.republish !== undefined) throw unsupported('republishing is')
 }

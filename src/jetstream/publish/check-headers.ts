@@ -11,9 +11,6 @@ import {
   INCR,
   type PublishHeaders,
   ROLLUP,
-  SCHEDULE,
-  SCHEDULE_NEXT,
-  SCHEDULER,
   STREAM_SOURCE,
   TTL,
 } from './headers.ts'
@@ -41,7 +38,7 @@ export function checkExpectations(
   if (headers.has(EXPECTED_LAST_SEQ) && headers.number(EXPECTED_LAST_SEQ) !== log.lastSeq) {
     return wrongSequence(log.lastSeq)
   }
-  return checkSchedule(headers) ?? checkSource(headers)
+  return null
 }
 
 /** Counters are not served: whoever increments is told so. */
@@ -54,16 +51,6 @@ export function checkIncrement(headers: PublishHeaders): ApiError | null {
 export function checkStreamName(headers: PublishHeaders, stream: string): ApiError | null {
   const isOther = headers.has(EXPECTED_STREAM) && headers.text(EXPECTED_STREAM) !== stream
   return isOther ? apiError('JSStreamNotMatchErr') : null
-}
-
-/** Schedules are not served. */
-export function checkSchedule(headers: PublishHeaders): ApiError | null {
-  if (headers.has(SCHEDULE)) return apiError('JSMessageSchedulesDisabledErr')
-  if (headers.has(SCHEDULE_NEXT)) {
-    const isPurge = headers.text(SCHEDULE_NEXT) === 'purge' && headers.has(SCHEDULER)
-    return apiError(isPurge ? 'JSMessageSchedulesDisabledErr' : 'JSMessageSchedulesSchedulerInvalidErr')
-  }
-  return headers.has(SCHEDULER) ? apiError('JSMessageSchedulesSchedulerInvalidErr') : null
 }
 
 /** Only a server that copies from another stream may say so. */

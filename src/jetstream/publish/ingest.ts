@@ -4,12 +4,14 @@ import { type SubjectFilter, subjectFilter } from '../../subjects/index.ts'
 import type { Message } from '../../wire/index.ts'
 import { type ApiError, apiError } from '../errors.ts'
 import { encodeJson } from '../json/encode.ts'
+import { checkSchedule, PURGE } from '../schedules/check.ts'
 import type { Stream } from '../stream.ts'
 import type { StreamConfig } from '../types.ts'
 import { AtomicBatches } from './atomic-batches.ts'
 import {
   checkExpectations,
   checkLastMsgId,
+  checkSource,
   checkTtl,
   parseTtlMs,
   type RollupScope,
@@ -18,11 +20,24 @@ import {
 import { DuplicateWindow } from './duplicates.ts'
 import { FastBatchReply } from './fast-batch-reply.ts'
 import { FastBatches } from './fast-batches.ts'
-import { BATCH_ID, MSG_ID, PublishHeaders, ROLLUP, TTL } from './headers.ts'
+import {
+  BATCH_ID,
+  MSG_ID,
+  PublishHeaders,
+  ROLLUP,
+  SCHEDULE,
+  SCHEDULE_NEXT,
+  SCHEDULER,
+  TTL,
+} from './headers.ts'
 import { type PubAcks, pubAckError, pubAckPrefix } from './pub-acks.ts'
+import { addHeader, copyMessage } from './staged-message.ts'
 
 const MAX_HEADER_BYTES = 0xffff
 const NOTHING = Buffer.alloc(0)
+
+/** The same for what schedules publish. */
+const generated = new PublishHeaders()
 
 /** Shared: the headers are looked at while a message is handled, and not after. */
 const headers = new PublishHeaders()
@@ -116,9 +131,28 @@ export class Ingest implements MessageHandler {
     stream.appended()
   }
 
+  /** A message that a schedule makes; `ends`: the subject of the schedule that is over with it. False: no room now. */
+  publishGenerated(message: Message, ends: string | null): boolean {
+    generated.parse(message.body, message.bodyStart, message.bodyStart + message.headerLength)
+    const rollup = rollupScope(generated, true)
+    if (this.checkLimits(message, typeof rollup === 'string' ? rollup : 'none') !== null) return false
+    this.keep(message, generated, this.stream.clock.now())
+    if (ends !== null) this.endSchedule(ends)
+    this.stream.appended()
+    return true
+  }
+
   /** Appends a message that was checked, with what goes with it; returns its sequence. */
-  keep(message: Message, parsed: PublishHeaders, nowMs: number): number {
+  keep(given: Message, parsed: PublishHeaders, nowMs: number): number {
     const { stream, log } = this
+    let message = given
+    const isSchedule = parsed.found !== 0 && parsed.has(SCHEDULE)
+    if (isSchedule && !parsed.has(ROLLUP)) {
+      // A schedule takes the place of the one before it.
+      message = copyMessage(given)
+      addHeader(message, 'Nats-Rollup: sub')
+      parsed.parse(message.body, message.bodyStart, message.bodyStart + message.headerLength)
+    }
     const { subject, subjectStart, subjectEnd } = message
     const isKept = !this.isInterest || this.isWanted(message)
     let seq: number
@@ -135,6 +169,7 @@ export class Ingest implements MessageHandler {
     if (isKept) stream.stored(seq, subject, subjectStart, subjectEnd)
     if (parsed.found !== 0 && parsed.has(ROLLUP)) this.rollUp(message, parsed, isKept ? 1 : 0)
     if (this.maxPerSubject > 0 && isKept) this.trimSubject(message)
+    if (this.config.allow_msg_schedules && isKept) this.noteSchedule(message, parsed, seq)
     return seq
   }
 
@@ -213,6 +248,8 @@ export class Ingest implements MessageHandler {
       config.allow_msg_ttl === true,
     )
     if (error !== null) return error
+    const laterError = checkSchedule(headers, message, stream) ?? checkSource(headers)
+    if (laterError !== null) return laterError
     if (headers.has(MSG_ID)) {
       const { buffer } = headers
       const seq = this.duplicates.find(buffer, headers.start(MSG_ID), headers.end(MSG_ID), nowMs)
@@ -280,6 +317,26 @@ export class Ingest implements MessageHandler {
     if (!this.config.allow_msg_ttl) return
     const ttlMs = parseTtlMs(parsed.text(TTL)) ?? 0
     if (ttlMs > 0) this.stream.ttls.add(seq, this.log.timeOfMs(seq) + ttlMs)
+  }
+
+  /** The message is a schedule, ends one, or takes the place of one. */
+  private noteSchedule(message: Message, parsed: PublishHeaders, seq: number): void {
+    const { schedules } = this.stream
+    const isSchedule = parsed.found !== 0 && parsed.has(SCHEDULE)
+    if (!isSchedule && schedules.size === 0) return
+    const subject = message.subject.toString('utf8', message.subjectStart, message.subjectEnd)
+    if (isSchedule) {
+      const { body, bodyStart, headerLength } = message
+      schedules.added(subject, seq, body, bodyStart, headerLength, this.log.timeOfMs(seq))
+      return
+    }
+    if (parsed.found === 0 || !parsed.has(SCHEDULER)) schedules.replaced(subject)
+    else if (parsed.text(SCHEDULE_NEXT) === PURGE) this.endSchedule(parsed.text(SCHEDULER))
+  }
+
+  private endSchedule(subject: string): void {
+    this.stream.schedules.replaced(subject)
+    this.stream.purge(subjectFilter([subject]), 0, 0)
   }
 
   private rollUp(message: Message, parsed: PublishHeaders, keep: number): void {

@@ -1,8 +1,8 @@
 import type { Message } from '../../core/index.ts'
 import { type ApiError, apiError } from '../errors.ts'
+import { checkSchedule } from '../schedules/check.ts'
 import {
   checkIncrement,
-  checkSchedule,
   checkSource,
   checkStreamName,
   checkTtl,
@@ -54,7 +54,7 @@ export class StagedChecks {
         checkSource(headers) ??
         this.checkSequence(headers) ??
         this.checkSubjectSequence(message, headers, subject) ??
-        checkSchedule(headers) ??
+        checkSchedule(headers, message, this.ingest.stream) ??
         this.checkRollup(headers, isRollupAllowed, subject)
       if (error !== null) return error
     }

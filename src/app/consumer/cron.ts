@@ -1,0 +1,121 @@
+/** A handler that runs by the clock: the schedule is in the broker, so that of all running apps one has each turn. */
+import type { CodecOption } from '../codec.ts'
+import type { HandlerContext } from '../context.ts'
+import { ContrailError, reasonOf } from '../errors.ts'
+import type { StreamMessage } from '../message.ts'
+import {
+  schedule,
+  scheduleHeaders,
+  scheduleSubject,
+  scheduleSubjects,
+  type When,
+} from '../publisher/schedule.ts'
+import type { Declaration, Runtime } from '../runtime.ts'
+import { SubjectPattern } from '../subject-pattern.ts'
+import type { Owner } from '../subscription.ts'
+import type { ConsumeOptions } from './options.ts'
+import { StreamConsumer } from './stream-consumer.ts'
+
+export type CronOptions = Pick<ConsumeOptions, 'ack' | 'ackWait' | 'retry' | 'middleware'>
+
+/** Gets the context; `message.time` is when the turn was due. */
+export type CronHandler<Deps extends object = object> = (
+  context: HandlerContext<object, Deps, StreamMessage>,
+) => unknown
+
+/** The stream of all cron jobs of a broker. Of each job the last turn is kept: turns that nobody took are not heaped up. */
+export const CRON_STREAM = 'CONTRAIL_CRON'
+const CRON_SUBJECTS = 'contrail.cron.>'
+const NAME = /^[A-Za-z0-9_-]+$/
+
+export class CronJob<Deps extends object = object> implements Declaration {
+  readonly stage = 'subscription'
+  readonly name: string
+  readonly when: When
+  readonly #owner: Owner
+  readonly #options: CronOptions
+  readonly #handler: CronHandler<Deps>
+  #consumer: StreamConsumer<Deps, object> | null = null
+
+  /** @throws ContrailError INVALID_OPTION */
+  constructor(name: string, when: When, options: CronOptions, handler: CronHandler<Deps>, owner: Owner) {
+    if (!NAME.test(name)) {
+      throw new ContrailError('INVALID_OPTION', `"${name}" can't name a job (letters, digits, - and _).`)
+    }
+    scheduleHeaders(when)
+    this.name = name
+    this.when = when
+    this.#owner = owner
+    this.#options = options
+    this.#handler = handler
+  }
+
+  async start(runtime: Runtime): Promise<void> {
+    await ensureStream(runtime)
+    const id = `${runtime.app}-${this.name}`
+    const target = `contrail.cron.${id}`
+    const options: ConsumeOptions<undefined, CodecOption> = { ...this.#options, durable: id, codec: 'bytes' }
+    const consumer = new StreamConsumer<Deps, object>(
+      CRON_STREAM,
+      [new SubjectPattern(target)],
+      options,
+      this.#owner,
+    )
+    consumer.handle((_data, context) => this.#handler(context))
+    this.#consumer = consumer
+    await consumer.start(runtime)
+    await this.#ensureSchedule(runtime, id, target)
+  }
+
+  async stop(deadline: AbortSignal): Promise<void> {
+    await this.#consumer?.stop(deadline)
+    this.#consumer = null
+  }
+
+  /** Ends the job for all apps: its schedule is removed. */
+  async remove(): Promise<void> {
+    const runtime = this.#owner.runtime()
+    if (runtime === null) throw new ContrailError('NOT_STARTED', `The job "${this.name}" does not run.`)
+    this.#owner.forget(this)
+    const id = `${runtime.app}-${this.name}`
+    await runtime.jsm.streams.purge(CRON_STREAM, { filter: scheduleSubject(CRON_STREAM, id) })
+    await this.stop(AbortSignal.abort())
+    await runtime.jsm.consumers.delete(CRON_STREAM, id).catch(() => false)
+  }
+
+  /** Publishing a schedule begins its intervals anew, so it is left alone where it is as it should be. */
+  async #ensureSchedule(runtime: Runtime, id: string, target: string): Promise<void> {
+    const wanted = scheduleHeaders(this.when)
+    const present = await runtime.jsm.streams
+      .getMessage(CRON_STREAM, { last_by_subj: scheduleSubject(CRON_STREAM, id) })
+      .catch(() => null)
+    const isSame =
+      present?.header.get('Nats-Schedule') === wanted.schedule &&
+      (present.header.get('Nats-Schedule-Time-Zone') || undefined) === wanted.timeZone
+    if (!isSame) {
+      await schedule(runtime.publisher, CRON_STREAM, target, new Uint8Array(0), this.when, {
+        id,
+        codec: 'bytes',
+      })
+    }
+  }
+}
+
+async function ensureStream(runtime: Runtime): Promise<void> {
+  const exists = await runtime.jsm.streams.info(CRON_STREAM).then(
+    () => true,
+    (thrown) => {
+      if (/stream not found/.test(reasonOf(thrown))) return false
+      throw thrown
+    },
+  )
+  if (exists) return
+  await runtime.jsm.streams.add({
+    name: CRON_STREAM,
+    description: 'The turns of cron jobs, and their schedules',
+    subjects: [CRON_SUBJECTS, scheduleSubjects(CRON_STREAM)],
+    max_msgs_per_subject: 1,
+    allow_msg_schedules: true,
+    num_replicas: runtime.replicas,
+  })
+}

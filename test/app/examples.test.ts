@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { until } from './support.ts'
+
+const examples = join(import.meta.dirname, '..', '..', 'examples')
+
+/** Runs an example in an empty folder until it ends, or until it has printed `last`; resolves to what it printed. */
+async function output(t: TestContext, name: string, last?: string): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'contrail-example-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
+  const { CONTRAIL_TEST_SERVERS: servers, ...environment } = process.env
+  const child = spawn(process.execPath, [join(examples, name)], {
+    cwd: folder,
+    env: { ...environment, LOG_LEVEL: 'silent', ...(servers ? { CONTRAIL_URL: servers } : {}) },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let printed = ''
+  let code: number | null | undefined
+  child.stdout.on('data', (bytes) => {
+    printed += bytes
+  })
+  child.on('exit', (exitCode) => {
+    code = exitCode
+  })
+  await until(() => code !== undefined || (last !== undefined && printed.includes(last)), name, 20_000)
+  if (code === undefined) {
+    child.kill('SIGTERM')
+    await until(() => code !== undefined, `the end of ${name}`, 20_000)
+  }
+  assert.equal(code, 0, printed)
+  return printed
+}
+
+test('examples/hello.ts', async (t) => {
+  assert.equal(await output(t, 'hello.js', '!\n'), 'Hello world!\n')
+})
+
+test('examples/shop.ts', async (t) => {
+  assert.match(await output(t, 'shop.js', 'nuts left'), /^nuts left: (7|0)\n$/)
+})
+
+test('examples/publishing.ts', async (t) => {
+  const lines = (await output(t, 'publishing.js')).trim().split('\n')
+  assert.ok(lines.includes('orders.7.created {"sku":"nut"}'), lines.join('\n'))
+  assert.ok(lines.includes('again: duplicate true'))
+  assert.ok(lines.some((line) => line.includes('wrong last sequence: 2 (10071)')))
+  assert.ok(lines.includes('orders.10.paid {"amount":2}'))
+  assert.ok(lines.includes('orders.10.reminder {"text":"still there?"}'))
+})
