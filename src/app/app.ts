@@ -3,6 +3,7 @@ import { Broker } from './broker.ts'
 import { type BrokerArgument, type BrokerOptions, settleBroker } from './broker-options.ts'
 import type { AppContext, BaseContext } from './context.ts'
 import { Dependencies, type Factory, type ProvideOptions } from './dependencies.ts'
+import { describeInstead } from './describing.ts'
 import { ContrailError, reasonOf } from './errors.ts'
 import { type Hook, Hooks } from './hooks.ts'
 import { type Log, type LogLevel, makeLog } from './log.ts'
@@ -223,6 +224,7 @@ export class App<Deps extends object = object> extends BrokerRouter<Deps> implem
     if (this.#state !== 'new') {
       return Promise.reject(new ContrailError('ALREADY_STARTED', `The app is ${this.#state}.`))
     }
+    describeInstead(this as never)
     this.#starting = this.#start()
     return this.#starting
   }

@@ -51,6 +51,7 @@ export function brokerFromEnvironment(environment: NodeJS.ProcessEnv = process.e
       replicas,
     }
   }
+  if (environment.CONTRAIL_MEMORY === '1') return { memory: true }
   const port = environment.CONTRAIL_PORT ? Number(environment.CONTRAIL_PORT) : undefined
   return { dir: environment.CONTRAIL_DIR || undefined, port }
 }

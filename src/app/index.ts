@@ -2,6 +2,7 @@
  * `contrail`: an application with typed handlers on NATS core, JetStream, key-value and object stores.
  */
 export { App, type AppOptions, type AppState, BrokerRouter } from './app.ts'
+export { type AsyncApiOptions, asyncApi } from './asyncapi.ts'
 export type { BrokerArgument, BrokerOptions, RemoteOptions } from './broker-options.ts'
 export { bytesCodec, type Codec, type CodecOption, jsonCodec, textCodec } from './codec.ts'
 export type { BatchConsumer, BatchContext, BatchHandler, BatchOptions } from './consumer/batch-consumer.ts'
@@ -13,6 +14,7 @@ export type { StreamConsumer } from './consumer/stream-consumer.ts'
 export type { AppContext, BaseContext, HandlerContext, MessageContext } from './context.ts'
 export type { CoreSubscription, SubscribeOptions } from './core-subscription.ts'
 export type { Lifetime, ProvideOptions } from './dependencies.ts'
+export { DESCRIBE_AS, DESCRIBE_TO } from './describing.ts'
 export type { Rate } from './dispatcher.ts'
 export type { EmbeddedOptions } from './embedded-broker.ts'
 export {

@@ -29,6 +29,7 @@ export class Router<Deps extends object = object> implements StreamOwner {
   readonly #children: Router<Deps>[] = []
   readonly #middleware: Middleware<Deps>[] = []
   readonly #publishMiddleware: PublishMiddleware[] = []
+  readonly #publishers: Publisher<string, never>[] = []
   #parent: Router<Deps> | null = null
 
   constructor(options: RouterOptions = {}) {
@@ -132,7 +133,9 @@ export class Router<Deps extends object = object> implements StreamOwner {
     S extends Schema | undefined = undefined,
     C extends CodecOption | undefined = undefined,
   >(subject: Subject, options: PublisherOptions<S, C> = {}): Publisher<Subject, Published<S, C>> {
-    return new Publisher(this.prefixed(subject) as Subject, options, () => this.#running().publisher)
+    return this.addPublisher(
+      new Publisher(this.prefixed(subject) as Subject, options, () => this.#running().publisher),
+    )
   }
 
   /**
@@ -184,6 +187,17 @@ export class Router<Deps extends object = object> implements StreamOwner {
   /** @internal */
   declarations(): Declaration[] {
     return [...this.#declarations, ...this.#children.flatMap((child) => child.declarations())]
+  }
+
+  /** @internal */
+  addPublisher<P extends Publisher<never, never>>(publisher: P): P {
+    this.#publishers.push(publisher as unknown as Publisher<string, never>)
+    return publisher
+  }
+
+  /** @internal */
+  publishers(): Publisher<string, never>[] {
+    return [...this.#publishers, ...this.#children.flatMap((child) => child.publishers())]
   }
 
   /** @internal */

@@ -1,24 +1,24 @@
-import { CONTRAIL_VERSION, runServer } from '../server/process.ts'
+import { CommandFailure } from './failure.ts'
 
-/** A command: what follows its name goes to `run`. */
-interface Command {
-  about: string
+/** A command in a file of its own, loaded when it is called for. */
+interface CommandModule {
+  /** What `contrail help NAME` and `contrail NAME --help` print; without it the command has a help of its own. */
+  help?: string
   run(words: readonly string[]): Promise<void> | void
 }
 
+interface Command {
+  about: string
+  load(): Promise<CommandModule>
+}
+
 const commands: Readonly<Record<string, Command>> = {
-  server: {
-    about: 'serve, with the flags of contrail-server',
-    run: runServer,
-  },
-  help: {
-    about: 'this text',
-    run: () => console.log(usage()),
-  },
-  version: {
-    about: 'the version',
-    run: () => console.log(`contrail v${CONTRAIL_VERSION}`),
-  },
+  new: { about: 'a project that runs', load: () => import('./new.ts') },
+  run: { about: 'run an app, once or in several workers', load: () => import('./run.ts') },
+  docs: { about: 'an AsyncAPI document of an app, and a page to read', load: () => import('./docs.ts') },
+  server: { about: 'serve, with the flags of contrail-server', load: () => import('./server.ts') },
+  help: { about: 'this text, or that of a command', load: async () => ({ run: help }) },
+  version: { about: 'the version', load: () => import('./version.ts') },
 }
 
 const aliases: Readonly<Record<string, string>> = {
@@ -28,7 +28,7 @@ const aliases: Readonly<Record<string, string>> = {
   '--version': 'version',
 }
 
-/** Runs one command; without words, shows the help. Exit code 2 for a command that is not known. */
+/** Runs one command; without words, shows the help. Exit code 2 for what is wrong on the command line, 1 for what fails. */
 export async function runCommand(words: readonly string[]): Promise<void> {
   const [word = 'help', ...rest] = words
   const name = aliases[word] ?? word
@@ -37,10 +37,29 @@ export async function runCommand(words: readonly string[]): Promise<void> {
     process.exitCode = 2
     return
   }
-  await commands[name].run(rest)
+  const command = await commands[name].load()
+  if (command.help !== undefined && rest.some((one) => one === '--help' || one === '-h')) {
+    console.log(command.help)
+    return
+  }
+  try {
+    await command.run(rest)
+  } catch (thrown) {
+    // Options that parseArgs does not know have a code of their own.
+    const isUsage = String((thrown as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS')
+    if (!isUsage && !(thrown instanceof CommandFailure)) throw thrown
+    console.error(`contrail ${name}: ${(thrown as Error).message}`)
+    if (isUsage) console.error(`\n${command.help ?? usage()}`)
+    process.exitCode = thrown instanceof CommandFailure ? thrown.exitCode : 2
+  }
+}
+
+async function help([name]: readonly string[]): Promise<void> {
+  const isCommand = name !== undefined && Object.hasOwn(commands, name)
+  console.log((isCommand ? (await commands[name].load()).help : undefined) ?? usage())
 }
 
 function usage(): string {
   const lines = Object.entries(commands).map(([name, { about }]) => `  ${name.padEnd(10)}${about}`)
-  return `Usage: contrail COMMAND\n\n${lines.join('\n')}`
+  return `Usage: contrail COMMAND\n\n${lines.join('\n')}\n\n\`contrail help COMMAND\` says more.`
 }

@@ -114,6 +114,7 @@ const RETENTION = {
 /** How a stream hands its consumers to what starts with the app. */
 export interface StreamOwner extends Owner {
   declare<D extends Declaration>(declaration: D): D
+  addPublisher<P extends Publisher<never, never>>(publisher: P): P
   /** A subject under the router's prefix. */
   prefixed(subject: string): string
 }
@@ -230,7 +231,9 @@ export class Stream<Deps extends object = object> implements Declaration {
     C extends CodecOption | undefined = undefined,
   >(subject: Subject, options: PublisherOptions<S, C> = {}): Publisher<Subject, Published<S, C>> {
     const prefixed = this.#owner.prefixed(subject) as Subject
-    return new Publisher(prefixed, { ...options, toStream: true }, () => this.#runtime().publisher)
+    return this.#owner.addPublisher(
+      new Publisher(prefixed, { ...options, toStream: true }, () => this.#runtime().publisher),
+    )
   }
 
   /** What the server says of it. */

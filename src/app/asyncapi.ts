@@ -1,0 +1,166 @@
+/** An app as an AsyncAPI 3 document: its subjects as channels, its handlers and publishers as operations. */
+import type { StandardJSONSchemaV1 } from '@standard-schema/spec'
+import type { App } from './app.ts'
+import { CronJob } from './consumer/cron.ts'
+import { StreamConsumer } from './consumer/stream-consumer.ts'
+import { CoreSubscription } from './core-subscription.ts'
+import type { Publisher } from './publisher/publisher.ts'
+import type { Schema } from './schema.ts'
+import { KeyValue } from './stores/key-value.ts'
+import { ObjectStore } from './stores/object-store.ts'
+import { Stream } from './stores/stream.ts'
+import type { Subscription } from './subscription.ts'
+
+export type Json = { [key: string]: Json } | Json[] | string | number | boolean | null
+
+type JsonObject = { [key: string]: Json }
+
+export interface AsyncApiOptions {
+  /** Default: the app's name. */
+  title?: string
+  /** Version of the app. Default: '0.0.0'. */
+  version?: string
+  description?: string
+}
+
+const DIALECT = 'draft-2020-12'
+const NAMES = /\{([A-Za-z_][A-Za-z0-9_]*)>?\}/g
+
+/** A schema as JSON Schema, where its library can say it (zod 4.2, arktype 2.1.28 and newer); else anything. */
+function jsonSchemaOf(schema: Schema | undefined, side: 'input' | 'output'): JsonObject {
+  const standard = schema?.['~standard'] as Partial<StandardJSONSchemaV1.Props> | undefined
+  try {
+    const { $schema: _, ...rest } = standard?.jsonSchema?.[side]({ target: DIALECT }) ?? {}
+    return rest as JsonObject
+  } catch {
+    return {}
+  }
+}
+
+/** The document, ready for `JSON.stringify`. The app need not run. */
+export function asyncApi(app: App<never>, options: AsyncApiOptions = {}): JsonObject {
+  const document = new DocumentBuilder()
+  for (const declaration of app.declarations()) {
+    if (declaration instanceof CoreSubscription || declaration instanceof StreamConsumer) {
+      document.receive(declaration as unknown as Subscription)
+    } else if (declaration instanceof CronJob) document.cron(declaration)
+    else if (declaration instanceof Stream)
+      document.store('streams', declaration.name, describeStream(declaration))
+    else if (declaration instanceof KeyValue) document.store('keyValue', declaration.bucket, {})
+    else if (declaration instanceof ObjectStore) document.store('objectStores', declaration.bucket, {})
+  }
+  for (const publisher of app.publishers()) document.send(publisher)
+  const info: JsonObject = { title: options.title ?? app.name, version: options.version ?? '0.0.0' }
+  if (options.description !== undefined) info.description = options.description
+  return {
+    asyncapi: '3.0.0',
+    info,
+    defaultContentType: 'application/json',
+    servers: { broker: { host: 'localhost:4222', protocol: 'nats' } },
+    channels: document.channels,
+    operations: document.operations,
+    components: { messages: document.messages },
+    'x-contrail': document.stores,
+  }
+}
+
+class DocumentBuilder {
+  readonly channels: JsonObject = {}
+  readonly operations: JsonObject = {}
+  readonly messages: JsonObject = {}
+  readonly stores: JsonObject = {}
+
+  receive(subscription: Subscription): void {
+    const consumer = subscription instanceof StreamConsumer ? subscription : null
+    for (const source of subscription.sources) {
+      const routes = subscription.routes.length === 0 ? [undefined] : subscription.routes
+      const names = routes.map((route, i) =>
+        this.#message(
+          routes.length === 1 ? source : `${source} ${i + 1}`,
+          route?.codec.contentType ?? 'application/json',
+          jsonSchemaOf(route?.schema, 'input'),
+        ),
+      )
+      const channel = this.#channel(source, names)
+      const operation: JsonObject = {
+        action: 'receive',
+        channel: { $ref: `#/channels/${pointer(channel)}` },
+        messages: names.map((name) => ({ $ref: `#/channels/${pointer(channel)}/messages/${pointer(name)}` })),
+      }
+      if (consumer !== null) {
+        operation.description = `Consumed from the stream ${consumer.stream}`
+        operation['x-stream'] = consumer.stream
+        if (consumer.options.durable !== undefined) operation['x-durable'] = consumer.options.durable
+      }
+      this.#operation(`receive ${source}`, operation)
+      for (const route of subscription.routes) {
+        if (route.returns !== undefined) this.#sends(route.returns, 'application/json', {}, `after ${source}`)
+      }
+    }
+  }
+
+  cron(job: CronJob): void {
+    this.store('cron', job.name, JSON.parse(JSON.stringify(job.when)) as JsonObject)
+  }
+
+  send(publisher: Publisher<string, never>): void {
+    const { options, source } = publisher
+    this.#sends(source, 'application/json', jsonSchemaOf(options.schema, 'input'), undefined)
+  }
+
+  store(kind: string, name: string, what: JsonObject): void {
+    this.stores[kind] ??= {}
+    ;(this.stores[kind] as JsonObject)[name] = what
+  }
+
+  #sends(source: string, contentType: string, payload: JsonObject, description: string | undefined): void {
+    const name = this.#message(source, contentType, payload)
+    const channel = this.#channel(source, [name])
+    this.#operation(`send ${source}`, {
+      action: 'send',
+      channel: { $ref: `#/channels/${pointer(channel)}` },
+      messages: [{ $ref: `#/channels/${pointer(channel)}/messages/${pointer(name)}` }],
+      ...(description === undefined ? {} : { description }),
+    })
+  }
+
+  #channel(source: string, messages: readonly string[]): string {
+    const address = source.replace(NAMES, '{$1}')
+    this.channels[source] ??= { address, messages: {} }
+    const channel = this.channels[source] as JsonObject
+    const parameters = [...source.matchAll(NAMES)].map((match) => match[1])
+    if (parameters.length > 0) channel.parameters = Object.fromEntries(parameters.map((name) => [name, {}]))
+    for (const name of messages) {
+      ;(channel.messages as JsonObject)[name] = { $ref: `#/components/messages/${pointer(name)}` }
+    }
+    return source
+  }
+
+  #message(name: string, contentType: string, payload: JsonObject): string {
+    const known = this.messages[name] as JsonObject | undefined
+    // What a handler and a publisher say of the same subject is one message; the one that knows more counts.
+    const isKnownBetter = known !== undefined && Object.keys(known.payload as JsonObject).length > 0
+    if (!isKnownBetter) this.messages[name] = { name, contentType, payload }
+    return name
+  }
+
+  #operation(name: string, operation: JsonObject): void {
+    let free = name
+    for (let i = 2; free in this.operations; i++) free = `${name} ${i}`
+    this.operations[free] = operation
+  }
+}
+
+function describeStream(stream: Stream): JsonObject {
+  const described: JsonObject = { subjects: [...stream.subjects] }
+  for (const [option, value] of Object.entries(stream.options)) {
+    if (option !== 'subjects' && value !== undefined)
+      described[option] = JSON.parse(JSON.stringify(value)) as Json
+  }
+  return described
+}
+
+/** A name as a part of a JSON pointer (RFC 6901), in a URI. */
+function pointer(name: string): string {
+  return encodeURIComponent(name.replaceAll('~', '~0').replaceAll('/', '~1'))
+}

@@ -1,0 +1,2 @@
+/** `contrail server`: the same as `contrail-server`. */
+export { runServer as run } from '../server/process.ts'
