@@ -313,6 +313,7 @@ export class App<Deps extends object = object> extends BrokerRouter<Deps> implem
       await attempt('a hook after shutdown', () => this.#hooks.run('afterShutdown', undefined))
     }
     this.#state = 'stopped'
+    if (!wasNew) this.log.info({ app: this.name }, 'stopped')
     this.#resolveStopped()
     if (failures.length > 0) throw failures[0]
   }
