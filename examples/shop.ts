@@ -20,6 +20,10 @@ orders.consume(
 
 app.subscribe('stock.left.{sku}', async (_, { params }) => (await stock.get(params.sku)) ?? 0)
 
+stock.watch('>', ({ key, value }, { publish }) =>
+  value === 0 ? publish('stock.empty', { sku: key }) : undefined,
+)
+
 app.afterStart(async ({ publish, request }) => {
   await publish('orders.7.created', { sku: 'nut', quantity: 3 }) // resolves when it is on disk
   console.log(`nuts left: ${await request('stock.left.nut')}`)

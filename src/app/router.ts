@@ -118,13 +118,13 @@ export class Router<Deps extends object = object> implements StreamOwner {
     T = unknown,
     S extends Schema | undefined = undefined,
     C extends CodecOption | undefined = undefined,
-  >(bucket: string, options: KeyValueOptions<S, C> = {}): KeyValue<ValueOf<S, T>> {
-    return this.declare(new KeyValue<ValueOf<S, T>>(bucket, options, this))
+  >(bucket: string, options: KeyValueOptions<S, C> = {}): KeyValue<ValueOf<S, T>, Deps> {
+    return this.declare(new KeyValue<ValueOf<S, T>, Deps>(bucket, options, this))
   }
 
   /** An object store, made at the start. */
-  objectStore(bucket: string, options: ObjectStoreOptions = {}): ObjectStore {
-    return this.declare(new ObjectStore(bucket, options))
+  objectStore(bucket: string, options: ObjectStoreOptions = {}): ObjectStore<Deps> {
+    return this.declare(new ObjectStore<Deps>(bucket, options, this))
   }
 
   /** A typed publisher for one subject, which may have {names}. */

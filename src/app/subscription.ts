@@ -98,8 +98,13 @@ export abstract class Subscription<
       typeof optionsOrHandler === 'function'
         ? new Route({}, optionsOrHandler)
         : new Route(optionsOrHandler, handler as AnyHandler)
-    this.#routes.push(route)
+    this.add(route)
     return this
+  }
+
+  /** @internal */
+  add(route: Route): void {
+    this.#routes.push(route)
   }
 
   async start(runtime: Runtime): Promise<void> {

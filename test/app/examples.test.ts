@@ -43,6 +43,10 @@ test('examples/shop.ts', async (t) => {
   assert.match(await output(t, 'shop.js', 'nuts left'), /^nuts left: (7|0)\n$/)
 })
 
+test('examples/key-value-and-objects.ts', async (t) => {
+  assert.equal(await output(t, 'key-value-and-objects.js'), 'hello\nthe copy is the same: true\n')
+})
+
 test('examples/publishing.ts', async (t) => {
   const lines = (await output(t, 'publishing.js')).trim().split('\n')
   assert.ok(lines.includes('orders.7.created {"sku":"nut"}'), lines.join('\n'))

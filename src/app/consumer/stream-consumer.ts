@@ -253,8 +253,12 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     const info = await this.runtime().jsm.consumers.add(this.stream, config)
     this.#name = info.name
     this.#lastDeliverySeq = 0
+    this.made(info)
     return info
   }
+
+  /** The consumer was made, or made again. */
+  protected made(_info: ConsumerInfo): void {}
 
   #listen(): void {
     const { nc } = this.runtime()

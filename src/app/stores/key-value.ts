@@ -2,10 +2,14 @@
 import { type KV, type KvEntry, Kvm, type KvOptions } from '@nats-io/kv'
 import { type Codec, type CodecOption, codecOf, decode } from '../codec.ts'
 import { ContrailError, reasonOf } from '../errors.ts'
+import type { StreamMessage } from '../message.ts'
 import type { Declaration, Runtime } from '../runtime.ts'
 import { type Schema, validate } from '../schema.ts'
-import type { Owner } from '../subscription.ts'
+import type { Params, SubjectPattern } from '../subject-pattern.ts'
 import { type Duration, type Size, toBytes, toMs } from '../units.ts'
+import { type KeyValueEvent, keyPatterns, keyPrefix, operationOf } from './key-value-watch.ts'
+import type { StreamOwner } from './stream.ts'
+import { type ReadEvent, Watch, type WatchHandler, type WatchOptions } from './watch.ts'
 
 export interface KeyValueOptions<
   S extends Schema | undefined = undefined,
@@ -41,18 +45,18 @@ export interface Entry<T> {
 const DEFAULT_UPDATE_ATTEMPTS = 100
 const WRONG_LAST_SEQUENCE = 10071
 
-export class KeyValue<T> implements Declaration {
+export class KeyValue<T, Deps extends object = object> implements Declaration {
   readonly stage = 'store'
   readonly bucket: string
   readonly #options: KeyValueOptions<Schema | undefined, CodecOption | undefined>
   readonly #codec: Codec
-  readonly #owner: Owner
+  readonly #owner: StreamOwner
   #kv: KV | null = null
 
   constructor(
     bucket: string,
     options: KeyValueOptions<Schema | undefined, CodecOption | undefined>,
-    owner: Owner,
+    owner: StreamOwner,
   ) {
     this.bucket = bucket
     this.#options = options
@@ -137,14 +141,79 @@ export class KeyValue<T> implements Declaration {
 
   /** A value of the bucket as its codec and schema read it. @throws InvalidMessageError */
   async read(entry: KvEntry): Promise<Entry<T>> {
-    const value = decode(this.#codec, entry.value, entry.key)
-    const { schema } = this.#options
     return {
       key: entry.key,
-      value: (schema === undefined ? value : await validate(schema, value, entry.key)) as T,
+      value: (await this.#value(entry.value, entry.key)) as T,
       revision: entry.revision,
       time: entry.created,
     }
+  }
+
+  /**
+   * Watches keys: what is there first, then what changes. Keys may have wildcards and {names}. The watch starts with the
+   * app; without a handler it is read by `next` and `for await`. @see WatchOptions
+   */
+  watch<Key extends string>(
+    keys: Key | readonly Key[],
+    options: WatchOptions,
+    handler: WatchHandler<KeyValueEvent<T, Params<Key>>, Params<Key>, Deps>,
+  ): Watch<KeyValueEvent<T, Params<Key>>, Params<Key>, Deps>
+  watch<Key extends string>(
+    keys: Key | readonly Key[],
+    handler: WatchHandler<KeyValueEvent<T, Params<Key>>, Params<Key>, Deps>,
+  ): Watch<KeyValueEvent<T, Params<Key>>, Params<Key>, Deps>
+  watch<Key extends string>(
+    keys: Key | readonly Key[],
+    options?: WatchOptions,
+  ): Watch<KeyValueEvent<T, Params<Key>>, Params<Key>, Deps>
+  watch(
+    keys: string | readonly string[],
+    optionsOrHandler: WatchOptions | WatchHandler<KeyValueEvent<T, never>, never, Deps> = {},
+    handler?: WatchHandler<KeyValueEvent<T, never>, never, Deps>,
+  ): Watch<KeyValueEvent<T, never>, never, Deps> {
+    const options = typeof optionsOrHandler === 'function' ? {} : optionsOrHandler
+    const given = typeof optionsOrHandler === 'function' ? optionsOrHandler : handler
+    const patterns = keyPatterns(this.bucket, keys)
+    const read = (message: StreamMessage) => this.#event(message, patterns, options.ignoreDeletes === true)
+    return this.#owner.declare(
+      new Watch<KeyValueEvent<T, never>, never, Deps>(
+        `KV_${this.bucket}`,
+        patterns,
+        options,
+        read as ReadEvent<KeyValueEvent<T, never>>,
+        given,
+        this.#owner,
+      ),
+    )
+  }
+
+  #event(
+    message: StreamMessage,
+    patterns: readonly SubjectPattern[],
+    ignoreDeletes: boolean,
+  ): KeyValueEvent<T> | undefined | Promise<KeyValueEvent<T>> {
+    const operation = operationOf(message)
+    if (operation !== 'put' && ignoreDeletes) return undefined
+    const { subject } = message
+    const change = {
+      key: subject.slice(keyPrefix(this.bucket).length),
+      revision: message.seq,
+      time: message.time,
+      params: patterns.find((pattern) => pattern.matches(subject))?.params(subject) ?? {},
+    }
+    if (operation !== 'put') return { ...change, operation }
+    const value = this.#value(message.data, change.key)
+    if (value instanceof Promise) {
+      return value.then((settled) => ({ ...change, operation, value: settled as T }))
+    }
+    return { ...change, operation, value: value as T }
+  }
+
+  /** As codec and schema read it; a promise where the schema is asynchronous. @throws InvalidMessageError */
+  #value(data: Uint8Array, key: string): unknown {
+    const value = decode(this.#codec, data, key)
+    const { schema } = this.#options
+    return schema === undefined ? value : validate(schema, value, key)
   }
 
   async start(runtime: Runtime): Promise<void> {
@@ -170,10 +239,6 @@ export class KeyValue<T> implements Declaration {
   }
 
   async stop(): Promise<void> {}
-
-  protected get owner(): Owner {
-    return this.#owner
-  }
 
   async #write(key: string, value: T): Promise<Uint8Array | string> {
     if (this.#options.schema !== undefined) await validate(this.#options.schema, value, key)

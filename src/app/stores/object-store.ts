@@ -9,8 +9,12 @@ import {
   Objm,
 } from '@nats-io/obj'
 import { ContrailError } from '../errors.ts'
+import type { StreamMessage } from '../message.ts'
 import type { Declaration, Runtime } from '../runtime.ts'
+import { SubjectPattern } from '../subject-pattern.ts'
 import { type Duration, type Size, toBytes, toNs } from '../units.ts'
+import type { StreamOwner } from './stream.ts'
+import { Watch, type WatchHandler, type WatchOptions } from './watch.ts'
 
 export interface ObjectStoreOptions {
   description?: string
@@ -24,15 +28,26 @@ export interface ObjectStoreOptions {
   config?: Partial<ClientsOptions>
 }
 
-export class ObjectStore implements Declaration {
+/** An object was put (its content is whole), or deleted. */
+export interface ObjectEvent {
+  readonly operation: 'put' | 'delete'
+  readonly name: string
+  readonly info: ObjectInfo
+  readonly revision: number
+  readonly time: Date
+}
+
+export class ObjectStore<Deps extends object = object> implements Declaration {
   readonly stage = 'store'
   readonly bucket: string
   readonly #options: ObjectStoreOptions
+  readonly #owner: StreamOwner
   #store: ClientsStore | null = null
 
-  constructor(bucket: string, options: ObjectStoreOptions) {
+  constructor(bucket: string, options: ObjectStoreOptions, owner: StreamOwner) {
     this.bucket = bucket
     this.#options = options
+    this.#owner = owner
   }
 
   /** The official client's store. @throws ContrailError NOT_STARTED */
@@ -85,6 +100,26 @@ export class ObjectStore implements Declaration {
     return (await this.obj.delete(name)).success
   }
 
+  /** Watches the store: what is there first, then what changes. Without a handler it is read by `next` and `for await`. */
+  watch(
+    options: WatchOptions,
+    handler: WatchHandler<ObjectEvent, object, Deps>,
+  ): Watch<ObjectEvent, object, Deps>
+  watch(handler: WatchHandler<ObjectEvent, object, Deps>): Watch<ObjectEvent, object, Deps>
+  watch(options?: WatchOptions): Watch<ObjectEvent, object, Deps>
+  watch(
+    optionsOrHandler: WatchOptions | WatchHandler<ObjectEvent, object, Deps> = {},
+    handler?: WatchHandler<ObjectEvent, object, Deps>,
+  ): Watch<ObjectEvent, object, Deps> {
+    const options = typeof optionsOrHandler === 'function' ? {} : optionsOrHandler
+    const given = typeof optionsOrHandler === 'function' ? optionsOrHandler : handler
+    const read = (message: StreamMessage) => eventOf(message, options.ignoreDeletes === true)
+    const patterns = [new SubjectPattern(`$O.${this.bucket}.M.>`)]
+    return this.#owner.declare(
+      new Watch<ObjectEvent, object, Deps>(`OBJ_${this.bucket}`, patterns, options, read, given, this.#owner),
+    )
+  }
+
   async start(runtime: Runtime): Promise<void> {
     const options = this.#options
     const wanted: Partial<ClientsOptions> = {}
@@ -98,4 +133,17 @@ export class ObjectStore implements Declaration {
   }
 
   async stop(): Promise<void> {}
+}
+
+/** Metadata of an object, as the stream of the store keeps it (ADR-20). */
+function eventOf(message: StreamMessage, ignoreDeletes: boolean): ObjectEvent | undefined {
+  const info = message.json<ObjectInfo>()
+  if (info.deleted && ignoreDeletes) return undefined
+  return {
+    operation: info.deleted ? 'delete' : 'put',
+    name: info.name,
+    info,
+    revision: message.seq,
+    time: message.time,
+  }
 }

@@ -1,0 +1,218 @@
+/** Watching a store: what is there first, then what changes, in order, without gaps or repeats over reconnects. */
+import type { ConsumerInfo } from '@nats-io/jetstream'
+import type { DeliverFrom } from '../consumer/options.ts'
+import { StreamConsumer } from '../consumer/stream-consumer.ts'
+import type { AppContext, HandlerContext } from '../context.ts'
+import type { Held } from '../delivery.ts'
+import { reasonOf } from '../errors.ts'
+import { type AnyHandler, Route } from '../handler.ts'
+import type { Message, StreamMessage } from '../message.ts'
+import type { Declaration, Runtime } from '../runtime.ts'
+import type { SubjectPattern } from '../subject-pattern.ts'
+import type { FlowOptions, Owner } from '../subscription.ts'
+import { type Duration, toMs } from '../units.ts'
+
+/** Where a watch begins. */
+export type WatchFrom =
+  /** The last value of each, then what changes (default). */
+  | 'last'
+  /** All values that the store has kept, then what changes. */
+  | 'history'
+  /** Only what changes from now on. */
+  | 'updates'
+  /** What changed from this revision on: to go on where an earlier watch was. */
+  | { readonly revision: number }
+
+export interface WatchOptions extends Pick<FlowOptions, 'concurrency'> {
+  /** Default: 'last'. */
+  from?: WatchFrom
+  /** Deletes and purges are left out. Default: false. */
+  ignoreDeletes?: boolean
+  /**
+   * Called once, when all that was there at the start has been handled; at once when there was nothing. What changes meanwhile is
+   * handled after it.
+   */
+  onCaughtUp?: (context: AppContext) => unknown
+}
+
+/** Handles an event; the context is that of the message it came with. */
+export type WatchHandler<Event, Params extends object, Deps extends object> = (
+  event: Event,
+  context: HandlerContext<Params, Deps, StreamMessage>,
+) => unknown
+
+/** How a store reads a message; undefined: it is not an event. May throw, or be a promise. */
+export type ReadEvent<Event> = (message: StreamMessage) => Event | undefined | PromiseLike<Event | undefined>
+
+const DEFAULT_STOP = '30s'
+
+function deliverFrom(from: WatchFrom): DeliverFrom {
+  if (typeof from === 'object') return { seq: from.revision }
+  return from === 'last' ? 'last-per-subject' : from === 'history' ? 'all' : 'new'
+}
+
+/** Reads events instead of data. */
+class EventRoute extends Route {
+  readonly #read: ReadEvent<unknown>
+
+  constructor(read: ReadEvent<unknown>, handler: AnyHandler) {
+    super({}, handler)
+    this.#read = read
+  }
+
+  override read(message: Message): unknown {
+    return this.#read(message as StreamMessage)
+  }
+}
+
+/** An ordered consumer that knows when it has caught up. */
+class WatchConsumer<Deps extends object> extends StreamConsumer<Deps, never> {
+  readonly #onCaughtUp: () => void
+  #isCaughtUp = false
+  /** Messages that were there at the start and have not been handled; null: more of them are still to come. */
+  #open: Set<Held> | null = null
+  readonly #held = new Set<Held>()
+  #pendingAtServer = 0
+
+  constructor(
+    stream: string,
+    patterns: readonly SubjectPattern[],
+    options: WatchOptions,
+    owner: Owner,
+    onCaughtUp: () => void,
+  ) {
+    super(
+      stream,
+      patterns,
+      { ordered: true, deliver: deliverFrom(options.from ?? 'last'), concurrency: options.concurrency },
+      owner,
+    )
+    this.#onCaughtUp = onCaughtUp
+  }
+
+  /** Events that are known to be there and have not been handled. */
+  get pending(): number {
+    return this.#pendingAtServer + this.held
+  }
+
+  get isCaughtUp(): boolean {
+    return this.#isCaughtUp
+  }
+
+  protected override made(info: ConsumerInfo): void {
+    this.#pendingAtServer = info.num_pending
+    if (info.num_pending === 0) this.#allHasCome()
+  }
+
+  protected override take(message: StreamMessage): void {
+    const { pending } = message
+    this.#pendingAtServer = pending
+    super.take(message)
+    if (pending === 0) this.#allHasCome()
+  }
+
+  protected override entered(held: Held): void {
+    this.#held.add(held)
+  }
+
+  override left(held: Held): void {
+    this.#held.delete(held)
+    if (this.#open?.delete(held) && this.#open.size === 0) this.#tell()
+  }
+
+  #allHasCome(): void {
+    if (this.#isCaughtUp || this.#open !== null) return
+    this.#open = new Set(this.#held)
+    if (this.#open.size === 0) this.#tell()
+  }
+
+  #tell(): void {
+    if (this.#isCaughtUp) return
+    this.#isCaughtUp = true
+    this.#open = null
+    this.#onCaughtUp()
+  }
+}
+
+/** A watch of a store, declared on an app: it starts and stops with it. */
+export class Watch<Event, Params extends object, Deps extends object>
+  implements Declaration, AsyncIterable<Event>
+{
+  readonly stage = 'subscription'
+  readonly #consumer: WatchConsumer<Deps>
+  readonly #read: ReadEvent<Event>
+  readonly #owner: Owner
+  readonly #onCaughtUp: WatchOptions['onCaughtUp']
+  #caughtUp: Promise<void>
+  #resolveCaughtUp: () => void = () => {}
+
+  constructor(
+    stream: string,
+    patterns: readonly SubjectPattern[],
+    options: WatchOptions,
+    read: ReadEvent<Event>,
+    handler: WatchHandler<Event, Params, Deps> | undefined,
+    owner: Owner,
+  ) {
+    this.#owner = owner
+    this.#read = read
+    this.#onCaughtUp = options.onCaughtUp
+    this.#caughtUp = new Promise((resolve) => {
+      this.#resolveCaughtUp = resolve
+    })
+    this.#consumer = new WatchConsumer<Deps>(stream, patterns, options, owner, () => void this.#isCaughtUp())
+    if (handler !== undefined) {
+      const call = (event: Event | undefined, context: never) =>
+        event === undefined ? undefined : handler(event, context)
+      this.#consumer.add(new EventRoute(read, call as AnyHandler))
+    }
+  }
+
+  /** Events that are known to be there and have not been handled or read. */
+  get pending(): number {
+    return this.#consumer.pending
+  }
+
+  /** Resolves when all that was there at the start has been handled, and `onCaughtUp` is through. */
+  get caughtUp(): Promise<void> {
+    return this.#caughtUp
+  }
+
+  start(runtime: Runtime): Promise<void> {
+    return this.#consumer.start(runtime)
+  }
+
+  /** With the app, or alone while it runs: takes no more, and waits for what was taken. */
+  async stop(deadline?: AbortSignal): Promise<void> {
+    if (deadline === undefined) this.#owner.forget(this)
+    await this.#consumer.stop(deadline ?? AbortSignal.timeout(toMs(DEFAULT_STOP, 'stop')))
+  }
+
+  /** The next event, where there is no handler; undefined when none came in time, or the watch ended. */
+  async next(options: { timeout?: Duration } = {}): Promise<Event | undefined> {
+    for (;;) {
+      const message = await this.#consumer.next(options)
+      if (message === undefined) return undefined
+      const event = await this.#read(message)
+      if (event !== undefined) return event
+    }
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Event> {
+    for (;;) {
+      const event = await this.next()
+      if (event === undefined) return
+      yield event
+    }
+  }
+
+  async #isCaughtUp(): Promise<void> {
+    const runtime = this.#consumer.runtime()
+    try {
+      await this.#onCaughtUp?.(runtime.context as AppContext)
+    } catch (thrown) {
+      runtime.log.error({ err: thrown }, `onCaughtUp failed: ${reasonOf(thrown)}`)
+    }
+    this.#resolveCaughtUp()
+  }
+}
