@@ -12,12 +12,16 @@ export async function openKeyValue(
 ): Promise<KV> {
   const kvm = new Kvm(js)
   if (options !== undefined) return kvm.create(bucket, { replicas, ...options })
-  try {
-    return await kvm.open(bucket)
-  } catch (thrown) {
-    if (!/not found/.test(reasonOf(thrown))) throw thrown
-    return kvm.create(bucket, { replicas })
-  }
+  const kv = await kvm.open(bucket)
+  // Opening alone asks nothing of the server.
+  const isThere = await kv.status().then(
+    () => true,
+    (thrown) => {
+      if (/not found/.test(reasonOf(thrown))) return false
+      throw thrown
+    },
+  )
+  return isThere ? kv : kvm.create(bucket, { replicas })
 }
 
 export async function openObjectStore(
