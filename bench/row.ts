@@ -11,8 +11,11 @@ import type { Tools } from './servers/tools.ts'
  * - `default`: nats-server as it comes, acknowledging before the disk.
  * - `always`: nats-server with `sync_interval: always`.
  * - `commit`: no server; one bare 4 KiB O_DSYNC write.
+ * - `client`: the official client by itself, where `contrail` is the framework.
+ * - `tcp`: the same app on a nats-server over TCP, where `contrail` is embedded.
+ * - `bullmq`: BullMQ on redis-server, appendfsync always.
  */
-export type ContenderName = 'contrail' | 'default' | 'always' | 'commit'
+export type ContenderName = 'contrail' | 'default' | 'always' | 'commit' | 'client' | 'tcp' | 'bullmq'
 
 /** One round's figures. `messages` (when there) is what the processor time is divided by. */
 export type Sample = Partial<Record<MeasureName, number>> & { messages?: number }

@@ -8,6 +8,11 @@
  *   framework.js handle-client COUNT URL          a bare callback on the official client doing the same
  *   framework.js core-embedded COUNT              core publish → handler in the process
  *   framework.js core COUNT URL                   the same over TCP
+ *   framework.js turns-embedded COUNT             the same, one at a time
+ *   framework.js turns COUNT URL                  the same over TCP
+ *   framework.js jobs-embedded COUNT              jobs published and handled a second, durable, 500 in flight
+ *   framework.js jobs-client COUNT URL            the same by the official client on a server
+ *   framework.js jobs-bullmq COUNT URL            the same by BullMQ on a redis-server (host:port)
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -158,6 +163,112 @@ async function core(count: number, broker: BrokerOptions): Promise<number> {
   return figure
 }
 
+async function turns(count: number, broker: BrokerOptions): Promise<number> {
+  const app = quietApp(broker)
+  let done = () => {}
+  app.subscribe('bench', { codec: 'bytes' }, () => done())
+  await app.start()
+  const figure = await rate(count, async (n) => {
+    for (let i = 0; i < n; i++) {
+      const handled = new Promise<void>((resolve) => {
+        done = resolve
+      })
+      void app.publish('bench', payload, { codec: 'bytes' })
+      await handled
+    }
+  })
+  await app.stop()
+  return figure
+}
+
+/** Publishing and handling at the same time, from the first publication to the last handler. */
+async function jobs(count: number, broker: BrokerOptions): Promise<number> {
+  const app = quietApp(broker)
+  const stream = app.stream('jobs', { subjects: ['jobs'], retention: 'workqueue' })
+  let handled = 0
+  let wanted = 0
+  let done = () => {}
+  stream.consume('jobs', { durable: 'w', schema: Order, maxInFlight: 1000 }, () => {
+    if (++handled === wanted) done()
+  })
+  await app.start()
+  const figure = await rate(count, async (n) => {
+    handled = 0
+    wanted = n
+    const all = new Promise<void>((resolve) => {
+      done = resolve
+    })
+    await lanes(n, () => stream.publish('jobs', order))
+    await all
+  })
+  await app.context.jsm.streams.delete('jobs')
+  await app.stop()
+  return figure
+}
+
+async function jobsByClient(count: number, url: string): Promise<number> {
+  const nc = await connect({ servers: url })
+  const jsm = await jetstreamManager(nc)
+  await jsm.streams.add({ name: 'jobs', subjects: ['jobs'], retention: 'workqueue' })
+  await jsm.consumers.add('jobs', { durable_name: 'w', ack_policy: 'explicit', max_ack_pending: 1000 })
+  const js = jetstream(nc)
+  let handled = 0
+  let wanted = 0
+  let done = () => {}
+  const consuming = await (await js.consumers.get('jobs', 'w')).consume({
+    max_messages: 1000,
+    callback: (message) => {
+      Order.parse(message.json())
+      message.ack()
+      if (++handled === wanted) done()
+    },
+  })
+  const figure = await rate(count, async (n) => {
+    handled = 0
+    wanted = n
+    const all = new Promise<void>((resolve) => {
+      done = resolve
+    })
+    await lanes(n, () => js.publish('jobs', JSON.stringify(order)))
+    await all
+  })
+  consuming.stop()
+  await jsm.streams.delete('jobs')
+  await nc.close()
+  return figure
+}
+
+async function jobsByBullMq(count: number, address: string): Promise<number> {
+  const { Queue, Worker } = await import('bullmq')
+  const [host, port] = address.split(':')
+  const connection = { host, port: Number(port), maxRetriesPerRequest: null }
+  const queue = new Queue('jobs', { connection })
+  let handled = 0
+  let wanted = 0
+  let done = () => {}
+  const worker = new Worker(
+    'jobs',
+    async (job) => {
+      Order.parse(job.data)
+      if (++handled === wanted) done()
+    },
+    { connection, concurrency: 100, removeOnComplete: { count: 0 } },
+  )
+  await worker.waitUntilReady()
+  const figure = await rate(count, async (n) => {
+    handled = 0
+    wanted = n
+    const all = new Promise<void>((resolve) => {
+      done = resolve
+    })
+    await lanes(n, () => queue.add('job', order))
+    await all
+  })
+  await worker.close()
+  await queue.close()
+  return figure
+}
+
 async function start(folder: string): Promise<number> {
   const begun = performance.now()
   const app = quietApp({ dir: join(folder, 'store') })
@@ -180,10 +291,14 @@ const ways: Record<string, () => Promise<number>> = {
   publish: () => publish(count, { servers: url }),
   'publish-client': () => publishByClient(count, url),
   handle: () => handle(count, { servers: url }),
-  'handle-embedded': () => handle(count, embedded),
   'handle-client': () => handleByClient(count, url),
   'core-embedded': () => core(count, { memory: true }),
   core: () => core(count, { servers: url }),
+  'turns-embedded': () => turns(count, { memory: true }),
+  turns: () => turns(count, { servers: url }),
+  'jobs-embedded': () => jobs(count, embedded),
+  'jobs-client': () => jobsByClient(count, url),
+  'jobs-bullmq': () => jobsByBullMq(count, url),
 }
 try {
   console.log(await ways[what]())

@@ -21,6 +21,9 @@ export const contenderWords: Record<ContenderName, string> = {
   default: 'default',
   always: 'sync always',
   commit: 'bare commit',
+  client: 'nats.js',
+  tcp: 'over TCP',
+  bullmq: 'BullMQ',
 }
 
 export function linesOf(row: Row, result: RowResult): Line[] {

@@ -1,6 +1,7 @@
 /** Every row, in the order of the table. */
 import type { Row } from '../row.ts'
 import { coreRows } from './core.ts'
+import { frameworkRows } from './framework.ts'
 import { inProcessRows } from './in-process.ts'
 import { kvRows } from './kv.ts'
 import { publishRows } from './publish.ts'
@@ -16,6 +17,7 @@ export const rows: readonly Row[] = [
   ...workQueueRows,
   ...kvRows,
   ...inProcessRows,
+  ...frameworkRows,
   ...startRows,
   ...restartRows,
 ]
