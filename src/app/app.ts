@@ -1,12 +1,14 @@
 /** An application: declarations, a broker, and a life from start to stop. */
-import { Broker } from './broker.ts'
+import { aborted, Broker } from './broker.ts'
 import { type BrokerArgument, type BrokerOptions, settleBroker } from './broker-options.ts'
-import type { AppContext, BaseContext } from './context.ts'
+import type { AppContext, BaseContext, HandlerContext } from './context.ts'
 import { Dependencies, type Factory, type ProvideOptions } from './dependencies.ts'
 import { describeInstead } from './describing.ts'
 import { ContrailError, reasonOf } from './errors.ts'
-import { type Hook, Hooks } from './hooks.ts'
+import { type ErrorHook, type Hook, Hooks } from './hooks.ts'
 import { type Log, type LogLevel, makeLog } from './log.ts'
+import { type BrokerReport, Metrics } from './metrics/metrics.ts'
+import type { Middleware, PublishMiddleware } from './middleware.ts'
 import { Router } from './router.ts'
 import type { ConnectionEvent, Declaration, Runtime } from './runtime.ts'
 import { onSignals } from './signals.ts'
@@ -35,11 +37,14 @@ const DEFAULT_NAME = 'contrail'
 export class BrokerRouter<Deps extends object = object> extends Router<Deps> {
   readonly #options: BrokerOptions
   readonly #app: () => AppParts
+  readonly #name: string
   #broker: Broker | null = null
   #runtime: Runtime | null = null
+  #lastReport: BrokerReport | null = null
 
-  constructor(options: BrokerOptions, app: () => AppParts) {
+  constructor(name: string, options: BrokerOptions, app: () => AppParts) {
     super()
+    this.#name = name
     this.#options = options
     this.#app = app
   }
@@ -60,6 +65,7 @@ export class BrokerRouter<Deps extends object = object> extends Router<Deps> {
     const options = { name: app.name, ...this.#options }
     const broker = await Broker.open(options, this.publishMiddleware(), app.log)
     this.#broker = broker
+    const { onError } = app
     const context: BaseContext = {
       nc: broker.nc,
       js: broker.js,
@@ -67,8 +73,8 @@ export class BrokerRouter<Deps extends object = object> extends Router<Deps> {
       log: app.log,
       kv: (bucket, wanted) => openKeyValue(broker.js, bucket, options.replicas, wanted),
       obj: (bucket, wanted) => openObjectStore(broker.js, bucket, options.replicas, wanted),
-      publish: (subject, data, options) => broker.publisher.publish(subject, data, options),
-      request: (subject, data, options) => broker.publisher.request(subject, data, options),
+      publish: broker.publisher.publish.bind(broker.publisher),
+      request: broker.publisher.request.bind(broker.publisher),
     }
     this.#runtime = {
       nc: broker.nc,
@@ -77,6 +83,10 @@ export class BrokerRouter<Deps extends object = object> extends Router<Deps> {
       log: app.log,
       publisher: broker.publisher,
       dependencies: app.dependencies,
+      broker: this.#name,
+      metrics: app.metrics,
+      onError,
+      errorHooks: app.errorHooks,
       app: app.name,
       replicas: options.replicas,
       context,
@@ -86,16 +96,21 @@ export class BrokerRouter<Deps extends object = object> extends Router<Deps> {
     }
   }
 
+  /** @internal The app's dependencies have come up. */
+  addToContext(values: object): void {
+    const runtime = this.#runtime as Runtime
+    this.#runtime = { ...runtime, context: { ...runtime.context, ...values } }
+  }
+
   /** @internal */
   async startDeclarations(): Promise<void> {
-    const runtime = this.#runtime as Runtime
-    const all = this.declarations()
-    for (const one of all) if (one.stage === 'store') await one.start(runtime)
-    for (const one of all) if (one.stage === 'subscription') await one.start(runtime)
+    await this.startAll('store')
+    await this.startAll('subscription')
   }
 
   /** @internal */
   async stopDeclarations(deadline: AbortSignal): Promise<void> {
+    await Promise.race([this.comingUp, aborted(deadline)])
     const all = this.declarations().reverse()
     const ofStage = (stage: Declaration['stage']) => all.filter((one) => one.stage === stage)
     await Promise.all(ofStage('subscription').map((one) => one.stop(deadline)))
@@ -106,8 +121,22 @@ export class BrokerRouter<Deps extends object = object> extends Router<Deps> {
   async closeBroker(deadline: AbortSignal): Promise<void> {
     const broker = this.#broker
     this.#runtime = null
-    this.#broker = null
     await broker?.close(deadline)
+    this.report()
+    this.#broker = null
+  }
+
+  /** @internal */
+  get isConnected(): boolean {
+    return this.#broker?.isConnected ?? false
+  }
+
+  /** @internal Its figures; those of the end when it is closed. */
+  report(): BrokerReport {
+    const broker = this.#broker
+    if (broker !== null) this.#lastReport = { broker: this.#name, ...broker.report() }
+    const last = this.#lastReport ?? { broker: this.#name, ...NOTHING_YET }
+    return broker === null ? { ...last, connected: false } : last
   }
 
   /** Calls `listener` when the connection is lost, comes back, or is closed for good. Returns what ends it. */
@@ -124,6 +153,40 @@ interface AppParts {
   readonly log: Log
   readonly dependencies: Dependencies
   readonly signal: AbortSignal
+  readonly metrics: Metrics
+  readonly errorHooks: readonly unknown[]
+  onError(thrown: unknown, context: HandlerContext): Promise<void>
+}
+
+/** The figures of a broker that has not been connected yet. */
+const NOTHING_YET: Omit<BrokerReport, 'broker'> = {
+  connected: false,
+  reconnects: 0,
+  published: { published: 0, toStream: 0, requests: 0, requestsFailed: 0 },
+  publishFailed: 0,
+  unacknowledged: 0,
+  inMessages: 0,
+  outMessages: 0,
+  inBytes: 0,
+  outBytes: 0,
+}
+
+/** Another broker of an app: the app's middleware is around its own. */
+class OtherBroker<Deps extends object> extends BrokerRouter<Deps> {
+  readonly #main: BrokerRouter<Deps>
+
+  constructor(name: string, options: BrokerOptions, app: () => AppParts, main: BrokerRouter<Deps>) {
+    super(name, options, app)
+    this.#main = main
+  }
+
+  override middleware(): readonly Middleware<never>[] {
+    return [...this.#main.middleware(), ...super.middleware()]
+  }
+
+  override publishMiddleware(): readonly PublishMiddleware[] {
+    return [...this.#main.publishMiddleware(), ...super.publishMiddleware()]
+  }
 }
 
 /**
@@ -135,6 +198,9 @@ export class App<Deps extends object = object> extends BrokerRouter<Deps> implem
   readonly log: Log
   readonly #dependencies = new Dependencies()
   readonly #hooks = new Hooks()
+  readonly #errorHooks: ErrorHook<object>[] = []
+  /** What has been published, handled, acknowledged, and how long it took. */
+  readonly metrics: Metrics
   readonly #others = new Map<string, BrokerRouter<Deps>>()
   readonly #stopTimeout: Duration
   readonly #outerSignal: AbortSignal | undefined
@@ -147,12 +213,13 @@ export class App<Deps extends object = object> extends BrokerRouter<Deps> implem
   readonly stopped: Promise<void>
 
   constructor(broker?: BrokerArgument, options: AppOptions = {}) {
-    super(settleBroker(broker), () => this.#parts())
+    super('main', settleBroker(broker), () => this.#parts())
     this.name = options.name ?? DEFAULT_NAME
     this.log = options.log ?? makeLog(options.logLevel)
     this.#stopTimeout = options.stopTimeout ?? DEFAULT_STOP_TIMEOUT
     toMs(this.#stopTimeout, 'stopTimeout')
     this.#outerSignal = options.signal
+    this.metrics = new Metrics(() => this.brokers.map((one) => one.report()))
     this.stopped = new Promise((resolve) => {
       this.#resolveStopped = resolve
     })
@@ -177,12 +244,12 @@ export class App<Deps extends object = object> extends BrokerRouter<Deps> implem
 
   /** Another broker of this app: declare on what comes back, as on the app. It starts and stops with the app. */
   broker(name: string, broker: BrokerArgument): BrokerRouter<Deps> {
-    if (this.#others.has(name))
+    if (name === 'main' || this.#others.has(name))
       throw new ContrailError('DUPLICATE_NAME', `The app has a broker "${name}" already.`)
     if (this.#state !== 'new') {
       throw new ContrailError('ALREADY_STARTED', 'Brokers must be named before the app starts.')
     }
-    const other = new BrokerRouter<Deps>(settleBroker(broker), () => this.#parts())
+    const other = new OtherBroker<Deps>(name, settleBroker(broker), () => this.#parts(), this)
     this.#others.set(name, other)
     return other
   }
@@ -208,6 +275,15 @@ export class App<Deps extends object = object> extends BrokerRouter<Deps> implem
   /** When the broker is gone. */
   afterShutdown(hook: () => unknown): this {
     this.#hooks.add('afterShutdown', hook)
+    return this
+  }
+
+  /**
+   * Is told of everything that handlers throw, on all brokers: for reports. The message's fate is decided already
+   * (`context.message.settlement`), and what the hook throws is logged only. A ReplyError that answers a request is no failure.
+   */
+  onError(hook: ErrorHook<Deps>): this {
+    this.#errorHooks.push(hook as ErrorHook<object>)
     return this
   }
 
@@ -261,11 +337,10 @@ export class App<Deps extends object = object> extends BrokerRouter<Deps> implem
         throw new ContrailError('STOPPED', 'The signal was aborted before the start.')
       this.#outerSignal?.addEventListener('abort', () => void this.stop(), { once: true })
       await this.#hooks.run('onStart', undefined)
-      const brokers = this.#brokers()
+      const { brokers } = this
       for (const broker of brokers) await broker.openBroker()
       await this.#dependencies.start(this.context)
-      for (const broker of brokers)
-        Object.assign(broker.runtime()?.context as object, this.#dependencies.values)
+      for (const broker of brokers) broker.addToContext(this.#dependencies.values)
       for (const broker of brokers) await broker.startDeclarations()
       if (this.#state === 'starting') this.#state = 'running'
       this.onConnection((event) => {
@@ -303,7 +378,7 @@ export class App<Deps extends object = object> extends BrokerRouter<Deps> implem
       if (runtime !== null) {
         await attempt('a hook on shutdown', () => this.#hooks.run('onShutdown', runtime.context))
       }
-      const brokers = this.#brokers()
+      const { brokers } = this
       for (const broker of brokers) await attempt('stopping', () => broker.stopDeclarations(deadline))
       this.#giveUp.abort()
       await this.#dependencies.stop((name, thrown) =>
@@ -318,8 +393,19 @@ export class App<Deps extends object = object> extends BrokerRouter<Deps> implem
     if (failures.length > 0) throw failures[0]
   }
 
-  #brokers(): BrokerRouter<Deps>[] {
+  /** @internal */
+  get brokers(): BrokerRouter<Deps>[] {
     return [this, ...this.#others.values()]
+  }
+
+  async #tellError(thrown: unknown, context: HandlerContext): Promise<void> {
+    for (const hook of this.#errorHooks) {
+      try {
+        await hook(thrown, context as never)
+      } catch (reason) {
+        this.log.error({ err: reason }, 'a hook on errors failed')
+      }
+    }
   }
 
   #parts(): AppParts {
@@ -328,6 +414,9 @@ export class App<Deps extends object = object> extends BrokerRouter<Deps> implem
       log: this.log,
       dependencies: this.#dependencies,
       signal: this.#giveUp.signal,
+      metrics: this.metrics,
+      errorHooks: this.#errorHooks,
+      onError: (thrown, context) => this.#tellError(thrown, context),
     }
   }
 }

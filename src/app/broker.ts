@@ -6,6 +6,7 @@ import type { BrokerOptions, RemoteOptions } from './broker-options.ts'
 import { type EmbeddedBroker, startEmbedded } from './embedded-broker.ts'
 import { ContrailError, reasonOf } from './errors.ts'
 import type { Log } from './log.ts'
+import type { BrokerReport } from './metrics/metrics.ts'
 import type { PublishMiddleware } from './middleware.ts'
 import { BrokerPublisher } from './publisher/broker-publisher.ts'
 import type { ConnectionEvent } from './runtime.ts'
@@ -24,6 +25,7 @@ export class Broker {
   readonly #listeners = new Set<(event: ConnectionEvent) => void>()
   #isClosing = false
   #isLost = false
+  #reconnects = 0
 
   private constructor(parts: {
     nc: NatsConnection
@@ -71,6 +73,22 @@ export class Broker {
     return !this.#isLost && !this.nc.isClosed()
   }
 
+  /** Its figures so far. */
+  report(): Omit<BrokerReport, 'broker'> {
+    const { inMsgs, outMsgs, inBytes, outBytes } = this.nc.stats()
+    return {
+      connected: this.isConnected,
+      reconnects: this.#reconnects,
+      published: { ...this.publisher.counts },
+      publishFailed: this.publisher.failed,
+      unacknowledged: this.publisher.unanswered,
+      inMessages: inMsgs,
+      outMessages: outMsgs,
+      inBytes,
+      outBytes,
+    }
+  }
+
   onConnection(listener: (event: ConnectionEvent) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
@@ -101,6 +119,7 @@ export class Broker {
         case 'reconnect':
           this.#log.info({ server: status.server }, 'connected again')
           this.#isLost = false
+          this.#reconnects++
           this.publisher.reconnected()
           this.#tell('reconnected')
           break

@@ -1,7 +1,7 @@
 /** A subscription on core NATS: at most once, replies by returning. */
 import type { Subscription as NatsSubscription } from '@nats-io/nats-core'
 import { headers } from '@nats-io/nats-core'
-import type { CodecOption } from './codec.ts'
+import { type CodecOption, jsonCodec } from './codec.ts'
 import { InvalidMessageError, ReplyError, reasonOf } from './errors.ts'
 import type { HandlerOptions, Route } from './handler.ts'
 import { Message } from './message.ts'
@@ -46,6 +46,14 @@ export class CoreSubscription<
     super(patterns, options, options.concurrency ?? DEFAULT_CONCURRENCY, owner)
     this.#queue = options.queue
     this.#maxPending = options.maxPending ?? DEFAULT_MAX_PENDING
+  }
+
+  override get stream(): undefined {
+    return undefined
+  }
+
+  override get group(): string | undefined {
+    return this.#queue
   }
 
   protected override async open(runtime: Runtime): Promise<void> {
@@ -101,7 +109,12 @@ export class CoreSubscription<
       // The error headers of ADR-32, which service clients in every language know.
       answer.set('Nats-Service-Error', reasonOf(thrown).replace(/\s+/g, ' '))
       answer.set('Nats-Service-Error-Code', String(status))
-      this.runtime().nc.publish(to, '', { headers: answer })
+      const details = isReply
+        ? thrown.details
+        : thrown instanceof InvalidMessageError
+          ? { issues: thrown.issues }
+          : undefined
+      this.runtime().nc.publish(to, jsonCodec.encode(details), { headers: answer })
     }
     return undefined
   }
@@ -112,6 +125,7 @@ export class CoreSubscription<
 
   #drop(runtime: Runtime, subject: string): void {
     this.dropped++
+    this.metrics.dropped++
     const now = performance.now()
     if (now - this.#warnedAt < DROP_WARNING_EVERY_MS) return
     this.#warnedAt = now

@@ -1,6 +1,7 @@
 /** One message on its way through a handler: filter, read, middleware, handler, result, acknowledgement. */
-import type { BaseContext, HandlerContext } from './context.ts'
+import type { BaseContext, HandlerContext, SubscriptionInfo } from './context.ts'
 import type { Dispatcher, Work } from './dispatcher.ts'
+import { ReplyError } from './errors.ts'
 import type { Route } from './handler.ts'
 import type { Log } from './log.ts'
 import type { Message } from './message.ts'
@@ -8,7 +9,7 @@ import { type Middleware, runThrough } from './middleware.ts'
 import type { Runtime } from './runtime.ts'
 
 /** What a subscription does at the ends of a delivery. */
-export interface DeliveryOwner {
+export interface DeliveryOwner extends SubscriptionInfo {
   readonly dispatcher: Dispatcher
   /** True when messages go the short way: no middleware, no dependencies of messages, nothing to publish. */
   readonly isPlain: boolean
@@ -25,6 +26,8 @@ export interface DeliveryOwner {
   succeeded(message: Message, route: Route, result: unknown): Promise<void> | undefined
   /** The handler, or reading the message, threw. */
   failed(message: Message, thrown: unknown): Promise<void> | undefined
+  /** A handler has been through with it, in so long. */
+  finished(message: Message, ms: number, isFailed: boolean): void
   /** No handler takes it. */
   unhandled(message: Message): void
   /** A message that was taken and won't be handled. */
@@ -49,6 +52,14 @@ class Context {
   constructor(message: Message, owner: DeliveryOwner) {
     this.message = message
     this.#owner = owner
+  }
+
+  get messages(): readonly Message[] {
+    return [this.message]
+  }
+
+  get subscription(): SubscriptionInfo {
+    return this.#owner
   }
 
   get subject(): string {
@@ -99,6 +110,10 @@ export class Delivery implements Work, Held {
   readonly #owner: DeliveryOwner
   readonly #contexts: ContextClass
   touchedAt: number
+  #begunAt: number
+  /** It did not run as soon as it came: when it begins the clock must be read again. */
+  hasWaited = false
+  #isFailed = false
 
   constructor(
     message: Message,
@@ -112,12 +127,14 @@ export class Delivery implements Work, Held {
     this.#owner = owner
     this.#contexts = contexts
     this.touchedAt = now
+    this.#begunAt = now
   }
 
   run(): boolean {
     const owner = this.#owner
     const message = this.message
     let pending: Promise<void> | undefined
+    if (this.hasWaited) this.#begunAt = performance.now()
     try {
       if (!owner.admit(message)) return this.#leave()
       const route = owner.routeFor(message)
@@ -141,9 +158,12 @@ export class Delivery implements Work, Held {
         }
       }
     } catch (thrown) {
-      pending = owner.failed(message, thrown)
+      pending = this.#failed(thrown)
     }
-    if (pending === undefined) return this.#leave()
+    if (pending === undefined) {
+      this.#ended()
+      return this.#leave()
+    }
     pending.then(this.#later, this.#later)
     return false
   }
@@ -158,6 +178,7 @@ export class Delivery implements Work, Held {
   }
 
   readonly #later = (): void => {
+    this.#ended()
     this.#owner.left(this)
     this.#owner.dispatcher.done(this)
   }
@@ -165,6 +186,26 @@ export class Delivery implements Work, Held {
   #leave(): true {
     this.#owner.left(this)
     return true
+  }
+
+  #ended(): void {
+    this.#owner.finished(this.message, performance.now() - this.#begunAt, this.#isFailed)
+  }
+
+  #failed(thrown: unknown, context?: HandlerContext): Promise<void> | undefined {
+    const owner = this.#owner
+    const pending = owner.failed(this.message, thrown)
+    // The answer to a request is the handler's word, not a failure.
+    if (thrown instanceof ReplyError && this.message.replyTo !== undefined) return pending
+    this.#isFailed = true
+    const runtime = owner.runtime()
+    if (runtime.errorHooks.length === 0) return pending
+    return this.#tell(pending, thrown, context ?? new this.#contexts(this.message, owner))
+  }
+
+  async #tell(pending: Promise<void> | undefined, thrown: unknown, context: HandlerContext): Promise<void> {
+    await pending
+    await this.#owner.runtime().onError(thrown, context)
   }
 
   #call(route: Route, data: unknown): unknown {
@@ -175,7 +216,7 @@ export class Delivery implements Work, Held {
     try {
       await this.#owner.succeeded(this.message, route, await result)
     } catch (thrown) {
-      await this.#owner.failed(this.message, thrown)
+      await this.#failed(thrown)
     }
   }
 
@@ -199,7 +240,7 @@ export class Delivery implements Work, Held {
       }
       await owner.succeeded(this.message, route, result)
     } catch (thrown) {
-      await owner.failed(this.message, thrown)
+      await this.#failed(thrown, context)
     } finally {
       await leave?.()
     }

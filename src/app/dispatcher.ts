@@ -1,4 +1,5 @@
 /** Starts work in order, so many at a time; by key one after the other; and not more often than a rate allows. */
+import { ContrailError } from './errors.ts'
 import { type Duration, toMs } from './units.ts'
 
 /** A piece of work: `run` returns true when it is done already, else it calls `done` on the dispatcher later. */
@@ -59,8 +60,14 @@ export class Dispatcher {
   /** Called whenever work is done. */
   onDone: () => void = () => {}
 
-  /** @param concurrency how many may run at a time */
+  /**
+   * @param concurrency how many may run at a time
+   * @throws ContrailError INVALID_OPTION
+   */
   constructor(concurrency: number, rate?: Rate) {
+    if (rate !== undefined && (!Number.isInteger(rate.messages) || rate.messages < 1)) {
+      throw new ContrailError('INVALID_OPTION', `rate.messages: ${rate.messages} is no whole number above 0.`)
+    }
     this.#concurrency = concurrency
     this.#burst = rate?.messages ?? 0
     this.#intervalMs = rate === undefined ? 0 : toMs(rate.per, 'rate.per') / rate.messages

@@ -70,23 +70,29 @@ export class PublishRefusedError extends ContrailError {
 export class RequestFailedError extends ContrailError {
   readonly status: number
   readonly description: string
+  /** `details` of the ReplyError; the issues of a request that is not valid; else undefined. */
+  readonly details: unknown
 
-  constructor(subject: string, status: number, description: string) {
+  constructor(subject: string, status: number, description: string, details?: unknown) {
     super('REQUEST_FAILED', `The request to "${subject}" failed: ${description} (${status}).`)
     this.name = 'RequestFailedError'
     this.status = status
     this.description = description
+    this.details = details
   }
 }
 
 /** Thrown by a handler of a request: what the one who asked gets to see. Other errors reach it as 500 with their message. */
 export class ReplyError extends Error {
   readonly status: number
+  /** More for the one who asked, as JSON. */
+  readonly details: unknown
 
-  constructor(status: number, description: string) {
-    super(description)
+  constructor(status: number, description: string, options: ErrorOptions & { details?: unknown } = {}) {
+    super(description, options)
     this.name = 'ReplyError'
     this.status = status
+    this.details = options.details
   }
 }
 

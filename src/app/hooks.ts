@@ -1,7 +1,13 @@
 /** Functions at the four turns of an app's life, in the order they were added (at the end: the last added first). */
-import type { AppContext } from './context.ts'
+import type { AppContext, HandlerContext } from './context.ts'
 
 export type Hook<Deps extends object> = (context: AppContext<Deps>) => unknown
+
+/** Is told of what handlers throw, for example to report it; what becomes of the message is decided already. */
+export type ErrorHook<Deps extends object> = (
+  thrown: unknown,
+  context: HandlerContext<Readonly<Record<string, string>>, Deps>,
+) => unknown
 
 export type HookName = 'onStart' | 'afterStart' | 'onShutdown' | 'afterShutdown'
 

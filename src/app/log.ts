@@ -12,6 +12,8 @@ export interface Log {
   info: LogMethod
   warn: LogMethod
   error: LogMethod
+  /** Is it worth making a line of this level? Without this method it is. */
+  isLevelEnabled?(level: string): boolean
   /** A log whose lines all carry these bindings. */
   child(bindings: Record<string, unknown>): Log
 }

@@ -13,6 +13,8 @@ export type Settlement = 'open' | 'acked' | 'nacked' | 'termed'
 
 /** Where acknowledgements go out; the part of a connection that a message needs. */
 export interface AckSender {
+  /** A message was settled. */
+  settled?(as: Settlement): void
   publish(subject: string, payload: Uint8Array | string): void
   request(subject: string, payload: Uint8Array | string, options: { timeout: number }): Promise<unknown>
 }
@@ -144,6 +146,7 @@ export class StreamMessage extends Message {
   override async ackConfirmed(): Promise<boolean> {
     if (this.settlement !== 'open') return false
     this.settlement = 'acked'
+    this.#sender.settled?.('acked')
     if (!this.#noAck) await this.#sender.request(this.raw.reply ?? '', ACK, { timeout: CONFIRM_TIMEOUT_MS })
     return true
   }
@@ -164,6 +167,7 @@ export class StreamMessage extends Message {
   #settle(as: Settlement, payload: Uint8Array | string): void {
     if (this.settlement !== 'open') return
     this.settlement = as
+    this.#sender.settled?.(as)
     if (!this.#noAck) this.#sender.publish(this.raw.reply ?? '', payload)
   }
 

@@ -4,8 +4,9 @@ import { type CronHandler, CronJob, type CronOptions } from './consumer/cron.ts'
 import { CoreSubscription, type SubscribeOptions } from './core-subscription.ts'
 import { ContrailError } from './errors.ts'
 import type { AnyHandler, DataOf, Handler } from './handler.ts'
-import type { Middleware, PublishMiddleware } from './middleware.ts'
-import type { PublishOptions, PublishResult, RequestOptions } from './publisher/options.ts'
+import type { Around, Middleware, PublishMiddleware } from './middleware.ts'
+import type { BrokerPublisher } from './publisher/broker-publisher.ts'
+import type { AnswerOf, PublishOptions, PublishResult, RequestOptions } from './publisher/options.ts'
 import { type Published, Publisher, type PublisherOptions } from './publisher/publisher.ts'
 import type { When } from './publisher/schedule.ts'
 import type { Declaration, Runtime } from './runtime.ts'
@@ -31,31 +32,58 @@ export class Router<Deps extends object = object> implements StreamOwner {
   readonly #publishMiddleware: PublishMiddleware[] = []
   readonly #publishers: Publisher<string, never>[] = []
   #parent: Router<Deps> | null = null
+  /** What is declared while the app runs comes up one after the other. */
+  #comingUp: Promise<void> = Promise.resolve()
+  #couldNotStart: { thrown: unknown } | null = null
+  /** The runtime with this router's publisher, of the runtime it was made from. */
+  #own: { of: Runtime; runtime: Runtime } | null = null
 
   constructor(options: RouterOptions = {}) {
     this.prefix = options.prefix ?? ''
-    if (this.prefix !== '') new SubjectPattern(this.prefix)
+    if (this.prefix !== '' && new SubjectPattern(this.prefix).subject.endsWith('>')) {
+      throw new ContrailError('INVALID_SUBJECT', `prefix: "${this.prefix}" ends in a wildcard for the rest.`)
+    }
   }
 
-  /** Everything of another router becomes a part of this one. Give routers their prefix first, then declare on them. */
+  /**
+   * Everything of another router becomes a part of this one, under its prefix and inside its middleware. While the app
+   * runs it comes up at once: `await app.ready()`.
+   */
   include(router: Router<Deps>): this {
     if (router.#parent !== null || (router as unknown) === this) {
       throw new ContrailError('INVALID_OPTION', 'The router is included already.')
     }
+    const prefix = this.prefixes()
     router.#parent = this
     this.#children.push(router)
-    const runtime = this.runtime()
-    if (runtime !== null) for (const one of router.declarations()) this.bringUp(one, runtime)
+    const declarations = router.declarations()
+    if (prefix !== '') for (const one of declarations) one.underPrefix?.(prefix)
+    if (this.runtime() !== null) {
+      const stores = declarations.filter((one) => one.stage === 'store')
+      for (const one of [...stores, ...declarations.filter((one) => one.stage !== 'store')]) {
+        this.#bringUp(one)
+      }
+    }
     return this
   }
 
-  /** Around every handler of this router. */
-  use(middleware: Middleware<Deps>): this {
-    this.#middleware.push(middleware)
-    return this
+  /**
+   * Around every handler of this router and the routers it includes, the first one outermost; with `{ handle, publish }`
+   * around publications too. It counts for what is declared or included later if the app runs already.
+   */
+  use(middleware: Middleware<Deps> | Around<Deps>): this {
+    if (typeof middleware === 'function') {
+      this.#middleware.push(middleware)
+      return this
+    }
+    if (middleware.handle !== undefined) this.#middleware.push(middleware.handle)
+    return middleware.publish === undefined ? this : this.usePublish(middleware.publish)
   }
 
-  /** Around everything the app publishes. */
+  /**
+   * Around what is published by this router: its `publish` and `request`, its streams and publishers, `publish` and
+   * `request` in the context of its handlers, what their results go to. The app's goes around everything, outermost.
+   */
   usePublish(middleware: PublishMiddleware): this {
     this.#publishMiddleware.push(middleware)
     return this
@@ -134,7 +162,11 @@ export class Router<Deps extends object = object> implements StreamOwner {
     C extends CodecOption | undefined = undefined,
   >(subject: Subject, options: PublisherOptions<S, C> = {}): Publisher<Subject, Published<S, C>> {
     return this.addPublisher(
-      new Publisher(this.prefixed(subject) as Subject, options, () => this.#running().publisher),
+      new Publisher(
+        () => this.prefixed(subject),
+        options,
+        () => this.#running().publisher,
+      ),
     )
   }
 
@@ -147,23 +179,44 @@ export class Router<Deps extends object = object> implements StreamOwner {
   }
 
   /** Asks, and resolves to the answer. */
-  request<T = unknown>(subject: string, data?: unknown, options?: RequestOptions): Promise<T> {
-    return this.#running().publisher.request<T>(subject, data, options)
+  request<T = unknown, S extends Schema | undefined = undefined>(
+    subject: string,
+    data?: unknown,
+    options?: RequestOptions<S>,
+  ): Promise<AnswerOf<S, T>> {
+    return this.#running().publisher.request(subject, data, options)
   }
 
   // --- for what is declared on it
 
   /** @internal */
   prefixed(subject: string): string {
-    const own = this.prefix === '' ? subject : `${this.prefix}.${subject}`
-    return this.#parent === null ? own : this.#parent.prefixed(own)
+    const prefix = this.prefixes()
+    return prefix === '' ? subject : `${prefix}.${subject}`
+  }
+
+  /** @internal Its own prefix behind those of the routers around it. */
+  prefixes(): string {
+    const outer = this.#parent?.prefixes() ?? ''
+    return outer === '' || this.prefix === '' ? outer + this.prefix : `${outer}.${this.prefix}`
+  }
+
+  /**
+   * Resolves when all that was declared while the app runs has started.
+   * @throws what kept the first of it from starting, once
+   */
+  async ready(): Promise<void> {
+    const root = this.#root()
+    await root.#comingUp
+    const failure = root.#couldNotStart
+    root.#couldNotStart = null
+    if (failure !== null) throw failure.thrown
   }
 
   /** @internal */
   declare<D extends Declaration>(declaration: D): D {
     this.#declarations.push(declaration)
-    const runtime = this.runtime()
-    if (runtime !== null) this.bringUp(declaration, runtime)
+    if (this.runtime() !== null) this.#bringUp(declaration)
     return declaration
   }
 
@@ -181,7 +234,7 @@ export class Router<Deps extends object = object> implements StreamOwner {
 
   /** @internal */
   publishMiddleware(): readonly PublishMiddleware[] {
-    return [...this.#publishMiddleware, ...this.#children.flatMap((child) => child.publishMiddleware())]
+    return this.#publishMiddleware
   }
 
   /** @internal */
@@ -202,17 +255,51 @@ export class Router<Deps extends object = object> implements StreamOwner {
 
   /** @internal */
   runtime(): Runtime | null {
-    return this.#parent?.runtime() ?? null
+    const of = this.#parent?.runtime() ?? null
+    if (of === null || this.#publishMiddleware.length === 0) return of
+    if (this.#own?.of !== of) this.#own = { of, runtime: withPublisher(of, this.#publishMiddleware) }
+    return this.#own.runtime
   }
 
-  /** @internal A declaration while the app runs: it starts at once. */
-  bringUp(declaration: Declaration, runtime: Runtime): void {
-    if (this.#parent !== null) {
-      this.#parent.bringUp(declaration, runtime)
-      return
+  /** @internal Starts what is declared: streams and stores first, then what reads from them. */
+  async startAll(stage: Declaration['stage']): Promise<void> {
+    const runtime = this.runtime() as Runtime
+    for (const one of [...this.#declarations]) if (one.stage === stage) await one.start(runtime)
+    for (const child of [...this.#children]) await child.startAll(stage)
+  }
+
+  /** @internal Resolves when nothing more comes up. */
+  get comingUp(): Promise<void> {
+    return this.#comingUp
+  }
+
+  #root(): Router<Deps> {
+    return this.#parent === null ? this : this.#parent.#root()
+  }
+
+  /** The router on which something is declared. */
+  #routerOf(declaration: Declaration): Router<Deps> | undefined {
+    if (this.#declarations.includes(declaration)) return this
+    for (const child of this.#children) {
+      const found = child.#routerOf(declaration)
+      if (found !== undefined) return found
     }
-    declaration.start(runtime).catch((thrown) => {
-      runtime.log.error({ err: thrown }, 'what was declared while the app runs could not start')
+    return undefined
+  }
+
+  /** A declaration while the app runs: it starts when those before it have. */
+  #bringUp(declaration: Declaration): void {
+    const root = this.#root()
+    root.#comingUp = root.#comingUp.then(async () => {
+      // It may have been unsubscribed, or the app have stopped, before its turn came.
+      const runtime = root.#routerOf(declaration)?.runtime() ?? null
+      if (runtime === null) return
+      try {
+        await declaration.start(runtime)
+      } catch (thrown) {
+        root.#couldNotStart ??= { thrown }
+        runtime.log.error({ err: thrown }, 'what was declared while the app runs could not start')
+      }
     })
   }
 
@@ -221,4 +308,18 @@ export class Router<Deps extends object = object> implements StreamOwner {
     if (runtime === null) throw new ContrailError('NOT_STARTED', 'The app is not connected yet.')
     return runtime
   }
+}
+
+/** A runtime whose publications go through more middleware. */
+function withPublisher(of: Runtime, middleware: readonly PublishMiddleware[]): Runtime {
+  const publisher: BrokerPublisher = of.publisher.within(middleware)
+  const context = Object.create(
+    Object.getPrototypeOf(of.context),
+    Object.getOwnPropertyDescriptors(of.context),
+  )
+  Object.assign(context, {
+    publish: publisher.publish.bind(publisher),
+    request: publisher.request.bind(publisher),
+  })
+  return { ...of, publisher, context }
 }

@@ -1,9 +1,10 @@
 /** What a running app gives to its subscriptions, publishers and stores: one for each broker. */
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/nats-core'
-import type { BaseContext } from './context.ts'
+import type { BaseContext, HandlerContext } from './context.ts'
 import type { Dependencies } from './dependencies.ts'
 import type { Log } from './log.ts'
+import type { Metrics } from './metrics/metrics.ts'
 import type { BrokerPublisher } from './publisher/broker-publisher.ts'
 
 /** What a connection goes through. */
@@ -19,6 +20,13 @@ export interface Runtime {
   readonly dependencies: Dependencies
   /** The context that those of messages inherit from. */
   readonly context: BaseContext
+  /** Name of the broker in the app: 'main' for its first. */
+  readonly broker: string
+  readonly metrics: Metrics
+  /** Tells the app's error hooks. */
+  onError(thrown: unknown, context: HandlerContext): Promise<void>
+  /** The app's error hooks, those added later too. */
+  readonly errorHooks: readonly unknown[]
   /** Name of the app. */
   readonly app: string
   /** Copies of streams and buckets, where their declaration doesn't say. */
@@ -35,6 +43,8 @@ export interface Runtime {
 export interface Declaration {
   /** Streams and stores come up before what reads from them. */
   readonly stage: 'store' | 'subscription'
+  /** Its router was included under a prefix: its subjects are under it too. Only before the start. */
+  underPrefix?(prefix: string): void
   start(runtime: Runtime): Promise<void>
   /** Takes no more, and resolves when what was taken is done, or `deadline` (an AbortSignal) says to give up. */
   stop(deadline: AbortSignal): Promise<void>

@@ -55,6 +55,11 @@ export class SubjectPattern {
     this.#tail = tail
   }
 
+  /** The same behind a prefix. */
+  under(prefix: string): SubjectPattern {
+    return new SubjectPattern(`${prefix}.${this.source}`)
+  }
+
   get hasNames(): boolean {
     return this.#names.length > 0
   }

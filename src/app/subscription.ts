@@ -1,11 +1,14 @@
 /** What subscriptions on core NATS and consumers of streams have in common. */
 import type { CodecOption } from './codec.ts'
+import type { SubscriptionInfo } from './context.ts'
 import { type ContextClass, contextClassFor, Delivery, type DeliveryOwner, type Held } from './delivery.ts'
 import { Dispatcher, type Rate } from './dispatcher.ts'
 import { ContrailError } from './errors.ts'
 import { type AnyHandler, type DataOf, type Handler, type HandlerOptions, Route } from './handler.ts'
 import type { Log } from './log.ts'
 import type { Message } from './message.ts'
+import type { HandlerMetrics } from './metrics/handler-metrics.ts'
+import type { ConsumerState, LiveSubscription } from './metrics/metrics.ts'
 import type { Middleware } from './middleware.ts'
 import type { Declaration, Runtime } from './runtime.ts'
 import type { Schema } from './schema.ts'
@@ -37,13 +40,15 @@ export abstract class Subscription<
   Deps extends object = object,
   Params extends object = object,
   M extends Message = Message,
-> implements Declaration, DeliveryOwner, AsyncIterable<M>
+> implements Declaration, DeliveryOwner, SubscriptionInfo, LiveSubscription, AsyncIterable<M>
 {
   readonly stage = 'subscription'
+  abstract readonly stream: string | undefined
+  abstract readonly group: string | undefined
   readonly dispatcher: Dispatcher
   middleware: readonly Middleware<never>[] = []
   isPlain = true
-  protected readonly patterns: readonly SubjectPattern[]
+  protected patterns: readonly SubjectPattern[]
   protected readonly owner: Owner
   protected readonly flow: FlowOptions
   protected running: Runtime | null = null
@@ -51,6 +56,9 @@ export abstract class Subscription<
   readonly #routes: Route[] = []
   protected contexts: ContextClass | null = null
   #usesParams = false
+  #metrics: HandlerMetrics | null = null
+  #opening: Promise<void> | null = null
+  #hasEnded = false
   /** Messages for `next` and `for await`, when there are no handlers. */
   protected readonly unread: M[] = []
   readonly #readers: Array<(message: M | undefined) => void> = []
@@ -65,6 +73,11 @@ export abstract class Subscription<
     this.dispatcher = new Dispatcher(concurrency, flow.rate)
     this.dispatcher.onDone = () => this.hasSpace()
     this.#usesParams = patterns.some((pattern) => pattern.hasNames)
+  }
+
+  underPrefix(prefix: string): void {
+    this.patterns = this.patterns.map((pattern) => pattern.under(prefix))
+    this.#usesParams = this.patterns.some((pattern) => pattern.hasNames)
   }
 
   /** The subjects it listens on, as NATS writes them. */
@@ -86,7 +99,30 @@ export abstract class Subscription<
     return this.dispatcher.held + this.unread.length
   }
 
-  /** Adds a handler; the first whose filter takes a message has it. */
+  /** Messages in a handler. */
+  get inFlight(): number {
+    return this.dispatcher.running
+  }
+
+  /** Messages here that wait for a handler, or to be read. */
+  get waiting(): number {
+    return this.held - this.inFlight
+  }
+
+  /** What it has done. @throws ContrailError NOT_STARTED before the app's start */
+  get metrics(): HandlerMetrics {
+    if (this.#metrics === null) throw new ContrailError('NOT_STARTED', 'This subscription did not run yet.')
+    return this.#metrics
+  }
+
+  async consumerState(): Promise<ConsumerState | undefined> {
+    return undefined
+  }
+
+  /**
+   * Adds a handler; the first whose filter takes a message has it, one without a filter has the rest.
+   * @throws ContrailError INVALID_OPTION when there is one without a filter already
+   */
   handle<
     S extends Schema | undefined = undefined,
     C extends CodecOption | undefined = undefined,
@@ -104,7 +140,10 @@ export abstract class Subscription<
 
   /** @internal */
   add(route: Route): void {
-    this.#routes.push(route)
+    const last = this.#routes.at(-1)
+    if (last === undefined || last.filter !== undefined) this.#routes.push(route)
+    else if (route.filter !== undefined) this.#routes.splice(-1, 0, route)
+    else throw new ContrailError('INVALID_OPTION', 'The subscription has a handler without a filter already.')
   }
 
   async start(runtime: Runtime): Promise<void> {
@@ -112,18 +151,42 @@ export abstract class Subscription<
     this.middleware = this.owner.middleware()
     this.isPlain = this.middleware.length === 0 && !runtime.dependencies.hasOfMessage
     this.contexts = contextClassFor(runtime.context)
-    await this.open(runtime)
+    this.#metrics = runtime.metrics.of({
+      broker: runtime.broker,
+      subject: this.sources.join(','),
+      stream: this.stream ?? '',
+      group: this.group ?? '',
+    })
+    this.#opening = this.open(runtime)
+    try {
+      await this.#opening
+    } catch (thrown) {
+      this.#end()
+      throw thrown
+    }
+    runtime.metrics.began(this)
   }
 
   async stop(deadline: AbortSignal): Promise<void> {
-    if (this.running === null) return
+    if (this.running === null) {
+      this.#end()
+      return
+    }
+    await this.#opening?.catch(() => {})
     await this.pause()
     await untilIdle(this.dispatcher, deadline)
     for (const work of this.dispatcher.clear()) work.giveBack()
     for (const message of this.unread.splice(0)) this.giveBack(message)
-    for (const reader of this.#readers.splice(0)) reader(undefined)
+    this.#end()
     await this.close()
+    this.running.metrics.ended(this)
     this.running = null
+  }
+
+  /** Whoever waits for a message gets none. */
+  #end(): void {
+    this.#hasEnded = true
+    for (const reader of this.#readers.splice(0)) reader(undefined)
   }
 
   /** Stops this subscription alone, while the app runs: takes no more, and waits for what was taken. */
@@ -143,7 +206,9 @@ export abstract class Subscription<
       this.hasSpace()
       return Promise.resolve(waiting)
     }
-    if (this.running === null) return Promise.resolve(undefined)
+    // Declared while the app runs it may be about to start.
+    const isComing = this.running !== null || (!this.#hasEnded && this.owner.runtime() !== null)
+    if (!isComing) return Promise.resolve(undefined)
     return new Promise((resolve) => {
       let timer: NodeJS.Timeout | undefined
       const reader = (message: M | undefined) => {
@@ -184,6 +249,7 @@ export abstract class Subscription<
     const delivery = new Delivery(message, key, this, this.contexts as ContextClass, performance.now())
     this.entered(delivery)
     this.dispatcher.push(delivery)
+    delivery.hasWaited = true
   }
 
   runtime(): Runtime {
@@ -211,6 +277,17 @@ export abstract class Subscription<
     const bindings: Record<string, unknown> = { subject: message.subject }
     if (message.id !== undefined) bindings.messageId = message.id
     return log.child(bindings)
+  }
+
+  finished(message: Message, ms: number, isFailed: boolean): void {
+    this.metrics.ended(ms, 1, isFailed ? 1 : 0)
+    const log = this.running?.log
+    if (log === undefined || log.isLevelEnabled?.('debug') === false) return
+    const { settlement } = message
+    this.logOf(message).debug(
+      { ms: Math.round(ms * 1000) / 1000, settlement },
+      isFailed ? 'failed' : 'handled',
+    )
   }
 
   #mustBeReadable(): void {

@@ -55,3 +55,13 @@ test('examples/publishing.ts', async (t) => {
   assert.ok(lines.includes('orders.10.paid {"amount":2}'))
   assert.ok(lines.includes('orders.10.reminder {"text":"still there?"}'))
 })
+
+test('examples/middleware.ts', async (t) => {
+  const lines = (await output(t, 'middleware.js')).trim().split('\n')
+  assert.deepEqual(lines.sort(), [
+    'order 7: {"sku":"nut"}',
+    'shop.orders.7.created: 1 handled in time',
+    'shop.orders.8.created failed: published by somebody else',
+    'shop.orders.8.created: 1 handled in time',
+  ])
+})

@@ -1,12 +1,13 @@
 /** A consumer whose handler gets several messages at once. */
 import type { CodecOption } from '../codec.ts'
-import type { BaseContext } from '../context.ts'
+import type { BaseContext, HandlerContext } from '../context.ts'
 import type { Held } from '../delivery.ts'
 import type { Work } from '../dispatcher.ts'
 import { ContrailError } from '../errors.ts'
 import { type DataOf, Route } from '../handler.ts'
 import type { Message, StreamMessage } from '../message.ts'
 import { runThrough } from '../middleware.ts'
+import type { Runtime } from '../runtime.ts'
 import type { Schema } from '../schema.ts'
 import type { SubjectPattern } from '../subject-pattern.ts'
 import type { Owner } from '../subscription.ts'
@@ -113,15 +114,16 @@ export class BatchConsumer<Deps extends object = object> extends StreamConsumer<
         data.push(await this.#route.read(message))
         readable.push(message)
       } catch (thrown) {
+        this.metrics.ended(0, 1, 1)
         await this.failed(message, thrown)
+        await this.runtime().onError(thrown, this.#contextOf([message], this.runtime()))
       }
     }
     if (readable.length === 0) return
     const runtime = this.runtime()
-    const context = Object.create(runtime.context, {
-      messages: { value: readable, enumerable: true },
-      signal: { value: runtime.signal, enumerable: true },
-    }) as BatchContext
+    const context = this.#contextOf(readable, runtime)
+    const begun = performance.now()
+    let isFailed = false
     let leave: (() => Promise<void>) | undefined
     try {
       leave = await runtime.dependencies.enter(context, (name, thrown) =>
@@ -131,10 +133,37 @@ export class BatchConsumer<Deps extends object = object> extends StreamConsumer<
       await runThrough(around, context as never, () => this.#handler(data as never[], context))
       for (const message of readable) if (message.settlement === 'open') await this.succeeded(message)
     } catch (thrown) {
+      isFailed = true
       for (const message of readable) if (message.settlement === 'open') await this.failed(message, thrown)
+      await runtime.onError(thrown, context)
     } finally {
       await leave?.()
+      const ms = performance.now() - begun
+      this.metrics.ended(ms, readable.length, isFailed ? readable.length : 0)
+      if (runtime.log.isLevelEnabled?.('debug') !== false) {
+        const ids = readable.map((message) => message.id)
+        this.log?.debug(
+          { messageIds: ids, ms: Math.round(ms * 1000) / 1000 },
+          isFailed ? 'batch failed' : 'batch handled',
+        )
+      }
     }
+  }
+
+  /** A batch's context has what a message's has, of its first one: middleware serves both. */
+  #contextOf(messages: readonly StreamMessage[], runtime: Runtime): HandlerContext & BatchContext {
+    const [message] = messages
+    const { subject, headers } = message
+    const own = {
+      message,
+      messages,
+      subject,
+      headers,
+      params: this.paramsOf(message),
+      subscription: this,
+      signal: runtime.signal,
+    }
+    return Object.create(runtime.context, Object.getOwnPropertyDescriptors(own))
   }
 
   /** @internal */

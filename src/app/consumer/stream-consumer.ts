@@ -5,6 +5,7 @@ import type { CodecOption } from '../codec.ts'
 import type { Held } from '../delivery.ts'
 import { reasonOf } from '../errors.ts'
 import { type AckSender, type Message, StreamMessage } from '../message.ts'
+import type { ConsumerState } from '../metrics/metrics.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Schema } from '../schema.ts'
 import type { SubjectPattern } from '../subject-pattern.ts'
@@ -34,7 +35,7 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
 {
   readonly stream: string
   readonly #options: ConsumeOptions<Schema | undefined, CodecOption | undefined>
-  readonly #config: Partial<ConsumerConfig>
+  #config: Partial<ConsumerConfig>
   readonly #mode: AckMode
   readonly #retry: RetryPolicy
   protected readonly window: number
@@ -71,6 +72,15 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     this.window = Math.max(options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT, concurrency * 2)
   }
 
+  override underPrefix(prefix: string): void {
+    super.underPrefix(prefix)
+    this.#config = { ...consumerConfig(this.patterns, this.#options), ...this.#push?.config }
+  }
+
+  override get group(): string | undefined {
+    return this.#options.durable
+  }
+
   /** The consumer's name; empty before it was made. */
   get name(): string {
     return this.#name
@@ -85,8 +95,16 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     return this.runtime().jsm.consumers.info(this.stream, this.#name)
   }
 
+  override async consumerState(): Promise<ConsumerState | undefined> {
+    if (this.running?.isConnected() !== true || this.#name === '') return undefined
+    const { num_pending, num_ack_pending, num_redelivered } = await this.info()
+    return { pending: num_pending, ackPending: num_ack_pending, redelivered: num_redelivered }
+  }
+
   protected override async open(runtime: Runtime): Promise<void> {
+    const { metrics } = this
     this.#sender = {
+      settled: (as) => metrics.settled(as),
       publish: (subject, payload) => runtime.nc.publish(subject, payload),
       request: (subject, payload, options) => runtime.nc.request(subject, payload, options),
     }
@@ -240,6 +258,7 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     const log = this.logOf(message)
     try {
       await this.#deadLetters?.take(message, thrown)
+      if (this.#deadLetters !== null) this.metrics.deadLettered++
       log.error({ err: thrown, try: message.deliveries }, 'the handler failed for the last time')
       message.term(reasonOf(thrown))
     } catch (reason) {

@@ -19,7 +19,7 @@ const MAX_MESSAGES = 1000
  * Resolves to the PubAck of the whole (`batch`, `count`, the last one's `seq`). The stream needs `allowAtomic`.
  * @throws ContrailError INVALID_OPTION when there are none, or more than 1000; PublishRefusedError as the server says
  */
-export function publishAtomic(
+export async function publishAtomic(
   broker: BrokerPublisher,
   messages: readonly BatchMessage[],
   options: Pick<PublishOptions, 'timeout'> = {},
@@ -35,7 +35,7 @@ export function publishAtomic(
   for (let i = 0; i < last; i++) {
     const { subject, data, ...rest } = messages[i]
     // Only the whole is acknowledged; what is wrong with one of them is the answer to the last.
-    broker.publishToBatch(subject, data, part(rest, id, i + 1), rest.codec)
+    await broker.publishToBatch(subject, data, part(rest, id, i + 1), rest.codec)
   }
   const { subject, data, ...rest } = messages[last]
   const closing = part(rest, id, last + 1)

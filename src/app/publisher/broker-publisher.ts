@@ -10,7 +10,7 @@ import {
 import { type CodecOption, codecOf, decode } from '../codec.ts'
 import { ContrailError, RequestFailedError, reasonOf } from '../errors.ts'
 import { type Outgoing, type PublishMiddleware, runThrough } from '../middleware.ts'
-import { validate } from '../schema.ts'
+import { type Schema, validate } from '../schema.ts'
 import { subjectMatches } from '../subject-pattern.ts'
 import { toMs } from '../units.ts'
 import { headersOf } from './headers.ts'
@@ -18,6 +18,7 @@ import type { PublishOptions, PublishResult, RequestOptions } from './options.ts
 import { PipelinedPublisher, type PublisherLimits } from './pipelined-publisher.ts'
 
 const DEFAULT_TIMEOUT_MS = 5000
+const DEFAULT_ERROR_STATUS = 500
 const MAX_REMEMBERED_SUBJECTS = 4096
 
 export interface BrokerPublisherOptions extends PublisherLimits {
@@ -27,24 +28,55 @@ export interface BrokerPublisherOptions extends PublisherLimits {
 
 const DEFAULT_RECONNECT_BUFFER = 8 * 1024 * 1024
 
+/** What an app has published to a broker since its start. */
+export interface PublishCounts {
+  /** On core NATS, batch parts included. */
+  published: number
+  /** Handed over to be stored by a stream. */
+  toStream: number
+  requests: number
+  /** Requests without an answer, or with an error for one. */
+  requestsFailed: number
+}
+
 export class BrokerPublisher {
+  readonly counts: PublishCounts
   readonly #nc: NatsConnection
   readonly #middleware: readonly PublishMiddleware[]
   readonly #pipeline: PipelinedPublisher
-  readonly #streamSubjects: string[] = []
+  readonly #streamSubjects: string[]
   /** Whether a declared stream takes a subject. */
-  readonly #isStreams = new Map<string, boolean>()
+  readonly #isStreams: Map<string, boolean>
   readonly #reconnectBuffer: number
+  readonly #options: BrokerPublisherOptions
+  /** Whose middleware is around this one's; null for the broker's own. */
+  readonly #outer: BrokerPublisher | null
   #isConnected = true
   /** What waits for the connection. */
   readonly #kept: Array<{ subject: string; payload: Payload; options: ClientsOptions }> = []
   #keptBytes = 0
 
-  constructor(nc: NatsConnection, middleware: readonly PublishMiddleware[], options: BrokerPublisherOptions) {
+  /** @param middleware what is added to the list later is gone through too */
+  constructor(
+    nc: NatsConnection,
+    middleware: readonly PublishMiddleware[],
+    options: BrokerPublisherOptions,
+    outer: BrokerPublisher | null = null,
+  ) {
     this.#nc = nc
     this.#middleware = middleware
-    this.#pipeline = new PipelinedPublisher(nc, options)
+    this.#options = options
+    this.#outer = outer
+    this.#pipeline = outer === null ? new PipelinedPublisher(nc, options) : outer.#pipeline
+    this.#streamSubjects = outer === null ? [] : outer.#streamSubjects
+    this.#isStreams = outer === null ? new Map() : outer.#isStreams
+    this.counts = outer?.counts ?? { published: 0, toStream: 0, requests: 0, requestsFailed: 0 }
     this.#reconnectBuffer = options.reconnectBuffer ?? DEFAULT_RECONNECT_BUFFER
+  }
+
+  /** The same publisher with more middleware inside its own. */
+  within(middleware: readonly PublishMiddleware[]): BrokerPublisher {
+    return new BrokerPublisher(this.#nc, middleware, this.#options, this)
   }
 
   /** Publications to these subjects are acknowledged by a stream from now on. */
@@ -71,19 +103,47 @@ export class BrokerPublisher {
   /** Resolves to the stream's PubAck. Errors: those of PipelinedPublisher.publish. */
   publishToStream(subject: string, data: unknown, options: PublishOptions = {}): Promise<PublishResult> {
     const payload = codecOf(options.codec).encode(data as never)
-    if (this.#middleware.length === 0) return this.#pipe(subject, payload, options)
+    if (this.#isPlain) return this.#pipe(subject, payload, options)
     return this.#through({ subject, payload, options, kind: 'stream' }, (outgoing) =>
       this.#pipe(outgoing.subject, outgoing.payload, outgoing.options),
     ) as Promise<PublishResult>
   }
 
   /** A message of an atomic batch but its last: nothing answers it. */
-  publishToBatch(subject: string, data: unknown, all: MsgHdrs, codec: CodecOption | undefined): void {
-    this.#send(subject, codecOf(codec).encode(data as never), { headers: all })
+  async publishToBatch(
+    subject: string,
+    data: unknown,
+    all: MsgHdrs,
+    codec: CodecOption | undefined,
+  ): Promise<void> {
+    const payload = codecOf(codec).encode(data as never)
+    await this.#through({ subject, payload, options: { headers: all }, kind: 'batch' }, (outgoing) => {
+      this.#send(outgoing.subject, outgoing.payload, { headers: headersOf(outgoing.options) })
+      return Promise.resolve(undefined)
+    })
+  }
+
+  /** True when nothing is around what is published. */
+  get #isPlain(): boolean {
+    return this.#middleware.length === 0 && this.#outer === null
   }
 
   /** @throws ContrailError REQUEST_TIMEOUT, NO_RESPONDERS; RequestFailedError when the handler threw */
-  async request<T>(subject: string, data: unknown, options: RequestOptions = {}): Promise<T> {
+  async request<T>(
+    subject: string,
+    data: unknown,
+    options: RequestOptions<Schema | undefined> = {},
+  ): Promise<T> {
+    this.counts.requests++
+    try {
+      return await this.#request<T>(subject, data, options)
+    } catch (thrown) {
+      this.counts.requestsFailed++
+      throw thrown
+    }
+  }
+
+  async #request<T>(subject: string, data: unknown, options: RequestOptions<Schema | undefined>): Promise<T> {
     const codec = codecOf(options.codec)
     const answer = (await this.#through(
       {
@@ -94,13 +154,6 @@ export class BrokerPublisher {
       },
       (outgoing) => this.#ask(outgoing, options) as never,
     )) as unknown as Msg
-    if (answer.headers?.has('Nats-Service-Error')) {
-      throw new RequestFailedError(
-        subject,
-        Number(answer.headers.get('Nats-Service-Error-Code') || 500),
-        answer.headers.get('Nats-Service-Error'),
-      )
-    }
     const value = decode(codec, answer.data, subject)
     return (options.schema === undefined ? value : await validate(options.schema, value, subject)) as T
   }
@@ -128,11 +181,17 @@ export class BrokerPublisher {
     return this.#pipeline.unanswered
   }
 
+  /** Publications to streams that were refused, or not acknowledged in time. */
+  get failed(): number {
+    return this.#pipeline.failed
+  }
+
   close(): void {
     this.#pipeline.close()
   }
 
   #pipe(subject: string, payload: Uint8Array | string, options: PublishOptions): Promise<PublishResult> {
+    this.counts.toStream++
     return this.#pipeline.publish(
       subject,
       payload,
@@ -142,10 +201,12 @@ export class BrokerPublisher {
     )
   }
 
-  async #ask(outgoing: Outgoing, options: RequestOptions): Promise<Msg> {
+  /** The answer; an answer that says that the handler threw is thrown, so that middleware sees it. */
+  async #ask(outgoing: Outgoing, options: RequestOptions<Schema | undefined>): Promise<Msg> {
     const timeout = options.timeout === undefined ? DEFAULT_TIMEOUT_MS : toMs(options.timeout, 'timeout')
+    let answer: Msg
     try {
-      return await this.#nc.request(outgoing.subject, outgoing.payload, {
+      answer = await this.#nc.request(outgoing.subject, outgoing.payload, {
         timeout,
         headers: headersOf(outgoing.options),
       })
@@ -165,22 +226,28 @@ export class BrokerPublisher {
       }
       throw new Error(`The request to "${outgoing.subject}" failed: ${reasonOf(thrown)}`, { cause: thrown })
     }
+    if (answer.headers?.has('Nats-Service-Error')) throw failureOf(outgoing.subject, answer)
+    return answer
   }
 
   #through(
     outgoing: Outgoing,
     send: (outgoing: Outgoing) => Promise<PublishResult | undefined>,
   ): Promise<PublishResult | undefined> {
-    if (this.#middleware.length === 0) {
+    if (this.#isPlain) {
       try {
         return send(outgoing)
       } catch (thrown) {
         return Promise.reject(thrown)
       }
     }
-    return runThrough(this.#middleware as never, outgoing, () => send(outgoing)) as Promise<
+    return runThrough(this.#around() as never, outgoing, () => send(outgoing)) as Promise<
       PublishResult | undefined
     >
+  }
+
+  #around(): readonly PublishMiddleware[] {
+    return this.#outer === null ? this.#middleware : [...this.#outer.#around(), ...this.#middleware]
   }
 
   #takenByStream(subject: string): boolean {
@@ -196,6 +263,11 @@ export class BrokerPublisher {
 
   /** On core NATS; kept while the connection is lost, which the client would not do. */
   #send(subject: string, payload: Payload, options: ClientsOptions): void {
+    if (this.#outer !== null) {
+      this.#outer.#send(subject, payload, options)
+      return
+    }
+    this.counts.published++
     if (this.#isConnected) {
       this.#nc.publish(subject, payload, options)
       return
@@ -209,4 +281,22 @@ export class BrokerPublisher {
     this.#keptBytes += payload.length
     this.#kept.push({ subject, payload, options })
   }
+}
+
+/** What the handler of a request threw, as its answer says it (ADR-32). */
+function failureOf(subject: string, answer: Msg): RequestFailedError {
+  let details: unknown
+  if (answer.data.length > 0) {
+    try {
+      details = answer.json()
+    } catch {
+      details = answer.string()
+    }
+  }
+  return new RequestFailedError(
+    subject,
+    Number(answer.headers?.get('Nats-Service-Error-Code') || DEFAULT_ERROR_STATUS),
+    answer.headers?.get('Nats-Service-Error') ?? '',
+    details,
+  )
 }

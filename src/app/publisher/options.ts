@@ -2,7 +2,7 @@
 import type { PubAck } from '@nats-io/jetstream'
 import type { MsgHdrs } from '@nats-io/nats-core'
 import type { CodecOption } from '../codec.ts'
-import type { Schema } from '../schema.ts'
+import type { Output, Schema } from '../schema.ts'
 import type { Duration } from '../units.ts'
 
 /** What a stream answers: its name, the sequence, whether it was a duplicate. */
@@ -39,9 +39,13 @@ export interface PublishOptions {
   codec?: CodecOption
 }
 
-export interface RequestOptions extends Pick<PublishOptions, 'headers' | 'codec'> {
+export interface RequestOptions<S extends Schema | undefined = undefined>
+  extends Pick<PublishOptions, 'headers' | 'codec'> {
   /** How long to wait for the answer. Default: 5 s. */
   timeout?: Duration
-  /** What the answer must be. Default: anything. */
-  schema?: Schema
+  /** What the answer must be: its type follows from it. Default: anything. */
+  schema?: S
 }
+
+/** The type of an answer: the schema's output, else what is said: `request<number>('stock.left.nut')`. */
+export type AnswerOf<S, T> = [S] extends [Schema] ? Output<S> : T

@@ -56,6 +56,8 @@ export class PipelinedPublisher {
   #bytes = 0
   #serial = 0
   #isConnected = true
+  /** Publications that were rejected. */
+  failed = 0
   #timer: NodeJS.Timeout | undefined
   #idle: Array<() => void> = []
   readonly #maxInFlight: number
@@ -98,6 +100,7 @@ export class PipelinedPublisher {
         this.#waiting.length - this.#waitingHead >= this.#maxWaiting ||
         (this.#bytes > 0 && this.#bytes + bytes > this.#maxBytes)
       ) {
+        this.failed++
         reject(
           new ContrailError(
             'PUBLISH_BUFFER_FULL',
@@ -161,7 +164,7 @@ export class PipelinedPublisher {
       this.#nc.publish(one.subject, one.payload, { reply: this.#prefix + token, headers: one.headers })
     } catch (thrown) {
       this.#end(token, one)
-      one.reject(thrown as Error)
+      this.#reject(one, thrown as Error)
     }
   }
 
@@ -179,11 +182,11 @@ export class PipelinedPublisher {
     try {
       ack = JSON.parse(message.string())
     } catch (thrown) {
-      one.reject(thrown as Error)
+      this.#reject(one, thrown as Error)
       return
     }
     if (ack.error === undefined) one.resolve(ack)
-    else one.reject(new PublishRefusedError(one.subject, ack.error.err_code, ack.error.description))
+    else this.#reject(one, new PublishRefusedError(one.subject, ack.error.err_code, ack.error.description))
   }
 
   #end(token: string, one: Pending): void {
@@ -206,7 +209,8 @@ export class PipelinedPublisher {
     for (const [token, one] of [...this.#pending]) {
       if (one.deadline <= now) {
         this.#end(token, one)
-        one.reject(
+        this.#reject(
+          one,
           one.repeatAt > 0 && this.#isConnected
             ? new ContrailError('NO_RESPONDERS', `No stream takes "${one.subject}".`)
             : new ContrailError(
@@ -223,7 +227,8 @@ export class PipelinedPublisher {
     while (this.#waitingHead < this.#waiting.length && this.#waiting[this.#waitingHead].deadline <= now) {
       const one = this.#waiting[this.#waitingHead++]
       this.#bytes -= one.bytes
-      one.reject(
+      this.#reject(
+        one,
         new ContrailError('PUBLISH_TIMEOUT', `Publishing to "${one.subject}" did not get its turn in time.`),
       )
     }
@@ -233,13 +238,18 @@ export class PipelinedPublisher {
     }
   }
 
+  #reject(one: Pending, error: Error): void {
+    this.failed++
+    one.reject(error)
+  }
+
   #rejectAll(error: Error): void {
     const all = [...this.#pending.values(), ...this.#waiting.slice(this.#waitingHead)]
     this.#pending.clear()
     this.#waiting = []
     this.#waitingHead = 0
     this.#bytes = 0
-    for (const one of all) one.reject(error)
+    for (const one of all) this.#reject(one, error)
     this.#tellIdle()
   }
 

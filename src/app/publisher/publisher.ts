@@ -4,7 +4,7 @@ import type { Input, Schema } from '../schema.ts'
 import { validate } from '../schema.ts'
 import { type Params, SubjectPattern } from '../subject-pattern.ts'
 import type { BrokerPublisher } from './broker-publisher.ts'
-import type { PublishOptions, PublishResult, RequestOptions } from './options.ts'
+import type { AnswerOf, PublishOptions, PublishResult, RequestOptions } from './options.ts'
 
 export interface PublisherOptions<
   S extends Schema | undefined = undefined,
@@ -34,18 +34,27 @@ type Rest<Subject extends string, Options> = keyof Params<Subject> extends never
   : [options: Options & ParamsOption<Subject>]
 
 export class Publisher<Subject extends string, T> {
-  readonly #pattern: SubjectPattern
+  readonly #source: () => string
+  #lastPattern: SubjectPattern
   readonly #options: PublisherOptions<Schema | undefined, CodecOption | undefined>
   readonly #broker: () => BrokerPublisher
 
+  /** @param source the subject, under the prefixes of its routers, which it may get later */
   constructor(
-    subject: Subject,
+    source: () => string,
     options: PublisherOptions<Schema | undefined, CodecOption | undefined>,
     broker: () => BrokerPublisher,
   ) {
-    this.#pattern = new SubjectPattern(subject)
+    this.#source = source
+    this.#lastPattern = new SubjectPattern(source())
     this.#options = options
     this.#broker = broker
+  }
+
+  get #pattern(): SubjectPattern {
+    const source = this.#source()
+    if (source !== this.#lastPattern.source) this.#lastPattern = new SubjectPattern(source)
+    return this.#lastPattern
   }
 
   /** The subject as it was declared. */
@@ -67,15 +76,19 @@ export class Publisher<Subject extends string, T> {
   }
 
   /** Asks, and resolves to the answer. */
-  async request<Answer = unknown>(data: T, ...[options]: Rest<Subject, RequestOptions>): Promise<Answer> {
+  async request<Answer = unknown, S extends Schema | undefined = undefined>(
+    data: T,
+    ...[options]: Rest<Subject, RequestOptions<S>>
+  ): Promise<AnswerOf<S, Answer>> {
     const { subject, all } = this.#prepare(options)
-    return this.#broker().request<Answer>(subject, await this.#checked(data, subject), all)
+    return this.#broker().request(subject, await this.#checked(data, subject), all)
   }
 
-  #prepare<O extends PublishOptions | RequestOptions>(options: O | undefined): { subject: string; all: O } {
+  #prepare<O>(options: O | undefined): { subject: string; all: O } {
     const { schema: _, toStream: __, ...own } = this.#options
     const { params, ...given } = (options ?? {}) as O & { params?: Record<string, string> }
-    const subject = this.#pattern.hasNames ? this.#pattern.fill(params ?? {}) : this.#pattern.subject
+    const pattern = this.#pattern
+    const subject = pattern.hasNames ? pattern.fill(params ?? {}) : pattern.subject
     return { subject, all: { ...own, ...given } as unknown as O }
   }
 

@@ -122,7 +122,7 @@ export interface StreamOwner extends Owner {
 export class Stream<Deps extends object = object> implements Declaration {
   readonly stage = 'store'
   readonly name: string
-  readonly subjects: readonly string[]
+  #subjects: readonly string[]
   readonly #options: StreamOptions
   readonly #owner: StreamOwner
 
@@ -137,8 +137,16 @@ export class Stream<Deps extends object = object> implements Declaration {
     this.#options = options
     this.#owner = owner
     const sources = options.subjects ?? (options.config?.mirror ? [] : [`${name.toLowerCase()}.>`])
-    const subjects = sources.map((source) => new SubjectPattern(owner.prefixed(source)).subject)
-    this.subjects = options.allowSchedules ? [...subjects, scheduleSubjects(name)] : subjects
+    this.#subjects = sources.map((source) => new SubjectPattern(owner.prefixed(source)).subject)
+  }
+
+  /** What it stores, as NATS writes it. */
+  get subjects(): readonly string[] {
+    return this.#options.allowSchedules ? [...this.#subjects, scheduleSubjects(this.name)] : this.#subjects
+  }
+
+  underPrefix(prefix: string): void {
+    this.#subjects = this.#subjects.map((subject) => `${prefix}.${subject}`)
   }
 
   get options(): StreamOptions {
@@ -230,9 +238,9 @@ export class Stream<Deps extends object = object> implements Declaration {
     S extends Schema | undefined = undefined,
     C extends CodecOption | undefined = undefined,
   >(subject: Subject, options: PublisherOptions<S, C> = {}): Publisher<Subject, Published<S, C>> {
-    const prefixed = this.#owner.prefixed(subject) as Subject
+    const source = () => this.#owner.prefixed(subject)
     return this.#owner.addPublisher(
-      new Publisher(prefixed, { ...options, toStream: true }, () => this.#runtime().publisher),
+      new Publisher(source, { ...options, toStream: true }, () => this.#runtime().publisher),
     )
   }
 

@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { z } from 'zod'
+import {
+  ContrailError,
+  InvalidMessageError,
+  ReplyError,
+  type RequestFailedError,
+} from '../../src/app/index.ts'
+import { makeApp, until } from './support.ts'
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+test('details of a ReplyError reach the one who asked, and it is no failure in the log', async (t) => {
+  const app = makeApp(t)
+  app.subscribe('find', () => {
+    throw new ReplyError(404, 'no such order', { details: { order: 7, tried: ['eu', 'us'] } })
+  })
+  await app.start()
+  await assert.rejects(app.request('find'), (error: RequestFailedError) => {
+    assert.equal(error.code, 'REQUEST_FAILED')
+    assert.equal(error.status, 404)
+    assert.equal(error.description, 'no such order')
+    assert.deepEqual(error.details, { order: 7, tried: ['eu', 'us'] })
+    return true
+  })
+  assert.deepEqual(
+    app.lines.filter((line) => line.level === 'error'),
+    [],
+  )
+})
+
+test('another error reaches the one who asked as 500, without details, and is logged', async (t) => {
+  const app = makeApp(t)
+  app.subscribe('find', async () => {
+    throw new Error('the\ndatabase is away')
+  })
+  await app.start()
+  await assert.rejects(app.request('find'), (error: RequestFailedError) => {
+    assert.equal(error.status, 500)
+    assert.equal(error.description, 'the database is away')
+    assert.equal(error.details, undefined)
+    return true
+  })
+  assert.equal(app.lines.filter((line) => line.sentence === 'the handler failed').length, 1)
+})
+
+test('a request that the schema of its handler refuses is answered with 400 and the issues', async (t) => {
+  const app = makeApp(t)
+  app.subscribe('order', { schema: z.object({ quantity: z.number() }) }, () => 'taken')
+  await app.start()
+  await assert.rejects(app.request('order', { quantity: 'many' }), (error: RequestFailedError) => {
+    assert.equal(error.status, 400)
+    const { issues } = error.details as { issues: Array<{ path: string }> }
+    assert.equal(issues[0].path, 'quantity')
+    return true
+  })
+})
+
+test('a request with a schema is typed by it, and rejects an answer that it refuses', async (t) => {
+  const app = makeApp(t)
+  app.subscribe('price', () => ({ cents: '250' }))
+  await app.start()
+  const Price = z.object({ cents: z.coerce.number() })
+  const price = await app.request('price', undefined, { schema: Price })
+  const cents: number = price.cents
+  assert.equal(cents, 250)
+  const publisher = app.publisher('price')
+  const { cents: again } = await publisher.request(undefined, { schema: Price })
+  assert.equal(again + 0, 250)
+  await assert.rejects(
+    app.request('price', undefined, { schema: z.object({ cents: z.number() }) }),
+    InvalidMessageError,
+  )
+})
+
+test('a request whose handler takes too long rejects with REQUEST_TIMEOUT', async (t) => {
+  const app = makeApp(t)
+  app.subscribe('slow', () => pause(300))
+  await app.start()
+  const begun = performance.now()
+  await assert.rejects(
+    app.request('slow', undefined, { timeout: '50ms' }),
+    (error: ContrailError) => error instanceof ContrailError && error.code === 'REQUEST_TIMEOUT',
+  )
+  assert.ok(performance.now() - begun < 280)
+})
+
+test('requests and answers have headers and codecs', async (t) => {
+  const app = makeApp(t)
+  app.subscribe(
+    'upper',
+    { codec: 'text' },
+    (text, { message }) => `${text.toUpperCase()} ${message.header('Who')}`,
+  )
+  await app.start()
+  assert.equal(await app.request('upper', 'hello', { codec: 'text', headers: { Who: 'me' } }), 'HELLO me')
+})
+
+test('where no handler returns anything the answer is undefined', async (t) => {
+  const app = makeApp(t)
+  app.subscribe('nothing', () => {})
+  await app.start()
+  assert.equal(await app.request('nothing'), undefined)
+})
+
+test('requests to a queue group are answered once each, by any of its members', async (t) => {
+  const app = makeApp(t)
+  const counts = [0, 0, 0]
+  for (const member of [0, 1, 2]) {
+    app.subscribe('work', { queue: 'workers' }, () => {
+      counts[member]++
+      return member
+    })
+  }
+  await app.start()
+  await Promise.all(Array.from({ length: 60 }, () => app.request('work')))
+  assert.equal(counts[0] + counts[1] + counts[2], 60)
+  assert.ok(
+    counts.every((count) => count > 0),
+    `${counts}`,
+  )
+})
+
+test('with `returns` on core NATS the result goes there and not to the one who asked', async (t) => {
+  const app = makeApp(t)
+  const results: unknown[] = []
+  app.subscribe('double', { schema: z.number(), returns: 'doubled' }, (n) => n * 2)
+  app.subscribe('doubled', (n) => {
+    results.push(n)
+  })
+  await app.start()
+  await app.publish('double', 21)
+  await until(() => results.length === 1)
+  assert.deepEqual(results, [42])
+  await assert.rejects(
+    app.request('double', 1, { timeout: '50ms' }),
+    (error: ContrailError) => error.code === 'REQUEST_TIMEOUT',
+  )
+})
