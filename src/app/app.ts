@@ -1,6 +1,7 @@
 /** An application: declarations, a broker, and a life from start to stop. */
 import { aborted, Broker } from './broker.ts'
 import { type BrokerArgument, type BrokerOptions, settleBroker } from './broker-options.ts'
+import { DEFAULT_PULL_TIMES, LEAPING_PULL_TIMES } from './consumer/pull-loop.ts'
 import type { AppContext, BaseContext, HandlerContext } from './context.ts'
 import { Dependencies, type Factory, type ProvideOptions } from './dependencies.ts'
 import { describeInstead } from './describing.ts'
@@ -10,7 +11,7 @@ import { type Log, type LogLevel, makeLog } from './log.ts'
 import { type BrokerReport, Metrics } from './metrics/metrics.ts'
 import type { Middleware, PublishMiddleware } from './middleware.ts'
 import { Router } from './router.ts'
-import type { ConnectionEvent, Declaration, Runtime } from './runtime.ts'
+import type { ConnectionEvent, Declaration, HandlingObserver, Runtime } from './runtime.ts'
 import { onSignals } from './signals.ts'
 import { openKeyValue, openObjectStore } from './stores/open.ts'
 import { type Duration, toMs } from './units.ts'
@@ -35,7 +36,7 @@ const DEFAULT_NAME = 'contrail'
 
 /** A broker of an app: the one it is made with, or another of `app.broker`. */
 export class BrokerRouter<Deps extends object = object> extends Router<Deps> {
-  readonly #options: BrokerOptions
+  #options: BrokerOptions
   readonly #app: () => AppParts
   readonly #name: string
   #broker: Broker | null = null
@@ -57,6 +58,11 @@ export class BrokerRouter<Deps extends object = object> extends Router<Deps> {
   /** URL of the embedded server, if it has a port; else null. */
   get url(): string | null {
     return this.#broker?.url ?? null
+  }
+
+  /** @internal For tests: another broker than the one it was made with, before it starts. */
+  useBroker(options: BrokerOptions): void {
+    this.#options = options
   }
 
   /** @internal */
@@ -91,6 +97,8 @@ export class BrokerRouter<Deps extends object = object> extends Router<Deps> {
       replicas: options.replicas,
       context,
       signal: app.signal,
+      pullTimes: 'clock' in options && options.clock !== undefined ? LEAPING_PULL_TIMES : DEFAULT_PULL_TIMES,
+      observer: app.observer,
       isConnected: () => broker.isConnected,
       onConnection: (listener) => broker.onConnection(listener),
     }
@@ -156,6 +164,7 @@ interface AppParts {
   readonly metrics: Metrics
   readonly errorHooks: readonly unknown[]
   onError(thrown: unknown, context: HandlerContext): Promise<void>
+  readonly observer: HandlingObserver | undefined
 }
 
 /** The figures of a broker that has not been connected yet. */
@@ -205,6 +214,7 @@ export class App<Deps extends object = object> extends BrokerRouter<Deps> implem
   readonly #stopTimeout: Duration
   readonly #outerSignal: AbortSignal | undefined
   readonly #giveUp = new AbortController()
+  #observer: HandlingObserver | undefined
   #state: AppState = 'new'
   #starting: Promise<void> | null = null
   #stopping: Promise<void> | null = null
@@ -219,7 +229,7 @@ export class App<Deps extends object = object> extends BrokerRouter<Deps> implem
     this.#stopTimeout = options.stopTimeout ?? DEFAULT_STOP_TIMEOUT
     toMs(this.#stopTimeout, 'stopTimeout')
     this.#outerSignal = options.signal
-    this.metrics = new Metrics(() => this.brokers.map((one) => one.report()))
+    this.metrics = new Metrics(() => this.brokers().map((one) => one.report()))
     this.stopped = new Promise((resolve) => {
       this.#resolveStopped = resolve
     })
@@ -252,6 +262,16 @@ export class App<Deps extends object = object> extends BrokerRouter<Deps> implem
     const other = new OtherBroker<Deps>(name, settleBroker(broker), () => this.#parts(), this)
     this.#others.set(name, other)
     return other
+  }
+
+  /** @internal For tests: told of every message that a handler had. */
+  observe(observer: HandlingObserver): void {
+    this.#observer = observer
+  }
+
+  /** @internal All brokers, this app's own first. */
+  brokers(): BrokerRouter<Deps>[] {
+    return [this, ...this.#others.values()]
   }
 
   /** Before the broker is there. */
@@ -337,7 +357,7 @@ export class App<Deps extends object = object> extends BrokerRouter<Deps> implem
         throw new ContrailError('STOPPED', 'The signal was aborted before the start.')
       this.#outerSignal?.addEventListener('abort', () => void this.stop(), { once: true })
       await this.#hooks.run('onStart', undefined)
-      const { brokers } = this
+      const brokers = this.brokers()
       for (const broker of brokers) await broker.openBroker()
       await this.#dependencies.start(this.context)
       for (const broker of brokers) broker.addToContext(this.#dependencies.values)
@@ -378,7 +398,7 @@ export class App<Deps extends object = object> extends BrokerRouter<Deps> implem
       if (runtime !== null) {
         await attempt('a hook on shutdown', () => this.#hooks.run('onShutdown', runtime.context))
       }
-      const { brokers } = this
+      const brokers = this.brokers()
       for (const broker of brokers) await attempt('stopping', () => broker.stopDeclarations(deadline))
       this.#giveUp.abort()
       await this.#dependencies.stop((name, thrown) =>
@@ -391,11 +411,6 @@ export class App<Deps extends object = object> extends BrokerRouter<Deps> implem
     if (!wasNew) this.log.info({ app: this.name }, 'stopped')
     this.#resolveStopped()
     if (failures.length > 0) throw failures[0]
-  }
-
-  /** @internal */
-  get brokers(): BrokerRouter<Deps>[] {
-    return [this, ...this.#others.values()]
   }
 
   async #tellError(thrown: unknown, context: HandlerContext): Promise<void> {
@@ -417,6 +432,7 @@ export class App<Deps extends object = object> extends BrokerRouter<Deps> implem
       metrics: this.metrics,
       errorHooks: this.#errorHooks,
       onError: (thrown, context) => this.#tellError(thrown, context),
+      observer: this.#observer,
     }
   }
 }

@@ -225,6 +225,9 @@ export class Delivery implements Work, Held {
     const runtime = owner.runtime()
     const context = new this.#contexts(this.message, owner)
     let leave: (() => Promise<void>) | undefined
+    let data: unknown
+    let result: unknown
+    let error: unknown
     try {
       if (runtime.dependencies.hasOfMessage) {
         leave = await runtime.dependencies.enter(context, (name, thrown) =>
@@ -232,17 +235,27 @@ export class Delivery implements Work, Held {
         )
       }
       const around = [...owner.middleware, ...route.middleware]
-      const result = await runThrough(around, context as never, async () =>
-        route.handler((await route.read(this.message)) as never, context as never),
-      )
+      result = await runThrough(around, context as never, async () => {
+        data = await route.read(this.message)
+        return route.handler(data as never, context as never)
+      })
       if (route.returns !== undefined && result !== undefined) {
         await runtime.publisher.publish(route.returns, result)
       }
       await owner.succeeded(this.message, route, result)
     } catch (thrown) {
+      error = thrown
       await this.#failed(thrown, context)
     } finally {
       await leave?.()
+      runtime.observer?.({
+        by: owner,
+        message: this.message,
+        data,
+        params: owner.paramsOf(this.message),
+        result,
+        error,
+      })
     }
   }
 }

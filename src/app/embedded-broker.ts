@@ -1,5 +1,6 @@
 /** The one place where an app meets the server itself: it starts one in this process. */
 import type { NatsConnection } from '@nats-io/nats-core'
+import type { Clock } from '../server/index.ts'
 
 export interface EmbeddedOptions {
   /** Folder of the store. Default: './.contrail'. */
@@ -10,6 +11,8 @@ export interface EmbeddedOptions {
   port?: number
   /** Address for `port`. Default: '127.0.0.1'. */
   host?: string
+  /** Whose time it is: for tests. Default: the machine's. */
+  clock?: Clock
 }
 
 export interface EmbeddedBroker {
@@ -28,6 +31,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedB
     storeDir: options.memory ? null : (options.dir ?? DEFAULT_DIR),
     port: options.port,
     host: options.host,
+    clock: options.clock,
   })
   return {
     connect: (connection) => server.connect(connection),

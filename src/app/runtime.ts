@@ -1,11 +1,28 @@
 /** What a running app gives to its subscriptions, publishers and stores: one for each broker. */
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/nats-core'
+import type { PullTimes } from './consumer/pull-loop.ts'
 import type { BaseContext, HandlerContext } from './context.ts'
 import type { Dependencies } from './dependencies.ts'
 import type { Log } from './log.ts'
+import type { Message } from './message.ts'
 import type { Metrics } from './metrics/metrics.ts'
 import type { BrokerPublisher } from './publisher/broker-publisher.ts'
+
+/** A handler is through with a message. */
+export interface Handled {
+  /** The subscription or consumer that took it. */
+  readonly by: object
+  readonly message: Message
+  /** What the handler was given; undefined when reading it threw. */
+  readonly data: unknown
+  readonly params: Readonly<Record<string, string>>
+  readonly result: unknown
+  /** What was thrown, by reading or by the handler; undefined: nothing. */
+  readonly error: unknown
+}
+
+export type HandlingObserver = (handled: Handled) => void
 
 /** What a connection goes through. */
 export type ConnectionEvent = 'disconnected' | 'reconnected' | 'closed'
@@ -35,6 +52,10 @@ export interface Runtime {
   readonly signal: AbortSignal
   /** False while the connection is lost or closed: what asks the server then would only wait. */
   isConnected(): boolean
+  /** Times of pull requests. */
+  readonly pullTimes: PullTimes
+  /** Told of every message that a handler had; for tests. */
+  readonly observer: HandlingObserver | undefined
   /** Calls `listener` at every event of the connection; returns what ends it. */
   onConnection(listener: (event: ConnectionEvent) => void): () => void
 }
@@ -48,4 +69,8 @@ export interface Declaration {
   start(runtime: Runtime): Promise<void>
   /** Takes no more, and resolves when what was taken is done, or `deadline` (an AbortSignal) says to give up. */
   stop(deadline: AbortSignal): Promise<void>
+  /** Messages it has taken and that are not through. */
+  readonly held?: number
+  /** False while a message is on its way to it, or is being handled; what waits for a time is not counted. */
+  isSettled?(): Promise<boolean>
 }

@@ -149,7 +149,8 @@ export abstract class Subscription<
   async start(runtime: Runtime): Promise<void> {
     this.running = runtime
     this.middleware = this.owner.middleware()
-    this.isPlain = this.middleware.length === 0 && !runtime.dependencies.hasOfMessage
+    this.isPlain =
+      this.middleware.length === 0 && !runtime.dependencies.hasOfMessage && runtime.observer === undefined
     this.contexts = contextClassFor(runtime.context)
     this.#metrics = runtime.metrics.of({
       broker: runtime.broker,
@@ -165,6 +166,10 @@ export abstract class Subscription<
       throw thrown
     }
     runtime.metrics.began(this)
+  }
+
+  async isSettled(): Promise<boolean> {
+    return this.#routes.length === 0 || this.held === 0
   }
 
   async stop(deadline: AbortSignal): Promise<void> {

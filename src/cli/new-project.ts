@@ -62,12 +62,12 @@ import { z } from 'zod'
 
 const app = new App()
 
-export const Order = z.object({ sku: z.string(), quantity: z.number().int().positive() })
+const Order = z.object({ sku: z.string(), quantity: z.number().int().positive() })
 
-export const orders = app.stream('ORDERS', { subjects: ['orders.>'], maxAge: '30d' })
+const orders = app.stream('ORDERS', { subjects: ['orders.>'], maxAge: '30d' })
 export const stock = app.keyValue('stock', { schema: z.number() })
 
-orders.consume(
+export const billing = orders.consume(
   'orders.{id}.created',
   { durable: 'billing', schema: Order, retry: { attempts: 5, backoff: '1s', deadLetter: true } },
   async (order, { params, log }) => {
@@ -87,19 +87,15 @@ export default app
 
 const TEST = `import assert from 'node:assert/strict'
 import { test } from 'node:test'
-
-// A broker in memory, gone at the end.
-process.env.CONTRAIL_MEMORY = '1'
-const { default: app, orders, stock } = await import('./app.ts')
+import { testApp } from 'contrail/testing'
+import app, { billing, stock } from './app.ts'
 
 test('an order is billed', async () => {
-  await app.start()
-  await orders.publish('orders.2.created', { sku: 'bolt', quantity: 4 })
-  for (let i = 0; i < 200 && (await stock.get('bolt')) === undefined; i++) {
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
+  // On a broker in memory, whatever the app's own is.
+  await using tested = await testApp(app)
+  await tested.publish('orders.2.created', { sku: 'bolt', quantity: 4 })
   assert.equal(await stock.get('bolt'), 6)
-  assert.equal(await app.request('stock.left.bolt'), 6)
-  await app.stop()
+  assert.equal(tested.calls(billing).at(-1)?.params.id, '2')
+  assert.equal(await tested.request('stock.left.bolt'), 6)
 })
 `

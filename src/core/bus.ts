@@ -136,11 +136,13 @@ export class Bus {
   }
 
   private scheduleCare(): void {
-    this.care = this.clock.setTimer(() => {
-      this.care = null
-      const nowMs = this.clock.now()
-      for (const connection of this.connections.values()) connection.tend(nowMs)
-      if (this.connections.size > 0 && !this.isClosed) this.scheduleCare()
-    }, this.careMs)
+    this.care = this.clock.setTimer(this.onCare, this.careMs)
+  }
+
+  private readonly onCare = (): void => {
+    this.care = null
+    const nowMs = this.clock.now()
+    for (const connection of this.connections.values()) connection.tend(nowMs)
+    if (this.connections.size > 0 && !this.isClosed) this.scheduleCare()
   }
 }

@@ -12,7 +12,6 @@ import {
   shownConfig,
   streamState,
 } from '../jetstream/index.ts'
-import { realClock } from '../ports/real-clock.ts'
 import { realFileSystem } from '../ports/real-file-system.ts'
 import { Store } from '../storage/index.ts'
 import type { Logger } from './logger.ts'
@@ -66,7 +65,7 @@ export class JetStreamService {
       store = await Store.open({
         directory,
         fileSystem: realFileSystem,
-        clock: realClock,
+        clock: settings.clock,
         syncInterval: settings.syncInterval,
         log: (level, text) => logger.log(level, text),
       })
@@ -80,7 +79,7 @@ export class JetStreamService {
     const jetstream = await JetStream.open({
       bus,
       store,
-      clock: realClock,
+      clock: settings.clock,
       log: (level, text) => logger.log(level, text),
       domain: settings.domain,
       maxMemory,

@@ -2,6 +2,8 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type CoreLimits, DEFAULT_LIMITS } from '../core/index.ts'
+import type { Clock } from '../ports/index.ts'
+import { realClock } from '../ports/real-clock.ts'
 import type { Logger } from './logger.ts'
 
 /** One user of `users`. */
@@ -76,6 +78,8 @@ export interface ServerOptions {
   trace?: boolean
   /** Stops the server when it is aborted. */
   signal?: AbortSignal
+  /** Whose time it is: for tests that let time pass (`contrail/testing`). Default: the machine's. */
+  clock?: Clock
 }
 
 /** The options with every default filled in. */
@@ -98,6 +102,7 @@ export interface Settings {
   monitorPort: number | null
   monitorBasePath: string
   trace: boolean
+  clock: Clock
 }
 
 const DEFAULT_HOST = '127.0.0.1'
@@ -168,6 +173,7 @@ export function settle(options: ServerOptions): Settings {
     monitorPort: port(options.monitorPort, 'monitorPort'),
     monitorBasePath: options.monitorBasePath ?? '',
     trace: options.trace ?? false,
+    clock: options.clock ?? realClock,
   }
 }
 

@@ -1,6 +1,5 @@
 import type { ConnectionOptions, NatsConnection } from '@nats-io/nats-core'
 import { Bus, type LogLevel } from '../core/index.ts'
-import { realClock } from '../ports/real-clock.ts'
 import { Admission } from './admission.ts'
 import { newCurveKey, newServerId } from './identity.ts'
 import { InProcessClients } from './in-process-client.ts'
@@ -50,7 +49,7 @@ export class Server {
       this.tellClosed = resolve
     })
     this.bus = new Bus({
-      clock: realClock,
+      clock: settings.clock,
       limits: settings.limits,
       authenticator: authenticatorOf(settings),
       log: (level: LogLevel, text: string) => logger.log(level, text),

@@ -72,6 +72,14 @@ export class CronJob<Deps extends object = object> implements Declaration {
     this.#consumer = null
   }
 
+  get held(): number {
+    return this.#consumer?.held ?? 0
+  }
+
+  async isSettled(): Promise<boolean> {
+    return (await this.#consumer?.isSettled()) ?? true
+  }
+
   /** Ends the job for all apps: its schedule is removed. */
   async remove(): Promise<void> {
     const runtime = this.#owner.runtime()

@@ -2,8 +2,17 @@
 import { createInbox, type Msg, type NatsConnection, type Subscription } from '@nats-io/nats-core'
 import type { MessageSource, MessageSourceOwner } from './source.ts'
 
-const EXPIRES_MS = 30_000
-const HEARTBEAT_MS = 5000
+/** How long requests wait, and how often the server says that it is there meanwhile. */
+export interface PullTimes {
+  readonly expiresMs: number
+  /** 0: never. */
+  readonly heartbeatMs: number
+}
+
+export const DEFAULT_PULL_TIMES: PullTimes = { expiresMs: 30_000, heartbeatMs: 5000 }
+/** Where time passes by leaps there is nothing to be heard meanwhile. */
+export const LEAPING_PULL_TIMES: PullTimes = { expiresMs: 10 * 365 * 86_400_000, heartbeatMs: 0 }
+const CHECK_MS = 5000
 const MISSED_HEARTBEATS = 2
 const NS_PER_MS = 1_000_000
 /** More are asked for when less than this part of the window is on its way. */
@@ -15,6 +24,7 @@ export class PullLoop implements MessageSource {
   readonly #owner: MessageSourceOwner
   readonly #window: number
   readonly #subject: string
+  readonly #times: PullTimes
   #inbox: Subscription | null = null
   #outstanding = 0
   #heardAt = 0
@@ -28,7 +38,14 @@ export class PullLoop implements MessageSource {
    * @param subject where the consumer takes requests, `$JS.API.CONSUMER.MSG.NEXT.<stream>.<consumer>`
    * @param window messages that are held at most
    */
-  constructor(nc: NatsConnection, subject: string, window: number, owner: MessageSourceOwner) {
+  constructor(
+    nc: NatsConnection,
+    subject: string,
+    window: number,
+    owner: MessageSourceOwner,
+    times: PullTimes = DEFAULT_PULL_TIMES,
+  ) {
+    this.#times = times
     this.#nc = nc
     this.#subject = subject
     this.#window = window
@@ -38,7 +55,7 @@ export class PullLoop implements MessageSource {
   start(): void {
     this.#listen()
     this.#heardAt = performance.now()
-    this.#monitor = setInterval(() => this.#check(), HEARTBEAT_MS)
+    this.#monitor = setInterval(() => this.#check(), this.#times.heartbeatMs || CHECK_MS)
     this.#monitor.unref()
     this.refill()
   }
@@ -54,11 +71,11 @@ export class PullLoop implements MessageSource {
     const space = this.#owner.space() - this.#outstanding
     if (space < 1 || this.#outstanding > this.#window * REFILL_PART) return
     this.#outstanding += space
-    this.#nc.publish(
-      this.#subject,
-      `{"batch":${space},"expires":${EXPIRES_MS * NS_PER_MS},"idle_heartbeat":${HEARTBEAT_MS * NS_PER_MS}}`,
-      { reply: this.#inbox.getSubject() },
-    )
+    const { expiresMs, heartbeatMs } = this.#times
+    const heartbeat = heartbeatMs === 0 ? '' : `,"idle_heartbeat":${heartbeatMs * NS_PER_MS}`
+    this.#nc.publish(this.#subject, `{"batch":${space},"expires":${expiresMs * NS_PER_MS}${heartbeat}}`, {
+      reply: this.#inbox.getSubject(),
+    })
   }
 
   /** The connection came back: the server has forgotten what was asked for. */
@@ -115,7 +132,8 @@ export class PullLoop implements MessageSource {
       this.refill()
       return
     }
-    if (performance.now() - this.#heardAt > HEARTBEAT_MS * (MISSED_HEARTBEATS + 0.5)) {
+    const { heartbeatMs } = this.#times
+    if (heartbeatMs > 0 && performance.now() - this.#heardAt > heartbeatMs * (MISSED_HEARTBEATS + 0.5)) {
       void this.#revive('heartbeats are missing')
     }
   }

@@ -149,6 +149,13 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     message.nack()
   }
 
+  override async isSettled(): Promise<boolean> {
+    if (!(await super.isSettled())) return false
+    if (this.routes.length === 0 || this.#name === '') return true
+    const info = await this.info().catch(() => undefined)
+    return (info === undefined || info.num_pending === 0) && this.held === 0
+  }
+
   // --- the source's side
 
   space(): number {
@@ -280,10 +287,16 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   protected made(_info: ConsumerInfo): void {}
 
   #listen(): void {
-    const { nc } = this.runtime()
+    const { nc, pullTimes } = this.runtime()
     this.#source =
       this.#push === null
-        ? new PullLoop(nc, `$JS.API.CONSUMER.MSG.NEXT.${this.stream}.${this.#name}`, this.window, this)
+        ? new PullLoop(
+            nc,
+            `$JS.API.CONSUMER.MSG.NEXT.${this.stream}.${this.#name}`,
+            this.window,
+            this,
+            pullTimes,
+          )
         : new PushSource(nc, this.#push, this.window, this)
     this.#source.start()
   }

@@ -182,6 +182,14 @@ export class Watch<Event, Params extends object, Deps extends object>
     return this.#consumer.start(runtime)
   }
 
+  get held(): number {
+    return this.#consumer.held
+  }
+
+  isSettled(): Promise<boolean> {
+    return this.#consumer.isSettled()
+  }
+
   /** With the app, or alone while it runs: takes no more, and waits for what was taken. */
   async stop(deadline?: AbortSignal): Promise<void> {
     if (deadline === undefined) this.#owner.forget(this)
