@@ -17,7 +17,7 @@ app.use(async ({ subject, messages }, next) => {
 // Both ways at once: who publishes is in a header, and handlers of the router want to know it.
 const shop = new Router({ prefix: 'shop' }).use({
   publish: (outgoing, next) => {
-    outgoing.options = { ...outgoing.options, headers: { Via: 'shop' } }
+    outgoing.setHeader('Via', 'shop')
     return next()
   },
   handle: ({ message }, next) => {

@@ -14,6 +14,7 @@ const mayUse = {
   jetstream: ['ports', 'storage', 'core', 'subjects', 'wire'],
   server: ['ports', 'storage', 'jetstream', 'core', 'subjects', 'wire'],
   app: ['server'],
+  opentelemetry: ['app'],
   testing: ['app', 'server'],
   cli: ['server', 'app', 'ports', 'storage'],
 }

@@ -10,6 +10,7 @@ import { type ErrorHook, type Hook, Hooks } from './hooks.ts'
 import { type Log, type LogLevel, makeLog } from './log.ts'
 import { type BrokerReport, Metrics } from './metrics/metrics.ts'
 import type { Middleware, PublishMiddleware } from './middleware.ts'
+import { Monitor, type MonitorOptions } from './monitor/monitor.ts'
 import { Router } from './router.ts'
 import type { ConnectionEvent, Declaration, HandlingObserver, Runtime } from './runtime.ts'
 import { onSignals } from './signals.ts'
@@ -207,6 +208,7 @@ export class App<Deps extends object = object> extends BrokerRouter<Deps> implem
   readonly log: Log
   readonly #dependencies = new Dependencies()
   readonly #hooks = new Hooks()
+  readonly #monitors: Monitor[] = []
   readonly #errorHooks: ErrorHook<object>[] = []
   /** What has been published, handled, acknowledged, and how long it took. */
   readonly metrics: Metrics
@@ -307,6 +309,19 @@ export class App<Deps extends object = object> extends BrokerRouter<Deps> implem
     return this
   }
 
+  /**
+   * Serves `/metrics` (Prometheus), `/healthz` and `/readyz` by HTTP: from before the start, so that an app that can't
+   * connect is seen, until after the stop. @see MonitorOptions
+   */
+  monitor(options: MonitorOptions = {}): Monitor {
+    if (this.#state !== 'new') {
+      throw new ContrailError('ALREADY_STARTED', 'A monitor must be declared before the app starts.')
+    }
+    const monitor = new Monitor(this, options)
+    this.#monitors.push(monitor)
+    return monitor
+  }
+
   /** The context of hooks. @throws ContrailError NOT_STARTED */
   get context(): AppContext<Deps> {
     const runtime = this.runtime()
@@ -356,6 +371,7 @@ export class App<Deps extends object = object> extends BrokerRouter<Deps> implem
       if (this.#outerSignal?.aborted)
         throw new ContrailError('STOPPED', 'The signal was aborted before the start.')
       this.#outerSignal?.addEventListener('abort', () => void this.stop(), { once: true })
+      for (const monitor of this.#monitors) await monitor.start()
       await this.#hooks.run('onStart', undefined)
       const brokers = this.brokers()
       for (const broker of brokers) await broker.openBroker()
@@ -407,6 +423,7 @@ export class App<Deps extends object = object> extends BrokerRouter<Deps> implem
       for (const broker of brokers) await attempt('disconnecting', () => broker.closeBroker(deadline))
       await attempt('a hook after shutdown', () => this.#hooks.run('afterShutdown', undefined))
     }
+    for (const monitor of this.#monitors) await monitor.stop()
     this.#state = 'stopped'
     if (!wasNew) this.log.info({ app: this.name }, 'stopped')
     this.#resolveStopped()

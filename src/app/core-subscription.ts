@@ -5,6 +5,7 @@ import { type CodecOption, jsonCodec } from './codec.ts'
 import { InvalidMessageError, ReplyError, reasonOf } from './errors.ts'
 import type { HandlerOptions, Route } from './handler.ts'
 import { Message } from './message.ts'
+import { headersOf } from './publisher/headers.ts'
 import type { Runtime } from './runtime.ts'
 import type { Schema } from './schema.ts'
 import type { SubjectPattern } from './subject-pattern.ts'
@@ -90,7 +91,12 @@ export class CoreSubscription<
   override succeeded(message: Message, route: Route, result: unknown): undefined {
     const to = message.replyTo
     if (to !== undefined && route.returns === undefined) {
-      this.runtime().nc.publish(to, route.codec.encode(result as never))
+      const { replyHeaders } = message
+      this.runtime().nc.publish(
+        to,
+        route.codec.encode(result as never),
+        replyHeaders === undefined ? undefined : { headers: headersOf({ headers: replyHeaders }) },
+      )
     }
     return undefined
   }
@@ -105,7 +111,7 @@ export class CoreSubscription<
         : thrown instanceof InvalidMessageError
           ? BAD_REQUEST
           : INTERNAL_ERROR
-      const answer = headers()
+      const answer = headersOf({ headers: message.replyHeaders }) ?? headers()
       // The error headers of ADR-32, which service clients in every language know.
       answer.set('Nats-Service-Error', reasonOf(thrown).replace(/\s+/g, ' '))
       answer.set('Nats-Service-Error-Code', String(status))

@@ -240,7 +240,10 @@ export class Delivery implements Work, Held {
         return route.handler(data as never, context as never)
       })
       if (route.returns !== undefined && result !== undefined) {
-        await runtime.publisher.publish(route.returns, result)
+        await runtime.publisher.publish(route.returns, result, {
+          headers: this.message.replyHeaders,
+          template: route.returns,
+        })
       }
       await owner.succeeded(this.message, route, result)
     } catch (thrown) {

@@ -5,6 +5,7 @@ export const ERROR_HINTS = {
   ALREADY_STARTED: 'Make a new App to start again.',
   CANNOT_CONNECT:
     'Is a server running there? `contrail server` starts one; an App without a URL brings its own.',
+  CANNOT_LISTEN: 'Take another port (0: any free one), or end what has it.',
   NO_JETSTREAM: 'Start the server with JetStream (`-js`), or use an account that has it.',
   STREAM_MISMATCH:
     "Change the declaration or the stream, or declare it with declare: 'ensure' to update the stream.",

@@ -33,7 +33,23 @@ export { Message, type Settlement, StreamMessage } from './message.ts'
 export type { HandlerLabels } from './metrics/handler-metrics.ts'
 export type { BrokerReport, ConsumerState, HandlerReport, Metrics, MetricsReport } from './metrics/metrics.ts'
 export { prometheusText } from './metrics/prometheus.ts'
-export type { Around, Middleware, Outgoing, PublishMiddleware } from './middleware.ts'
+export {
+  type Around,
+  type Middleware,
+  Outgoing,
+  type OutgoingKind,
+  type PublishMiddleware,
+} from './middleware.ts'
+export { type EndpointOptions, fetchMonitor, nodeMonitor } from './monitor/endpoints.ts'
+export {
+  type HealthOptions,
+  type Liveness,
+  liveness,
+  type MonitoredApp,
+  type Readiness,
+  readiness,
+} from './monitor/health.ts'
+export type { Monitor, MonitorOptions } from './monitor/monitor.ts'
 export type { BatchMessage } from './publisher/batch.ts'
 export type { BrokerPublisherOptions } from './publisher/broker-publisher.ts'
 export type { Expectations, PublishOptions, PublishResult, RequestOptions } from './publisher/options.ts'

@@ -24,6 +24,8 @@ export class Message {
   protected readonly raw: Msg
   /** What became of it. A message of core NATS stays 'open'. */
   settlement: Settlement = 'open'
+  /** Headers of the answer to a request, or of what `returns` publishes: the handler's and middleware's to set. */
+  replyHeaders: Record<string, string> | undefined = undefined
 
   constructor(raw: Msg) {
     this.raw = raw

@@ -1,5 +1,5 @@
 /** Code around handlers and around publications, outermost first. */
-import type { Payload } from '@nats-io/nats-core'
+import type { MsgHdrs, NatsConnection, Payload } from '@nats-io/nats-core'
 import type { HandlerContext } from './context.ts'
 import type { PublishOptions, PublishResult } from './publisher/options.ts'
 
@@ -19,12 +19,56 @@ export interface Around<Deps extends object = object> {
 }
 
 /** A publication on its way; its fields may be changed before `next`. */
-export interface Outgoing {
+export class Outgoing {
   subject: string
+  /** The data, encoded. */
   payload: Payload
   options: PublishOptions
   /** 'publish' on core NATS, 'stream' with a PubAck, 'request' with an answer, 'batch': one of those stored together. */
-  readonly kind: 'publish' | 'stream' | 'request' | 'batch'
+  readonly kind: OutgoingKind
+  /** The connection it goes to. */
+  readonly nc: NatsConnection
+
+  constructor(
+    kind: OutgoingKind,
+    subject: string,
+    payload: Payload,
+    options: PublishOptions,
+    nc: NatsConnection,
+  ) {
+    this.kind = kind
+    this.subject = subject
+    this.payload = payload
+    this.options = options
+    this.nc = nc
+  }
+
+  /** The first value of a header of the options. */
+  header(name: string): string | undefined {
+    const { headers } = this.options
+    if (headers === undefined) return undefined
+    if (isClients(headers)) return headers.has(name) ? headers.get(name) : undefined
+    const value = headers[name]
+    return typeof value === 'string' ? value : value?.[0]
+  }
+
+  /** Sets a header; those of the one who publishes are copied first, never changed. */
+  setHeader(name: string, value: string): void {
+    const all = recordOf(this.options.headers)
+    all[name] = value
+    this.options = { ...this.options, headers: all }
+  }
+}
+
+export type OutgoingKind = 'publish' | 'stream' | 'request' | 'batch'
+
+function isClients(headers: NonNullable<PublishOptions['headers']>): headers is MsgHdrs {
+  return typeof (headers as MsgHdrs).values === 'function' && typeof (headers as MsgHdrs).keys === 'function'
+}
+
+function recordOf(headers: PublishOptions['headers']): Record<string, string | readonly string[]> {
+  if (headers === undefined) return {}
+  return isClients(headers) ? Object.fromEntries(headers) : { ...headers }
 }
 
 /** Around a publication: resolves to its result. */

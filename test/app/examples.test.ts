@@ -65,3 +65,20 @@ test('examples/middleware.ts', async (t) => {
     'shop.orders.8.created: 1 handled in time',
   ])
 })
+
+test('examples/tracing.ts', async (t) => {
+  assert.deepEqual((await output(t, 'tracing.js')).trimEnd().split('\n'), [
+    'order 1: 7 left',
+    'publish orders.{id}.created',
+    '  process orders.{id}.created',
+    '    request stock.left.nut',
+    '      process stock.left.{sku}',
+  ])
+})
+
+test('examples/monitor.ts', async (t) => {
+  const lines = (await output(t, 'monitor.js')).trim().split('\n')
+  assert.match(lines[0], /^200 \{"status":"ready",.*"checks":\{"disk":"ok"\}\}$/)
+  assert.ok(lines.includes('contrail_messages_published_total{broker="main",kind="stream"} 1'))
+  assert.equal(lines.at(-1), 'jobs.{name} on JOBS: 0 failed')
+})

@@ -9,7 +9,7 @@ import {
 } from '@nats-io/nats-core'
 import { type CodecOption, codecOf, decode } from '../codec.ts'
 import { ContrailError, RequestFailedError, reasonOf } from '../errors.ts'
-import { type Outgoing, type PublishMiddleware, runThrough } from '../middleware.ts'
+import { Outgoing, type OutgoingKind, type PublishMiddleware, runThrough } from '../middleware.ts'
 import { type Schema, validate } from '../schema.ts'
 import { subjectMatches } from '../subject-pattern.ts'
 import { toMs } from '../units.ts'
@@ -91,7 +91,7 @@ export class BrokerPublisher {
       return this.publishToStream(subject, data, options)
     }
     const payload = codecOf(options.codec).encode(data as never)
-    return this.#through({ subject, payload, options, kind: 'publish' }, (outgoing) => {
+    return this.#through('publish', subject, payload, options, (outgoing) => {
       this.#send(outgoing.subject, outgoing.payload, {
         headers: headersOf(outgoing.options),
         reply: outgoing.options.replyTo,
@@ -104,7 +104,7 @@ export class BrokerPublisher {
   publishToStream(subject: string, data: unknown, options: PublishOptions = {}): Promise<PublishResult> {
     const payload = codecOf(options.codec).encode(data as never)
     if (this.#isPlain) return this.#pipe(subject, payload, options)
-    return this.#through({ subject, payload, options, kind: 'stream' }, (outgoing) =>
+    return this.#through('stream', subject, payload, options, (outgoing) =>
       this.#pipe(outgoing.subject, outgoing.payload, outgoing.options),
     ) as Promise<PublishResult>
   }
@@ -117,7 +117,7 @@ export class BrokerPublisher {
     codec: CodecOption | undefined,
   ): Promise<void> {
     const payload = codecOf(codec).encode(data as never)
-    await this.#through({ subject, payload, options: { headers: all }, kind: 'batch' }, (outgoing) => {
+    await this.#through('batch', subject, payload, { headers: all }, (outgoing) => {
       this.#send(outgoing.subject, outgoing.payload, { headers: headersOf(outgoing.options) })
       return Promise.resolve(undefined)
     })
@@ -146,12 +146,10 @@ export class BrokerPublisher {
   async #request<T>(subject: string, data: unknown, options: RequestOptions<Schema | undefined>): Promise<T> {
     const codec = codecOf(options.codec)
     const answer = (await this.#through(
-      {
-        subject,
-        payload: codec.encode(data as never),
-        options: { headers: options.headers },
-        kind: 'request',
-      },
+      'request',
+      subject,
+      codec.encode(data as never),
+      { headers: options.headers, template: options.template },
       (outgoing) => this.#ask(outgoing, options) as never,
     )) as unknown as Msg
     const value = decode(codec, answer.data, subject)
@@ -231,9 +229,13 @@ export class BrokerPublisher {
   }
 
   #through(
-    outgoing: Outgoing,
+    kind: OutgoingKind,
+    subject: string,
+    payload: Payload,
+    options: PublishOptions,
     send: (outgoing: Outgoing) => Promise<PublishResult | undefined>,
   ): Promise<PublishResult | undefined> {
+    const outgoing = new Outgoing(kind, subject, payload, options, this.#nc)
     if (this.#isPlain) {
       try {
         return send(outgoing)

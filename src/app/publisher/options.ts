@@ -37,10 +37,12 @@ export interface PublishOptions {
   timeout?: Duration
   /** Default: the publisher's, or JSON. */
   codec?: CodecOption
+  /** The subject with names for what varies, for traces and figures. Default: that of the typed publisher. */
+  template?: string
 }
 
 export interface RequestOptions<S extends Schema | undefined = undefined>
-  extends Pick<PublishOptions, 'headers' | 'codec'> {
+  extends Pick<PublishOptions, 'headers' | 'codec' | 'template'> {
   /** How long to wait for the answer. Default: 5 s. */
   timeout?: Duration
   /** What the answer must be: its type follows from it. Default: anything. */

@@ -89,7 +89,7 @@ export class Publisher<Subject extends string, T> {
     const { params, ...given } = (options ?? {}) as O & { params?: Record<string, string> }
     const pattern = this.#pattern
     const subject = pattern.hasNames ? pattern.fill(params ?? {}) : pattern.subject
-    return { subject, all: { ...own, ...given } as unknown as O }
+    return { subject, all: { template: pattern.source, ...own, ...given } as unknown as O }
   }
 
   async #checked(data: T, subject: string): Promise<unknown> {

@@ -1,0 +1,5 @@
+/**
+ * `contrail/opentelemetry`: traces and metrics of an app, by the SDK that the program has set up. Needs `@opentelemetry/api`.
+ */
+export { type MetricsOptions, metrics } from './metrics.ts'
+export { type TracingOptions, tracing } from './tracing.ts'
