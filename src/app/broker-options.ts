@@ -2,12 +2,13 @@
 import type { NatsConnection } from '@nats-io/nats-core'
 import type { NodeConnectionOptions } from '@nats-io/transport-node'
 import type { EmbeddedOptions } from './embedded-broker.ts'
+import { ContrailError } from './errors.ts'
 import type { BrokerPublisherOptions } from './publisher/broker-publisher.ts'
 import type { Duration } from './units.ts'
 
 /** One that runs elsewhere. */
 export interface RemoteOptions {
-  /** `nats://host:port`, several for a cluster. */
+  /** `nats://host:port`, several for a cluster. `nats://user:password@host` and `nats://token@host` work too. */
   servers: string | readonly string[]
   user?: string
   password?: string
@@ -34,26 +35,54 @@ interface CommonOptions {
 /** A server in this process, one by URL, or a connection that is there already (which stays open at the end). */
 export type BrokerOptions = (EmbeddedOptions | RemoteOptions | { nc: NatsConnection }) & CommonOptions
 
+const DEFAULT_PREFIX = 'CONTRAIL'
+
 /** Short forms: one URL, or several of a cluster. */
 export type BrokerArgument = string | readonly string[] | BrokerOptions
 
-/** Options from the environment: a URL in CONTRAIL_URL or NATS_URL, else the embedded broker. */
-export function brokerFromEnvironment(environment: NodeJS.ProcessEnv = process.env): BrokerOptions {
-  const replicas = environment.CONTRAIL_REPLICAS ? Number(environment.CONTRAIL_REPLICAS) : undefined
-  const url = environment.CONTRAIL_URL || environment.NATS_URL
-  if (url) {
-    return {
-      servers: url.split(',').map((one) => one.trim()),
-      user: environment.CONTRAIL_USER || environment.NATS_USER || undefined,
-      password: environment.CONTRAIL_PASSWORD || environment.NATS_PASSWORD || undefined,
-      token: environment.CONTRAIL_TOKEN || undefined,
-      credentials: environment.CONTRAIL_CREDENTIALS || environment.NATS_CREDS || undefined,
-      replicas,
-    }
+/**
+ * Options from the environment: those of a server where CONTRAIL_URL or NATS_URL is set, else of an embedded broker.
+ * docs/framework/apps.md has the names. Empty is not set.
+ * @param prefix what names begin with; another than CONTRAIL for a second broker: 'EU' reads EU_URL, EU_USER …
+ * @throws ContrailError INVALID_OPTION when a number is none
+ */
+export function brokerFromEnvironment(
+  environment: NodeJS.ProcessEnv = process.env,
+  prefix = DEFAULT_PREFIX,
+): BrokerOptions {
+  // The names that the `nats` command line knows count for the first broker.
+  const read = (name: string, natsName?: string): string | undefined =>
+    environment[`${prefix}_${name}`] ||
+    (natsName !== undefined && prefix === DEFAULT_PREFIX ? environment[natsName] : undefined) ||
+    undefined
+  const number = (name: string): number | undefined => wholeNumber(`${prefix}_${name}`, read(name))
+  const url = read('URL', 'NATS_URL')
+  if (url === undefined) {
+    if (read('MEMORY') === '1') return { memory: true, port: number('PORT'), host: read('HOST') }
+    return { dir: read('DIR'), port: number('PORT'), host: read('HOST') }
   }
-  if (environment.CONTRAIL_MEMORY === '1') return { memory: true }
-  const port = environment.CONTRAIL_PORT ? Number(environment.CONTRAIL_PORT) : undefined
-  return { dir: environment.CONTRAIL_DIR || undefined, port }
+  const caFile = read('TLS_CA_FILE', 'NATS_CA')
+  const certFile = read('TLS_CERT_FILE', 'NATS_CERT')
+  const keyFile = read('TLS_KEY_FILE', 'NATS_KEY')
+  const hasFiles = caFile !== undefined || certFile !== undefined || keyFile !== undefined
+  return {
+    servers: url.split(',').map((one) => one.trim()),
+    user: read('USER', 'NATS_USER'),
+    password: read('PASSWORD', 'NATS_PASSWORD'),
+    token: read('TOKEN', 'NATS_TOKEN'),
+    credentials: read('CREDENTIALS', 'NATS_CREDS'),
+    tls: hasFiles ? { caFile, certFile, keyFile } : read('TLS') === '1' ? true : undefined,
+    connectTimeout: read('CONNECT_TIMEOUT'),
+    replicas: number('REPLICAS'),
+  }
+}
+
+function wholeNumber(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  if (!/^\d+$/.test(text)) {
+    throw new ContrailError('INVALID_OPTION', `${name}: ${JSON.stringify(text)} is no whole number.`)
+  }
+  return Number(text)
 }
 
 export function settleBroker(argument: BrokerArgument | undefined): BrokerOptions {

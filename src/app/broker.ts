@@ -145,7 +145,9 @@ export class Broker {
 
 async function connectTo(remote: RemoteOptions, options: BrokerOptions): Promise<NatsConnection> {
   const { connect } = await import('@nats-io/transport-node')
-  const servers = typeof remote.servers === 'string' ? [remote.servers] : [...remote.servers]
+  const given = typeof remote.servers === 'string' ? [remote.servers] : remote.servers
+  const servers = given.map(withoutUser)
+  const { user, password, token } = { ...userOf(given), ...definedOf(remote) }
   const timeout =
     remote.connectTimeout === undefined
       ? DEFAULT_CONNECT_TIMEOUT_MS
@@ -154,9 +156,9 @@ async function connectTo(remote: RemoteOptions, options: BrokerOptions): Promise
     return await connect({
       servers,
       name: options.name,
-      user: remote.user,
-      pass: remote.password,
-      token: remote.token,
+      user,
+      pass: password,
+      token,
       authenticator:
         remote.credentials === undefined ? undefined : credsAuthenticator(await readFile(remote.credentials)),
       tls: remote.tls === true ? {} : remote.tls,
@@ -178,4 +180,29 @@ async function connectTo(remote: RemoteOptions, options: BrokerOptions): Promise
 export function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve()
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+}
+
+const USER_INFO = /^((?:[a-z]+:\/\/)?)([^@/]+)@/i
+
+/** A URL without user and password: the client does not read them there, and the log must not have them. */
+function withoutUser(url: string): string {
+  return url.replace(USER_INFO, '$1')
+}
+
+/** User and password, or a token, that a URL names. */
+function userOf(urls: readonly string[]): { user?: string; password?: string; token?: string } {
+  for (const url of urls) {
+    const info = USER_INFO.exec(url)?.[2]
+    if (info === undefined) continue
+    const at = info.indexOf(':')
+    if (at < 0) return { token: decodeURIComponent(info) }
+    return { user: decodeURIComponent(info.slice(0, at)), password: decodeURIComponent(info.slice(at + 1)) }
+  }
+  return {}
+}
+
+/** What the options say themselves goes before what the URL says. */
+function definedOf({ user, password, token }: RemoteOptions): ReturnType<typeof userOf> {
+  if (user !== undefined || token !== undefined) return { user, password, token }
+  return {}
 }

@@ -3,7 +3,12 @@
  */
 export { App, type AppOptions, type AppState, BrokerRouter } from './app.ts'
 export { type AsyncApiOptions, asyncApi } from './asyncapi.ts'
-export type { BrokerArgument, BrokerOptions, RemoteOptions } from './broker-options.ts'
+export {
+  type BrokerArgument,
+  type BrokerOptions,
+  brokerFromEnvironment,
+  type RemoteOptions,
+} from './broker-options.ts'
 export { bytesCodec, type Codec, type CodecOption, jsonCodec, textCodec } from './codec.ts'
 export type { BatchConsumer, BatchContext, BatchHandler, BatchOptions } from './consumer/batch-consumer.ts'
 export { CRON_STREAM, type CronHandler, type CronJob, type CronOptions } from './consumer/cron.ts'

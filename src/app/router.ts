@@ -47,9 +47,11 @@ export class Router<Deps extends object = object> implements StreamOwner {
 
   /**
    * Everything of another router becomes a part of this one, under its prefix and inside its middleware. While the app
-   * runs it comes up at once: `await app.ready()`.
+   * runs it comes up at once: `await app.ready()`. A router that says which dependencies its handlers need
+   * (`new Router<{ readonly db: Db }>()`) goes only where they are provided.
    */
-  include(router: Router<Deps>): this {
+  include<Needs extends object>(given: Router<Needs> & ([Deps] extends [Needs] ? unknown : never)): this {
+    const router = given as unknown as Router<Deps>
     if (router.#parent !== null || (router as unknown) === this) {
       throw new ContrailError('INVALID_OPTION', 'The router is included already.')
     }

@@ -82,3 +82,7 @@ test('examples/monitor.ts', async (t) => {
   assert.ok(lines.includes('contrail_messages_published_total{broker="main",kind="stream"} 1'))
   assert.equal(lines.at(-1), 'jobs.{name} on JOBS: 0 failed')
 })
+
+test('examples/two-brokers.ts', async (t) => {
+  assert.equal(await output(t, 'two-brokers.js'), 'centre: berne 7 {"sku":"nut"}\nedge: 7 is confirmed\n')
+})

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Router } from '../../src/app/index.ts'
+import { App, Router } from '../../src/app/index.ts'
 import { makeApp, until } from './support.ts'
 
 test('prefixes of nested routers go before subjects, whatever is declared before they are included', async (t) => {
@@ -79,4 +79,18 @@ test('a router can be included once only', () => {
 test('an invalid prefix is refused', () => {
   assert.throws(() => new Router({ prefix: 'a..b' }), /a token is empty/)
   assert.throws(() => new Router({ prefix: 'a.>' }), /wildcard/)
+})
+
+test('a router goes only where the dependencies are that its handlers need', async (t) => {
+  const app = makeApp(t).provide('unit', () => 'kg')
+  const plain = new Router()
+  plain.subscribe('plain', () => 'plain')
+  const needs = new Router<{ readonly unit: string }>()
+  needs.subscribe('needs', (_, { unit }) => unit)
+  app.include(plain).include(needs)
+  // @ts-expect-error: nobody provides a unit
+  new App({ memory: true }).include(new Router<{ readonly unit: string }>())
+  await app.start()
+  assert.equal(await app.request('plain'), 'plain')
+  assert.equal(await app.request('needs'), 'kg')
 })
