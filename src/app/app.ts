@@ -112,14 +112,8 @@ export class BrokerRouter<Deps extends object = object> extends Router<Deps> {
   }
 
   /** @internal */
-  async startDeclarations(): Promise<void> {
-    await this.startAll('store')
-    await this.startAll('subscription')
-  }
-
-  /** @internal */
   async stopDeclarations(deadline: AbortSignal): Promise<void> {
-    await Promise.race([this.comingUp, aborted(deadline)])
+    await Promise.race([this.endComingUp(), aborted(deadline)])
     const all = this.declarations().reverse()
     const ofStage = (stage: Declaration['stage']) => all.filter((one) => one.stage === stage)
     await Promise.all(ofStage('subscription').map((one) => one.stop(deadline)))

@@ -32,8 +32,10 @@ export class Router<Deps extends object = object> implements StreamOwner {
   readonly #publishMiddleware: PublishMiddleware[] = []
   readonly #publishers: Publisher<string, never>[] = []
   #parent: Router<Deps> | null = null
-  /** What is declared while the app runs comes up one after the other. */
+  /** Of the outermost router: what is declared now comes up at once, one after the other. */
+  #isUp = false
   #comingUp: Promise<void> = Promise.resolve()
+  readonly #started = new WeakSet<Declaration>()
   #couldNotStart: { thrown: unknown } | null = null
   /** The runtime with this router's publisher, of the runtime it was made from. */
   #own: { of: Runtime; runtime: Runtime } | null = null
@@ -60,7 +62,7 @@ export class Router<Deps extends object = object> implements StreamOwner {
     this.#children.push(router)
     const declarations = router.declarations()
     if (prefix !== '') for (const one of declarations) one.underPrefix?.(prefix)
-    if (this.runtime() !== null) {
+    if (this.#root().#isUp) {
       const stores = declarations.filter((one) => one.stage === 'store')
       for (const one of [...stores, ...declarations.filter((one) => one.stage !== 'store')]) {
         this.#bringUp(one)
@@ -218,7 +220,7 @@ export class Router<Deps extends object = object> implements StreamOwner {
   /** @internal */
   declare<D extends Declaration>(declaration: D): D {
     this.#declarations.push(declaration)
-    if (this.runtime() !== null) this.#bringUp(declaration)
+    if (this.#root().#isUp) this.#bringUp(declaration)
     return declaration
   }
 
@@ -263,16 +265,32 @@ export class Router<Deps extends object = object> implements StreamOwner {
     return this.#own.runtime
   }
 
-  /** @internal Starts what is declared: streams and stores first, then what reads from them. */
-  async startAll(stage: Declaration['stage']): Promise<void> {
-    const runtime = this.runtime() as Runtime
-    for (const one of [...this.#declarations]) if (one.stage === stage) await one.start(runtime)
-    for (const child of [...this.#children]) await child.startAll(stage)
+  /** @internal Starts what is declared; what is declared meanwhile comes up behind it. */
+  async startDeclarations(): Promise<void> {
+    const all = this.#startAll('store').then(() => this.#startAll('subscription'))
+    this.#isUp = true
+    this.#comingUp = all.catch(() => {})
+    await all
   }
 
-  /** @internal Resolves when nothing more comes up. */
-  get comingUp(): Promise<void> {
+  /** @internal What is declared from now on does not come up. Resolves when nothing is on its way. */
+  endComingUp(): Promise<void> {
+    this.#isUp = false
     return this.#comingUp
+  }
+
+  async #startAll(stage: Declaration['stage']): Promise<void> {
+    const runtime = this.runtime() as Runtime
+    for (const one of [...this.#declarations]) {
+      if (one.stage === stage) await this.#root().#startOnce(one, runtime)
+    }
+    for (const child of [...this.#children]) await child.#startAll(stage)
+  }
+
+  async #startOnce(declaration: Declaration, runtime: Runtime): Promise<void> {
+    if (this.#started.has(declaration)) return
+    this.#started.add(declaration)
+    await declaration.start(runtime)
   }
 
   #root(): Router<Deps> {
@@ -295,9 +313,9 @@ export class Router<Deps extends object = object> implements StreamOwner {
     root.#comingUp = root.#comingUp.then(async () => {
       // It may have been unsubscribed, or the app have stopped, before its turn came.
       const runtime = root.#routerOf(declaration)?.runtime() ?? null
-      if (runtime === null) return
+      if (runtime === null || !root.#isUp) return
       try {
-        await declaration.start(runtime)
+        await root.#startOnce(declaration, runtime)
       } catch (thrown) {
         root.#couldNotStart ??= { thrown }
         runtime.log.error({ err: thrown }, 'what was declared while the app runs could not start')

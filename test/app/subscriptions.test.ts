@@ -208,3 +208,30 @@ test('concurrency, orderBy and rate that make no sense are refused', (t) => {
   assert.throws(() => app.subscribe('a', { rate: { messages: 0, per: '1s' } }, () => {}), /rate\.messages: 0/)
   assert.throws(() => app.subscribe('a', { rate: { messages: 1, per: 'soon' } }, () => {}), /rate\.per/)
 })
+
+test('what is declared while the app starts comes up once, and what is declared while it stops does not', async (t) => {
+  const app = makeApp(t)
+  let calls = 0
+  const count = () => {
+    calls++
+  }
+  app.provide('early', ({ nc }) => {
+    assert.ok(nc)
+    app.subscribe('early', count)
+    app.stream('EARLY').consume('early.>', { durable: 'w' }, count)
+  })
+  app.stream('ORDERS')
+  app.afterStart(() => {
+    app.subscribe('late', count)
+  })
+  app.onShutdown(() => {
+    app.subscribe('never', count)
+  })
+  await app.start()
+  await app.ready()
+  for (const subject of ['early', 'early.a', 'late']) await app.publish(subject)
+  await until(() => calls === 3)
+  await pause(30)
+  assert.equal(calls, 3)
+  await app.stop()
+})
