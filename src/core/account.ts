@@ -64,6 +64,11 @@ export class Account {
     return !this.interest.route(bytes, 0, bytes.length).isEmpty
   }
 
+  /** Does somebody subscribe to this very subject, not by a wildcard that covers it? */
+  hasExactInterest(subject: string): boolean {
+    return this.interest.hasExact(subject)
+  }
+
   /** Calls the listener, once a turn at most, after interest has changed. Returns what removes it. */
   onInterestChange(listener: () => void): () => void {
     this.listeners.add(listener)

@@ -15,6 +15,8 @@ export class JetStreamAccount {
   readonly account: Account
   readonly streams = new Map<string, Stream>()
   readonly pubAcks: PubAcks
+  /** Names of streams that are being restored. */
+  readonly restoring = new Set<string>()
   /** Requests answered, and how many of them with an error. */
   apiTotal = 0
   apiErrors = 0
@@ -39,6 +41,7 @@ export class JetStreamAccount {
 
   /** Makes a stream of a checked configuration. Throws when its subjects or its size don't fit. */
   createStream(config: StreamConfig): Stream {
+    if (this.restoring.has(config.name)) throw apiError('JSStreamNameExistErr')
     if (this.overlaps(config, null)) throw apiError('JSStreamSubjectOverlapErr')
     this.js.checkReservation(config, 0)
     const meta = { created: this.js.clock.now(), config }

@@ -48,6 +48,8 @@ export const API_ERRORS = {
   JSStreamNameExistErr: [400, 10058, 'stream name already in use with a different configuration'],
   JSStreamNotFoundErr: [404, 10059, 'stream not found'],
   JSStreamNotMatchErr: [400, 10060, 'expected stream does not match'],
+  JSSnapshotDeliverSubjectInvalidErr: [400, 10015, 'deliver subject not valid'],
+  JSStreamNameExistRestoreFailedErr: [400, 10130, 'stream name already in use, cannot restore'],
   JSStreamRestoreErrF: [500, 10062, 'restore failed: {err}'],
   JSStreamSnapshotErrF: [500, 10064, 'snapshot failed: {err}'],
   JSStreamSubjectOverlapErr: [400, 10065, 'subjects overlap with an existing stream'],

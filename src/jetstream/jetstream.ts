@@ -213,7 +213,13 @@ export class JetStream implements TurnTask {
         this.log('warn', `stream ${name} belongs to an account without JetStream and stays closed`)
         continue
       }
-      const stream = new Stream(account, log, log.meta as unknown as StreamMeta)
+      const meta = log.meta as unknown as StreamMeta
+      if (meta.isRestoring) {
+        this.log('warn', `stream ${name} was not restored to its end and is removed`)
+        this.store.deleteLog(log)
+        continue
+      }
+      const stream = new Stream(account, log, meta)
       account.streams.set(stream.name, stream)
       for (const ledger of log.ledgers.values()) {
         if (ledger.name.startsWith('.')) continue

@@ -21,6 +21,8 @@ export interface StreamMeta {
   /** Milliseconds since the epoch, with a fraction. */
   created: number
   config: StreamConfig
+  /** It is being restored from a backup: after a restart it is not there. */
+  isRestoring?: boolean
 }
 
 /** Trimming is told to consumers message by message up to this many, as a purge beyond. */

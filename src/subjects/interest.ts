@@ -156,6 +156,13 @@ export class InterestIndex<S extends Interested> {
     this.changed()
   }
 
+  /** Does somebody subscribe to this very subject, not by a wildcard that covers it? */
+  hasExact(subject: string): boolean {
+    let node: Node<S> | undefined = this.root
+    for (const token of subject.split('.')) node = node?.children?.get(token)
+    return node !== undefined && node.subscriptions.size > 0
+  }
+
   remove(subscription: S): boolean {
     const tokens = subscription.subject.split('.')
     const path: Node<S>[] = [this.root]

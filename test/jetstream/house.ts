@@ -68,21 +68,26 @@ export class House {
   }
 
   /** `headers`: lines without their ends. */
-  send(subject: string, body = '', headers: string[] = [], reply = ''): void {
+  send(subject: string, body: string | Buffer = '', headers: string[] = [], reply = ''): void {
     const head =
       headers.length === 0 ? '' : `NATS/1.0\r\n${headers.map((line) => `${line}\r\n`).join('')}\r\n`
     const message = new MessageClass(Buffer.from(subject))
     message.subjectEnd = message.subject.length
     message.reply = Buffer.from(reply)
     message.replyEnd = message.reply.length
-    message.body = Buffer.from(head + body)
+    message.body = Buffer.concat([Buffer.from(head), Buffer.from(body)])
     message.headerLength = Buffer.byteLength(head)
     message.bodyEnd = message.body.length
     this.bus.account('$G').publish(message)
   }
 
   /** Sends a request and waits for the answers until one comes, or a while. */
-  async ask(subject: string, body = '', headers: string[] = [], answers = 1): Promise<Received[]> {
+  async ask(
+    subject: string,
+    body: string | Buffer = '',
+    headers: string[] = [],
+    answers = 1,
+  ): Promise<Received[]> {
     const inbox = `_INBOX.${++this.inboxes}`
     const received = this.listen(inbox)
     this.send(subject, body, headers, inbox)

@@ -43,7 +43,7 @@ for (const file of files) {
       assert.equal(code, 0, output)
       assert.match(output, /pass [1-9]/, 'its tests ran')
     } finally {
-      await server.stop()
+      await server.dispose()
     }
   })
 }

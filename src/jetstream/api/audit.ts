@@ -20,7 +20,7 @@ export function auditRequest(request: ApiRequest, response: string): void {
   account.publishText(SUBJECT, JSON.stringify(event))
 }
 
-function describeClient(request: ApiRequest): object {
+export function describeClient(request: ApiRequest): object {
   const { origin, account } = request
   if (origin === null) return { acc: account.account.name, server: account.js.serverName }
   return {

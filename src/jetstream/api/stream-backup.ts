@@ -1,15 +1,58 @@
+import { isLiteralSubject } from '../../subjects/index.ts'
+import { Restore } from '../backup/restore.ts'
+import { Snapshot, type SnapshotRequest } from '../backup/snapshot.ts'
+import { checkStreamConfig } from '../config/check.ts'
+import { STREAM_FIELDS } from '../config/fields.ts'
+import { stampStreamMetadata } from '../config/metadata.ts'
 import { apiError } from '../errors.ts'
+import { decodeRequest, type Fields } from '../json/decode.ts'
+import { shownConfig } from '../stream-info.ts'
+import type { StreamConfig } from '../types.ts'
 import { type ApiRequest, isEmptyRequest, streamNamed } from './request.ts'
 
-/** `STREAM.SNAPSHOT.<stream>`: backups are not served yet. */
-export function snapshotStream(request: ApiRequest): never {
-  if (isEmptyRequest(request.body)) throw apiError('JSBadRequestErr')
-  streamNamed(request)
-  throw apiError('JSStreamSnapshotErrF', { err: 'not supported by this server' })
+const SNAPSHOT_FIELDS: Fields = {
+  deliver_subject: 'string',
+  no_consumers: 'bool',
+  chunk_size: 'int',
+  window_size: 'int',
+  jsck: 'bool',
+}
+const RESTORE_FIELDS: Fields = {
+  config: { fields: STREAM_FIELDS, type: 'StreamConfig' },
+  state: 'any',
 }
 
-/** `STREAM.RESTORE.<stream>`: nor is restoring them. */
-export function restoreStream(request: ApiRequest): never {
+/** `STREAM.SNAPSHOT.<stream>`: the answer has configuration and state; the backup follows on the subject that was named. */
+export function snapshotStream(request: ApiRequest): object {
   if (isEmptyRequest(request.body)) throw apiError('JSBadRequestErr')
-  throw apiError('JSStreamRestoreErrF', { err: 'not supported by this server' })
+  const stream = streamNamed(request)
+  const asked = decodeRequest<SnapshotRequest>(request.body, SNAPSHOT_FIELDS, 'JSApiStreamSnapshotRequest')
+  if (!isLiteralSubject(asked.deliver_subject ?? '')) throw apiError('JSSnapshotDeliverSubjectInvalidErr')
+  const snapshot = new Snapshot(stream, request, asked)
+  // Behind the answer, which is sent when all that was stored before is durable.
+  stream.js.store.barrier(() => stream.clock.setTimer(() => void snapshot.send(), 0))
+  return { config: shownConfig(stream), state: snapshot.state }
+}
+
+/** `STREAM.RESTORE.<stream>`: the answer says where the chunks go. */
+export function restoreStream(request: ApiRequest): object {
+  if (isEmptyRequest(request.body)) throw apiError('JSBadRequestErr')
+  const { account } = request
+  const { config: asked = { name: '' } as StreamConfig } = decodeRequest<{ config?: StreamConfig }>(
+    request.body,
+    RESTORE_FIELDS,
+    'JSApiStreamRestoreRequest',
+  )
+  asked.name ||= request.tokens[0]
+  if (asked.name !== request.tokens[0]) throw apiError('JSStreamMismatchErr')
+  if (/[\\/]/.test(asked.name)) throw apiError('JSStreamNameContainsPathSeparatorsErr')
+  stampStreamMetadata(asked)
+  const config = checkStreamConfig(asked)
+  if ((config.num_replicas ?? 1) > 1) throw apiError('JSStreamReplicasNotSupportedErr')
+  if (account.streams.has(config.name) || account.restoring.has(config.name)) {
+    throw apiError('JSStreamNameExistRestoreFailedErr')
+  }
+  if (account.overlaps(config, null)) throw apiError('JSStreamSubjectOverlapErr')
+  account.js.checkReservation(config, 0)
+  return { deliver_subject: new Restore(account, config, request).deliverSubject }
 }

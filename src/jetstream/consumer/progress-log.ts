@@ -15,6 +15,7 @@ import { NumberReader, NumberWriter } from './varint.ts'
  *     exhaust     6  sequence*, redeliveries
  *     start       7  sequence
  *     skip        8  sequence: what is below is gone from the stream
+ *     restore     9  length, a snapshot: the state came from a backup
  *
  * (* signed difference to the sequence named before in the same entry, beginning at 0)
  */
@@ -26,6 +27,7 @@ const RESTAMP = 5
 const EXHAUST = 6
 const START = 7
 const SKIP = 8
+const RESTORE = 9
 
 const SNAPSHOT_VERSION = 1
 
@@ -194,11 +196,27 @@ export function replay(entry: Buffer, progress: Progress, after: number): number
       case SKIP:
         progress.skipTo(input.unsigned())
         break
+      case RESTORE: {
+        const length = input.unsigned()
+        progress.startAt(1)
+        decodeProgress(input.bytes(length), progress)
+        break
+      }
       default:
         throw new Error(`unknown step ${kind} in a consumer's journal entry`)
     }
   }
   return number
+}
+
+/** A journal entry, the first of a consumer, by which it has the state that a backup has. */
+export function restoreEntry(progress: Progress): Buffer {
+  const snapshot = encodeProgress(progress, 0)
+  const out = new NumberWriter()
+  out.unsigned(1)
+  out.byte(RESTORE)
+  out.unsigned(snapshot.length)
+  return Buffer.concat([out.buffer.subarray(0, out.length), snapshot])
 }
 
 /** The whole state after the entry `number`. */

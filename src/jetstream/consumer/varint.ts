@@ -55,6 +55,13 @@ export class NumberReader {
     return this.at >= this.buffer.length
   }
 
+  /** @throws RangeError */
+  bytes(length: number): Buffer {
+    if (this.at + length > this.buffer.length) throw new RangeError('consumer state ends early')
+    this.at += length
+    return this.buffer.subarray(this.at - length, this.at)
+  }
+
   byte(): number {
     if (this.at >= this.buffer.length) throw new RangeError('consumer state ends early')
     return this.buffer[this.at++]
