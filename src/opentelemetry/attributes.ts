@@ -43,15 +43,28 @@ export const OPERATIONS = {
   process: { name: 'process', type: 'process', kind: SpanKind.CONSUMER },
 } as const
 
-/** What is the same for all messages of a handler: also good for metrics. */
+/** Of each subscription, as long as it is connected to the same server. */
+const known = new WeakMap<object, { server: string; attributes: Attributes }>()
+
+/** What is the same for all messages of a handler: also good for metrics. Not to be changed. */
 export function handlerAttributes({ subscription, nc }: Handling): Attributes {
+  const server = nc.getServer()
+  let found = known.get(subscription)
+  if (found?.server !== server) {
+    found = { server, attributes: describe(subscription, server) }
+    known.set(subscription, found)
+  }
+  return found.attributes
+}
+
+function describe(subscription: Handling['subscription'], server: string): Attributes {
   const { stream, group, sources } = subscription
   const attributes: Attributes = {
     [ATTRIBUTES.system]: SYSTEM,
     [ATTRIBUTES.operationName]: OPERATIONS.process.name,
     [ATTRIBUTES.operationType]: OPERATIONS.process.type,
     [ATTRIBUTES.template]: sources.join(','),
-    ...serverAttributes(nc),
+    ...serverAttributes(server),
   }
   if (group !== undefined) attributes[ATTRIBUTES.group] = group
   if (stream !== undefined) attributes[ATTRIBUTES.stream] = stream
@@ -82,7 +95,7 @@ export function publicationAttributes({ kind, options, nc }: Outgoing): Attribut
     [ATTRIBUTES.system]: SYSTEM,
     [ATTRIBUTES.operationName]: name,
     [ATTRIBUTES.operationType]: type,
-    ...serverAttributes(nc),
+    ...serverAttributes(nc.getServer()),
   }
   if (options.template !== undefined) attributes[ATTRIBUTES.template] = options.template
   return attributes
@@ -102,8 +115,7 @@ export function errorTypeOf(thrown: unknown): string {
 }
 
 /** Host and port; nothing for a broker in the same process. */
-function serverAttributes(nc: Outgoing['nc']): Attributes {
-  const server = nc.getServer()
+function serverAttributes(server: string): Attributes {
   const at = server.lastIndexOf(':')
   const port = Number(server.slice(at + 1))
   if (at < 0 || !Number.isInteger(port)) return {}

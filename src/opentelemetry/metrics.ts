@@ -61,7 +61,7 @@ export function metrics(options: MetricsOptions = {}): Around {
     },
     handle: (context, next) => {
       const handling = context as Handling
-      const attributes = handlerAttributes(handling)
+      const attributes = { ...handlerAttributes(handling) }
       attributes[ATTRIBUTES.destination] = attributes[ATTRIBUTES.template]
       return measured(next, attributes, (seconds) => {
         consumed.add(handling.messages.length, attributes)

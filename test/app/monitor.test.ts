@@ -3,7 +3,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { type ContrailError, fetchMonitor, nodeMonitor } from '../../src/app/index.ts'
-import { makeApp } from './support.ts'
+import { restartableServer } from './servers.ts'
+import { makeApp, until } from './support.ts'
 
 test('a monitor is there before the app is ready, and tells when it is, and when it stops', async (t) => {
   const app = makeApp(t, { name: 'shop' })
@@ -140,4 +141,24 @@ test('the endpoints can be mounted on a server of node:http, with what comes nex
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   assert.equal((await fetch(`${url}/readyz`)).status, 200)
   assert.equal(await (await fetch(`${url}/other`)).text(), 'something else')
+})
+
+test('while the connection is lost the app is alive and not ready; when it is back the reconnect is counted', async (t) => {
+  const server = await restartableServer()
+  const app = makeApp(t, {
+    broker: { servers: server.url, connection: { reconnectTimeWait: 20 } },
+    server,
+  })
+  const monitor = fetchMonitor(app)
+  const status = async (path: string) => (await monitor(new Request(`http://localhost${path}`))).status
+  await app.start()
+  assert.equal(await status('/readyz'), 200)
+  await server.stop()
+  await until(async () => (await status('/readyz')) === 503, 'not ready')
+  assert.equal(await status('/healthz'), 200)
+  const text = await (await monitor(new Request('http://localhost/metrics'))).text()
+  assert.match(text, /^contrail_broker_connected\{broker="main"\} 0$/m)
+  await server.start()
+  await until(async () => (await status('/readyz')) === 200, 'ready')
+  assert.equal(app.metrics.report().brokers[0].reconnects, 1)
 })
