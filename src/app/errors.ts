@@ -19,6 +19,8 @@ export const ERROR_HINTS = {
     'Whether the message was stored is not known; with an id it can be published again without a duplicate.',
   REQUEST_TIMEOUT: 'The handler may be slow or stuck; give the request a longer timeout.',
   REQUEST_FAILED: 'The handler of the request threw this.',
+  NOT_PERMITTED:
+    'The user of the app may not publish or subscribe there; see the permissions of the account.',
   PUBLISH_REFUSED: 'The server says why; see its error code.',
   PUBLISH_BUFFER_FULL: 'Wait for earlier publications (await them) before publishing more.',
   DISCONNECTED: 'The app reconnects by itself; publish again later, or allow a larger reconnectBuffer.',

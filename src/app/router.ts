@@ -179,7 +179,9 @@ export class Router<Deps extends object = object> implements StreamOwner {
    * The subject is taken as it is: prefixes of routers are not added.
    */
   publish(subject: string, data?: unknown, options?: PublishOptions): Promise<PublishResult | undefined> {
-    return this.#running().publisher.publish(subject, data, options)
+    const runtime = this.runtime()
+    if (runtime === null) return Promise.reject(notConnected())
+    return runtime.publisher.publish(subject, data, options)
   }
 
   /** Asks, and resolves to the answer. */
@@ -188,7 +190,9 @@ export class Router<Deps extends object = object> implements StreamOwner {
     data?: unknown,
     options?: RequestOptions<S>,
   ): Promise<AnswerOf<S, T>> {
-    return this.#running().publisher.request(subject, data, options)
+    const runtime = this.runtime()
+    if (runtime === null) return Promise.reject(notConnected())
+    return runtime.publisher.request(subject, data, options)
   }
 
   // --- for what is declared on it
@@ -325,9 +329,13 @@ export class Router<Deps extends object = object> implements StreamOwner {
 
   #running(): Runtime {
     const runtime = this.runtime()
-    if (runtime === null) throw new ContrailError('NOT_STARTED', 'The app is not connected yet.')
+    if (runtime === null) throw notConnected()
     return runtime
   }
+}
+
+function notConnected(): ContrailError {
+  return new ContrailError('NOT_STARTED', 'The app is not connected.')
 }
 
 /** A runtime whose publications go through more middleware. */

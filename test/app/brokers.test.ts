@@ -129,7 +129,7 @@ test('all brokers stop with the app: handlers on each are waited for', async (t)
   await app.request('nobody').catch(() => {})
   await app.stop()
   assert.deepEqual(done.sort(), ['eu', 'main'])
-  assert.throws(() => eu.publish('slow'), /not connected/)
+  await assert.rejects(eu.publish('slow'), /not connected/)
 })
 
 test('where one broker can’t be reached the app does not start, and the others are let go', async (t) => {

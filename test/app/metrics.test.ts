@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type App, type HandlerReport, prometheusText } from '../../src/app/index.ts'
+import { Metrics } from '../../src/app/metrics/metrics.ts'
 import { makeApp, until } from './support.ts'
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
@@ -57,9 +58,13 @@ test('messages in handlers and waiting ones are gauged, and a batch counts all i
   const gate = new Promise<void>((resolve) => {
     release = resolve
   })
+  let releaseBatch = () => {}
+  const batchGate = new Promise<void>((resolve) => {
+    releaseBatch = resolve
+  })
   app.subscribe('work', { concurrency: 2 }, () => gate)
   const orders = app.stream('ORDERS')
-  orders.consumeBatch('orders.>', { durable: 'b', size: 3, wait: '1s' }, () => {})
+  orders.consumeBatch('orders.>', { durable: 'b', size: 3, wait: '1s' }, () => batchGate)
   await app.start()
   for (let i = 0; i < 5; i++) await app.publish('work')
   await until(() => of(app, 'work').inFlight === 2 && of(app, 'work').waiting === 3)
@@ -68,7 +73,9 @@ test('messages in handlers and waiting ones are gauged, and a batch counts all i
   release()
   await until(() => of(app, 'work').handled === 5)
   assert.equal(of(app, 'work').inFlight + of(app, 'work').waiting, 0)
-  await Promise.all([1, 2, 3].map((i) => orders.publish('orders.a', i)))
+  await Promise.all([1, 2, 3, 4].map((i) => orders.publish('orders.a', i)))
+  await until(() => of(app, 'orders.>').inFlight === 3 && of(app, 'orders.>').waiting === 1)
+  releaseBatch()
   await until(() => of(app, 'orders.>').handled === 3)
   assert.equal(of(app, 'orders.>').duration.count, 1)
 })
@@ -164,4 +171,15 @@ test('the figures are text that Prometheus reads: every sample under its type, b
       last = Number(sample[3])
     }
   }
+})
+
+test('figures of more than a thousand different subscriptions are counted together', () => {
+  const metrics = new Metrics(() => [])
+  for (let i = 0; i < 1500; i++) {
+    metrics.of({ broker: 'main', subject: `s.${i}`, stream: '', group: '' }).ended(1, 1, 0)
+  }
+  const { handlers } = metrics.report()
+  assert.equal(handlers.length, 1001)
+  const others = handlers.find((one) => one.subject === '(others)')
+  assert.equal(others?.handled, 500)
 })

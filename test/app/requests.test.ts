@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { errors } from '@nats-io/nats-core'
 import { z } from 'zod'
 import {
   ContrailError,
@@ -7,6 +8,7 @@ import {
   ReplyError,
   type RequestFailedError,
 } from '../../src/app/index.ts'
+import { noAnswer } from '../../src/app/publisher/request-failure.ts'
 import { makeApp, until } from './support.ts'
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
@@ -137,4 +139,57 @@ test('with `returns` on core NATS the result goes there and not to the one who a
     app.request('double', 1, { timeout: '50ms' }),
     (error: ContrailError) => error.code === 'REQUEST_TIMEOUT',
   )
+})
+
+test('publishing and asking reject, and never throw, whatever is wrong', async (t) => {
+  const app = makeApp(t)
+  const orders = app.stream('ORDERS')
+  const loop: Record<string, unknown> = {}
+  loop.loop = loop
+  const early = [app.publish('a'), app.request('a'), orders.publish('orders.a')]
+  for (const one of early) {
+    await assert.rejects(one, (error: ContrailError) => error.code === 'NOT_STARTED')
+  }
+  await app.start()
+  await assert.rejects(app.publish('a', loop), /circular/)
+  await assert.rejects(orders.publish('orders.a', loop), /circular/)
+  await assert.rejects(app.request('a', loop), /circular/)
+  await assert.rejects(orders.publish('orders.a', 1, { timeout: 'soon' }), /timeout: "soon"/)
+  await assert.rejects(app.request('a', 1, { timeout: 'soon' }), /timeout: "soon"/)
+  await assert.rejects(app.publish('a', 1, { ttl: '1ms' }), /shorter than a second/)
+})
+
+test('a request under way when the app stops rejects, and a subject with a space is refused', async (t) => {
+  const app = makeApp(t, { stopTimeout: '50ms' })
+  app.subscribe('slow', () => pause(500))
+  await app.start()
+  await assert.rejects(app.request('a b'), ContrailError)
+  const asked = assert.rejects(
+    app.request('slow', undefined, { timeout: '10s' }),
+    (error: ContrailError) => error.code === 'STOPPED',
+  )
+  await pause(10)
+  await app.stop()
+  await asked
+})
+
+test('what the client throws becomes an error with a code', () => {
+  const codes = [
+    new errors.NoRespondersError('a'),
+    new errors.RequestError('x', { cause: new errors.NoRespondersError('a') }),
+    new errors.TimeoutError(),
+    new errors.PermissionViolationError('no', 'publish', 'a'),
+    new errors.ClosedConnectionError(),
+    new errors.InvalidSubjectError('a b'),
+    new errors.ConnectionError('gone'),
+  ].map((thrown) => noAnswer('a', thrown, 100).code)
+  assert.deepEqual(codes, [
+    'NO_RESPONDERS',
+    'NO_RESPONDERS',
+    'REQUEST_TIMEOUT',
+    'NOT_PERMITTED',
+    'STOPPED',
+    'INVALID_SUBJECT',
+    'DISCONNECTED',
+  ])
 })

@@ -50,7 +50,9 @@ export class BatchConsumer<Deps extends object = object> extends StreamConsumer<
   readonly #route: Route
   readonly #handler: BatchHandler<never>
   #collected: StreamMessage[] = []
+  /** Messages in batches, those that run among them. */
   #inBatches = 0
+  #running = 0
   #timer: NodeJS.Timeout | undefined
 
   constructor(
@@ -74,6 +76,10 @@ export class BatchConsumer<Deps extends object = object> extends StreamConsumer<
     this.#route = new Route(options as never, () => {})
     this.#handler = handler
     this.handle(options as never, () => {})
+  }
+
+  override get inFlight(): number {
+    return this.#running
   }
 
   override get held(): number {
@@ -167,8 +173,14 @@ export class BatchConsumer<Deps extends object = object> extends StreamConsumer<
   }
 
   /** @internal */
-  leave(batch: Batch): void {
+  begin(batch: Batch): void {
+    this.#running += batch.messages.length
+  }
+
+  /** @internal */
+  leave(batch: Batch, hasRun: boolean): void {
     this.#inBatches -= batch.messages.length
+    if (hasRun) this.#running -= batch.messages.length
     this.left(batch)
   }
 }
@@ -186,9 +198,10 @@ class Batch implements Work, Held {
 
   run(): boolean {
     const done = () => {
-      this.#consumer.leave(this)
+      this.#consumer.leave(this, true)
       this.#consumer.dispatcher.done(this)
     }
+    this.#consumer.begin(this)
     this.#consumer.handleBatch(this.messages).then(done, done)
     return false
   }
@@ -198,7 +211,7 @@ class Batch implements Work, Held {
   }
 
   giveBack(): void {
-    this.#consumer.leave(this)
+    this.#consumer.leave(this, false)
     for (const message of this.messages) this.#consumer.giveBack(message as Message)
   }
 }

@@ -1,14 +1,13 @@
 /** All that an app publishes to one broker: on core NATS, to streams, and requests. */
-import {
-  type PublishOptions as ClientsOptions,
-  errors,
-  type Msg,
-  type MsgHdrs,
-  type NatsConnection,
-  type Payload,
+import type {
+  PublishOptions as ClientsOptions,
+  Msg,
+  MsgHdrs,
+  NatsConnection,
+  Payload,
 } from '@nats-io/nats-core'
 import { type CodecOption, codecOf, decode } from '../codec.ts'
-import { ContrailError, RequestFailedError, reasonOf } from '../errors.ts'
+import { ContrailError } from '../errors.ts'
 import { Outgoing, type OutgoingKind, type PublishMiddleware, runThrough } from '../middleware.ts'
 import { type Schema, validate } from '../schema.ts'
 import { subjectMatches } from '../subject-pattern.ts'
@@ -16,9 +15,9 @@ import { toMs } from '../units.ts'
 import { headersOf } from './headers.ts'
 import type { PublishOptions, PublishResult, RequestOptions } from './options.ts'
 import { PipelinedPublisher, type PublisherLimits } from './pipelined-publisher.ts'
+import { failureOf, isFailure, noAnswer } from './request-failure.ts'
 
 const DEFAULT_TIMEOUT_MS = 5000
-const DEFAULT_ERROR_STATUS = 500
 const MAX_REMEMBERED_SUBJECTS = 4096
 
 export interface BrokerPublisherOptions extends PublisherLimits {
@@ -90,23 +89,32 @@ export class BrokerPublisher {
     if (options.replyTo === undefined && this.#takenByStream(subject)) {
       return this.publishToStream(subject, data, options)
     }
-    const payload = codecOf(options.codec).encode(data as never)
-    return this.#through('publish', subject, payload, options, (outgoing) => {
-      this.#send(outgoing.subject, outgoing.payload, {
-        headers: headersOf(outgoing.options),
-        reply: outgoing.options.replyTo,
+    try {
+      const payload = codecOf(options.codec).encode(data as never)
+      return this.#through('publish', subject, payload, options, (outgoing) => {
+        this.#send(outgoing.subject, outgoing.payload, {
+          headers: headersOf(outgoing.options),
+          reply: outgoing.options.replyTo,
+        })
+        return Promise.resolve(undefined)
       })
-      return Promise.resolve(undefined)
-    })
+    } catch (thrown) {
+      // What the codec can't write.
+      return Promise.reject(thrown)
+    }
   }
 
   /** Resolves to the stream's PubAck. Errors: those of PipelinedPublisher.publish. */
   publishToStream(subject: string, data: unknown, options: PublishOptions = {}): Promise<PublishResult> {
-    const payload = codecOf(options.codec).encode(data as never)
-    if (this.#isPlain) return this.#pipe(subject, payload, options)
-    return this.#through('stream', subject, payload, options, (outgoing) =>
-      this.#pipe(outgoing.subject, outgoing.payload, outgoing.options),
-    ) as Promise<PublishResult>
+    try {
+      const payload = codecOf(options.codec).encode(data as never)
+      if (this.#isPlain) return this.#pipe(subject, payload, options)
+      return this.#through('stream', subject, payload, options, (outgoing) =>
+        this.#pipe(outgoing.subject, outgoing.payload, outgoing.options),
+      ) as Promise<PublishResult>
+    } catch (thrown) {
+      return Promise.reject(thrown)
+    }
   }
 
   /** A message of an atomic batch but its last: nothing answers it. */
@@ -209,22 +217,9 @@ export class BrokerPublisher {
         headers: headersOf(outgoing.options),
       })
     } catch (thrown) {
-      const reason = thrown instanceof errors.RequestError ? (thrown.cause ?? thrown) : thrown
-      if (reason instanceof errors.NoRespondersError) {
-        throw new ContrailError('NO_RESPONDERS', `The request to "${outgoing.subject}" found nobody.`, {
-          cause: thrown,
-        })
-      }
-      if (reason instanceof errors.TimeoutError) {
-        throw new ContrailError(
-          'REQUEST_TIMEOUT',
-          `The request to "${outgoing.subject}" had no answer in ${timeout} ms.`,
-          { cause: thrown },
-        )
-      }
-      throw new Error(`The request to "${outgoing.subject}" failed: ${reasonOf(thrown)}`, { cause: thrown })
+      throw noAnswer(outgoing.subject, thrown, timeout)
     }
-    if (answer.headers?.has('Nats-Service-Error')) throw failureOf(outgoing.subject, answer)
+    if (isFailure(answer)) throw failureOf(outgoing.subject, answer)
     return answer
   }
 
@@ -283,22 +278,4 @@ export class BrokerPublisher {
     this.#keptBytes += payload.length
     this.#kept.push({ subject, payload, options })
   }
-}
-
-/** What the handler of a request threw, as its answer says it (ADR-32). */
-function failureOf(subject: string, answer: Msg): RequestFailedError {
-  let details: unknown
-  if (answer.data.length > 0) {
-    try {
-      details = answer.json()
-    } catch {
-      details = answer.string()
-    }
-  }
-  return new RequestFailedError(
-    subject,
-    Number(answer.headers?.get('Nats-Service-Error-Code') || DEFAULT_ERROR_STATUS),
-    answer.headers?.get('Nats-Service-Error') ?? '',
-    details,
-  )
 }

@@ -207,7 +207,7 @@ export class Stream<Deps extends object = object> implements Declaration {
   }
 
   /** Publishes, and resolves to the PubAck: the message is stored. */
-  publish(subject: string, data?: unknown, options?: PublishOptions): Promise<PublishResult> {
+  async publish(subject: string, data?: unknown, options?: PublishOptions): Promise<PublishResult> {
     return this.#runtime().publisher.publishToStream(subject, data, options)
   }
 
