@@ -29,8 +29,12 @@ const intoReply: TextMapSetter<Message> = {
   },
 }
 
-/** The context in which the message was published, on top of `base`. */
-export function contextOf(message: Message, base: Context): Context {
+/**
+ * The context in which the message was published, on top of `base`: for messages that are read by `next` or `for await`,
+ * `context.with(contextOf(message), work)`.
+ * @param base default: the active context
+ */
+export function contextOf(message: Message, base: Context = context.active()): Context {
   return propagation.extract(base, message, fromMessage)
 }
 

@@ -18,7 +18,7 @@ import {
   SimpleSpanProcessor,
 } from '@opentelemetry/sdk-trace-base'
 import { ReplyError } from '../../src/app/index.ts'
-import { metrics, tracing } from '../../src/opentelemetry/index.ts'
+import { contextOf, metrics, observe, tracing } from '../../src/opentelemetry/index.ts'
 import { makeApp, onRealServer, until } from './support.ts'
 
 before(() => {
@@ -320,4 +320,50 @@ test('metrics count and measure what is published and handled', async (t) => {
   assert.equal((value as Histogram).count, 2)
   assert.equal(attributes['messaging.system'], 'nats')
   assert.equal(attributes['messaging.consumer.group.name'], 'billing')
+})
+
+test('what the app counts anyway can be observed: acks, what is in flight, what the server says of consumers', async (t) => {
+  const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)
+  const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 })
+  const meterProvider = new MeterProvider({ readers: [reader] })
+  t.after(() => meterProvider.shutdown())
+  const app = makeApp(t)
+  const orders = app.stream('ORDERS')
+  const consumer = orders.consume('orders.{id}', { durable: 'billing' }, () => {})
+  const end = observe(app, { meterProvider })
+  await app.start()
+  await orders.publish('orders.1')
+  await orders.publish('orders.2')
+  await until(async () => (await consumer.info()).ack_floor.stream_seq === 2)
+  await reader.forceFlush()
+  const values = () =>
+    Object.fromEntries(
+      (exporter.getMetrics().at(-1)?.scopeMetrics[0]?.metrics ?? []).map(({ descriptor, dataPoints }) => [
+        descriptor.name,
+        dataPoints[0].value,
+      ]),
+    )
+  const found = values()
+  assert.equal(found['contrail.messages.acked'], 2)
+  assert.equal(found['contrail.messages.in_flight'], 0)
+  assert.equal(found['contrail.consumer.pending'], 0)
+  assert.equal(found['contrail.consumer.ack_pending'], 0)
+  assert.equal(found['contrail.broker.connected'], 1)
+  end()
+  await orders.publish('orders.3')
+  await until(() => app.metrics.report().handlers[0].acked === 3)
+  await reader.forceFlush()
+  assert.equal(values()['contrail.messages.acked'], 2)
+})
+
+test('a message that is read, not handled, can go on in its trace', async (t) => {
+  const { app, named, tracer } = tracedApp(t)
+  const reader = app.subscribe('a')
+  await app.start()
+  await app.publish('a')
+  const message = await reader.next({ timeout: '5s' })
+  assert.ok(message)
+  tracer.startSpan('work', {}, contextOf(message)).end()
+  const sent = await named(2, 'publish a')
+  assert.equal((await named(2, 'work')).parentSpanContext?.spanId, sent.spanContext().spanId)
 })
