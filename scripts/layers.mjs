@@ -17,7 +17,7 @@ const mayUse = {
   app: ['server'],
   opentelemetry: ['app'],
   testing: ['app', 'server'],
-  cli: ['server', 'app', 'ports', 'storage'],
+  cli: ['server', 'app', 'ports', 'storage', 'archive'],
 }
 
 /** What only one file of a room may use: an app talks to servers by the public clients; the embedded one is started in one place. */

@@ -16,6 +16,12 @@ const commands: Readonly<Record<string, Command>> = {
   new: { about: 'a project that runs', load: () => import('./new.ts') },
   run: { about: 'run an app, once or in several workers', load: () => import('./run.ts') },
   docs: { about: 'an AsyncAPI document of an app, and a page to read', load: () => import('./docs.ts') },
+  move: {
+    about: 'streams, consumers and buckets to another server or cluster',
+    load: () => import('./move.ts'),
+  },
+  backup: { about: 'streams to a folder', load: () => import('./backup.ts') },
+  restore: { about: 'streams from a folder', load: () => import('./restore.ts') },
   server: { about: 'serve, with the flags of contrail-server', load: () => import('./server.ts') },
   help: { about: 'this text, or that of a command', load: async () => ({ run: help }) },
   version: { about: 'the version', load: () => import('./version.ts') },

@@ -36,6 +36,10 @@ interface Pending {
   repeatAt: number
   /** It has not been sent: there was no connection. */
   isUnsent: boolean
+  /** The last answer was that nobody listens. */
+  isUnheard: boolean
+  /** How often it was sent. */
+  sent: number
 }
 
 const DEFAULT_MAX_IN_FLIGHT = 4096
@@ -45,6 +49,8 @@ const DEFAULT_MAX_BYTES = 64 * 1024 * 1024
 const TICK_MS = 100
 /** When nobody answered for the subject: a stream may be about to come, or a cluster to elect. */
 const REPEAT_AFTER_MS = 250
+/** When nobody answered at all, what is stored only once is sent again after so long, then after twice as long: a leader may have died with it. */
+const REPEAT_LOST_MS = 2000
 
 export class PipelinedPublisher {
   readonly #nc: NatsConnection
@@ -122,6 +128,8 @@ export class PipelinedPublisher {
         reject,
         repeatAt: 0,
         isUnsent: false,
+        isUnheard: false,
+        sent: 0,
       }
       if (this.#pending.size < this.#maxInFlight) this.#send(one)
       else this.#waiting.push(one)
@@ -159,7 +167,9 @@ export class PipelinedPublisher {
     const token = (this.#serial++).toString(36)
     this.#pending.set(token, one)
     one.isUnsent = !this.#isConnected
+    one.repeatAt = one.repeatable && !one.isUnsent ? performance.now() + REPEAT_LOST_MS * 2 ** one.sent : 0
     if (one.isUnsent) return
+    one.sent++
     try {
       this.#nc.publish(one.subject, one.payload, { reply: this.#prefix + token, headers: one.headers })
     } catch (thrown) {
@@ -174,6 +184,7 @@ export class PipelinedPublisher {
     if (one === undefined) return
     if (message.data.length === 0) {
       // 503: no stream listens (yet).
+      one.isUnheard = true
       one.repeatAt = performance.now() + REPEAT_AFTER_MS
       return
     }
@@ -211,7 +222,7 @@ export class PipelinedPublisher {
         this.#end(token, one)
         this.#reject(
           one,
-          one.repeatAt > 0 && this.#isConnected
+          one.isUnheard && this.#isConnected
             ? new ContrailError('NO_RESPONDERS', `No stream takes "${one.subject}".`)
             : new ContrailError(
                 'PUBLISH_TIMEOUT',
@@ -219,7 +230,7 @@ export class PipelinedPublisher {
               ),
         )
       } else if (this.#isConnected && one.repeatAt > 0 && one.repeatAt <= now) {
-        one.repeatAt = 0
+        one.isUnheard = false
         this.#pending.delete(token)
         this.#send(one)
       }

@@ -45,6 +45,7 @@ export type WatchHandler<Event, Params extends object, Deps extends object> = (
 export type ReadEvent<Event> = (message: StreamMessage) => Event | undefined | PromiseLike<Event | undefined>
 
 const DEFAULT_STOP = '30s'
+const ASK_AGAIN_MS = 1000
 
 function deliverFrom(from: WatchFrom): DeliverFrom {
   if (typeof from === 'object') return { seq: from.revision }
@@ -73,6 +74,12 @@ class WatchConsumer<Deps extends object> extends StreamConsumer<Deps, never> {
   #open: Set<Held> | null = null
   readonly #held = new Set<Held>()
   #pendingAtServer = 0
+  /** Sequence of the last message that was there; null: not known yet. */
+  #end: number | null = null
+  #lastCome = 0
+  /** What is not above this is not asked for. */
+  readonly #before: number
+  readonly #onlyUpdates: boolean
 
   constructor(
     stream: string,
@@ -88,6 +95,9 @@ class WatchConsumer<Deps extends object> extends StreamConsumer<Deps, never> {
       owner,
     )
     this.#onCaughtUp = onCaughtUp
+    const { from } = options
+    this.#before = typeof from === 'object' ? from.revision - 1 : 0
+    this.#onlyUpdates = from === 'updates'
   }
 
   /** Events that are known to be there and have not been handled. */
@@ -101,14 +111,45 @@ class WatchConsumer<Deps extends object> extends StreamConsumer<Deps, never> {
 
   protected override made(info: ConsumerInfo): void {
     this.#pendingAtServer = info.num_pending
-    if (info.num_pending === 0) this.#allHasCome()
+    if (this.#isCaughtUp) return
+    if (this.#onlyUpdates) this.#allHasCome()
+    else void this.#findEnd()
   }
 
   protected override take(message: StreamMessage): void {
-    const { pending } = message
-    this.#pendingAtServer = pending
+    this.#pendingAtServer = message.pending
+    this.#lastCome = message.seq
     super.take(message)
-    if (pending === 0) this.#allHasCome()
+    if (this.#end !== null && message.seq >= this.#end) this.#allHasCome()
+  }
+
+  /**
+   * How far what is there goes is asked of the stream. The consumer's own count is not enough: in a cluster its leader may
+   * be behind the stream's, and then counts nothing where there is much.
+   */
+  async #findEnd(): Promise<void> {
+    const runtime = this.runtime()
+    while (!this.#isCaughtUp && this.#open === null && this.running === runtime) {
+      try {
+        const ends = await Promise.all(
+          this.subjects.map((subject) =>
+            runtime.jsm.streams.getMessage(this.stream, { last_by_subj: subject }).catch((thrown) => {
+              if (/no message found/.test(reasonOf(thrown))) return null
+              throw thrown
+            }),
+          ),
+        )
+        this.#end = Math.max(0, ...ends.map((found) => found?.seq ?? 0))
+        if (this.#end <= Math.max(this.#lastCome, this.#before)) {
+          this.#allHasCome()
+          return
+        }
+      } catch (thrown) {
+        runtime.log.debug({ err: thrown }, 'the end of what is there could not be asked for; asking again')
+      }
+      // The last one may be removed before it comes: then another is the last.
+      await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS).unref())
+    }
   }
 
   protected override entered(held: Held): void {

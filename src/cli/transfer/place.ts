@@ -1,0 +1,74 @@
+/** Where streams are: a server by URL, or a store's folder, which is opened by a server in this process. */
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
+import { credsAuthenticator, type NatsConnection } from '@nats-io/nats-core'
+import { connect } from '@nats-io/transport-node'
+import { Server } from '../../server/index.ts'
+import { CommandFailure } from '../failure.ts'
+
+const URL_PATTERN = /^(nats|tls|ws|wss):\/\//
+const CONNECT_MS = 10_000
+const API_MS = 30_000
+
+export interface Place {
+  /** As it was named. */
+  readonly name: string
+  readonly nc: NatsConnection
+  readonly jsm: JetStreamManager
+  close(): Promise<void>
+}
+
+/** @throws CommandFailure that says what to do */
+export async function openPlace(
+  name: string,
+  options: { credentials?: string; mayCreate?: boolean },
+): Promise<Place> {
+  if (URL_PATTERN.test(name)) return openUrl(name, options.credentials)
+  if (!options.mayCreate && !existsSync(join(name, 'jetstream'))) {
+    throw new CommandFailure(
+      `${name} is neither a URL (nats://host:4222) nor the folder of a store (it has no folder jetstream).`,
+    )
+  }
+  let server: Server
+  try {
+    server = await Server.start({ storeDir: name })
+  } catch (thrown) {
+    throw new CommandFailure(`The store in ${name} can't be opened: ${(thrown as Error).message}`)
+  }
+  const nc = await server.connect()
+  return {
+    name,
+    nc,
+    jsm: await jetstreamManager(nc, { timeout: API_MS }),
+    close: async () => {
+      await nc.close()
+      await server.stop()
+    },
+  }
+}
+
+async function openUrl(name: string, credentials: string | undefined): Promise<Place> {
+  const servers: string[] = []
+  let user: string | undefined
+  let pass: string | undefined
+  for (const text of name.split(',')) {
+    const url = new URL(text.trim())
+    user ??= decodeURIComponent(url.username) || undefined
+    pass ??= decodeURIComponent(url.password) || undefined
+    servers.push(`${url.hostname}:${url.port || 4222}`)
+  }
+  try {
+    const nc = await connect({
+      servers,
+      user,
+      pass,
+      timeout: CONNECT_MS,
+      authenticator: credentials === undefined ? undefined : credsAuthenticator(await readFile(credentials)),
+    })
+    return { name, nc, jsm: await jetstreamManager(nc, { timeout: API_MS }), close: () => nc.close() }
+  } catch (thrown) {
+    throw new CommandFailure(`No connection to ${name}: ${(thrown as Error).message}. Is it running there?`)
+  }
+}
