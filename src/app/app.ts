@@ -365,7 +365,10 @@ export class App<Deps extends object = object> extends BrokerRouter<Deps> implem
       if (this.#outerSignal?.aborted)
         throw new ContrailError('STOPPED', 'The signal was aborted before the start.')
       this.#outerSignal?.addEventListener('abort', () => void this.stop(), { once: true })
-      for (const monitor of this.#monitors) await monitor.start()
+      for (const monitor of this.#monitors) {
+        await monitor.start()
+        this.log.info({ url: monitor.url }, 'the monitor listens')
+      }
       await this.#hooks.run('onStart', undefined)
       const brokers = this.brokers()
       for (const broker of brokers) await broker.openBroker()

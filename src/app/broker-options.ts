@@ -77,8 +77,9 @@ export function brokerFromEnvironment(
   }
 }
 
-function wholeNumber(name: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
+/** A number of the environment. @throws ContrailError INVALID_OPTION */
+export function wholeNumber(name: string, text: string | undefined): number | undefined {
+  if (text === undefined || text === '') return undefined
   if (!/^\d+$/.test(text)) {
     throw new ContrailError('INVALID_OPTION', `${name}: ${JSON.stringify(text)} is no whole number.`)
   }

@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { type ContrailError, fetchMonitor, nodeMonitor } from '../../src/app/index.ts'
+import { freePort } from '../peers/servers.ts'
 import { restartableServer } from './servers.ts'
 import { makeApp, until } from './support.ts'
 
@@ -161,4 +162,22 @@ test('while the connection is lost the app is alive and not ready; when it is ba
   await server.start()
   await until(async () => (await status('/readyz')) === 200, 'ready')
   assert.equal(app.metrics.report().brokers[0].reconnects, 1)
+})
+
+test('port and address come from the environment, and workers have ports one after the other', async (t) => {
+  const port = await freePort()
+  const names = ['CONTRAIL_MONITOR_PORT', 'CONTRAIL_MONITOR_HOST', 'CONTRAIL_WORKER']
+  t.after(() => {
+    for (const name of names) delete process.env[name]
+  })
+  process.env.CONTRAIL_MONITOR_PORT = String(port - 1)
+  process.env.CONTRAIL_MONITOR_HOST = 'localhost'
+  process.env.CONTRAIL_WORKER = '2'
+  const app = makeApp(t)
+  const monitor = app.monitor()
+  await app.start()
+  assert.equal(new URL(monitor.url ?? '').port, String(port))
+  assert.ok(app.lines.some((line) => line.sentence === 'the monitor listens' && line.url === monitor.url))
+  process.env.CONTRAIL_MONITOR_PORT = 'many'
+  assert.throws(() => makeApp(t).monitor(), /CONTRAIL_MONITOR_PORT: "many"/)
 })

@@ -1,18 +1,23 @@
 /** A small HTTP server beside the app, for Prometheus and for whoever runs the app (Kubernetes, systemd, a load balancer). */
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { wholeNumber } from '../broker-options.ts'
 import { ContrailError, reasonOf } from '../errors.ts'
 import { type EndpointOptions, nodeMonitor } from './endpoints.ts'
 import type { MonitoredApp } from './health.ts'
 
 export interface MonitorOptions extends EndpointOptions {
-  /** 0: any free one. Default: 9464. */
+  /**
+   * 0: any free one. Default: CONTRAIL_MONITOR_PORT of the environment, or 9464. The workers of `contrail run --workers` have
+   * ports one after the other, beginning with this one.
+   */
   port?: number
-  /** Address to listen on; '0.0.0.0' for all, as in a container. Default: '127.0.0.1'. */
+  /** Address to listen on; '0.0.0.0' for all, as in a container. Default: CONTRAIL_MONITOR_HOST, or '127.0.0.1'. */
   host?: string
 }
 
 const DEFAULT_PORT = 9464
+const PORT_NAME = 'CONTRAIL_MONITOR_PORT'
 const DEFAULT_HOST = '127.0.0.1'
 const MAX_CONNECTIONS = 256
 const REQUEST_TIMEOUT_MS = 10_000
@@ -25,8 +30,8 @@ export class Monitor {
   readonly #host: string
 
   constructor(app: MonitoredApp, options: MonitorOptions = {}) {
-    this.#port = options.port ?? DEFAULT_PORT
-    this.#host = options.host ?? DEFAULT_HOST
+    this.#port = portOf(options.port ?? wholeNumber(PORT_NAME, process.env[PORT_NAME]) ?? DEFAULT_PORT)
+    this.#host = options.host ?? (process.env.CONTRAIL_MONITOR_HOST || DEFAULT_HOST)
     this.#server = createServer(nodeMonitor(app, options))
     this.#server.maxConnections = MAX_CONNECTIONS
     this.#server.requestTimeout = REQUEST_TIMEOUT_MS
@@ -64,4 +69,10 @@ export class Monitor {
       this.#server.closeIdleConnections()
     })
   }
+}
+
+/** The port of this worker: the first one has the port itself. */
+function portOf(first: number): number {
+  const worker = Number(process.env.CONTRAIL_WORKER || 1)
+  return first === 0 ? 0 : first + worker - 1
 }
