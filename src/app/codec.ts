@@ -43,15 +43,23 @@ export const bytesCodec: Codec<Uint8Array> = {
 
 const NAMED = { json: jsonCodec, text: textCodec, bytes: bytesCodec }
 
+/** A codec whose type nobody needs to know. */
+export interface AnyCodec {
+  readonly name: string
+  readonly contentType: string
+  encode(value: never): Payload
+  decode(data: Uint8Array): unknown
+}
+
 /** A codec by name, or one of your own. */
-export type CodecOption = keyof typeof NAMED | Codec<never>
+export type CodecOption = keyof typeof NAMED | AnyCodec
 
 /** What a codec's messages are before a schema has seen them. */
 export type Decoded<C> = C extends 'text'
   ? string
   : C extends 'bytes'
     ? Uint8Array
-    : C extends Codec<infer T>
+    : C extends { decode(data: Uint8Array): infer T }
       ? T
       : unknown
 
