@@ -91,9 +91,14 @@ const CONFIGURATIONS: Record<string, [string, unknown]> = {
 
 for (const [name, [stream, config]] of Object.entries(CONFIGURATIONS)) {
   differential(`stream configuration: ${name}`, async (s) => {
+    if (name === 'everything, without acks') {
+      // nats-server may have stored its own answer by the time that it writes it: the state is a matter of luck.
+      const { body } = await s.quietly(`$JS.API.STREAM.CREATE.${stream}`, config)
+      s.note('configuration', (body as { config: object }).config)
+      return
+    }
     await s.api(`STREAM.CREATE.${stream}`, config)
-    // A stream of everything also stores our requests, of varying length.
-    if (name !== 'everything, without acks') await s.api(`STREAM.INFO.${stream}`)
+    await s.api(`STREAM.INFO.${stream}`)
   })
 }
 
