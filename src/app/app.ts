@@ -129,9 +129,9 @@ export class BrokerRouter<Deps extends object = object> extends Router<Deps> {
     this.#broker = null
   }
 
-  /** @internal */
-  get isConnected(): boolean {
-    return this.#broker?.isConnected ?? false
+  /** Its name in the app; 'main' for the first. */
+  get brokerName(): string {
+    return this.#name
   }
 
   /** @internal Its figures; those of the end when it is closed. */
@@ -329,7 +329,7 @@ export class App<Deps extends object = object> extends BrokerRouter<Deps> implem
     if (this.#state !== 'new') {
       return Promise.reject(new ContrailError('ALREADY_STARTED', `The app is ${this.#state}.`))
     }
-    describeInstead(this as never)
+    describeInstead(this)
     this.#starting = this.#start()
     return this.#starting
   }

@@ -38,25 +38,32 @@ function jsonSchemaOf(schema: Schema | undefined, side: 'input' | 'output'): Jso
 }
 
 /** The document, ready for `JSON.stringify`. The app need not run. */
-export function asyncApi(app: App<never>, options: AsyncApiOptions = {}): JsonObject {
+export function asyncApi<Deps extends object>(app: App<Deps>, options: AsyncApiOptions = {}): JsonObject {
   const document = new DocumentBuilder()
-  for (const declaration of app.declarations()) {
-    if (declaration instanceof CoreSubscription || declaration instanceof StreamConsumer) {
-      document.receive(declaration as unknown as Subscription)
-    } else if (declaration instanceof CronJob) document.cron(declaration)
-    else if (declaration instanceof Stream)
-      document.store('streams', declaration.name, describeStream(declaration))
-    else if (declaration instanceof KeyValue) document.store('keyValue', declaration.bucket, {})
-    else if (declaration instanceof ObjectStore) document.store('objectStores', declaration.bucket, {})
+  const brokers = app.brokers()
+  const servers: JsonObject = {}
+  for (const broker of brokers) {
+    // Of one broker nothing need be said; of several each channel says its own.
+    document.broker = brokers.length === 1 ? null : broker.brokerName
+    servers[document.broker ?? 'broker'] = { host: 'localhost:4222', protocol: 'nats' }
+    for (const declaration of broker.declarations()) {
+      if (declaration instanceof CoreSubscription || declaration instanceof StreamConsumer) {
+        document.receive(declaration as unknown as Subscription)
+      } else if (declaration instanceof CronJob) document.cron(declaration)
+      else if (declaration instanceof Stream)
+        document.store('streams', declaration.name, describeStream(declaration))
+      else if (declaration instanceof KeyValue) document.store('keyValue', declaration.bucket, {})
+      else if (declaration instanceof ObjectStore) document.store('objectStores', declaration.bucket, {})
+    }
+    for (const publisher of broker.publishers()) document.send(publisher)
   }
-  for (const publisher of app.publishers()) document.send(publisher)
   const info: JsonObject = { title: options.title ?? app.name, version: options.version ?? '0.0.0' }
   if (options.description !== undefined) info.description = options.description
   return {
     asyncapi: '3.0.0',
     info,
     defaultContentType: 'application/json',
-    servers: { broker: { host: 'localhost:4222', protocol: 'nats' } },
+    servers,
     channels: document.channels,
     operations: document.operations,
     components: { messages: document.messages },
@@ -69,6 +76,8 @@ class DocumentBuilder {
   readonly operations: JsonObject = {}
   readonly messages: JsonObject = {}
   readonly stores: JsonObject = {}
+  /** Whose declarations come now; null: there is but one. */
+  broker: string | null = null
 
   receive(subscription: Subscription): void {
     const consumer = subscription instanceof StreamConsumer ? subscription : null
@@ -76,7 +85,7 @@ class DocumentBuilder {
       const routes = subscription.routes.length === 0 ? [undefined] : subscription.routes
       const names = routes.map((route, i) =>
         this.#message(
-          routes.length === 1 ? source : `${source} ${i + 1}`,
+          routes.length === 1 ? this.#key(source) : `${this.#key(source)} ${i + 1}`,
           route?.codec.contentType ?? 'application/json',
           jsonSchemaOf(route?.schema, 'input'),
         ),
@@ -92,7 +101,7 @@ class DocumentBuilder {
         operation['x-stream'] = consumer.stream
         if (consumer.options.durable !== undefined) operation['x-durable'] = consumer.options.durable
       }
-      this.#operation(`receive ${source}`, operation)
+      this.#operation(`receive ${this.#key(source)}`, operation)
       for (const route of subscription.routes) {
         if (route.returns !== undefined) this.#sends(route.returns, 'application/json', {}, `after ${source}`)
       }
@@ -110,13 +119,13 @@ class DocumentBuilder {
 
   store(kind: string, name: string, what: JsonObject): void {
     this.stores[kind] ??= {}
-    ;(this.stores[kind] as JsonObject)[name] = what
+    ;(this.stores[kind] as JsonObject)[this.#key(name)] = what
   }
 
   #sends(source: string, contentType: string, payload: JsonObject, description: string | undefined): void {
-    const name = this.#message(source, contentType, payload)
+    const name = this.#message(this.#key(source), contentType, payload)
     const channel = this.#channel(source, [name])
-    this.#operation(`send ${source}`, {
+    this.#operation(`send ${this.#key(source)}`, {
       action: 'send',
       channel: { $ref: `#/channels/${pointer(channel)}` },
       messages: [{ $ref: `#/channels/${pointer(channel)}/messages/${pointer(name)}` }],
@@ -124,16 +133,22 @@ class DocumentBuilder {
     })
   }
 
+  #key(name: string): string {
+    return this.broker === null ? name : `${this.broker}: ${name}`
+  }
+
   #channel(source: string, messages: readonly string[]): string {
     const address = source.replace(NAMES, '{$1}')
-    this.channels[source] ??= { address, messages: {} }
-    const channel = this.channels[source] as JsonObject
+    const key = this.#key(source)
+    this.channels[key] ??= { address, messages: {} }
+    const channel = this.channels[key] as JsonObject
+    if (this.broker !== null) channel.servers = [{ $ref: `#/servers/${pointer(this.broker)}` }]
     const parameters = [...source.matchAll(NAMES)].map((match) => match[1])
     if (parameters.length > 0) channel.parameters = Object.fromEntries(parameters.map((name) => [name, {}]))
     for (const name of messages) {
       ;(channel.messages as JsonObject)[name] = { $ref: `#/components/messages/${pointer(name)}` }
     }
-    return source
+    return key
   }
 
   #message(name: string, contentType: string, payload: JsonObject): string {

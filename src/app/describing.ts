@@ -9,7 +9,7 @@ export const DESCRIBE_TO = 'CONTRAIL_DESCRIBE_TO'
 export const DESCRIBE_AS = 'CONTRAIL_DESCRIBE_AS'
 
 /** Ends the process with the description written, where that is what it was started for. */
-export function describeInstead(app: App<never>): void {
+export function describeInstead<Deps extends object>(app: App<Deps>): void {
   const path = process.env[DESCRIBE_TO]
   if (!path) return
   const options = JSON.parse(process.env[DESCRIBE_AS] || '{}') as AsyncApiOptions

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type ContrailError, Router } from '../../src/app/index.ts'
+import { asyncApi, type ContrailError, Router } from '../../src/app/index.ts'
 import { makeApp, until } from './support.ts'
 
 test('handlers bridge from one broker to the other and back', async (t) => {
@@ -146,4 +146,19 @@ test('a broker’s name is its own, and is given before the start', async (t) =>
   assert.throws(() => app.broker('main', { memory: true }), /broker "main" already/)
   await app.start()
   assert.throws(() => app.broker('us', { memory: true }), /before the app starts/)
+})
+
+test('the document of an app says of each channel on which broker it is', (t) => {
+  const app = makeApp(t)
+  const eu = app.broker('eu', { memory: true })
+  app.subscribe('a.{id}', () => {})
+  eu.subscribe('a.{id}', () => {})
+  eu.publisher('b')
+  eu.stream('ORDERS')
+  const document = asyncApi(app) as Record<string, Record<string, Record<string, unknown>>>
+  assert.deepEqual(Object.keys(document.servers), ['main', 'eu'])
+  assert.deepEqual(Object.keys(document.channels), ['main: a.{id}', 'eu: a.{id}', 'eu: b'])
+  assert.deepEqual(document.channels['eu: b'].servers, [{ $ref: '#/servers/eu' }])
+  assert.equal(document.channels['eu: a.{id}'].address, 'a.{id}')
+  assert.deepEqual(Object.keys(document['x-contrail'].streams), ['eu: ORDERS'])
 })
