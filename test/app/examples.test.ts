@@ -86,3 +86,15 @@ test('examples/monitor.ts', async (t) => {
 test('examples/two-brokers.ts', async (t) => {
   assert.equal(await output(t, 'two-brokers.js'), 'centre: berne 7 {"sku":"nut"}\nedge: 7 is confirmed\n')
 })
+
+test('examples/requests.ts', async (t) => {
+  assert.deepEqual((await output(t, 'requests.js')).trim().split('\n'), [
+    'three nuts: 75',
+    'for gold customers: 60',
+    'price.bolt: 404 {"have":["nut"]}',
+    'price.nut: 400 {"issues":[{"path":"quantity","message":"Too small: expected number to be >0"}]}',
+    'stock.nut: NO_RESPONDERS',
+    'stock: 7',
+    'stock: NO_RESPONDERS',
+  ])
+})
