@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { z } from 'zod'
 import { type ContrailError, InvalidMessageError, PublishRefusedError } from '../../src/app/index.ts'
-import { makeApp, testBroker, until } from './support.ts'
+import { makeApp, onCluster, testBroker, until } from './support.ts'
 
 test('a typed publisher checks its data, and asks for the names in its subject', async (t) => {
   const app = makeApp(t)
@@ -44,7 +44,9 @@ test('a publication is refused when the stream is not as expected, with the serv
   await orders.publish('orders.a', 1, { expect: { stream: 'ORDERS', lastSeq: 0, lastSubjectSeq: 0 } })
   await orders.publish('orders.b', 2, { id: 'two', expect: { lastSeq: 1 } })
   await orders.publish('orders.b', 3, { expect: { lastId: 'two', lastSubjectSeq: 2 } })
-  const wrong = [{ stream: 'OTHER' }, { lastSeq: 1 }, { lastId: 'no' }, { lastSubjectSeq: 9 }]
+  const wrong = [{ stream: 'OTHER' }, { lastSeq: 1 }, { lastSubjectSeq: 9 }, { lastId: 'no' }]
+  // nats-server 2.15.2 takes nothing any more on a stream of several copies after a wrong last id.
+  if (onCluster) wrong.pop()
   const codes: number[] = []
   for (const expect of wrong) {
     await orders.publish('orders.b', 4, { expect }).catch((error: PublishRefusedError) => {
@@ -52,7 +54,7 @@ test('a publication is refused when the stream is not as expected, with the serv
       codes.push(error.errorCode)
     })
   }
-  assert.deepEqual(codes, [10060, 10071, 10070, 10071])
+  assert.deepEqual(codes, [10060, 10071, 10071, ...(onCluster ? [] : [10070])])
 })
 
 test('a message with a time to live goes when it is over', async (t) => {
@@ -110,4 +112,24 @@ test('stop waits for what was published', async (t) => {
   const settled = await Promise.allSettled(acks)
   assert.ok(settled.every((result) => result.status === 'fulfilled'))
   await pause(0)
+})
+
+test('what is refused because the same id is on its way is asked again until it is known', async (t) => {
+  const app = makeApp(t)
+  let asked = 0
+  // In the place of a stream in a cluster: its first answers are that the id is in process.
+  app.subscribe('copies.{way}', (_data, { params }) => {
+    const inProcess = { code: 409, err_code: 10158, description: 'duplicate message id is in process' }
+    if (params.way === 'always' || ++asked < 3) return { error: inProcess, stream: 'COPIES' }
+    return { stream: 'COPIES', seq: 7, duplicate: true }
+  })
+  const copies = app.publisher('copies.{way}', { toStream: true })
+  await app.start()
+  const ack = await copies.publish('x', { params: { way: 'soon' }, id: 'one' })
+  assert.equal(ack?.seq, 7)
+  assert.equal(asked, 3)
+  await assert.rejects(
+    copies.publish('x', { params: { way: 'always' }, id: 'two', timeout: '300ms' }),
+    (error: PublishRefusedError) => error.errorCode === 10158,
+  )
 })

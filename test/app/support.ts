@@ -9,6 +9,9 @@ const replicas = process.env.CONTRAIL_TEST_REPLICAS ? Number(process.env.CONTRAI
 /** Is this the run against real servers? For what only one side can show (say why). */
 export const onRealServer = servers !== undefined
 
+/** Against a cluster, with several copies of every stream? */
+export const onCluster = replicas !== undefined && replicas > 1
+
 /** A line of an app's log. */
 export interface Line {
   level: string

@@ -36,6 +36,8 @@ interface Pending {
   repeatAt: number
   /** It has not been sent: there was no connection. */
   isUnsent: boolean
+  /** The last answer, where it says to ask again. */
+  refused: PublishRefusedError | null
   /** The last answer was that nobody listens. */
   isUnheard: boolean
   /** How often it was sent. */
@@ -49,6 +51,9 @@ const DEFAULT_MAX_BYTES = 64 * 1024 * 1024
 const TICK_MS = 100
 /** When nobody answered for the subject: a stream may be about to come, or a cluster to elect. */
 const REPEAT_AFTER_MS = 250
+/** The same message id is on its way through a cluster already: what became of it is known a moment later. */
+const DUPLICATE_IN_PROCESS = 10158
+const REPEAT_DUPLICATE_AFTER_MS = 50
 /** When nobody answered at all, what is stored only once is sent again after so long, then after twice as long: a leader may have died with it. */
 const REPEAT_LOST_MS = 2000
 
@@ -128,6 +133,7 @@ export class PipelinedPublisher {
         reject,
         repeatAt: 0,
         isUnsent: false,
+        refused: null,
         isUnheard: false,
         sent: 0,
       }
@@ -188,16 +194,28 @@ export class PipelinedPublisher {
       one.repeatAt = performance.now() + REPEAT_AFTER_MS
       return
     }
-    this.#end(token, one)
     let ack: PubAck & { error?: { err_code: number; description: string } }
     try {
       ack = JSON.parse(message.string())
     } catch (thrown) {
+      this.#end(token, one)
       this.#reject(one, thrown as Error)
       return
     }
-    if (ack.error === undefined) one.resolve(ack)
-    else this.#reject(one, new PublishRefusedError(one.subject, ack.error.err_code, ack.error.description))
+    if (ack.error === undefined) {
+      this.#end(token, one)
+      one.resolve(ack)
+      return
+    }
+    const { err_code: errorCode, description } = ack.error
+    const refused = new PublishRefusedError(one.subject, errorCode, description)
+    if (errorCode === DUPLICATE_IN_PROCESS && one.repeatable) {
+      one.refused = refused
+      one.repeatAt = performance.now() + REPEAT_DUPLICATE_AFTER_MS
+      return
+    }
+    this.#end(token, one)
+    this.#reject(one, refused)
   }
 
   #end(token: string, one: Pending): void {
@@ -220,17 +238,10 @@ export class PipelinedPublisher {
     for (const [token, one] of [...this.#pending]) {
       if (one.deadline <= now) {
         this.#end(token, one)
-        this.#reject(
-          one,
-          one.isUnheard && this.#isConnected
-            ? new ContrailError('NO_RESPONDERS', `No stream takes "${one.subject}".`)
-            : new ContrailError(
-                'PUBLISH_TIMEOUT',
-                `Publishing to "${one.subject}" was not acknowledged in time.`,
-              ),
-        )
+        this.#reject(one, one.refused ?? this.#lateness(one))
       } else if (this.#isConnected && one.repeatAt > 0 && one.repeatAt <= now) {
         one.isUnheard = false
+        one.refused = null
         this.#pending.delete(token)
         this.#send(one)
       }
@@ -247,6 +258,12 @@ export class PipelinedPublisher {
       clearInterval(this.#timer)
       this.#timer = undefined
     }
+  }
+
+  #lateness(one: Pending): ContrailError {
+    return one.isUnheard && this.#isConnected
+      ? new ContrailError('NO_RESPONDERS', `No stream takes "${one.subject}".`)
+      : new ContrailError('PUBLISH_TIMEOUT', `Publishing to "${one.subject}" was not acknowledged in time.`)
   }
 
   #reject(one: Pending, error: Error): void {
