@@ -47,6 +47,8 @@ export class SimulatedFileSystem implements FileSystem {
   hasCrashed = false
   onCrash: (() => void) | null = null
   fault: Fault | null = null
+  /** Nothing becomes durable, whoever asks for it: to prove that the checks would find it. */
+  ignoresSync = false
   private readonly random: Random
   private names = new Map<string, SimulatedFile>()
   private durableNames = new Map<string, SimulatedFile>()
@@ -81,10 +83,24 @@ export class SimulatedFileSystem implements FileSystem {
     return after
   }
 
+  /** The files as a process that was killed leaves them: what it had written is there, synced or not. */
+  afterKill(seed: number): SimulatedFileSystem {
+    for (const file of this.names.values()) file.sync()
+    this.durableNames = new Map(this.names)
+    return this.restart(seed)
+  }
+
   /** Flips one bit. */
   flip(path: string, bit: number): void {
     const file = this.file(path)
     file.current[bit >>> 3] ^= 1 << (bit & 7)
+    file.durable = Buffer.from(file.current)
+  }
+
+  /** Overwrites a sector, or what there is of it, with zeros. */
+  zeroSector(path: string, sector: number): void {
+    const file = this.file(path)
+    file.current.fill(0, sector * SECTOR_BYTES, Math.min(file.current.length, (sector + 1) * SECTOR_BYTES))
     file.durable = Buffer.from(file.current)
   }
 
@@ -216,7 +232,7 @@ export class SimulatedFileSystem implements FileSystem {
         run(
           'sync',
           () => {
-            file.sync()
+            if (!this.ignoresSync) file.sync()
             return 0
           },
           (error) => done(error),
@@ -239,7 +255,7 @@ export class SimulatedFileSystem implements FileSystem {
 
   private put(file: SimulatedFile, position: number, bytes: Buffer, durable: boolean): number {
     file.write(position, bytes)
-    if (durable) file.sync()
+    if (durable && !this.ignoresSync) file.sync()
     return bytes.length
   }
 

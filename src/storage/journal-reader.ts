@@ -177,7 +177,7 @@ async function replayFile(
     const end = offset + BATCH_HEAD_BYTES + head.length
     if (!isIntact(window.buffer, offset, end, head)) {
       const following = at + BATCH_HEAD_BYTES + head.length
-      if (!(await isFollowed(file, next, following, head))) return
+      if (!(await isFollowed(window, file, next, following, head))) return
       offset = await window.load(at, BATCH_HEAD_BYTES + head.length)
       const start = offset + BATCH_HEAD_BYTES
       salvage(
@@ -197,18 +197,17 @@ async function replayFile(
   }
 }
 
+/** Was another batch written after this one? Then this one had been whole. The damage may reach over several. */
 async function isFollowed(
+  window: Window,
   file: FoundFile,
   next: FoundFile | null,
   at: number,
   head: BatchHead,
 ): Promise<boolean> {
-  const bytes = Buffer.alloc(BATCH_HEAD_BYTES)
-  await readAt(file, bytes, at)
-  const following = decodeBatchHead(bytes, 0)
-  if (following !== null && following.generation === head.generation && following.batch === head.batch + 1)
-    return true
-  return next !== null && next.firstBatch === head.batch + 1
+  if (next !== null && next.firstBatch > head.batch) return true
+  const isLater = (found: BatchHead) => found.generation === head.generation && found.batch > head.batch
+  return (await findHead(window, file, at, isLater)) !== null
 }
 
 /** The first head from `at` on that is accepted. */

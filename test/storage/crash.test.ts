@@ -1,201 +1,29 @@
 /** The power fails at every file operation of a seeded workload: what was acknowledged is there afterwards. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Random } from '../../src/ports/random.ts'
-import { SimulatedClock } from '../../src/ports/simulated-clock.ts'
-import { SimulatedFileSystem } from '../../src/ports/simulated-file-system.ts'
-import { type MessageLog, RecordView, Store } from '../../src/storage/index.ts'
-import { subjectFilter } from '../../src/subjects/index.ts'
-
-const LIMITS = {
-  segmentBytes: 2048,
-  chunkBits: 9,
-  cacheBytes: 4096,
-  cachedIndexes: 2,
-  openSegments: 4,
-  firstJournalBytes: 2048,
-  journalBytes: 8192,
-  layoutBytes: 2048,
-}
-
-/** What a store should hold: for each log its messages, and the bytes of its ledger's history. */
-type Model = Map<string, { messages: Map<number, string>; lastSeq: number; ledger: string }>
-
-function textOf(model: Model): string {
-  return JSON.stringify(
-    [...model].sort().map(([name, log]) => [name, log.lastSeq, [...log.messages], log.ledger]),
-  )
-}
-
-function open(fileSystem: SimulatedFileSystem): Promise<Store> {
-  return Store.open({ directory: 'store', fileSystem, clock: new SimulatedClock(), limits: LIMITS })
-}
-
-/** Snapshots hold the whole history of a ledger, so that losing or repeating an entry shows. */
-function ownLedger(log: MessageLog, histories: Map<string, string>): void {
-  const ledger = log.ledgers.get('ledger') ?? log.createLedger('ledger', {})
-  const { recovered } = ledger
-  if (recovered !== null) {
-    const entries = recovered.entries.map((entry) => entry.toString())
-    histories.set(log.name, (recovered.snapshot?.toString() ?? '') + entries.join(''))
-    ledger.recovered = null
-  }
-  ledger.snapshot = () => Buffer.from(histories.get(log.name) ?? '')
-}
-
-class Workload {
-  readonly model: Model = new Map()
-  readonly histories = new Map<string, string>()
-  /** The model after each round; those below `acknowledged` are promised. */
-  readonly rounds: string[] = [textOf(new Map())]
-  acknowledged = 0
-  private readonly random: Random
-  private readonly store: Store
-
-  constructor(seed: number, store: Store) {
-    this.random = new Random(seed)
-    this.store = store
-  }
-
-  async run(rounds: number): Promise<void> {
-    for (let round = 0; round < rounds; round++) {
-      const steps = 1 + this.random.below(6)
-      for (let step = 0; step < steps; step++) this.step()
-      this.rounds.push(textOf(this.model))
-      const number = this.rounds.length - 1
-      await new Promise<void>((resolve) => this.store.barrier(resolve))
-      this.acknowledged = number
-    }
-  }
-
-  private step(): void {
-    const { random, store, model } = this
-    const names = [...model.keys()]
-    if (names.length === 0 || (names.length < 3 && random.chance(0.05))) {
-      const name = `log${random.below(1000)}`
-      if (model.has(name)) return
-      const log = store.createLog(name, { name }, { inMemory: false })
-      model.set(name, { messages: new Map(), lastSeq: 0, ledger: '' })
-      ownLedger(log, this.histories)
-      return
-    }
-    const name = names[random.below(names.length)]
-    const log = store.logs.get(name) as MessageLog
-    const expected = model.get(name) as NonNullable<ReturnType<Model['get']>>
-    const dice = random.next()
-    if (dice < 0.6) {
-      const subject = Buffer.from(`s.${random.below(5)}`)
-      const body = Buffer.from(`${name}:${log.lastSeq + 1}:${'x'.repeat(random.below(200))}`)
-      const seq = log.append(subject, 0, subject.length, body, 0, 0, body.length, 1, 2)
-      expected.messages.set(seq, `${subject}|${body}`)
-      expected.lastSeq = seq
-    } else if (dice < 0.75) {
-      const seq = 1 + random.below(log.lastSeq + 1)
-      assert.equal(log.remove(seq), expected.messages.delete(seq))
-    } else if (dice < 0.8) {
-      const seq = log.firstSeq + random.below(5)
-      log.removeThrough(seq)
-      for (const each of expected.messages.keys()) if (each <= seq) expected.messages.delete(each)
-    } else if (dice < 0.83) {
-      const filter = `s.${random.below(5)}`
-      log.purge(subjectFilter([filter]), 0, 0)
-      for (const [seq, text] of expected.messages)
-        if (text.startsWith(`${filter}|`)) expected.messages.delete(seq)
-    } else if (dice < 0.85) {
-      log.purge(null, 0, 0)
-      expected.messages.clear()
-    } else if (dice < 0.86) {
-      store.deleteLog(log)
-      model.delete(name)
-      this.histories.delete(name)
-    } else {
-      const entry = Buffer.from(`${random.below(10)}`)
-      log.ledgers.get('ledger')?.append(entry, 0, entry.length, random.chance(0.5))
-      expected.ledger += entry.toString()
-      this.histories.set(name, expected.ledger)
-    }
-  }
-}
-
-async function contentOf(store: Store): Promise<string> {
-  const model: Model = new Map()
-  const view = new RecordView()
-  const histories = new Map<string, string>()
-  for (const log of store.logs.values()) {
-    const messages = new Map<number, string>()
-    for (let seq = log.next(null, 1); seq > 0; seq = log.next(null, seq + 1)) {
-      for (let tries = 0; ; tries++) {
-        const result = log.read(seq, view, null)
-        if (result === 'wait' && tries < 1000) await new Promise((resolve) => setImmediate(resolve))
-        else {
-          assert.equal(result, 'ok', `${log.name} ${seq}`)
-          break
-        }
-      }
-      const subject = view.buffer.toString('utf8', view.subjectStart, view.subjectEnd)
-      messages.set(seq, `${subject}|${view.buffer.toString('utf8', view.bodyStart, view.bodyEnd)}`)
-    }
-    assert.equal(log.messages, messages.size, `${log.name} counts its messages`)
-    ownLedger(log, histories)
-    model.set(log.name, { messages, lastSeq: log.lastSeq, ledger: histories.get(log.name) ?? '' })
-  }
-  return textOf(model)
-}
-
-async function crashOnce(seed: number, crashAt: number, rounds: number): Promise<{ crashed: boolean }> {
-  const fileSystem = new SimulatedFileSystem(seed)
-  fileSystem.crashAt = crashAt
-  const crash = new Promise<void>((resolve) => {
-    fileSystem.onCrash = resolve
-  })
-  let workload: Workload | null = null
-  const run = async (): Promise<void> => {
-    const store = await open(fileSystem)
-    store.onNeedsCommit = () => queueMicrotask(() => store.commit())
-    workload = new Workload(seed, store)
-    await workload.run(rounds)
-    if (seed % 2 === 0) await store.close()
-    fileSystem.hasCrashed = true
-  }
-  await Promise.race([run(), crash])
-  const crashed = crashAt > 0 && fileSystem.operations >= crashAt
-  const acknowledged = (workload as Workload | null)?.acknowledged ?? 0
-  const states = (workload as Workload | null)?.rounds ?? [textOf(new Map())]
-  let machine = fileSystem.restart(seed + crashAt)
-  // A second failure, during recovery and what follows it.
-  if (crashAt % 3 === 0) {
-    machine.crashAt = 1 + (crashAt % 17)
-    const second = new Promise<void>((resolve) => {
-      machine.onCrash = resolve
-    })
-    await Promise.race([open(machine).then((store) => store.close()), second])
-    machine = machine.restart(seed * 31 + crashAt)
-  }
-  const store = await open(machine)
-  const found = await contentOf(store)
-  const at = states.lastIndexOf(found)
-  assert.ok(
-    at >= 0,
-    `seed ${seed}, crash at ${crashAt}: a state that never was: ${found}\nacknowledged ${states[acknowledged]}`,
-  )
-  assert.ok(
-    at >= acknowledged,
-    `seed ${seed}, crash at ${crashAt}: round ${acknowledged} was acknowledged, ${at} is left`,
-  )
-  await store.close()
-  return { crashed }
-}
+import { crashOnce } from '../torture/power.ts'
 
 const SEEDS = Number(process.env.CRASH_SEEDS ?? 6)
+const ROUNDS = 60
 
 for (let seed = 1; seed <= SEEDS; seed++) {
   test(`nothing acknowledged is lost, whichever file operation the power fails at (seed ${seed})`, async () => {
     let points = 0
     for (let crashAt = 1; ; crashAt++) {
-      const { crashed } = await crashOnce(seed, crashAt, 60)
+      const { crashed, failure } = await crashOnce(seed, crashAt, ROUNDS)
+      assert.equal(failure, null)
       if (!crashed) break
       points++
     }
     assert.ok(points > 100, `${points} crash points`)
   })
 }
+
+test('a build that skips the fdatasync is caught', async () => {
+  let caught = 0
+  for (let crashAt = 20; crashAt < 120; crashAt++) {
+    const { failure } = await crashOnce(1, crashAt, ROUNDS, { ignoresSync: true })
+    if (failure !== null) caught++
+  }
+  assert.ok(caught > 50, `${caught} of 100`)
+})

@@ -1,0 +1,30 @@
+/** A short run of the torture (`npm run torture` has the long one), and proof that it would find what it looks for. */
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { promisify } from 'node:util'
+import { corruptOnce } from '../torture/corruption.ts'
+
+test('a flipped bit or a zeroed sector anywhere costs what it hit, is told, and nothing wrong is served', async () => {
+  const failures: string[] = []
+  for (let seed = 1; seed <= 300; seed++) {
+    const { file, failure } = await corruptOnce(seed)
+    if (failure !== null) failures.push(`${file}: ${failure}`)
+  }
+  assert.deepEqual(failures, [])
+})
+
+test('a build that skips the checksums is caught', async () => {
+  const script = join(import.meta.dirname, '..', 'torture', 'main.js')
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env
+  const failed = await promisify(execFile)(
+    process.execPath,
+    [script, '--part', 'corruption', '--cases', '300'],
+    {
+      env: { ...env, CONTRAIL_TEST_BREAK: 'checksum' },
+    },
+  ).catch((error: Error & { stdout: string; code: number }) => error)
+  assert.ok(failed instanceof Error && failed.code === 1)
+  assert.match(failed.stdout, /is wrong/)
+})
