@@ -207,8 +207,10 @@ export class Stream<Deps extends object = object> implements Declaration {
   }
 
   /** Publishes, and resolves to the PubAck: the message is stored. */
-  async publish(subject: string, data?: unknown, options?: PublishOptions): Promise<PublishResult> {
-    return this.#runtime().publisher.publishToStream(subject, data, options)
+  publish(subject: string, data?: unknown, options?: PublishOptions): Promise<PublishResult> {
+    const runtime = this.#owner.runtime()
+    if (runtime === null) return Promise.reject(this.#notConnected())
+    return runtime.publisher.publishToStream(subject, data, options)
   }
 
   /** Publishes up to 1000 messages as one: all are stored, or none. The stream needs `allowAtomic`. */
@@ -287,9 +289,12 @@ export class Stream<Deps extends object = object> implements Declaration {
 
   #runtime(): Runtime {
     const runtime = this.#owner.runtime()
-    if (runtime === null)
-      throw new ContrailError('NOT_STARTED', `The stream "${this.name}" is not connected yet.`)
+    if (runtime === null) throw this.#notConnected()
     return runtime
+  }
+
+  #notConnected(): ContrailError {
+    return new ContrailError('NOT_STARTED', `The stream "${this.name}" is not connected.`)
   }
 }
 
