@@ -570,8 +570,7 @@ export class Store implements LogHost {
       const state = await this.readOrCopy<LogState>(`${this.folder(Number(name))}/state.json`)
       if (state === null) continue
       const log = new MessageLog(this, Number(name), state.name, state.meta, false, state.createdMs)
-      this.logs.set(log.name, log)
-      this.byId.set(log.id, log)
+      this.nameLog(log)
       lsns.set(log.id, state.lsn)
       this.restoring = log
       await restoreState(log, state, this, fileSystem, (segment) => this.indexPath(segment), null)
@@ -599,6 +598,8 @@ export class Store implements LogHost {
       },
     )
     this.isReplaying = false
+    // Deleted before another of its name was made, by a record that is not in the journal any more.
+    for (const log of [...this.byId.values()]) if (this.logs.get(log.name) !== log) this.forgetLog(log)
     const journal = new Journal(
       {
         fileSystem,
@@ -658,8 +659,7 @@ export class Store implements LogHost {
       if (this.byId.has(logId)) return
       const { name, meta, createdMs } = json<{ name: string; meta: Json; createdMs: number }>()
       const log = new MessageLog(this, logId, name, meta, false, createdMs)
-      this.logs.set(name, log)
-      this.byId.set(logId, log)
+      this.nameLog(log)
       this.dirty.add(log)
       this.nextLogId = Math.max(this.nextLogId, logId + 1)
       return
@@ -720,8 +720,15 @@ export class Store implements LogHost {
     }
   }
 
+  /** Of two logs of a name the one made later has it: the other was deleted, and its deletion is still to be replayed. */
+  private nameLog(log: MessageLog): void {
+    this.byId.set(log.id, log)
+    const other = this.logs.get(log.name)
+    if (other === undefined || other.id < log.id) this.logs.set(log.name, log)
+  }
+
   private forgetLog(log: MessageLog): void {
-    this.logs.delete(log.name)
+    if (this.logs.get(log.name) === log) this.logs.delete(log.name)
     this.byId.delete(log.id)
     this.dirty.delete(log)
     this.unflushed.delete(log)
