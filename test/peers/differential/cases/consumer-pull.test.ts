@@ -62,7 +62,11 @@ differential('waiting requests are served in turn', async (s) => {
     await s.publish('$JS.API.CONSUMER.MSG.NEXT.S.c', { batch: 3, expires: 900e6 }, '', `waiter.${i}`)
   }
   await s.api('CONSUMER.INFO.S.c')
-  for (let i = 0; i < 6; i++) await s.quietly('s.a', `${i}`)
+  for (let i = 0; i < 6; i++) {
+    await s.quietly('s.a', `${i}`)
+    // Each is delivered before the next one is there: else what is pending is a matter of luck.
+    await s.wait(30)
+  }
   await s.api('CONSUMER.INFO.S.c')
   for (const sid of sids) await s.collect(sid, 4, 1200)
   await s.api('CONSUMER.INFO.S.c')
