@@ -1,6 +1,7 @@
 import type { Message, MessageHandler } from '../core/index.ts'
 import type { JetStreamAccount } from './account.ts'
 import type { Consumer } from './consumer/consumer.ts'
+import { sendNoResponders } from './consumer/status.ts'
 
 const DOT = 46
 /** `$JS.ACK.` */
@@ -30,8 +31,16 @@ export class AckSubjects implements MessageHandler {
     if (tokens > SHORT_TOKENS) at = this.skip(subject, this.skip(subject, at, subjectEnd), subjectEnd)
     const middle = this.skip(subject, at, subjectEnd)
     const offset = this.skip(subject, middle, subjectEnd)
-    if (offset >= subjectEnd) return
-    this.find(subject, at, middle, offset)?.onAck(message, offset)
+    const consumer = offset >= subjectEnd ? null : this.find(subject, at, middle, offset)
+    if (consumer !== null) consumer.onAck(message, offset)
+    else if (message.replyStart < message.replyEnd) this.tellNobody(message)
+  }
+
+  /** As by a server that has no subscription for it: the consumer would have one. */
+  private tellNobody(message: Message): void {
+    const reply = message.reply.toString('utf8', message.replyStart, message.replyEnd)
+    const subject = message.subject.toString('utf8', message.subjectStart, message.subjectEnd)
+    sendNoResponders(this.account.account, reply, subject)
   }
 
   /** Behind the next dot. */

@@ -1,6 +1,7 @@
 import type { Connection, Message } from '../../core/index.ts'
 import type { JetStreamAccount } from '../account.ts'
 import { API_LEVEL } from '../config/metadata.ts'
+import { sendNoResponders } from '../consumer/status.ts'
 import { ApiError, apiError } from '../errors.ts'
 import { encodeJson } from '../json/encode.ts'
 import { auditRequest } from './audit.ts'
@@ -44,7 +45,13 @@ export class Api {
       return
     }
     const route = findRoute(tokens)
-    if (route === null) return
+    if (route === null) {
+      // Streams have subscriptions of their own for this one; there is none without a stream.
+      if (tokens.join('.') === 'DIRECT.GET' && request.reply !== '') {
+        sendNoResponders(this.account.account, request.reply, subject)
+      }
+      return
+    }
     request.tokens = tokens.slice(route.path.length)
     this.handle(request, route)
   }

@@ -115,8 +115,9 @@ export class Acks {
     for (let field = 0; field < 3; field++) {
       let stop = at
       while (stop < end && subject[stop] !== DOT) stop++
-      const value = readNumber(subject, at, stop)
-      if (value < 0 || stop >= end) return false
+      if (stop >= end) return false
+      // What is no number is none that was delivered: answered, and without effect.
+      const value = Math.max(0, readNumber(subject, at, stop))
       if (field === 0) this.deliveries = value
       else if (field === 1) this.streamSeq = value
       else this.consumerSeq = value

@@ -24,11 +24,6 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     reason: 'open: the text for bad JSON behind +NXT',
   },
   {
-    testCase: /^acks of what is not there$/,
-    path: /^/,
-    reason: 'open: an ack nobody takes is not answered with 503',
-  },
-  {
     testCase: /^the long form of ack subjects, with domain and account$/,
     path: /^/,
     reason: 'open: the long ack form is taken whatever its account hash',
@@ -62,11 +57,6 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     testCase: /^direct get: a negative batch$/,
     path: /^/,
     reason: 'open: a negative batch ends with 204 EOB',
-  },
-  {
-    testCase: /^direct get by subject in the subject$/,
-    path: /^/,
-    reason: 'open: a direct get without a stream is not answered with 503',
   },
   {
     testCase: /^purging up to a sequence under a consumer$/,
