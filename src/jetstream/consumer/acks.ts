@@ -94,7 +94,7 @@ export class Acks {
       case 'unknown':
         break
     }
-    if (isAnswered && seq > 0 && message.replyEnd > message.replyStart) {
+    if (isAnswered && message.replyEnd > message.replyStart) {
       this.consumer.ledger.confirmations.add(message.reply, message.replyStart, message.replyEnd)
     }
     this.consumer.wake()
@@ -115,9 +115,8 @@ export class Acks {
     for (let field = 0; field < 3; field++) {
       let stop = at
       while (stop < end && subject[stop] !== DOT) stop++
-      if (stop >= end) return false
-      // What is no number is none that was delivered: answered, and without effect.
-      const value = Math.max(0, readNumber(subject, at, stop))
+      const value = readNumber(subject, at, stop)
+      if (value < 0 || stop >= end) return false
       if (field === 0) this.deliveries = value
       else if (field === 1) this.streamSeq = value
       else this.consumerSeq = value
