@@ -27,6 +27,7 @@ const openings = [
   'server/process.ts',
   'ports/real-clock.ts',
   'ports/real-file-system.ts',
+  'ports/overlay-file-system.ts',
   'subjects/filter.ts',
   'wire/ascii.ts',
 ]

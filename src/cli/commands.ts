@@ -22,6 +22,7 @@ const commands: Readonly<Record<string, Command>> = {
   },
   backup: { about: 'streams to a folder', load: () => import('./backup.ts') },
   restore: { about: 'streams from a folder', load: () => import('./restore.ts') },
+  check: { about: 'read a whole store and say what is damaged', load: () => import('./check.ts') },
   server: { about: 'serve, with the flags of contrail-server', load: () => import('./server.ts') },
   help: { about: 'this text, or that of a command', load: async () => ({ run: help }) },
   version: { about: 'the version', load: () => import('./version.ts') },
