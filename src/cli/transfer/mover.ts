@@ -1,9 +1,12 @@
 /** Moves one stream, and proves that it has arrived. */
-import type { StreamConfig, StreamInfo } from '@nats-io/jetstream'
+import type { ConsumerInfo, StreamConfig, StreamInfo } from '@nats-io/jetstream'
 import { Fingerprint } from './fingerprint.ts'
 import type { Place } from './place.ts'
 import { Progress } from './progress.ts'
 import { type Described, SnapshotReceiver, takeSnapshot } from './snapshot.ts'
+
+const CONSUMER_WAIT_MS = 15_000
+const CONSUMER_ASK_MS = 200
 
 export interface MoveOptions {
   /** Copies of the stream there; undefined: as it is. */
@@ -90,13 +93,22 @@ async function verify(from: Place, to: Place, stream: StreamInfo, original: Fing
     throw new Error(`${name} in ${to.name} ends at ${state.last_seq} instead of ${stream.state.last_seq}`)
   }
   for await (const consumer of from.jsm.consumers.list(name)) {
-    const there = await to.jsm.consumers.info(name, consumer.name).catch(() => null)
-    if (there === null) throw new Error(`consumer ${consumer.name} of ${name} is missing in ${to.name}`)
-    const floor = consumer.ack_floor.stream_seq
-    if (there.ack_floor.stream_seq !== floor) {
-      throw new Error(
-        `consumer ${consumer.name} of ${name} stands at ${there.ack_floor.stream_seq} instead of ${floor} in ${to.name}`,
-      )
+    const difference = await consumerDifference(to, name, consumer)
+    if (difference !== null)
+      throw new Error(`consumer ${consumer.name} of ${name} ${difference} in ${to.name}`)
+  }
+}
+
+/** In a cluster a consumer's leader may have its state a moment later than the stream is there. */
+async function consumerDifference(to: Place, stream: string, consumer: ConsumerInfo): Promise<string | null> {
+  const floor = consumer.ack_floor.stream_seq
+  const end = performance.now() + CONSUMER_WAIT_MS
+  for (;;) {
+    const there = await to.jsm.consumers.info(stream, consumer.name).catch(() => null)
+    if (there?.ack_floor.stream_seq === floor) return null
+    if (performance.now() > end) {
+      return there === null ? 'is missing' : `stands at ${there.ack_floor.stream_seq} instead of ${floor}`
     }
+    await new Promise((resolve) => setTimeout(resolve, CONSUMER_ASK_MS))
   }
 }
