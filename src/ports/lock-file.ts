@@ -13,7 +13,7 @@ export async function lockFile(path: string): Promise<() => Promise<void>> {
   const token = randomUUID()
   for (let attempt = 0; ; attempt++) {
     try {
-      await fs.promises.writeFile(path, `${process.pid} ${token}\n`, { flag: 'wx', mode: 0o600 })
+      await make(path, token)
       break
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt > 4) throw error
@@ -28,7 +28,7 @@ export async function lockFile(path: string): Promise<() => Promise<void>> {
         `${path}: in use by ${isOurs ? 'another server in this process' : 'the process'} ${pid}; stop that one first, or use another directory`,
       )
     }
-    await fs.promises.rm(path, { force: true })
+    await removeStale(path, content, token)
   }
   held.set(path, token)
   return async () => {
@@ -36,6 +36,36 @@ export async function lockFile(path: string): Promise<() => Promise<void>> {
     const content = await fs.promises.readFile(path, 'utf8').catch(() => '')
     if (content.includes(token)) await fs.promises.rm(path, { force: true })
   }
+}
+
+/** Makes the file with its content in one step: nobody reads it half written. @throws Error with code EEXIST */
+async function make(path: string, token: string): Promise<void> {
+  const content = `${process.pid} ${token}\n`
+  const finished = `${path}.${token}`
+  await fs.promises.writeFile(finished, content, { flag: 'wx', mode: 0o600 })
+  try {
+    await fs.promises.link(finished, path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw error
+    // A file system without links.
+    await fs.promises.writeFile(path, content, { flag: 'wx', mode: 0o600 })
+  } finally {
+    await fs.promises.rm(finished, { force: true })
+  }
+}
+
+/** Takes away the lock whose content is `stale`, and no other: somebody may have taken it over meanwhile. */
+async function removeStale(path: string, stale: string, token: string): Promise<void> {
+  const aside = `${path}.${token}.stale`
+  try {
+    await fs.promises.rename(path, aside)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+    throw error
+  }
+  const content = await fs.promises.readFile(aside, 'utf8')
+  if (content !== stale) await fs.promises.link(aside, path).catch(() => {})
+  await fs.promises.rm(aside, { force: true })
 }
 
 /** Is the process that wrote the lock (at `writtenMs`) still there? */

@@ -1,10 +1,11 @@
 /** Directories that can not be opened are refused with a sentence that says why. */
 import assert from 'node:assert/strict'
-import { spawn, spawnSync } from 'node:child_process'
+import { execFile, spawn, spawnSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { promisify } from 'node:util'
 import { crc32 } from 'node:zlib'
 import { realClock } from '../../src/ports/real-clock.ts'
 import { realFileSystem } from '../../src/ports/real-file-system.ts'
@@ -126,4 +127,31 @@ test('a store without a directory makes no files', async () => {
     ['here'],
   )
   await store.close()
+})
+
+test('of several processes that find one stale lock at once, one takes it over', async () => {
+  const directory = fs.mkdtempSync(join(tmpdir(), 'contrail-lock-'))
+  const module = JSON.stringify(new URL('../../src/ports/lock-file.js', import.meta.url).href)
+  for (let round = 0; round < 3; round++) {
+    const path = join(directory, `lock-${round}`)
+    fs.writeFileSync(path, '999999999 gone\n')
+    const at = Date.now() + 400
+    const script = `
+      const { lockFile } = await import(${module})
+      while (Date.now() < ${at});
+      await lockFile(${JSON.stringify(path)}).then(() => console.log('took it'), (error) => console.log(error.message))
+      await new Promise((resolve) => setTimeout(resolve, 600))`
+    const outputs = await Promise.all(
+      Array.from({ length: 6 }, () =>
+        promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], { timeout: 20_000 }),
+      ),
+    )
+    const winners = outputs.filter(({ stdout }) => stdout.includes('took it'))
+    assert.equal(winners.length, 1, outputs.map(({ stdout }) => stdout).join(''))
+    assert.deepEqual(
+      fs.readdirSync(directory).filter((name) => name.startsWith(`lock-${round}.`)),
+      [],
+    )
+  }
+  fs.rmSync(directory, { recursive: true })
 })
