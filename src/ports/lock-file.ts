@@ -2,8 +2,14 @@ import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import * as fs from 'node:fs'
 
-/** Locks held by this process: their process is alive, but it is us. */
-const held = new Map<string, string>()
+/** Tokens of the locks this process holds or is making: the process of such a lock is alive, but it is us. */
+const held = new Set<string>()
+
+/** How often, and after how long, is asked again for a lock that another process is taking over. */
+const TAKEOVER_ATTEMPTS = 250
+const TAKEOVER_PAUSE_MS = 20
+/** A takeover is over in milliseconds; one this old belongs to a process that died in it. */
+const TAKEOVER_STALE_MS = 10_000
 
 /**
  * Takes the lock file, exclusively. One left by a process that is gone is taken over.
@@ -11,61 +17,77 @@ const held = new Map<string, string>()
  */
 export async function lockFile(path: string): Promise<() => Promise<void>> {
   const token = randomUUID()
-  for (let attempt = 0; ; attempt++) {
-    try {
-      await make(path, token)
-      break
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt > 4) throw error
+  held.add(token)
+  try {
+    if (!(await make(path, token))) {
+      const { isStale } = await judge(path)
+      if (!isStale) await refuse(path)
+      await takeOver(path, token)
     }
-    const content = await fs.promises.readFile(path, 'utf8').catch(() => '')
-    const [pidText, holder] = content.trim().split(' ')
-    const pid = Number(pidText)
-    const isOurs = pid === process.pid
-    const { mtimeMs } = await fs.promises.stat(path).catch(() => ({ mtimeMs: 0 }))
-    if (isOurs ? held.get(path) === holder : await isAlive(pid, mtimeMs)) {
-      throw new Error(
-        `${path}: in use by ${isOurs ? 'another server in this process' : 'the process'} ${pid}; stop that one first, or use another directory`,
-      )
-    }
-    await removeStale(path, content, token)
+  } catch (error) {
+    held.delete(token)
+    throw error
   }
-  held.set(path, token)
   return async () => {
-    if (held.get(path) === token) held.delete(path)
     const content = await fs.promises.readFile(path, 'utf8').catch(() => '')
     if (content.includes(token)) await fs.promises.rm(path, { force: true })
+    held.delete(token)
   }
 }
 
-/** Makes the file with its content in one step: nobody reads it half written. @throws Error with code EEXIST */
-async function make(path: string, token: string): Promise<void> {
+/** Replaces a stale lock by ours. One process at a time may: what it judged stale it then removes, and nothing newer. */
+async function takeOver(path: string, token: string): Promise<void> {
+  const takeover = `${path}.takeover`
+  for (let attempt = 0; !(await make(takeover, token)); attempt++) {
+    if (attempt === TAKEOVER_ATTEMPTS)
+      throw new Error(`${takeover}: another process is taking this lock over; try again`)
+    await new Promise((resolve) => setTimeout(resolve, TAKEOVER_PAUSE_MS))
+    const { mtimeMs } = await fs.promises.stat(takeover).catch(() => ({ mtimeMs: Date.now() }))
+    if (Date.now() - mtimeMs > TAKEOVER_STALE_MS) await fs.promises.rm(takeover, { force: true })
+  }
+  try {
+    const { isStale } = await judge(path)
+    if (isStale) await fs.promises.rm(path, { force: true })
+    if (!isStale || !(await make(path, token))) await refuse(path)
+  } finally {
+    await fs.promises.rm(takeover, { force: true })
+  }
+}
+
+/** Who holds the lock, and whether that process is gone. A lock that is not there is stale. */
+async function judge(path: string): Promise<{ pid: number; isOurs: boolean; isStale: boolean }> {
+  const content = await fs.promises.readFile(path, 'utf8').catch(() => '')
+  const { mtimeMs } = await fs.promises.stat(path).catch(() => ({ mtimeMs: 0 }))
+  const [pidText, holder] = content.trim().split(' ')
+  const pid = Number(pidText)
+  const isOurs = pid === process.pid
+  return { pid, isOurs, isStale: isOurs ? !held.has(holder) : !(await isAlive(pid, mtimeMs)) }
+}
+
+async function refuse(path: string): Promise<never> {
+  const { pid, isOurs } = await judge(path)
+  const holder = isOurs ? `another server in this process (${pid})` : `the process ${pid}`
+  throw new Error(`${path}: in use by ${holder}; stop that one first, or use another directory`)
+}
+
+/** Makes the file with its content in one step, so that nobody reads it half written; false where there is one. */
+async function make(path: string, token: string): Promise<boolean> {
   const content = `${process.pid} ${token}\n`
   const finished = `${path}.${token}`
-  await fs.promises.writeFile(finished, content, { flag: 'wx', mode: 0o600 })
   try {
-    await fs.promises.link(finished, path)
+    await fs.promises.writeFile(finished, content, { flag: 'wx', mode: 0o600 })
+    await fs.promises.link(finished, path).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EEXIST') throw error
+      // A file system without links.
+      await fs.promises.writeFile(path, content, { flag: 'wx', mode: 0o600 })
+    })
+    return true
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw error
-    // A file system without links.
-    await fs.promises.writeFile(path, content, { flag: 'wx', mode: 0o600 })
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
   } finally {
     await fs.promises.rm(finished, { force: true })
   }
-}
-
-/** Takes away the lock whose content is `stale`, and no other: somebody may have taken it over meanwhile. */
-async function removeStale(path: string, stale: string, token: string): Promise<void> {
-  const aside = `${path}.${token}.stale`
-  try {
-    await fs.promises.rename(path, aside)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
-    throw error
-  }
-  const content = await fs.promises.readFile(aside, 'utf8')
-  if (content !== stale) await fs.promises.link(aside, path).catch(() => {})
-  await fs.promises.rm(aside, { force: true })
 }
 
 /** Is the process that wrote the lock (at `writtenMs`) still there? */
