@@ -59,7 +59,9 @@ export function brokerFromEnvironment(
   const url = read('URL', 'NATS_URL')
   if (url === undefined) {
     if (read('MEMORY') === '1') return { memory: true, port: number('PORT'), host: read('HOST') }
-    return { dir: read('DIR'), port: number('PORT'), host: read('HOST') }
+    const key = read('KEY')
+    const encryption = key === undefined ? {} : { encryption: { key, previousKey: read('PREV_KEY') } }
+    return { dir: read('DIR'), port: number('PORT'), host: read('HOST'), ...encryption }
   }
   const caFile = read('TLS_CA_FILE', 'NATS_CA')
   const certFile = read('TLS_CERT_FILE', 'NATS_CERT')

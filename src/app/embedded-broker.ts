@@ -1,12 +1,14 @@
 /** The one place where an app meets the server itself: it starts one in this process. */
 import type { NatsConnection } from '@nats-io/nats-core'
-import type { Clock } from '../server/index.ts'
+import type { Clock, EncryptionOptions } from '../server/index.ts'
 
 export interface EmbeddedOptions {
   /** Folder of the store. Default: './.contrail'. */
   dir?: string
   /** Nothing on disk: all is gone at the end. Default: false. */
   memory?: boolean
+  /** The store on disk is encrypted with this key. Default: it is not. */
+  encryption?: EncryptionOptions
   /** TCP port for others (0: any free one). Default: none, nobody else can connect. */
   port?: number
   /** Address for `port`. Default: '127.0.0.1'. */
@@ -32,6 +34,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedB
     port: options.port,
     host: options.host,
     clock: options.clock,
+    ...(options.encryption === undefined ? {} : { encryption: options.encryption }),
   })
   return {
     connect: (connection) => server.connect(connection),

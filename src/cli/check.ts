@@ -1,4 +1,5 @@
 /** `contrail check DIR`: reads a whole store, off line and without changing it, and says what is damaged. */
+
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -6,6 +7,7 @@ import { OverlayFileSystem } from '../ports/overlay-file-system.ts'
 import { realClock } from '../ports/real-clock.ts'
 import { realFileSystem } from '../ports/real-file-system.ts'
 import { type MessageLog, RecordView, Store } from '../storage/index.ts'
+import { encryptionFromEnvironment } from './encryption.ts'
 import { CommandFailure, UsageFailure } from './failure.ts'
 import { Progress } from './transfer/progress.ts'
 
@@ -13,6 +15,7 @@ export const help = `Usage: contrail check DIR
 
 Reads every record of the store in DIR, checks its checksum, and prints what each stream holds and what is missing.
 Nothing is changed. DIR must not be in use by a server. Exit code 0: all is well, 1: something is damaged.
+The key of an encrypted store is taken from CONTRAIL_KEY.
 
 Examples:
   contrail check ./.contrail`
@@ -32,7 +35,9 @@ export async function run(words: readonly string[]): Promise<void> {
   let store: Store
   try {
     const fileSystem = new OverlayFileSystem(realFileSystem)
-    store = await Store.open({ directory, fileSystem, clock: realClock, log })
+    const options = { directory, fileSystem, clock: realClock, log }
+    const encryption = encryptionFromEnvironment()
+    store = await Store.open(encryption === undefined ? options : { ...options, encryption })
   } catch (thrown) {
     throw new CommandFailure((thrown as Error).message)
   }

@@ -1,7 +1,9 @@
 /** `contrail run app.ts`: runs an app; with --watch again after each change, with --workers several times on one broker. */
+
 import { parseArgs } from 'node:util'
 import { Server, TextLogger } from '../server/index.ts'
 import { appFile, ended, startApp } from './app-process.ts'
+import { encryptionFromEnvironment } from './encryption.ts'
 import { UsageFailure } from './failure.ts'
 import { Workers } from './workers.ts'
 
@@ -56,7 +58,12 @@ async function runWorkers(
   const given = process.env.CONTRAIL_URL || process.env.NATS_URL
   const server = given
     ? null
-    : await Server.start({ storeDir: options.dir ?? './.contrail', port, logger: new TextLogger() })
+    : await Server.start({
+        storeDir: options.dir ?? './.contrail',
+        port,
+        logger: new TextLogger(),
+        encryption: encryptionFromEnvironment(),
+      })
   const url = server?.url ?? (given as string)
   console.error(`contrail: ${count} workers on ${url}`)
   const workers = new Workers(count, (number) =>

@@ -31,6 +31,7 @@ export interface JetStreamServiceOptions {
 /** Share of the machine's memory, and of the free disk, that streams may use when nothing is said. */
 const DEFAULT_SHARE = 0.75
 const NANOS_PER_MS = 1e6
+const CIPHER_NAMES = { aes: 'AES-GCM', chacha: 'ChaCha20-Poly1305' }
 const STORE_FOLDER = 'jetstream'
 
 /** What /jsz was asked to show. */
@@ -67,6 +68,7 @@ export class JetStreamService {
         fileSystem: realFileSystem,
         clock: settings.clock,
         syncInterval: settings.syncInterval,
+        ...(settings.encryption === null ? {} : { encryption: settings.encryption }),
         log: (level, text) => logger.log(level, text),
       })
     } catch (error) {
@@ -104,6 +106,9 @@ export class JetStreamService {
       'info',
       directory === null ? '  Store:           in memory' : `  Store Directory: "${directory}"`,
     )
+    if (directory !== null && settings.encryption !== null) {
+      logger.log('info', `  Encryption:      ${CIPHER_NAMES[settings.encryption.cipher]}`)
+    }
     logger.log('info', `  API Level:       ${API_LEVEL}`)
     logger.log('info', '-------------------------------------------')
     logger.log('info', `Took ${goDuration(performance.now() - begunMs)} to start JetStream`)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type CoreLimits, DEFAULT_LIMITS } from '../core/index.ts'
 import type { Clock } from '../ports/index.ts'
 import { realClock } from '../ports/real-clock.ts'
+import type { Encryption } from '../storage/index.ts'
 import type { Logger } from './logger.ts'
 
 /** One user of `users`. */
@@ -35,6 +36,8 @@ export interface ServerOptions {
    * at the latest so many milliseconds later; acknowledged messages may then be lost when the machine fails.
    */
   syncInterval?: 'always' | number
+  /** Encryption of the store on disk. An empty key: none. Default: none. */
+  encryption?: EncryptionOptions
   /** Bytes that streams in memory may take in all. Default: 75% of the machine's memory. */
   maxMemoryStore?: number
   /** Bytes that streams on files may take in all. Default: 75% of what is free on the disk at the start. */
@@ -82,6 +85,16 @@ export interface ServerOptions {
   clock?: Clock
 }
 
+/** How the store is encrypted, as in a configuration's `jetstream { cipher, key, prev_key }`. */
+export interface EncryptionOptions {
+  /** 'chacha': ChaCha20-Poly1305. 'aes': AES-256-GCM. May be changed. Default: 'chacha'. */
+  cipher?: 'aes' | 'chacha'
+  /** Needed at each start; without it nothing in the store can be read. Best long and made by chance. */
+  key: string
+  /** The key until now: the store has `key` from this start on. */
+  previousKey?: string
+}
+
 /** The options with every default filled in. */
 export interface Settings {
   host: string
@@ -90,6 +103,7 @@ export interface Settings {
   jetstream: boolean
   storeDir: string | null
   syncInterval: 'always' | number
+  encryption: Encryption | null
   maxMemoryStore: number | null
   maxFileStore: number | null
   domain: string
@@ -161,6 +175,7 @@ export function settle(options: ServerOptions): Settings {
     jetstream: options.jetstream ?? (options.storeDir !== undefined && options.storeDir !== null),
     storeDir: options.storeDir ?? null,
     syncInterval: options.syncInterval ?? 'always',
+    encryption: encryptionBy(options.encryption),
     maxMemoryStore: options.maxMemoryStore ?? null,
     maxFileStore: options.maxFileStore ?? null,
     domain,
@@ -175,6 +190,11 @@ export function settle(options: ServerOptions): Settings {
     trace: options.trace ?? false,
     clock: options.clock ?? realClock,
   }
+}
+
+function encryptionBy(options: EncryptionOptions | undefined): Encryption | null {
+  if (options === undefined || options.key === '') return null
+  return { cipher: 'chacha', ...options }
 }
 
 export const HASHED_REFUSAL = 'passwords hashed by bcrypt are not supported yet: give them plainly'

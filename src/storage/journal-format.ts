@@ -2,7 +2,8 @@
  * The journal's format: batches of records, little endian. See docs/storage-format.md.
  *
  *     batch:   0 u32 magic   4 u32 generation of the file   8 f64 batch number   16 f64 number of the first record
- *             24 u32 bytes of records   28 u32 records   32 u32 0   36 u32 CRC-32 of all before   40 records
+ *             24 u32 bytes of records   28 u32 records   32 u32 1: sealed, 0: not   36 u32 CRC-32 of all before
+ *             40 records; sealed: a block (see sealing/sealer.ts) that was made of them
  *     record:  0 u32 payload bytes   4 u32 type (8 bits) and check (24 bits)   8 u32 log id   12 payload,
  *              then a u32 CRC-32 of all before it; but not behind a message, which has its own
  */
@@ -11,6 +12,10 @@ import { getU32, isRecordIntact, putU32 } from './record.ts'
 
 export const BATCH_MAGIC = 0x42525443
 export const BATCH_MAGIC_BYTES = Buffer.from([0x43, 0x54, 0x52, 0x42])
+const TAIL_MAGIC = 0x54525443
+export const TAIL_MAGIC_BYTES = Buffer.from([0x43, 0x54, 0x52, 0x54])
+const IS_SEALED = 1
+const HAS_TAIL = 2
 export const BATCH_HEAD_BYTES = 40
 export const ENTRY_HEAD_BYTES = 12
 /** What an entry takes beside its payload, at most. */
@@ -29,6 +34,14 @@ export const LEDGER_CREATE = 9
 export const LEDGER_META = 10
 export const LEDGER_ENTRY = 11
 export const LEDGER_DELETE = 12
+/** Nothing: what stands before it and behind it is not in one sector. */
+export const PADDING = 13
+
+/** A sector of a disk, the largest that is still common beside pages: 512 bytes. */
+const SECTOR_BYTES = 512
+
+/** Payload of a padding record. */
+export const PADDING_BYTES = SECTOR_BYTES
 
 export interface BatchHead {
   generation: number
@@ -36,29 +49,56 @@ export interface BatchHead {
   firstLsn: number
   length: number
   count: number
+  isSealed: boolean
+  hasTail: boolean
+}
+
+/** Bytes of the batch from its head to the end. */
+export function batchBytes(head: BatchHead): number {
+  return BATCH_HEAD_BYTES + head.length + (head.hasTail ? BATCH_HEAD_BYTES : 0)
 }
 
 export function encodeBatchHead(to: Buffer, head: BatchHead): void {
-  putU32(to, 0, BATCH_MAGIC)
-  putU32(to, 4, head.generation)
-  to.writeDoubleLE(head.batch, 8)
-  to.writeDoubleLE(head.firstLsn, 16)
-  putU32(to, 24, head.length)
-  putU32(to, 28, head.count)
-  putU32(to, 32, 0)
-  putU32(to, 36, crc32(to.subarray(0, 36)))
+  encodeBatchEnd(to, 0, BATCH_MAGIC, head)
+}
+
+export function encodeBatchTail(to: Buffer, at: number, head: BatchHead): void {
+  encodeBatchEnd(to, at, TAIL_MAGIC, head)
+}
+
+function encodeBatchEnd(to: Buffer, at: number, magic: number, head: BatchHead): void {
+  putU32(to, at, magic)
+  putU32(to, at + 4, head.generation)
+  to.writeDoubleLE(head.batch, at + 8)
+  to.writeDoubleLE(head.firstLsn, at + 16)
+  putU32(to, at + 24, head.length)
+  putU32(to, at + 28, head.count)
+  putU32(to, at + 32, (head.isSealed ? IS_SEALED : 0) | (head.hasTail ? HAS_TAIL : 0))
+  putU32(to, at + 36, crc32(to.subarray(at, at + 36)))
 }
 
 /** The head at `at`, or null when there is none that holds. */
 export function decodeBatchHead(from: Buffer, at: number): BatchHead | null {
-  if (at + BATCH_HEAD_BYTES > from.length || getU32(from, at) !== BATCH_MAGIC) return null
+  return decodeBatchEnd(from, at, BATCH_MAGIC)
+}
+
+/** The tail at `at`: what the head of its batch says too. */
+export function decodeBatchTail(from: Buffer, at: number): BatchHead | null {
+  return decodeBatchEnd(from, at, TAIL_MAGIC)
+}
+
+function decodeBatchEnd(from: Buffer, at: number, magic: number): BatchHead | null {
+  if (at + BATCH_HEAD_BYTES > from.length || getU32(from, at) !== magic) return null
   if (crc32(from.subarray(at, at + 36)) !== getU32(from, at + 36)) return null
+  const flags = getU32(from, at + 32)
   return {
     generation: getU32(from, at + 4),
     batch: from.readDoubleLE(at + 8),
     firstLsn: from.readDoubleLE(at + 16),
     length: getU32(from, at + 24),
     count: getU32(from, at + 28),
+    isSealed: (flags & IS_SEALED) !== 0,
+    hasTail: (flags & HAS_TAIL) !== 0,
   }
 }
 

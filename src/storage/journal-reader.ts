@@ -8,13 +8,17 @@ import {
   BATCH_HEAD_BYTES,
   BATCH_MAGIC_BYTES,
   type BatchHead,
+  batchBytes,
   decodeBatchHead,
+  decodeBatchTail,
   ENTRY_HEAD_BYTES,
   entryBytesAt,
   isEntryIntact,
   MESSAGE,
+  TAIL_MAGIC_BYTES,
 } from './journal-format.ts'
 import { getU32 } from './record.ts'
+import { findBlocks, type Sealer } from './sealing/index.ts'
 
 export interface ReplayTarget {
   /** An intact record: payload `[start, end)` of `buffer`, valid during the call. */
@@ -92,6 +96,7 @@ export async function replayJournal(
   directory: string,
   fromLsn: number,
   nextBatch: number,
+  sealer: Sealer | null,
   target: ReplayTarget,
 ): Promise<{ files: JournalFile[]; position: JournalPosition }> {
   const files = await findFiles(fileSystem, directory)
@@ -115,7 +120,7 @@ export async function replayJournal(
       position.nextLsn = file.firstLsn
       isFirst = false
     }
-    await replayFile(file, next, fromLsn, position, target)
+    await replayFile(file, next, fromLsn, position, sealer, target)
     file.lastLsn = position.nextLsn - 1
   }
   position.nextLsn = Math.max(position.nextLsn, fromLsn)
@@ -123,12 +128,14 @@ export async function replayJournal(
   return { files, position }
 }
 
-/** A file whose first head is damaged gets it from the first one that holds. */
+/** A file whose first head is damaged gets it from the tail of that batch, or from the first head that holds. */
 async function withFirstHeads(files: FoundFile[]): Promise<FoundFile[]> {
   const used: FoundFile[] = []
   for (const file of files) {
     if (file.generation === 0) {
-      const found = await findHead(new Window(file), file, 0, (head) => head.generation > 0)
+      const found =
+        (await newestFirstTail(file)) ??
+        (await findHead(new Window(file), file, 0, (head) => head.generation > 0))
       if (found === null) continue
       file.generation = found.head.generation
       file.firstBatch = found.head.batch
@@ -139,11 +146,45 @@ async function withFirstHeads(files: FoundFile[]): Promise<FoundFile[]> {
   return used.sort((a, b) => a.generation - b.generation)
 }
 
+/** Of the tails that say their batch is the first of the file, the newest: older ones may be left from an earlier use. */
+async function newestFirstTail(file: FoundFile): Promise<{ at: number; head: BatchHead } | null> {
+  const window = new Window(file)
+  let newest: { at: number; head: BatchHead } | null = null
+  for (let from = 0; ; ) {
+    const found = await findEnd(window, file, from, TAIL_MAGIC_BYTES, decodeBatchTail, () => true)
+    if (found === null) return newest
+    const isFirst = found.at === BATCH_HEAD_BYTES + found.head.length
+    if (isFirst && found.head.generation > (newest?.head.generation ?? 0)) newest = found
+    from = found.at + 1
+  }
+}
+
+/** The tail of the batch that begins at `at`, and is the one awaited there. */
+async function findTailOf(
+  window: Window,
+  file: FoundFile,
+  at: number,
+  batch: number,
+): Promise<BatchHead | null> {
+  const { generation } = file
+  const found = await findEnd(
+    window,
+    file,
+    at,
+    TAIL_MAGIC_BYTES,
+    decodeBatchTail,
+    (head) => head.generation === generation,
+  )
+  if (found === null || found.head.batch !== batch) return null
+  return found.at === at + BATCH_HEAD_BYTES + found.head.length ? found.head : null
+}
+
 async function replayFile(
   file: FoundFile,
   next: FoundFile | null,
   fromLsn: number,
   position: JournalPosition,
+  sealer: Sealer | null,
   target: ReplayTarget,
 ): Promise<void> {
   const window = new Window(file)
@@ -151,7 +192,16 @@ async function replayFile(
   for (;;) {
     let offset = await window.load(at, BATCH_HEAD_BYTES)
     let head = decodeBatchHead(window.buffer, offset)
-    if (head === null || head.generation !== file.generation || head.batch !== position.nextBatch) {
+    const isAwaited = (found: BatchHead | null): boolean =>
+      found !== null && found.generation === file.generation && found.batch === position.nextBatch
+    if (!isAwaited(head)) {
+      const fromTail = await findTailOf(window, file, at, position.nextBatch)
+      if (fromTail !== null) {
+        target.damaged(0, 0, `${file.path}: batch head at ${at}`)
+        head = fromTail
+      }
+    }
+    if (head === null || !isAwaited(head)) {
       const expected = position.nextBatch
       const later = await findHead(
         window,
@@ -164,9 +214,15 @@ async function replayFile(
       const bytes = later.at - at
       offset = await window.load(at, bytes)
       const firstLsn = position.nextLsn
-      const start = offset + BATCH_HEAD_BYTES
       const count = later.head.firstLsn - firstLsn
-      salvage(window.buffer, start, offset + bytes, firstLsn, count, fromLsn, target, file.path)
+      const left = recordsIn(
+        window.buffer,
+        offset + BATCH_HEAD_BYTES,
+        offset + bytes,
+        later.head.isSealed,
+        sealer,
+      )
+      salvage(left, firstLsn, count, fromLsn, target, file.path)
       target.damaged(0, 0, `${file.path}: batch head at ${at}`)
       at = later.at
       position.nextLsn = later.head.firstLsn
@@ -174,26 +230,16 @@ async function replayFile(
       head = later.head
     }
     offset = await window.load(at, BATCH_HEAD_BYTES + head.length)
-    const end = offset + BATCH_HEAD_BYTES + head.length
-    if (!isIntact(window.buffer, offset, end, head)) {
-      const following = at + BATCH_HEAD_BYTES + head.length
+    const start = offset + BATCH_HEAD_BYTES
+    const records = recordsIn(window.buffer, start, start + head.length, head.isSealed, sealer)
+    if (!isIntact(records, head.count)) {
+      const following = at + batchBytes(head)
       if (!(await isFollowed(window, file, next, following, head))) return
-      offset = await window.load(at, BATCH_HEAD_BYTES + head.length)
-      const start = offset + BATCH_HEAD_BYTES
-      salvage(
-        window.buffer,
-        start,
-        start + head.length,
-        head.firstLsn,
-        head.count,
-        fromLsn,
-        target,
-        file.path,
-      )
-    } else applyIntact(window.buffer, offset + BATCH_HEAD_BYTES, end, head, fromLsn, target)
+      salvage(records, head.firstLsn, head.count, fromLsn, target, file.path)
+    } else applyIntact(records, head, fromLsn, target)
     position.nextBatch = head.batch + 1
     position.nextLsn = head.firstLsn + head.count
-    at += BATCH_HEAD_BYTES + head.length
+    at += batchBytes(head)
   }
 }
 
@@ -211,19 +257,31 @@ async function isFollowed(
 }
 
 /** The first head from `at` on that is accepted. */
-async function findHead(
+function findHead(
   window: Window,
   file: FoundFile,
   at: number,
+  accept: (head: BatchHead) => boolean,
+): Promise<{ at: number; head: BatchHead } | null> {
+  return findEnd(window, file, at, BATCH_MAGIC_BYTES, decodeBatchHead, accept)
+}
+
+/** The first head, or tail, from `at` on that is accepted. */
+async function findEnd(
+  window: Window,
+  file: FoundFile,
+  at: number,
+  magic: Buffer,
+  decode: (from: Buffer, at: number) => BatchHead | null,
   accept: (head: BatchHead) => boolean,
 ): Promise<{ at: number; head: BatchHead } | null> {
   for (let from = at; from + BATCH_HEAD_BYTES <= file.bytes; ) {
     const offset = await window.load(from, WINDOW_BYTES)
     const limit = window.buffer.length
     for (let i = offset; ; i++) {
-      i = window.buffer.indexOf(BATCH_MAGIC_BYTES, i)
+      i = window.buffer.indexOf(magic, i)
       if (i < 0 || i + BATCH_HEAD_BYTES > limit) break
-      const head = decodeBatchHead(window.buffer, i)
+      const head = decode(window.buffer, i)
       if (head !== null && accept(head)) return { at: window.start + i, head }
     }
     const reached = window.start + limit
@@ -233,10 +291,35 @@ async function findHead(
   return null
 }
 
-function isIntact(buffer: Buffer, offset: number, end: number, head: BatchHead): boolean {
+/** Where records stand: `[start, end)` of a buffer that stays as it is. */
+interface Records {
+  buffer: Buffer
+  start: number
+  end: number
+}
+
+/** The records of a stretch of batches, decrypted where they are sealed: as far as there is something to tell how. */
+function recordsIn(
+  buffer: Buffer,
+  start: number,
+  end: number,
+  isSealed: boolean,
+  sealer: Sealer | null,
+): Records {
+  if (!isSealed) return { buffer, start, end }
+  if (sealer === null) throw new Error('the journal is encrypted: name cipher and key')
+  const parts: Buffer[] = []
+  for (const { seal, start: at } of findBlocks(buffer, start, Math.min(end, buffer.length))) {
+    parts.push(sealer.open(seal, buffer.subarray(at, at + seal.length)).plain)
+  }
+  const plain = Buffer.concat(parts)
+  return { buffer: plain, start: 0, end: plain.length }
+}
+
+function isIntact({ buffer, start, end }: Records, count: number): boolean {
   if (end > buffer.length) return false
-  let at = offset + BATCH_HEAD_BYTES
-  for (let i = 0; i < head.count; i++) {
+  let at = start
+  for (let i = 0; i < count; i++) {
     const bytes = entryBytesAt(buffer, at, end)
     if (bytes === 0 || !isEntryIntact(buffer, at, bytes)) return false
     at += bytes
@@ -245,9 +328,7 @@ function isIntact(buffer: Buffer, offset: number, end: number, head: BatchHead):
 }
 
 function applyIntact(
-  buffer: Buffer,
-  start: number,
-  end: number,
+  { buffer, start, end }: Records,
   head: BatchHead,
   fromLsn: number,
   target: ReplayTarget,
@@ -265,9 +346,7 @@ function applyIntact(
  * entry's head is damaged its length isn't known: the next intact entry is searched for.
  */
 function salvage(
-  buffer: Buffer,
-  start: number,
-  end: number,
+  { buffer, start, end }: Records,
   firstLsn: number,
   count: number,
   fromLsn: number,

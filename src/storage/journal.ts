@@ -9,11 +9,13 @@ import {
   ENTRY_HEAD_BYTES,
   ENTRY_OVERHEAD_BYTES,
   encodeBatchHead,
+  encodeBatchTail,
   encodeEntryHead,
   MESSAGE,
   sealEntry,
 } from './journal-format.ts'
 import type { StoreLimits } from './limits.ts'
+import { SEAL_BYTES, type Sealer } from './sealing/index.ts'
 
 export interface JournalFile {
   readonly path: string
@@ -30,6 +32,8 @@ export interface JournalOptions {
   limits: StoreLimits
   /** Always: every commit is durable. A number: synced every so many milliseconds. */
   syncInterval: 'always' | number
+  /** Encrypts the batches; null: they are written as they are. */
+  sealer: Sealer | null
 }
 
 /** Where recovery left off. */
@@ -63,7 +67,11 @@ export class Journal {
   onRotated: (() => void) | null = null
   private readonly options: JournalOptions
   private readonly pace = new CommitPace()
-  private length = BATCH_HEAD_BYTES
+  /** What seals the records at either end; where the first of a batch stands, and what comes behind the last. */
+  private readonly sealBytes: number
+  private readonly headBytes: number
+  private readonly tailBytes: number
+  private length: number
   private count = 0
   private entryAt = 0
   private spareBuffer: Buffer | null = null
@@ -84,6 +92,10 @@ export class Journal {
 
   constructor(options: JournalOptions, position: JournalPosition) {
     this.options = options
+    this.sealBytes = options.sealer === null ? 0 : SEAL_BYTES
+    this.headBytes = BATCH_HEAD_BYTES + this.sealBytes
+    this.tailBytes = this.headBytes
+    this.length = this.headBytes
     this.nextLsn = position.nextLsn
     this.openBatch = position.nextBatch
     this.committedBatch = position.nextBatch - 1
@@ -93,7 +105,7 @@ export class Journal {
 
   /** Bytes appended and not yet durable. */
   get pendingBytes(): number {
-    return this.length - BATCH_HEAD_BYTES + this.writingLength
+    return this.length - this.headBytes + this.writingLength
   }
 
   get isIdle(): boolean {
@@ -121,7 +133,8 @@ export class Journal {
    */
   begin(type: number, logId: number, length: number): number {
     const at = this.length
-    if (at + length + ENTRY_OVERHEAD_BYTES > this.buffer.length) this.grow(at + length + ENTRY_OVERHEAD_BYTES)
+    const wanted = at + length + ENTRY_OVERHEAD_BYTES + this.tailBytes
+    if (wanted > this.buffer.length) this.grow(wanted)
     encodeEntryHead(this.buffer, at, length, type, logId)
     this.entryAt = at
     this.length = at + ENTRY_HEAD_BYTES + length
@@ -150,18 +163,22 @@ export class Journal {
     this.asked = false
     this.lazyTimer?.clear()
     this.lazyTimer = null
-    const buffer = this.buffer
+    const { buffer } = this
+    const { sealer } = this.options
     this.writing = buffer
-    this.writingLength = this.length
+    this.writingLength = this.length + this.tailBytes
     const head = {
       generation: 0,
       batch: this.openBatch,
       firstLsn: this.nextLsn - this.count,
-      length: this.length - BATCH_HEAD_BYTES,
+      length: this.length + this.sealBytes - BATCH_HEAD_BYTES,
       count: this.count,
+      isSealed: sealer !== null,
+      hasTail: true,
     }
+    if (sealer !== null) sealer.sealInPlace(buffer, this.headBytes, this.length, this.openBatch)
     this.openBatch++
-    this.length = BATCH_HEAD_BYTES
+    this.length = this.headBytes
     this.count = 0
     this.buffer = this.spareBuffer ?? Buffer.allocUnsafeSlow(FIRST_BUFFER_BYTES)
     this.spareBuffer = null
@@ -170,6 +187,7 @@ export class Journal {
       const file = this.current as JournalFile
       head.generation = this.generation
       encodeBatchHead(buffer, head)
+      encodeBatchTail(buffer, BATCH_HEAD_BYTES + head.length, head)
       file.lastLsn = head.firstLsn + head.count - 1
       const done = (error: Error | null): void => this.written(error, head.batch)
       if (this.options.syncInterval === 'always') this.writeDurably(file.handle, buffer, head.count, done)
@@ -212,6 +230,15 @@ export class Journal {
       await this.options.fileSystem.remove(file.path)
     }
     if (surplus.length > 0) await this.options.fileSystem.syncDirectory(this.options.directory)
+  }
+
+  /** Removes the files that are free, with what is left in them. */
+  async discardFree(): Promise<void> {
+    for (const file of this.free.splice(0)) {
+      await new Promise<void>((resolve) => file.handle.close(() => resolve()))
+      await this.options.fileSystem.remove(file.path)
+    }
+    await this.options.fileSystem.syncDirectory(this.options.directory)
   }
 
   /** Bytes of all files. */

@@ -7,7 +7,17 @@ import type { Chunk, LoadWaiter } from './chunk.ts'
 import { Columns, HAS_HEADERS, SUBJECT_MASK } from './columns.ts'
 import { compacted, isSparse, takeOver } from './compaction.ts'
 import type { Journal } from './journal.ts'
-import { LEDGER_CREATE, LOG_META, MESSAGE, PURGE, REMOVE, REMOVE_THROUGH, SKIP_TO } from './journal-format.ts'
+import {
+  LEDGER_CREATE,
+  LOG_META,
+  MESSAGE,
+  PADDING,
+  PADDING_BYTES,
+  PURGE,
+  REMOVE,
+  REMOVE_THROUGH,
+  SKIP_TO,
+} from './journal-format.ts'
 import { Ledger } from './ledger.ts'
 import {
   copy,
@@ -405,10 +415,11 @@ export class MessageLog {
   createLedger(name: string, meta: Json): Ledger {
     const ledger = new Ledger(this, this.inMemory ? null : this.host.journal, this.nextLedgerId++, name, meta)
     this.ledgers.set(name, ledger)
-    // Twice, as it is with logs: what follows depends on it.
-    const created = { id: ledger.id, name, meta }
-    this.journalJson(LEDGER_CREATE, created, false)
-    this.journalJson(LEDGER_CREATE, created)
+    const journal = this.inMemory ? null : this.host.journal
+    if (journal !== null && !this.host.isReplaying) {
+      this.host.changed(this)
+      appendTwice(journal, LEDGER_CREATE, this.id, { id: ledger.id, name, meta })
+    }
     return ledger
   }
 
@@ -785,11 +796,11 @@ export class MessageLog {
     journal.end(false)
   }
 
-  private journalJson(type: number, value: Json, isUrgent = true): void {
+  private journalJson(type: number, value: Json): void {
     const journal = this.inMemory ? null : this.host.journal
     if (journal === null || this.host.isReplaying) return
     this.host.changed(this)
-    appendJson(journal, type, this.id, value, isUrgent)
+    appendJson(journal, type, this.id, value)
   }
 }
 
@@ -805,6 +816,15 @@ export function appendJson(
   const at = journal.begin(type, logId, bytes.length)
   bytes.copy(journal.buffer, at)
   journal.end(isUrgent)
+}
+
+/** The same, twice and apart: for what all that follows depends on, so that a sector that goes bad does not take it. */
+export function appendTwice(journal: Journal, type: number, logId: number, value: unknown): void {
+  appendJson(journal, type, logId, value, false)
+  const at = journal.begin(PADDING, logId, PADDING_BYTES)
+  journal.buffer.fill(0, at, at + PADDING_BYTES)
+  journal.end(false)
+  appendJson(journal, type, logId, value)
 }
 
 export { RECORD_HEAD_BYTES }

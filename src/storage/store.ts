@@ -6,15 +6,16 @@ import type { Clock, FileHandle, FileSystem, Timer } from '../ports/index.ts'
 import { type Chunk, ChunkCache } from './chunk.ts'
 import { type Columns, encodeIndex } from './columns.ts'
 import { compacted, isSparse } from './compaction.ts'
-import { copyPath, FORMAT, readDocument, writeCopy, writeDocument, writeFileDurably } from './document.ts'
+import { copyPath, readDocument, writeCopy, writeDocument, writeFileDurably } from './document.ts'
 import { Journal } from './journal.ts'
 import * as format from './journal-format.ts'
 import { replayJournal } from './journal-reader.ts'
 import { Ledger } from './ledger.ts'
 import { DEFAULT_STORE_LIMITS, type StoreLimits } from './limits.ts'
 import { captureState, type LogState, recount, restoreState } from './log-state.ts'
-import { appendJson, type Json, type LogHost, MessageLog } from './message-log.ts'
+import { appendJson, appendTwice, type Json, type LogHost, MessageLog } from './message-log.ts'
 import { getU32, RecordView } from './record.ts'
+import { type Encryption, endConverting, openSealing, writeStoreDocument } from './sealing/index.ts'
 import type { Segment } from './segment.ts'
 
 export interface StoreOptions {
@@ -25,6 +26,8 @@ export interface StoreOptions {
   log?: (level: 'error' | 'info' | 'warn', text: string) => void
   /** 'always' (default): acknowledged means on disk. A number: synced every so many milliseconds. */
   syncInterval?: 'always' | number
+  /** What is on disk is encrypted. A store that was not until now is, from here on. Default: not. */
+  encryption?: Encryption
   limits?: Partial<StoreLimits>
 }
 
@@ -58,7 +61,8 @@ export class Store implements LogHost {
   onDrain: (() => void) | null = null
   overloaded = false
   private readonly options: StoreOptions
-  private readonly fileSystem: FileSystem
+  /** For what is sealed where the store is encrypted: all but the journal and store.json. */
+  private fileSystem: FileSystem
   private readonly cache: ChunkCache
   private readonly byId = new Map<number, MessageLog>()
   private readonly dirty = new Set<MessageLog>()
@@ -87,7 +91,7 @@ export class Store implements LogHost {
 
   /**
    * Opens the directory, recovers what it holds, and is ready to append.
-   * @throws Error when it is in use by another process, not writable, or of a newer format
+   * @throws Error when it is in use by another process, not writable, of a newer format, or encrypted otherwise
    */
   static async open(options: StoreOptions): Promise<Store> {
     const store = new Store(options)
@@ -134,10 +138,8 @@ export class Store implements LogHost {
     this.byId.set(log.id, log)
     if (!inMemory) {
       this.changed(log)
-      // Twice: without it all that follows in the log would be lost.
       const created = { name, meta, createdMs: log.createdMs }
-      appendJson(this.journal as Journal, format.LOG_CREATE, log.id, created, false)
-      appendJson(this.journal as Journal, format.LOG_CREATE, log.id, created)
+      appendTwice(this.journal as Journal, format.LOG_CREATE, log.id, created)
     }
     return log
   }
@@ -557,10 +559,12 @@ export class Store implements LogHost {
   }
 
   private async recoverLocked(directory: string): Promise<void> {
+    const raw = this.options.fileSystem
+    await raw.makeDirectory(`${directory}/journal`)
+    await raw.makeDirectory(`${directory}/logs`)
+    const sealing = await openSealing(raw, directory, this.options.encryption, (text) => this.warn(text))
+    if (sealing !== null) this.fileSystem = sealing.fileSystem
     const { fileSystem } = this
-    await fileSystem.makeDirectory(`${directory}/journal`)
-    await fileSystem.makeDirectory(`${directory}/logs`)
-    await readDocument(fileSystem, `${directory}/store.json`)
     const checkpoint = await this.readOrCopy<CheckpointDocument>(`${directory}/checkpoint.json`)
     this.nextLogId = checkpoint?.nextLogId ?? 1
     const lsns = new Map<number, number>()
@@ -582,10 +586,11 @@ export class Store implements LogHost {
     const fromLsn = checkpoint?.lsn ?? 0
     const oldest = Math.min(fromLsn, ...lsns.values())
     const { files, position } = await replayJournal(
-      fileSystem,
+      raw,
       `${directory}/journal`,
       oldest,
       checkpoint?.nextBatch ?? 1,
+      sealing?.sealer ?? null,
       {
         entry: (type, logId, buffer, start, end, lsn) => {
           if (lsn < (lsns.get(logId) ?? fromLsn)) return
@@ -602,10 +607,11 @@ export class Store implements LogHost {
     for (const log of [...this.byId.values()]) if (this.logs.get(log.name) !== log) this.forgetLog(log)
     const journal = new Journal(
       {
-        fileSystem,
+        fileSystem: raw,
         clock: this.options.clock,
         directory: `${directory}/journal`,
         limits: this.limits,
+        sealer: sealing?.sealer ?? null,
         syncInterval: this.options.syncInterval ?? 'always',
       },
       position,
@@ -619,8 +625,15 @@ export class Store implements LogHost {
     for (const log of this.logs.values()) for (const ledger of log.ledgers.values()) ledger.attach(journal)
     // What was replayed is carried over soon: it is in memory, and would be replayed again.
     if (this.dirty.size > 0) this.requestCheckpoint(AFTER_REPLAY_MS)
-    await writeDocument(fileSystem, `${directory}/store.json`, { format: FORMAT })
-    await fileSystem.syncDirectory(directory)
+    if (sealing === null) await writeStoreDocument(raw, directory)
+    else if (sealing.isConverting) await this.leaveNothingPlain(raw, directory, journal)
+  }
+
+  /** Ends the conversion to an encrypted store: what the journal had is in the logs' files, sealed, and its own files go. */
+  private async leaveNothingPlain(raw: FileSystem, directory: string, journal: Journal): Promise<void> {
+    await this.checkpoint()
+    await journal.discardFree()
+    await endConverting(raw, directory)
   }
 
   private restoring: MessageLog | null = null
@@ -715,6 +728,8 @@ export class Store implements LogHost {
         if (ledger !== undefined) log.ledgers.delete(ledger.name)
         break
       }
+      case format.PADDING:
+        break
       default:
         this.warn(`journal: record of unknown type ${type}`)
     }

@@ -88,6 +88,19 @@ test('users, tokens, and jetstream as a word', () => {
   assert.equal(read('jetstream { sync_interval: "1s" }').launch.server.syncInterval, 1000)
 })
 
+test('the key of an encrypted store, under each of its names', () => {
+  const { launch } = read('jetstream { cipher: AES, key: new, prev_key: old }')
+  assert.deepEqual(launch.server.encryption, { cipher: 'aes', key: 'new', previousKey: 'old' })
+  assert.deepEqual(read('jetstream { ek: k, cipher: chachapoly }').launch.server.encryption, {
+    cipher: 'chacha',
+    key: 'k',
+  })
+  assert.deepEqual(
+    read('jetstream { prev_encryption_key: old, encryption_key: new }').launch.server.encryption,
+    { key: 'new', previousKey: 'old' },
+  )
+})
+
 test('a duration in seconds is taken, with a warning', () => {
   const { launch, warnings } = read('ping_interval: 3')
   assert.equal(launch.server.pingInterval, 3000)
@@ -102,6 +115,7 @@ test('a key that only serves as a variable is no mistake', () => {
 })
 
 const mistakes: [string, string][] = [
+  ['jetstream { cipher: rot13, key: k }', '1:12: Unknown cipher type: "rot13"'],
   ['foo: 1', '1:0: unknown field "foo"'],
   ['port: 1\njetstream { foo: 1 }', '2:13: unknown field "foo"'],
   ['port: abc', '1:0: interface conversion: interface {} is string, not int64'],

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { connect as tcpConnect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { Kvm } from '@nats-io/kv'
 import { connect } from '@nats-io/transport-node'
 import { Server } from '../../src/server/index.ts'
 import { start } from './support.ts'
@@ -144,4 +148,26 @@ test('starting takes less than 20 ms', async () => {
   const took = performance.now() - begun
   await server.stop()
   assert.ok(took < 20, `${took} ms`)
+})
+
+test('an encrypted store is there again with its key, and the server does not start without', async (t) => {
+  const storeDir = mkdtempSync(join(tmpdir(), 'contrail-encrypted-'))
+  t.after(() => rmSync(storeDir, { recursive: true, force: true }))
+  const first = await start(t, { storeDir, encryption: { key: 'old' } })
+  const kv = await new Kvm(await first.connect()).create('secrets')
+  await kv.put('launch', 'code-4711')
+  await first.stop()
+  await assert.rejects(
+    Server.start({ storeDir }),
+    /Can't start JetStream: .*jetstream: encrypted; name its cipher/,
+  )
+  const second = await start(t, { storeDir, encryption: { key: 'new', previousKey: 'old', cipher: 'aes' } })
+  const again = await new Kvm(await second.connect()).open('secrets')
+  assert.equal((await again.get('launch'))?.string(), 'code-4711')
+  await second.stop()
+  await assert.rejects(Server.start({ storeDir, encryption: { key: 'old' } }), /does not open it/)
+  for (const name of readdirSync(storeDir, { recursive: true, encoding: 'utf8' })) {
+    const path = join(storeDir, name)
+    if (statSync(path).isFile()) assert.ok(!/secrets|4711/.test(readFileSync(path, 'latin1')), name)
+  }
 })

@@ -138,3 +138,26 @@ test('a message that can not be read is told missing, and not removed', async ()
   assert.deepEqual(await readAll(again.logs.get('log') as MessageLog), expected)
   await again.close()
 })
+
+test('a batch that has a file of the journal to itself is found by its tail when its head is damaged', async () => {
+  const fileSystem = new SimulatedFileSystem(1)
+  const store = await open(fileSystem)
+  const log = store.createLog('log', { some: 'meta' }, { inMemory: false })
+  const random = new Random(1)
+  const paths: string[] = []
+  for (let batch = 0; batch < 3; batch++) {
+    for (let i = 0; i < 40; i++) append(log, random)
+    await new Promise<void>((resolve) => store.barrier(resolve))
+    const used = fileSystem.paths().filter((path) => path.endsWith('.journal'))
+    for (const path of used) if (!paths.includes(path)) paths.push(path)
+  }
+  const expected = await readAll(log)
+  fileSystem.hasCrashed = true
+  for (const path of paths) {
+    const killed = fileSystem.afterKill(1)
+    killed.flip(path, 9)
+    const again = await open(killed)
+    assert.deepEqual(await readAll(again.logs.get('log') as MessageLog), expected, path)
+    await again.close()
+  }
+})

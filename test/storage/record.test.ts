@@ -83,7 +83,15 @@ test('each flipped bit of a record is noticed', () => {
 })
 
 test('a batch head goes round, and each flipped bit of it is noticed', () => {
-  const head = { generation: 7, batch: 2 ** 40 + 3, firstLsn: 2 ** 45 + 1, length: 12345, count: 67 }
+  const head = {
+    generation: 7,
+    batch: 2 ** 40 + 3,
+    firstLsn: 2 ** 45 + 1,
+    length: 12345,
+    count: 67,
+    isSealed: true,
+    hasTail: true,
+  }
   const out = Buffer.alloc(format.BATCH_HEAD_BYTES)
   format.encodeBatchHead(out, head)
   assert.deepEqual(format.decodeBatchHead(out, 0), head)

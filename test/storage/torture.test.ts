@@ -5,12 +5,36 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { corruptOnce } from '../torture/corruption.ts'
+import { crashOnce } from '../torture/power.ts'
 
 test('a flipped bit or a zeroed sector anywhere costs what it hit, is told, and nothing wrong is served', async () => {
   const failures: string[] = []
   for (let seed = 1; seed <= 300; seed++) {
     const { file, failure } = await corruptOnce(seed)
     if (failure !== null) failures.push(`${file}: ${failure}`)
+  }
+  assert.deepEqual(failures, [])
+})
+
+const ENCRYPTION = { cipher: 'chacha', key: 'secret', cost: 2 } as const
+
+test('an encrypted store loses no more by damage than another', async () => {
+  const failures: string[] = []
+  for (let seed = 1; seed <= 300; seed++) {
+    const { file, failure } = await corruptOnce(seed, ENCRYPTION)
+    if (failure !== null) failures.push(`${file}: ${failure}`)
+  }
+  assert.deepEqual(failures, [])
+})
+
+test('an encrypted store loses nothing when the power fails', async () => {
+  const failures: string[] = []
+  for (let seed = 1; seed <= 3; seed++) {
+    for (let crashAt = 1; ; crashAt++) {
+      const { crashed, failure } = await crashOnce(seed, crashAt, 20, { encryption: ENCRYPTION })
+      if (failure !== null) failures.push(failure)
+      if (!crashed) break
+    }
   }
   assert.deepEqual(failures, [])
 })

@@ -2,7 +2,7 @@
 import { Random } from '../../src/ports/random.ts'
 import { SimulatedClock } from '../../src/ports/simulated-clock.ts'
 import { SimulatedFileSystem } from '../../src/ports/simulated-file-system.ts'
-import { type MessageLog, Store } from '../../src/storage/index.ts'
+import { type Encryption, type MessageLog, Store } from '../../src/storage/index.ts'
 import { type Read, readAll } from '../storage/read-all.ts'
 import { SMALL_LIMITS } from '../storage/small-limits.ts'
 
@@ -20,7 +20,11 @@ export interface Corrupted {
   failure: string | null
 }
 
-function open(fileSystem: SimulatedFileSystem, told: string[] = []): Promise<Store> {
+function open(
+  fileSystem: SimulatedFileSystem,
+  encryption: Encryption | undefined,
+  told: string[] = [],
+): Promise<Store> {
   const log = (level: string, text: string): number => told.push(`${level} ${text}`)
   return Store.open({
     directory: 'store',
@@ -28,13 +32,14 @@ function open(fileSystem: SimulatedFileSystem, told: string[] = []): Promise<Sto
     clock: new SimulatedClock(),
     limits: SMALL_LIMITS,
     log,
+    ...(encryption === undefined ? {} : { encryption }),
   })
 }
 
 /** One case: a store by the seed, stopped cleanly or not, damaged at one place, opened and read. */
-export async function corruptOnce(seed: number): Promise<Corrupted> {
+export async function corruptOnce(seed: number, encryption?: Encryption): Promise<Corrupted> {
   const random = new Random(seed)
-  const { fileSystem, expected } = await filled(seed, random)
+  const { fileSystem, expected } = await filled(seed, random, encryption)
   const paths = fileSystem.paths().filter((path) => !path.endsWith('lock'))
   const path = paths[random.below(paths.length)]
   const size = await damageable(fileSystem, path)
@@ -46,7 +51,7 @@ export async function corruptOnce(seed: number): Promise<Corrupted> {
   else fileSystem.zeroSector(path, Math.floor(at / SECTOR_BYTES))
   const told: string[] = []
   try {
-    const missing = await check(fileSystem, expected, told)
+    const missing = await check(fileSystem, expected, encryption, told)
     const hasData = /\.(segment|journal)$/.test(path)
     // A sector has room for so many records of the smallest size, and one that reaches into it.
     const most = hasData ? (damage === 'bit' ? 2 : 16) : 0
@@ -70,9 +75,10 @@ async function damageable(fileSystem: SimulatedFileSystem, path: string): Promis
 async function filled(
   seed: number,
   random: Random,
+  encryption: Encryption | undefined,
 ): Promise<{ fileSystem: SimulatedFileSystem; expected: Map<string, Read[]> }> {
   const fileSystem = new SimulatedFileSystem(seed)
-  const store = await open(fileSystem)
+  const store = await open(fileSystem, encryption)
   const logs = Array.from({ length: LOGS }, (_, i) => store.createLog(`log${i}`, { i }, { inMemory: false }))
   for (let i = 0; i < MESSAGES; i++) {
     const log = logs[i % LOGS]
@@ -97,9 +103,10 @@ async function filled(
 async function check(
   fileSystem: SimulatedFileSystem,
   expected: Map<string, Read[]>,
+  encryption: Encryption | undefined,
   told: string[],
 ): Promise<number> {
-  const store = await open(fileSystem, told)
+  const store = await open(fileSystem, encryption, told)
   let missing = 0
   for (const [name, messages] of expected) {
     const log = store.logs.get(name)

@@ -1,5 +1,6 @@
 /** `npm run torture`: tries to make a store lose something, and says what was tried, how often, and what was lost. */
 import { parseArgs } from 'node:util'
+import type { Encryption } from '../../src/storage/index.ts'
 import { corruptOnce } from './corruption.ts'
 import { killRounds } from './kill.ts'
 import { overload } from './overload.ts'
@@ -11,6 +12,7 @@ const HELP = `Usage: npm run torture -- [--part PART] [--rounds N] [--points N] 
   --rounds N    kill -9 of a real server under load, so often (default 200)
   --points N    power failures of the simulated disk, one at each file operation (default 100,000)
   --cases N     flipped bits and zeroed sectors (default 10,000)
+  --cipher C    power and corruption with an encrypted store: aes or chacha
   --seed S      where chance begins (default 1); a failure names the seed that shows it again
 
 Examples:
@@ -34,13 +36,18 @@ function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
 }
 
-async function power(points: number, seed: number): Promise<Outcome> {
+async function power(points: number, seed: number, encryption: Encryption | undefined): Promise<Outcome> {
   const failures: string[] = []
   let tried = 0
   let acknowledged = 0
   for (let at = seed; tried < points; at++) {
     for (let crashAt = 1; tried < points; crashAt++) {
-      const result = await crashOnce(at, crashAt, POWER_ROUNDS)
+      const result = await crashOnce(
+        at,
+        crashAt,
+        POWER_ROUNDS,
+        encryption === undefined ? {} : { encryption },
+      )
       acknowledged += result.acknowledged
       if (result.failure !== null) failures.push(result.failure)
       tried++
@@ -58,12 +65,12 @@ async function power(points: number, seed: number): Promise<Outcome> {
   }
 }
 
-async function corruption(cases: number, seed: number): Promise<Outcome> {
+async function corruption(cases: number, seed: number, encryption: Encryption | undefined): Promise<Outcome> {
   const failures: string[] = []
   let missing = 0
   let hit = 0
   for (let i = 0; i < cases; i++) {
-    const result = await corruptOnce(seed + i)
+    const result = await corruptOnce(seed + i, encryption)
     missing += result.missing
     if (result.missing > 0) hit++
     if (result.failure !== null) failures.push(`${result.file}: ${result.failure}`)
@@ -85,12 +92,19 @@ function whole(text: string | undefined, usual: number): number {
   return value
 }
 
+function encryptionBy(cipher: string | undefined): Encryption | undefined {
+  if (cipher === undefined) return undefined
+  if (cipher !== 'aes' && cipher !== 'chacha') throw new Error(`${cipher} is no cipher: aes or chacha`)
+  return { cipher, key: 'secret', cost: 2 }
+}
+
 const { values } = parseArgs({
   options: {
     part: { type: 'string' },
     rounds: { type: 'string' },
     points: { type: 'string' },
     cases: { type: 'string' },
+    cipher: { type: 'string' },
     seed: { type: 'string' },
     help: { type: 'boolean', short: 'h' },
   },
@@ -100,10 +114,11 @@ if (values.help) {
 } else {
   const part = values.part ?? 'all'
   const seed = whole(values.seed, 1)
+  const encryption = encryptionBy(values.cipher)
   const parts: Record<string, () => Promise<Outcome>> = {
     kill: () => killRounds(whole(values.rounds, 200), seed, progress),
-    power: () => power(whole(values.points, 100_000), seed),
-    corruption: () => corruption(whole(values.cases, 10_000), seed),
+    power: () => power(whole(values.points, 100_000), seed, encryption),
+    corruption: () => corruption(whole(values.cases, 10_000), seed, encryption),
     overload: () => overload(progress),
   }
   const chosen = part === 'all' ? Object.keys(parts) : [part]

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { Random } from '../../src/ports/random.ts'
 import { SimulatedClock } from '../../src/ports/simulated-clock.ts'
 import { SimulatedFileSystem } from '../../src/ports/simulated-file-system.ts'
-import { type MessageLog, RecordView, Store } from '../../src/storage/index.ts'
+import { type Encryption, type MessageLog, RecordView, Store } from '../../src/storage/index.ts'
 import { subjectFilter } from '../../src/subjects/index.ts'
 
 const LIMITS = {
@@ -26,8 +26,14 @@ function textOf(model: Model): string {
   )
 }
 
-function open(fileSystem: SimulatedFileSystem): Promise<Store> {
-  return Store.open({ directory: 'store', fileSystem, clock: new SimulatedClock(), limits: LIMITS })
+function open(fileSystem: SimulatedFileSystem, encryption: Encryption | undefined): Promise<Store> {
+  return Store.open({
+    directory: 'store',
+    fileSystem,
+    clock: new SimulatedClock(),
+    limits: LIMITS,
+    ...(encryption === undefined ? {} : { encryption }),
+  })
 }
 
 /** Snapshots hold the whole history of a ledger, so that losing or repeating an entry shows. */
@@ -144,6 +150,7 @@ async function contentOf(store: Store): Promise<string> {
 export interface CrashOptions {
   /** A disk, or a build, that takes nothing for durable: what the check is there to find. */
   ignoresSync?: boolean
+  encryption?: Encryption
 }
 
 export interface Crashed {
@@ -170,7 +177,7 @@ export async function crashOnce(
   })
   let workload: Workload | null = null
   const run = async (): Promise<void> => {
-    const store = await open(fileSystem)
+    const store = await open(fileSystem, options.encryption)
     store.onNeedsCommit = () => queueMicrotask(() => store.commit())
     workload = new Workload(seed, store)
     await workload.run(rounds)
@@ -188,11 +195,11 @@ export async function crashOnce(
     const second = new Promise<void>((resolve) => {
       machine.onCrash = resolve
     })
-    await Promise.race([open(machine).then((store) => store.close()), second])
+    await Promise.race([open(machine, options.encryption).then((store) => store.close()), second])
     machine = machine.restart(seed * 31 + crashAt)
   }
   try {
-    const store = await open(machine)
+    const store = await open(machine, options.encryption)
     const found = await contentOf(store)
     await store.close()
     const at = states.lastIndexOf(found)

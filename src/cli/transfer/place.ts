@@ -1,4 +1,5 @@
 /** Where streams are: a server by URL, or a store's folder, which is opened by a server in this process. */
+
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -6,6 +7,7 @@ import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
 import { credsAuthenticator, type NatsConnection } from '@nats-io/nats-core'
 import { connect } from '@nats-io/transport-node'
 import { Server } from '../../server/index.ts'
+import { encryptionFromEnvironment } from '../encryption.ts'
 import { CommandFailure } from '../failure.ts'
 
 const URL_PATTERN = /^(nats|tls|ws|wss):\/\//
@@ -33,7 +35,7 @@ export async function openPlace(
   }
   let server: Server
   try {
-    server = await Server.start({ storeDir: name })
+    server = await Server.start({ storeDir: name, encryption: encryptionFromEnvironment() })
   } catch (thrown) {
     throw new CommandFailure(`The store in ${name} can't be opened: ${(thrown as Error).message}`)
   }

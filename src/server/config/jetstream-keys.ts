@@ -47,21 +47,21 @@ const jetstreamKeys: KeyTable<Launch> = {
   sync_always: ({ server }, entry, reader) => {
     if (reader.boolean(entry)) server.syncInterval = 'always'
   },
+  cipher,
+  key: encryptionKey,
+  ek: encryptionKey,
+  encryption_key: encryptionKey,
+  prev_key: previousKey,
+  prev_ek: previousKey,
+  prev_encryption_key: previousKey,
 }
 
 const later = 'Contrail does not serve it yet'
 
 const refusedKeys: Readonly<Record<string, string>> = Object.fromEntries(
   [
-    'cipher',
     'compression',
     'extension_hint',
-    'key',
-    'ek',
-    'encryption_key',
-    'prev_key',
-    'prev_ek',
-    'prev_encryption_key',
     'info_queue_limit',
     'limits',
     'max_ack_pending',
@@ -108,4 +108,22 @@ function syncInterval(...[{ server }, entry, reader]: Parameters<Key>): void {
   } catch (error) {
     reader.fail(`error parsing ${entry.key}: ${(error as Error).message}`)
   }
+}
+
+/** 'aes', 'chacha' or 'chachapoly'; without a key it has no effect. */
+function cipher(...[{ server }, entry, reader]: Parameters<Key>): void {
+  const text = reader.string(entry)
+  const word = text.toLowerCase()
+  if (word !== 'aes' && word !== 'chacha' && word !== 'chachapoly') {
+    reader.fail(`Unknown cipher type: "${text}"`)
+  }
+  server.encryption = { key: '', ...server.encryption, cipher: word === 'aes' ? 'aes' : 'chacha' }
+}
+
+function encryptionKey(...[{ server }, entry, reader]: Parameters<Key>): void {
+  server.encryption = { ...server.encryption, key: reader.string(entry) }
+}
+
+function previousKey(...[{ server }, entry, reader]: Parameters<Key>): void {
+  server.encryption = { key: '', ...server.encryption, previousKey: reader.string(entry) }
 }
