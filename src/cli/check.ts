@@ -46,7 +46,7 @@ export async function run(words: readonly string[]): Promise<void> {
     const rows: string[][] = [['stream', 'messages', 'first', 'last', 'bytes', 'missing']]
     for (const stream of [...store.logs.values()].sort((a, b) => a.name.localeCompare(b.name))) {
       // Reading counts what it finds damaged: what was known before is taken first.
-      const known = stream.lostRecords
+      const known = stream.lost.count
       const unreadable = known + (await unreadableIn(stream))
       missing += unreadable
       const { messages, firstSeq, lastSeq, bytes } = stream

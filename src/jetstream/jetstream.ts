@@ -4,6 +4,7 @@ import type { Store } from '../storage/index.ts'
 import { JetStreamAccount } from './account.ts'
 import { Consumer } from './consumer/consumer.ts'
 import { apiError } from './errors.ts'
+import { StoreWatch } from './store-watch.ts'
 import { Stream, type StreamMeta } from './stream.ts'
 import type { StreamConfig } from './types.ts'
 
@@ -140,7 +141,7 @@ export class JetStream implements TurnTask {
       stream.isAwaitingCommit = true
       this.awaiting.push(stream)
     }
-    if (this.store.overloaded) this.bus.pauseReading()
+    if (this.store.overloaded && !this.store.isHeldUp) this.bus.pauseReading()
   }
 
   /** A stream holds more than it may: the oldest go at the end of the turn, or before somebody looks. */
@@ -160,13 +161,15 @@ export class JetStream implements TurnTask {
   /** Can nothing more be stored? */
   isExhausted(inMemory: boolean): boolean {
     if (inMemory) return this.maxMemory >= 0 && this.memoryBytes >= this.maxMemory
-    return this.store.failure !== null || (this.maxStore >= 0 && this.fileBytes >= this.maxStore)
+    const { failure, shortage } = this.store
+    return failure !== null || shortage !== null || (this.maxStore >= 0 && this.fileBytes >= this.maxStore)
   }
 
   /** Throws when the store can't promise a stream its max_bytes. `heldBytes`: what it was promised before. */
   checkReservation(config: StreamConfig, heldBytes: number): void {
     const inMemory = config.storage === 'memory'
-    if (!inMemory && this.store.failure !== null) throw apiError('JSStorageResourcesExceededErr')
+    if (!inMemory && (this.store.failure ?? this.store.shortage) !== null)
+      throw apiError('JSStorageResourcesExceededErr')
     const limit = inMemory ? this.maxMemory : this.maxStore
     if (limit < 0) return
     let reserved = Math.max(config.max_bytes ?? 0, 0) - heldBytes
@@ -235,10 +238,18 @@ export class JetStream implements TurnTask {
     store.onNeedsCommit = () => bus.turn.deferWork(this)
     store.onCommitted = (batch) => this.committed(batch)
     store.onDrain = () => bus.resumeReading()
+    const watch = new StoreWatch(this, this.log)
     store.onFailure = (error) => {
-      this.log('error', `JetStream takes no more messages: ${error.message}`)
+      watch.failed(error)
       bus.resumeReading()
     }
+    store.onShortage = (error) => {
+      watch.short(error)
+      bus.resumeReading()
+    }
+    store.onRelief = () => watch.relieved()
+    store.onLost = (log) => watch.lost(log)
+    for (const log of store.logs.values()) if (log.lost.count > log.lost.told) watch.lost(log)
   }
 
   /** A batch is durable: publishers get their acks, then consumers get the messages. */

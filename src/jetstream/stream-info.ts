@@ -31,7 +31,7 @@ export function streamState(stream: Stream, details: StateDetails = {}): StreamS
     ...(details.subjects === undefined ? {} : { subjects: details.subjects }),
     ...(hasDeleted ? { num_deleted: log.numDeleted } : {}),
     ...(hasDeleted && details.deleted ? { deleted: [...log.deleted()] } : {}),
-    ...(log.lostRecords > 0 ? { lost: { msgs: null, bytes: 0 } } : {}),
+    ...(log.lost.count > 0 ? { lost: { msgs: [...log.lost.sequences], bytes: log.lost.bytes } } : {}),
     consumer_count: consumers,
   }
 }

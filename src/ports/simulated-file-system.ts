@@ -108,6 +108,13 @@ export class SimulatedFileSystem implements FileSystem {
     return [...this.names.keys()].sort()
   }
 
+  /** Bytes of all files. */
+  usedBytes(): number {
+    let bytes = 0
+    for (const file of this.names.values()) bytes += file.current.length
+    return bytes
+  }
+
   async open(path: string, create: boolean): Promise<FileHandle> {
     await this.operation('open', path)
     let file = this.names.get(path)

@@ -2,7 +2,7 @@
  * `contrail/server`: a NATS server that lives in this process.
  */
 
-export type { Clock, Timer } from '../ports/index.ts'
+export type { Clock, FileHandle, FileSystem, Timer } from '../ports/index.ts'
 export { type Logger, type LogLineLevel, TextLogger, type TextLoggerOptions } from './logger.ts'
 export type { EncryptionOptions, ServerOptions, UserOptions } from './options.ts'
 export { Server } from './server.ts'

@@ -12,7 +12,6 @@ import {
   shownConfig,
   streamState,
 } from '../jetstream/index.ts'
-import { realFileSystem } from '../ports/real-file-system.ts'
 import { Store } from '../storage/index.ts'
 import type { Logger } from './logger.ts'
 import { goDuration, goTime } from './monitor/go-text.ts'
@@ -65,7 +64,7 @@ export class JetStreamService {
     try {
       store = await Store.open({
         directory,
-        fileSystem: realFileSystem,
+        fileSystem: settings.fileSystem,
         clock: settings.clock,
         syncInterval: settings.syncInterval,
         ...(settings.encryption === null ? {} : { encryption: settings.encryption }),
@@ -128,6 +127,11 @@ export class JetStreamService {
   /** Why the store has become read-only, null while it is well. */
   failure(): Error | null {
     return this.store.failure
+  }
+
+  /** Why nothing new is stored for now: no space on the disk. */
+  shortage(): Error | null {
+    return this.store.shortage
   }
 
   accounts(): JetStreamAccount[] {

@@ -2,8 +2,9 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type CoreLimits, DEFAULT_LIMITS } from '../core/index.ts'
-import type { Clock } from '../ports/index.ts'
+import type { Clock, FileSystem } from '../ports/index.ts'
 import { realClock } from '../ports/real-clock.ts'
+import { realFileSystem } from '../ports/real-file-system.ts'
 import type { Encryption } from '../storage/index.ts'
 import type { Logger } from './logger.ts'
 
@@ -83,6 +84,8 @@ export interface ServerOptions {
   signal?: AbortSignal
   /** Whose time it is: for tests that let time pass (`contrail/testing`). Default: the machine's. */
   clock?: Clock
+  /** Whose files the store is in: for tests that let a disk fail. Default: the machine's. */
+  fileSystem?: FileSystem
 }
 
 /** How the store is encrypted, as in a configuration's `jetstream { cipher, key, prev_key }`. */
@@ -117,6 +120,7 @@ export interface Settings {
   monitorBasePath: string
   trace: boolean
   clock: Clock
+  fileSystem: FileSystem
 }
 
 const DEFAULT_HOST = '127.0.0.1'
@@ -189,6 +193,7 @@ export function settle(options: ServerOptions): Settings {
     monitorBasePath: options.monitorBasePath ?? '',
     trace: options.trace ?? false,
     clock: options.clock ?? realClock,
+    fileSystem: options.fileSystem ?? realFileSystem,
   }
 }
 

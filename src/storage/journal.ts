@@ -15,6 +15,7 @@ import {
   sealEntry,
 } from './journal-format.ts'
 import type { StoreLimits } from './limits.ts'
+import { isPassing, RETRY_MS } from './passing-error.ts'
 import { SEAL_BYTES, type Sealer } from './sealing/index.ts'
 
 export interface JournalFile {
@@ -58,10 +59,16 @@ export class Journal {
   nextLsn: number
   committedBatch: number
   failure: Error | null = null
+  /** Why the batch under way can't be written for now: it is tried again, and what comes meanwhile waits behind it. */
+  stall: Error | null = null
+  /** False when the store closes: then nothing is tried again. */
+  mayWait = true
   /** A batch was closed and is being written: what is in it is fixed. */
   onClosed: (() => void) | null = null
   onCommitted: ((batch: number) => void) | null = null
   onFailed: ((error: Error) => void) | null = null
+  onStalled: ((error: Error) => void) | null = null
+  onResumed: (() => void) | null = null
   onNeedsCommit: (() => void) | null = null
   /** A file is full and the next is in use: time for a checkpoint. */
   onRotated: (() => void) | null = null
@@ -87,6 +94,7 @@ export class Journal {
   private preparing: Promise<void> | null = null
   private lazyTimer: Timer | null = null
   private syncTimer: Timer | null = null
+  private retryTimer: Timer | null = null
   private asked = false
   private isClosed = false
 
@@ -132,6 +140,8 @@ export class Journal {
    * Follow with `end`.
    */
   begin(type: number, logId: number, length: number): number {
+    // What can't be written any more is not kept.
+    if (this.failure !== null) this.length = this.headBytes
     const at = this.length
     const wanted = at + length + ENTRY_OVERHEAD_BYTES + this.tailBytes
     if (wanted > this.buffer.length) this.grow(wanted)
@@ -183,18 +193,30 @@ export class Journal {
     this.buffer = this.spareBuffer ?? Buffer.allocUnsafeSlow(FIRST_BUFFER_BYTES)
     this.spareBuffer = null
     this.onClosed?.()
+    const ended = (error: Error | null): void => {
+      if (error === null || !isPassing(error) || !this.mayWait) this.written(error, head.batch)
+      else this.tryLater(error, attempt)
+    }
     const write = (): void => {
       const file = this.current as JournalFile
       head.generation = this.generation
       encodeBatchHead(buffer, head)
       encodeBatchTail(buffer, BATCH_HEAD_BYTES + head.length, head)
       file.lastLsn = head.firstLsn + head.count - 1
-      const done = (error: Error | null): void => this.written(error, head.batch)
-      if (this.options.syncInterval === 'always') this.writeDurably(file.handle, buffer, head.count, done)
-      else file.handle.write(buffer, 0, this.writingLength, this.position, done)
+      if (this.options.syncInterval === 'always') this.writeDurably(file.handle, buffer, head.count, ended)
+      else file.handle.write(buffer, 0, this.writingLength, this.position, ended)
     }
-    if (this.current !== null && this.position + this.writingLength <= this.current.bytes) write()
-    else this.rotate(this.writingLength).then(write, (error: Error) => this.fail(error))
+    const attempt = (): void => {
+      if (this.current !== null && this.position + this.writingLength <= this.current.bytes) write()
+      else this.rotate(this.writingLength).then(write, ended)
+    }
+    attempt()
+  }
+
+  private tryLater(error: Error, again: () => void): void {
+    if (this.stall === null) this.onStalled?.(error)
+    this.stall = error
+    this.retryTimer = this.options.clock.setTimer(again, RETRY_MS)
   }
 
   private writeDurably(
@@ -253,6 +275,7 @@ export class Journal {
     this.isClosed = true
     this.lazyTimer?.clear()
     this.syncTimer?.clear()
+    this.retryTimer?.clear()
     await this.preparing?.catch(() => {})
     const files = [...this.full, ...this.free]
     if (this.current !== null) files.push(this.current)
@@ -276,6 +299,10 @@ export class Journal {
     if (error !== null) {
       this.fail(error)
       return
+    }
+    if (this.stall !== null) {
+      this.stall = null
+      this.onResumed?.()
     }
     const buffer = this.writing as Buffer
     this.position += this.writingLength
@@ -310,7 +337,7 @@ export class Journal {
 
   /** Goes on in another file that has room for `bytes`. */
   private async rotate(bytes: number): Promise<void> {
-    await this.preparing
+    await this.preparing?.catch(() => {})
     const index = this.free.findIndex((file) => file.bytes >= bytes)
     if (index < 0) {
       await this.prepare(bytes)
@@ -335,7 +362,8 @@ export class Journal {
     this.preparing = this.layOut(bytes).finally(() => {
       this.preparing = null
     })
-    if (bytes === 0) this.preparing.catch((error: Error) => this.fail(error))
+    // Ahead of time: when the file is needed and still can't be made, that is told.
+    if (bytes === 0) this.preparing.catch((error: Error) => (isPassing(error) ? undefined : this.fail(error)))
     return this.preparing
   }
 
@@ -346,15 +374,22 @@ export class Journal {
     const size = Math.max(grown, Math.ceil(bytes / limits.layoutBytes) * limits.layoutBytes)
     const path = `${directory}/${String(this.nextFile++).padStart(8, '0')}.journal`
     const handle = await fileSystem.open(path, true)
-    const zeros = Buffer.alloc(Math.min(limits.layoutBytes, size))
-    for (let at = 0; at < size; at += zeros.length) {
-      await new Promise<void>((resolve, reject) =>
-        handle.write(zeros, 0, Math.min(zeros.length, size - at), at, (error) =>
-          error === null ? resolve() : reject(error),
-        ),
-      )
+    try {
+      const zeros = Buffer.alloc(Math.min(limits.layoutBytes, size))
+      for (let at = 0; at < size; at += zeros.length) {
+        await new Promise<void>((resolve, reject) =>
+          handle.write(zeros, 0, Math.min(zeros.length, size - at), at, (error) =>
+            error === null ? resolve() : reject(error),
+          ),
+        )
+      }
+      await syncFile(handle)
+    } catch (error) {
+      // A part of a file takes space and is of no use.
+      await new Promise<void>((resolve) => handle.close(() => resolve()))
+      await fileSystem.remove(path).catch(() => {})
+      throw error
     }
-    await syncFile(handle)
     await fileSystem.syncDirectory(directory)
     this.free.push({ path, handle, bytes: size, lastLsn: 0 })
   }

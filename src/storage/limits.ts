@@ -18,6 +18,8 @@ export interface StoreLimits {
   /** Appended and not yet durable bytes above which publishers are paused, and below which they go on. */
   overloadBytes: number
   drainBytes: number
+  /** Bytes that may wait for space on a full disk; with more the store is given up, and read-only. */
+  stalledBytes: number
   /** Entries that are not urgent wait this long for something that is. */
   lazyCommitMs: number
   /** Share of live bytes below which a sealed segment is rewritten. */
@@ -35,6 +37,7 @@ export const DEFAULT_STORE_LIMITS: Readonly<StoreLimits> = {
   layoutBytes: 1024 * 1024,
   overloadBytes: 16 * 1024 * 1024,
   drainBytes: 4 * 1024 * 1024,
+  stalledBytes: 64 * 1024 * 1024,
   lazyCommitMs: 10,
   compactBelow: 0.5,
 }

@@ -17,6 +17,8 @@ export interface LogState {
   lastSec: number
   lastNsec: number
   lostRecords: number
+  /** Of the lost records: the sequences that are known, and their bytes. */
+  lost?: { sequences: number[]; bytes: number }
   nextSegmentId: number
   nextLedgerId: number
   segments: SegmentState[]
@@ -34,7 +36,8 @@ export function captureState(log: MessageLog, lsn: number): LogState {
     lastSeq: log.lastSeq,
     lastSec: log.lastSec,
     lastNsec: log.lastNsec,
-    lostRecords: log.lostRecords,
+    lostRecords: log.lost.count,
+    ...(log.lost.count === 0 ? {} : { lost: { sequences: [...log.lost.sequences], bytes: log.lost.bytes } }),
     nextSegmentId: log.nextSegmentId,
     nextLedgerId: log.nextLedgerId,
     segments: log.segments.map((segment) => segment.state()),
@@ -72,7 +75,10 @@ export async function restoreState(
   log.committedSeq = state.lastSeq
   log.lastSec = state.lastSec
   log.lastNsec = state.lastNsec
-  log.lostRecords = state.lostRecords
+  log.lost.count = state.lostRecords
+  log.lost.told = state.lostRecords
+  log.lost.bytes = state.lost?.bytes ?? 0
+  for (const seq of state.lost?.sequences ?? []) log.lost.name(seq)
   log.nextSegmentId = state.nextSegmentId
   log.nextLedgerId = state.nextLedgerId
   const segments = state.segments.map((each) => Segment.restore(log.id, each, files))
@@ -87,7 +93,7 @@ export async function restoreState(
     log.messages += segment.live
     log.bytes += segment.liveBytes
   }
-  if (log.lostRecords > state.lostRecords) log.advanceFirst()
+  if (log.lost.count > state.lostRecords) log.advanceFirst()
   for (const each of state.ledgers) {
     const ledger = new Ledger(log, journal, each.id, each.name, each.meta)
     ledger.recovered = {

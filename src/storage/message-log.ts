@@ -19,6 +19,7 @@ import {
   SKIP_TO,
 } from './journal-format.ts'
 import { Ledger } from './ledger.ts'
+import { LostRecords } from './lost-records.ts'
 import {
   copy,
   encodeRecord,
@@ -53,6 +54,8 @@ export interface LogHost extends SegmentFiles {
   segmentEmptied(log: MessageLog, segment: Segment): void
   /** A chunk is full: it can be written out when it is committed. */
   chunkFilled(log: MessageLog, chunk: Chunk): void
+  /** Damage was found: see `log.lost`. */
+  lostRecords(log: MessageLog): void
   /** Is the store out of order (a write failed)? */
   readonly isReplaying: boolean
 }
@@ -73,7 +76,7 @@ export class MessageLog {
   committedSeq = 0
   /** Highest sequence of the batch that is being written. */
   closingSeq = 0
-  lostRecords = 0
+  readonly lost = new LostRecords()
   private lostInReplay = 0
   readonly ledgers = new Map<string, Ledger>()
   segments: Segment[] = []
@@ -183,7 +186,8 @@ export class MessageLog {
     const gap = view.seq - this.lastSeq - 1
     if (gap > 0) {
       // Records are missing of which not even this was known.
-      this.lostRecords += Math.max(0, gap - this.lostInReplay)
+      this.lost.count += Math.max(0, gap - this.lostInReplay)
+      for (let i = 0; i < Math.min(gap, MAX_GAP); i++) this.lost.name(this.lastSeq + 1 + i)
       this.applySkip(view.seq, 0, 0)
     }
     this.lostInReplay = 0
@@ -198,7 +202,7 @@ export class MessageLog {
 
   /** Journal replay: records of this log are damaged. */
   replayDamage(count: number): void {
-    this.lostRecords += count
+    this.lost.count += count
     this.lostInReplay += count
   }
 
@@ -270,8 +274,9 @@ export class MessageLog {
       out.seq === seq
     if (isGood) return 'ok'
     this.host.warn(`${this.name}: record ${seq} is damaged and set aside`)
-    this.lostRecords++
+    this.lost.add(seq, segment.lengthAt(columns, position))
     this.remove(seq)
+    this.host.lostRecords(this)
     return 'missing'
   }
 

@@ -13,7 +13,7 @@ export interface SegmentFiles {
   /** Reads the data file whole, to make a damaged index anew. Blocks. */
   readData(segment: Segment): Buffer
   /** Records turned out to be damaged when the index was made anew; `bytes` they counted for, estimated. */
-  recordsLost(segment: Segment, count: number, bytes: number): void
+  recordsLost(segment: Segment, sequences: readonly number[], bytes: number): void
   /** An index was loaded from its file, and may be given up again. */
   indexLoaded(segment: Segment): void
   /** A chunk was read from disk. */
@@ -119,11 +119,11 @@ export class Segment {
     if (columns === null || columns.count < this.count) {
       this.files.warn(`index of segment ${this.id} is missing or damaged: made anew from its data`)
       const liveBefore = this.live
-      columns = rebuildIndex(this, this.files.readData(this))
+      const lost: number[] = []
+      columns = rebuildIndex(this, this.files.readData(this), lost)
       this.columns = columns
-      const lost = liveBefore - this.live
-      if (lost > 0) {
-        const bytes = Math.round((this.liveBytes * lost) / liveBefore)
+      if (lost.length > 0) {
+        const bytes = Math.round((this.liveBytes * lost.length) / liveBefore)
         this.liveBytes -= bytes
         this.files.recordsLost(this, lost, bytes)
       }
@@ -221,8 +221,8 @@ export class Segment {
   }
 }
 
-/** Makes the index of a segment from its data. Messages whose records can't be read are marked deleted. */
-export function rebuildIndex(segment: Segment, data: Buffer): Columns {
+/** Makes the index of a segment from its data. Messages whose records can't be read are marked deleted, and put into `lost`. */
+export function rebuildIndex(segment: Segment, data: Buffer, lost: number[]): Columns {
   const columns = new Columns(segment.count)
   const locals = new Map<string, number>()
   const noteMissing = (seq: number, at: number): void => {
@@ -230,6 +230,7 @@ export function rebuildIndex(segment: Segment, data: Buffer): Columns {
       if (!segment.isDeleted(columns.count)) {
         segment.markDeleted(columns.count)
         segment.live--
+        lost.push(segment.firstSeq + columns.count)
       }
       columns.push(at, 0, 0, 0)
     }

@@ -14,6 +14,7 @@ import { Ledger } from './ledger.ts'
 import { DEFAULT_STORE_LIMITS, type StoreLimits } from './limits.ts'
 import { captureState, type LogState, recount, restoreState } from './log-state.ts'
 import { appendJson, appendTwice, type Json, type LogHost, MessageLog } from './message-log.ts'
+import { isPassing, RETRY_MS } from './passing-error.ts'
 import { getU32, RecordView } from './record.ts'
 import { type Encryption, endConverting, openSealing, writeStoreDocument } from './sealing/index.ts'
 import type { Segment } from './segment.ts'
@@ -37,6 +38,13 @@ interface CheckpointDocument {
   nextBatch: number
 }
 
+/** A log as a checkpoint carries it over. */
+interface CapturedLog {
+  log: MessageLog
+  state: LogState
+  segments: { segment: Segment; count: number; bytes: number; columns: Columns; chunks: Chunk[] }[]
+}
+
 interface Waiting {
   batch: number
   done: () => void
@@ -53,10 +61,18 @@ export class Store implements LogHost {
   readonly logs = new Map<string, MessageLog>()
   journal: Journal | null = null
   isReplaying = false
+  /** Why nothing can be written any more; null: it can. For good. */
   failure: Error | null = null
+  /** Why nothing new is to be taken for now: no space on the disk. What removes something still is, and may make room. */
+  shortage: Error | null = null
   /** The one notice upwards: this batch, and all before, is durable. */
   onCommitted: ((batch: number) => void) | null = null
   onFailure: ((error: Error) => void) | null = null
+  /** No space is left, and: there is again. */
+  onShortage: ((error: Error) => void) | null = null
+  onRelief: (() => void) | null = null
+  /** Damage was found while the store is in use; what was found at opening is in each log's `lost`. */
+  onLost: ((log: MessageLog) => void) | null = null
   /** Called when the store can take more after it was `overloaded`. */
   onDrain: (() => void) | null = null
   overloaded = false
@@ -120,6 +136,11 @@ export class Store implements LogHost {
     return this.journal?.committedBatch ?? 0
   }
 
+  /** Does nothing become durable, for now or for good? Whoever only reads need not wait for it. */
+  get isHeldUp(): boolean {
+    return this.failure !== null || (this.journal !== null && this.journal.stall !== null)
+  }
+
   /** Called when something is appended that is to be committed at the end of the turn (see `commit`). */
   set onNeedsCommit(listener: (() => void) | null) {
     if (this.journal !== null) this.journal.onNeedsCommit = listener
@@ -179,6 +200,10 @@ export class Store implements LogHost {
     if (this.isClosed) return
     this.isClosed = true
     this.checkpointTimer?.clear()
+    if (this.journal !== null) {
+      this.journal.mayWait = false
+      if (this.journal.stall !== null) this.failed(this.journal.stall)
+    }
     try {
       if (this.journal !== null) await this.closeFiles(this.journal)
     } finally {
@@ -189,14 +214,15 @@ export class Store implements LogHost {
   private async closeFiles(journal: Journal): Promise<void> {
     if (this.failure === null) {
       journal.onNeedsCommit = null
-      await new Promise<void>((resolve) => {
-        this.onFailureOnce = resolve
-        this.barrier(resolve)
-      })
+      await this.durable().catch(() => {})
     }
     await this.checkpointing
     try {
       if (this.failure === null) await this.checkpoint()
+    } catch (error) {
+      // The journal has everything, and is replayed at the next start.
+      if (!isPassing(error as Error)) throw error
+      this.warn(`closed without a checkpoint: ${(error as Error).message}`)
     } finally {
       await Promise.all(this.flushing.values())
       await journal.close()
@@ -204,7 +230,22 @@ export class Store implements LogHost {
     }
   }
 
-  private onFailureOnce: (() => void) | null = null
+  /** All appended so far is durable. Rejects when the store fails before. */
+  private durable(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.failure !== null) {
+        reject(this.failure)
+        return
+      }
+      this.onFailed.add(reject)
+      this.barrier(() => {
+        this.onFailed.delete(reject)
+        resolve()
+      })
+    })
+  }
+
+  private readonly onFailed = new Set<(error: Error) => void>()
 
   // What logs and segments ask of the store.
 
@@ -212,8 +253,11 @@ export class Store implements LogHost {
     if (log.inMemory) return
     this.dirty.add(log)
     this.appended.add(log)
-    if (!this.overloaded && (this.journal as Journal).pendingBytes > this.limits.overloadBytes)
-      this.overloaded = true
+    const { pendingBytes, stall } = this.journal as Journal
+    if (!this.overloaded && pendingBytes > this.limits.overloadBytes) this.overloaded = true
+    if (stall !== null && pendingBytes > this.limits.stalledBytes) {
+      this.failed(new Error(`too much waits for space on the disk (${stall.message})`, { cause: stall }))
+    }
   }
 
   segmentEmptied(log: MessageLog, segment: Segment): void {
@@ -255,16 +299,22 @@ export class Store implements LogHost {
     }
   }
 
-  recordsLost(segment: Segment, count: number, bytes: number): void {
+  recordsLost(segment: Segment, sequences: readonly number[], bytes: number): void {
     const log = this.byId.get(segment.logId)
     if (log === undefined) return
+    const count = sequences.length
     this.warn(`${log.name}: ${count} record(s) of segment ${segment.id} are damaged and set aside`)
-    log.lostRecords += count
+    for (const seq of sequences) log.lost.add(seq, Math.round(bytes / count))
+    this.lostRecords(log)
     if (log === this.restoring) return
     log.messages -= count
     log.bytes -= bytes
     recount(log)
     this.changed(log)
+  }
+
+  lostRecords(log: MessageLog): void {
+    this.onLost?.(log)
   }
 
   readData(segment: Segment): Buffer {
@@ -334,15 +384,38 @@ export class Store implements LogHost {
   private failed(error: Error): void {
     if (this.failure !== null) return
     this.failure = error
+    if (this.journal !== null) this.journal.failure ??= error
     this.options.log?.('error', `store is read-only from here on: ${error.message}`)
     this.onFailure?.(error)
-    this.onFailureOnce?.()
+    for (const reject of this.onFailed) reject(error)
+    this.onFailed.clear()
+  }
+
+  /** Something could not be written and may be later: nothing new is taken until a checkpoint has gone through. */
+  private short(error: Error): void {
+    if (this.shortage !== null || this.failure !== null) return
+    this.shortage = error
+    this.options.log?.('error', `nothing new is stored until there is space again: ${error.message}`)
+    this.onShortage?.(error)
+    this.requestCheckpoint(RETRY_MS)
+  }
+
+  private relieved(): void {
+    if (this.shortage === null || this.isHeldUp) return
+    this.shortage = null
+    this.options.log?.('info', 'there is space again: messages are stored as before')
+    this.onRelief?.()
+  }
+
+  private failedOrShort(error: Error): void {
+    if (isPassing(error)) this.short(error)
+    else this.failed(error)
   }
 
   // Segments are filled behind the commits.
 
   private flushLater(log: MessageLog): void {
-    this.flushInTurn(log, () => this.flushFull(log)).catch((error: Error) => this.failed(error))
+    this.flushInTurn(log, () => this.flushFull(log)).catch((error: Error) => this.failedOrShort(error))
   }
 
   /** One writer per log at a time. */
@@ -423,9 +496,13 @@ export class Store implements LogHost {
       return
     }
     this.checkpointing = this.checkpoint()
-      .catch((error: Error) => this.failed(error))
+      .then(
+        () => this.relieved(),
+        (error: Error) => this.failedOrShort(error),
+      )
       .finally(() => {
         this.checkpointing = null
+        if (this.shortage !== null) this.requestCheckpoint(RETRY_MS)
         if (!this.checkpointAgain) return
         this.checkpointAgain = false
         this.checkpointNow()
@@ -437,7 +514,7 @@ export class Store implements LogHost {
     const journal = this.journal as Journal
     const directory = this.options.directory as string
     const lsn = journal.nextLsn
-    const captured = [...this.dirty].map((log) => ({
+    const captured: CapturedLog[] = [...this.dirty].map((log) => ({
       log,
       state: captureState(log, lsn),
       segments: log.segments
@@ -456,37 +533,67 @@ export class Store implements LogHost {
     this.emptied = []
     this.deletedLogs = []
     const document: CheckpointDocument = { lsn, nextLogId: this.nextLogId, nextBatch: journal.openBatch + 1 }
-    await new Promise<void>((resolve, reject) => {
-      if (this.failure !== null) reject(this.failure)
-      else this.barrier(resolve)
-    })
-    for (const { log, state, segments } of captured) {
-      if (this.byId.get(log.id) !== log) continue
-      const folder = this.folder(log.id)
-      await this.makeFolder(log.id)
-      await this.flushInTurn(log, async () => {
-        for (const { chunks, bytes } of segments) await this.flushThrough(chunks, bytes)
-      })
-      for (const { segment, count, bytes, columns } of segments) {
-        if (this.unsynced.delete(segment)) await this.withData(segment, (handle, done) => handle.sync(done))
-        await writeFileDurably(this.fileSystem, this.indexPath(segment), encodeIndex(columns, count, bytes))
-        segment.indexedCount = count
-        if (segment.isSealed && segment.count === count) this.indexLoaded(segment)
+    await this.durable()
+    // First: it may make the room that the rest needs.
+    await this.removeDeleted(deletedLogs)
+    let shortage: Error | null = null
+    const left = new Set<MessageLog>()
+    for (const each of captured) {
+      if (this.byId.get(each.log.id) !== each.log) continue
+      try {
+        await this.carryOver(each)
+      } catch (error) {
+        if (!isPassing(error as Error)) throw error
+        // The other logs go on; this one is for the next checkpoint.
+        shortage = error as Error
+        left.add(each.log)
+        this.dirty.add(each.log)
       }
-      // The state names these files: their entries are durable before it is.
-      if (segments.length > 0) await this.fileSystem.syncDirectory(folder)
-      await writeDocument(this.fileSystem, `${folder}/state.json`, state)
-      await this.fileSystem.syncDirectory(folder)
-      await writeCopy(this.fileSystem, `${folder}/state.json`, state)
     }
-    for (const { log, segment } of emptied) await this.flushInTurn(log, () => this.removeSegment(segment))
-    for (const log of deletedLogs) await this.flushInTurn(log, () => this.removeFolder(log))
-    if (deletedLogs.length > 0) await this.fileSystem.syncDirectory(`${directory}/logs`)
+    for (const each of emptied) {
+      if (left.has(each.log)) this.emptied.push(each)
+      else await this.flushInTurn(each.log, () => this.removeSegment(each.segment))
+    }
+    if (shortage !== null) throw shortage
     await writeDocument(this.fileSystem, `${directory}/checkpoint.json`, document)
     await this.fileSystem.syncDirectory(directory)
     await writeCopy(this.fileSystem, `${directory}/checkpoint.json`, document)
     await journal.release(lsn)
     for (const { log } of captured) await this.compact(log)
+  }
+
+  private async removeDeleted(logs: MessageLog[]): Promise<void> {
+    for (const log of logs) await this.flushInTurn(log, () => this.removeFolder(log))
+    if (logs.length > 0) await this.fileSystem.syncDirectory(`${this.options.directory}/logs`)
+  }
+
+  /** Data, indexes and state of a log, as they were captured. */
+  private async carryOver({ log, state, segments }: CapturedLog): Promise<void> {
+    const folder = this.folder(log.id)
+    await this.makeFolder(log.id)
+    await this.flushInTurn(log, async () => {
+      for (const { chunks, bytes } of segments) await this.flushThrough(chunks, bytes)
+    })
+    for (const { segment, count, bytes, columns } of segments) {
+      if (this.unsynced.delete(segment)) await this.syncData(segment)
+      await writeFileDurably(this.fileSystem, this.indexPath(segment), encodeIndex(columns, count, bytes))
+      segment.indexedCount = count
+      if (segment.isSealed && segment.count === count) this.indexLoaded(segment)
+    }
+    // The state names these files: their entries are durable before it is.
+    if (segments.length > 0) await this.fileSystem.syncDirectory(folder)
+    await writeDocument(this.fileSystem, `${folder}/state.json`, state)
+    await this.fileSystem.syncDirectory(folder)
+    await writeCopy(this.fileSystem, `${folder}/state.json`, state)
+  }
+
+  /** What was written and can't be synced may be gone from memory: that does not pass. */
+  private async syncData(segment: Segment): Promise<void> {
+    try {
+      await this.withData(segment, (handle, done) => handle.sync(done))
+    } catch (error) {
+      throw new Error(`segment ${segment.id} can't be synced: ${(error as Error).message}`, { cause: error })
+    }
   }
 
   /** Rewrites segments of the log in which little lives. The next checkpoint names them and removes the old ones. */
@@ -501,11 +608,18 @@ export class Store implements LogHost {
       if (!log.segments.includes(old) || data.length < old.dataBytes) continue
       const fresh = compacted(old, log.nextSegmentId++, this, (offset) => ({ buffer: data, at: offset }))
       const chunks = [...fresh.chunks.values()]
-      await this.flushInTurn(log, () => this.flushThrough(chunks, fresh.dataBytes))
-      await this.withData(fresh, (handle, done) => handle.sync(done))
-      this.unsynced.delete(fresh)
-      const index = encodeIndex(fresh.columns as Columns, fresh.count, fresh.dataBytes)
-      await writeFileDurably(this.fileSystem, this.indexPath(fresh), index)
+      try {
+        await this.flushInTurn(log, () => this.flushThrough(chunks, fresh.dataBytes))
+        await this.syncData(fresh)
+        this.unsynced.delete(fresh)
+        const index = encodeIndex(fresh.columns as Columns, fresh.count, fresh.dataBytes)
+        await writeFileDurably(this.fileSystem, this.indexPath(fresh), index)
+      } catch (error) {
+        if (!isPassing(error as Error)) throw error
+        // No room to save room: the old one is as good.
+        await this.removeSegment(fresh)
+        return
+      }
       fresh.indexedCount = fresh.count
       if (!log.replaceSegment(old, fresh)) {
         await this.removeSegment(fresh)
@@ -620,6 +734,7 @@ export class Store implements LogHost {
     journal.onClosed = () => this.closed()
     journal.onCommitted = (batch) => this.committed(batch)
     journal.onFailed = (error) => this.failed(error)
+    journal.onStalled = (error) => this.short(error)
     journal.onRotated = () => this.checkpointNow()
     this.journal = journal
     for (const log of this.logs.values()) for (const ledger of log.ledgers.values()) ledger.attach(journal)

@@ -57,7 +57,7 @@ export class NaiveLedger {
 /** The simplest log that could be right: a map. What the consumer of a real one is compared with. */
 export class NaiveLog {
   inMemory = true
-  lostRecords = 0
+  lost = { count: 0 }
   readonly ledgers = new Map<string, NaiveLedger>()
   lastSeq = 0
   committedSeq = 0

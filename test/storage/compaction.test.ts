@@ -68,7 +68,7 @@ test('segments in which little lives are rewritten, and the old files removed', 
   const reopened = again.logs.get('log') as MessageLog
   assert.deepEqual(await readAll(reopened), expected)
   assert.equal(reopened.count(KEPT, 0), 1350)
-  assert.equal(reopened.lostRecords, 0)
+  assert.equal(reopened.lost.count, 0)
   await again.close()
 })
 

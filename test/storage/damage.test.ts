@@ -67,7 +67,7 @@ async function checkLoss(
   // A damaged record says not always whose it is: the last of a log is not counted as its loss then.
   if (left.has(MESSAGES)) {
     assert.equal(log.lastSeq, MESSAGES, what)
-    if (missing.length > 0) assert.ok(log.lostRecords > 0, `${what}: the loss is counted`)
+    if (missing.length > 0) assert.ok(log.lost.count > 0, `${what}: the loss is counted`)
   }
   append(log, new Random(1))
   await new Promise<void>((resolve) => store.barrier(resolve))

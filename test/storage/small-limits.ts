@@ -10,4 +10,5 @@ export const SMALL_LIMITS: Partial<StoreLimits> = {
   firstJournalBytes: 2048,
   journalBytes: 8192,
   layoutBytes: 2048,
+  stalledBytes: 256 * 1024,
 }

@@ -36,7 +36,7 @@ export function directGet(request: ApiRequest): void {
     serveDirect(stream, wanted, answer).catch((error: Error) => answer.status(`500 ${error.message}`))
   }
   const { store } = stream.js
-  if (store.failure !== null) serve()
+  if (store.isHeldUp) serve()
   else store.barrier(serve)
 }
 

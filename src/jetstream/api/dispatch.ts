@@ -60,8 +60,7 @@ export class Api {
     try {
       const level = headerOf(request.headers, 'Nats-Required-Api-Level')
       if (level !== '' && !(Number(level) <= API_LEVEL)) throw apiError('JSRequiredApiLevelErr')
-      if (this.account.js.store.failure !== null && route.changes)
-        throw apiError('JSInsufficientResourcesErr')
+      if (this.account.js.store.isHeldUp && route.changes) throw apiError('JSInsufficientResourcesErr')
       if (route.waits) {
         // What is read has to be durable before it is shown.
         this.whenDurable(() => this.settle(request, route, () => route.handle(request)))
@@ -116,7 +115,7 @@ export class Api {
 
   private whenDurable(done: () => void): void {
     const { store } = this.account.js
-    if (store.failure !== null) done()
+    if (store.isHeldUp) done()
     else store.barrier(done)
   }
 }

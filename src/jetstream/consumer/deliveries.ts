@@ -9,7 +9,7 @@ export class Deliveries {
 
   constructor(consumer: Consumer) {
     this.consumer = consumer
-    this.lostRecords = consumer.stream.log.lostRecords
+    this.lostRecords = consumer.stream.log.lost.count
   }
 
   /** A message is about to be handed over. */
@@ -51,8 +51,8 @@ export class Deliveries {
     const { skipList } = count
     if (skipList !== null && skipList.length > 0) skipList.shift()
     progress.nextStreamSeq = seq + 1
-    if (this.lostRecords !== stream.log.lostRecords) {
-      this.lostRecords = stream.log.lostRecords
+    if (this.lostRecords !== stream.log.lost.count) {
+      this.lostRecords = stream.log.lost.count
       count.forget()
     }
     if (!count.filter.all || skipList !== null) return

@@ -1,4 +1,5 @@
 /** /healthz: can the server do its work? */
+import type { JetStreamAccount, Stream } from '../../jetstream/index.ts'
 import type { MonitoredServer } from './monitored-server.ts'
 import type { Query } from './query.ts'
 
@@ -9,6 +10,7 @@ export interface Health {
 
 const NOT_FOUND = 404
 const UNAVAILABLE = 503
+const MOST_WARNINGS = 100
 
 export function healthz(server: MonitoredServer, query: Query): Health {
   const details = query.boolean('details')
@@ -37,11 +39,14 @@ export function healthz(server: MonitoredServer, query: Query): Health {
   const failure = jetstream.failure()
   if (failure !== null)
     return bad(UNAVAILABLE, `JetStream store failed: ${failure.message}`, { type: 'JETSTREAM' })
-  if (account === '') return { status: 200, body: ok(details) }
+  const shortage = jetstream.shortage()
+  if (shortage !== null)
+    return bad(UNAVAILABLE, `JetStream store has no space: ${shortage.message}`, { type: 'JETSTREAM' })
+  if (account === '') return { status: 200, body: ok(details, damage(jetstream.accounts())) }
   const found = jetstream.accounts().find((each) => each.account.name === account)
   if (found === undefined)
     return bad(NOT_FOUND, `JetStream account "${account}" not found`, { type: 'ACCOUNT', account })
-  if (stream === '') return { status: 200, body: ok(details) }
+  if (stream === '') return { status: 200, body: ok(details, damage([found])) }
   const held = found.streams.get(stream)
   if (held === undefined) {
     const error = `JetStream stream "${stream}" not found on account "${account}"`
@@ -51,9 +56,35 @@ export function healthz(server: MonitoredServer, query: Query): Health {
     const error = `JetStream consumer "${consumer}" not found on account "${account}" for stream "${stream}"`
     return bad(NOT_FOUND, error, { type: 'CONSUMER', account, stream, consumer })
   }
-  return { status: 200, body: ok(details) }
+  return { status: 200, body: ok(details, damageOf(held)) }
 }
 
-function ok(details: boolean): Record<string, unknown> {
-  return details ? { status: 'ok', status_code: 200 } : { status: 'ok' }
+/**
+ * Messages lost to damage don't make the server unfit: what is there is served. They are told beside, since a server
+ * that is called unhealthy is started again, over and over.
+ */
+function ok(details: boolean, warnings: Record<string, unknown>[] = []): Record<string, unknown> {
+  return {
+    status: 'ok',
+    ...(details ? { status_code: 200 } : {}),
+    ...(warnings.length === 0 ? {} : { warnings: warnings.slice(0, MOST_WARNINGS) }),
+  }
+}
+
+function damage(accounts: readonly JetStreamAccount[]): Record<string, unknown>[] {
+  return accounts.flatMap((each) => [...each.streams.values()].flatMap(damageOf))
+}
+
+function damageOf(stream: Stream): Record<string, unknown>[] {
+  const { count } = stream.log.lost
+  if (count === 0) return []
+  const account = stream.account.account.name
+  return [
+    {
+      type: 'DAMAGE',
+      account,
+      stream: stream.name,
+      error: `${count} messages are lost to damage on the disk`,
+    },
+  ]
 }

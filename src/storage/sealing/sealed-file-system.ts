@@ -198,6 +198,8 @@ class SealedFile implements FileHandle {
     this.below.write(block, 0, block.length, at, (error) => {
       const seal = decodeSeal(block, 0)
       if (error === null && seal !== null) this.blocks.push({ seal, start: at + SEAL_BYTES })
+      // Written again, it goes to the same place.
+      else this.end = at
       done(error)
     })
   }

@@ -1,0 +1,83 @@
+import type { MessageLog } from '../storage/index.ts'
+import { eventHead } from './advisories.ts'
+import type { JetStream, Log } from './jetstream.ts'
+
+/** Damage that is found by reading is told after so long, all of a stream at once, milliseconds. */
+const TELL_AFTER_MS = 100
+/** Sequences named in one advisory. */
+const MOST_NAMED = 100
+
+/** Tells what becomes of the store: no space, a failed disk, damaged messages. In the log, and on `$JS.EVENT.ADVISORY.…`. */
+export class StoreWatch {
+  private readonly js: JetStream
+  private readonly log: Log
+  private readonly damaged = new Set<MessageLog>()
+
+  constructor(js: JetStream, log: Log) {
+    this.js = js
+    this.log = log
+  }
+
+  failed(error: Error): void {
+    this.log('error', `JetStream takes no more messages: ${error.message}`)
+    this.advise('SERVER.STORE_FAILED', 'io.contrail.jetstream.advisory.v1.store_failed', {
+      error: error.message,
+    })
+  }
+
+  /** nats-server tells the same, and then switches JetStream off. */
+  short(error: Error): void {
+    this.log('error', `JetStream takes no messages until there is space: ${error.message}`)
+    this.advise('SERVER.OUT_OF_STORAGE', 'io.nats.jetstream.advisory.v1.server_out_of_space', {})
+  }
+
+  relieved(): void {
+    this.log('info', 'JetStream takes messages again')
+    this.advise('SERVER.STORAGE_AVAILABLE', 'io.contrail.jetstream.advisory.v1.storage_available', {})
+  }
+
+  /** Messages turned out to be damaged. */
+  lost(log: MessageLog): void {
+    if (this.damaged.size === 0) this.js.clock.setTimer(() => this.tellDamage(), TELL_AFTER_MS)
+    this.damaged.add(log)
+  }
+
+  private tellDamage(): void {
+    const damaged = [...this.damaged]
+    this.damaged.clear()
+    if (this.js.isClosed) return
+    for (const { name, lost } of damaged) {
+      const lostNow = lost.count - lost.told
+      if (lostNow <= 0) continue
+      lost.told = lost.count
+      const slash = name.lastIndexOf('/')
+      const stream = name.slice(slash + 1)
+      const sequences = lost.sequences.slice(-lostNow).slice(0, MOST_NAMED)
+      this.log(
+        'error',
+        `stream ${name}: ${lostNow} messages are lost to damage on the disk (${sequences.join(', ')})`,
+      )
+      this.advise(
+        `STREAM.MESSAGES_LOST.${stream}`,
+        'io.contrail.jetstream.advisory.v1.stream_messages_lost',
+        { account: name.slice(0, slash), stream, lost: lostNow, lost_in_all: lost.count, sequences },
+        name.slice(0, slash),
+      )
+    }
+  }
+
+  private advise(subject: string, type: string, details: Record<string, unknown>, account?: string): void {
+    const { js } = this
+    const text = JSON.stringify({
+      ...eventHead(type, js.clock.now()),
+      ...(details.stream === undefined ? { server: js.serverName, server_id: js.serverId } : {}),
+      ...details,
+      ...(js.domain === '' ? {} : { domain: js.domain }),
+    })
+    for (const each of js.accounts.values()) {
+      if (account === undefined || each.account.name === account) {
+        each.account.publishText(`$JS.EVENT.ADVISORY.${subject}`, text)
+      }
+    }
+  }
+}
