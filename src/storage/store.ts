@@ -537,9 +537,13 @@ export class Store implements LogHost {
     // First: it may make the room that the rest needs.
     await this.removeDeleted(deletedLogs)
     let shortage: Error | null = null
+    let isOneGone = false
     const left = new Set<MessageLog>()
     for (const each of captured) {
-      if (this.byId.get(each.log.id) !== each.log) continue
+      if (this.byId.get(each.log.id) !== each.log) {
+        isOneGone = true
+        continue
+      }
       try {
         await this.carryOver(each)
       } catch (error) {
@@ -555,6 +559,8 @@ export class Store implements LogHost {
       else await this.flushInTurn(each.log, () => this.removeSegment(each.segment))
     }
     if (shortage !== null) throw shortage
+    // A log deleted meanwhile is not carried over: the journal has it until its deletion is durable.
+    if (isOneGone) await this.durable()
     await writeDocument(this.fileSystem, `${directory}/checkpoint.json`, document)
     await this.fileSystem.syncDirectory(directory)
     await writeCopy(this.fileSystem, `${directory}/checkpoint.json`, document)

@@ -130,7 +130,7 @@ test('after a failed write publishes are refused', async () => {
   const house = await House.open()
   await house.stream({ name: 'A', subjects: ['a'] })
   house.files.fault = (operation) =>
-    operation.startsWith('write') ? Object.assign(new Error('no space'), { code: 'ENOSPC' }) : null
+    operation.startsWith('write') ? Object.assign(new Error('broken'), { code: 'EIO' }) : null
   house.send('a', 'lost')
   for (let i = 0; i < 20; i++) await tick()
   assert.notEqual(house.store.failure, null)

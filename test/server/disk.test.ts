@@ -172,8 +172,11 @@ test('a flipped bit costs one message, and is told by advisory, stream info and 
   first.fileSystem.flip(segment, at * 8 + 3)
   const { server, nc, advisories } = await run(t, first.fileSystem)
   const read = await readAll(nc)
-  assert.equal(read.length, MESSAGES - 1)
-  assert.ok(!read.includes('order 42') && read.includes('order 41') && read.includes('order 43'))
+  const expected = Array.from({ length: MESSAGES }, (_, i) => `order ${i + 1}`)
+  assert.deepEqual(
+    expected.filter((text) => !read.includes(text)),
+    ['order 42'],
+  )
   await until(() => advisories.length === 1, 'the advisory comes')
   const { subject, stream, lost, sequences } = advisories[0]
   assert.deepEqual(
