@@ -24,7 +24,7 @@ export interface ReplayTarget {
   /** An intact record: payload `[start, end)` of `buffer`, valid during the call. */
   entry(type: number, logId: number, buffer: Buffer, start: number, end: number, lsn: number): void
   /** Records that are damaged; `logId` 0 when it isn't known. */
-  damaged(logId: number, count: number, where: string): void
+  damaged(logId: number, count: number, where: string, bytes: Buffer | null): void
 }
 
 interface FoundFile extends JournalFile {
@@ -197,7 +197,7 @@ async function replayFile(
     if (!isAwaited(head)) {
       const fromTail = await findTailOf(window, file, at, position.nextBatch)
       if (fromTail !== null) {
-        target.damaged(0, 0, `${file.path}: batch head at ${at}`)
+        target.damaged(0, 0, `${file.path}: batch head at ${at}`, null)
         head = fromTail
       }
     }
@@ -223,7 +223,7 @@ async function replayFile(
         sealer,
       )
       salvage(left, firstLsn, count, fromLsn, target, file.path)
-      target.damaged(0, 0, `${file.path}: batch head at ${at}`)
+      target.damaged(0, 0, `${file.path}: batch head at ${at}`, null)
       at = later.at
       position.nextLsn = later.head.firstLsn
       position.nextBatch = later.head.batch
@@ -353,21 +353,22 @@ function salvage(
   target: ReplayTarget,
   path: string,
 ): void {
-  const found: { at: number; bytes: number; isIntact: boolean }[] = []
+  const found: { at: number; bytes: number; isIntact: boolean; end: number }[] = []
   for (let at = start; at < end; ) {
     const bytes = entryBytesAt(buffer, at, end)
     if (bytes > 0) {
-      found.push({ at, bytes, isIntact: isEntryIntact(buffer, at, bytes) })
+      found.push({ at, bytes, isIntact: isEntryIntact(buffer, at, bytes), end: at + bytes })
       at += bytes
       continue
     }
-    found.push({ at, bytes: 0, isIntact: false })
-    at = nextIntact(buffer, at + 1, end)
+    const next = nextIntact(buffer, at + 1, end)
+    found.push({ at, bytes: 0, isIntact: false, end: next })
+    at = next
   }
   // More records than were found: they are in the first hole, and the numbers go on behind it.
   let missing = Math.max(0, count - found.length)
   let lsn = firstLsn
-  for (const { at, bytes, isIntact } of found) {
+  for (const { at, bytes, isIntact, end: to } of found) {
     if (isIntact) {
       if (lsn >= fromLsn) report(buffer, at, bytes, lsn, target)
       lsn++
@@ -375,8 +376,10 @@ function salvage(
     }
     const lost = bytes === 0 ? 1 + missing : 1
     if (bytes === 0) missing = 0
-    if (lsn >= fromLsn)
-      target.damaged(bytes === 0 ? 0 : getU32(buffer, at + 8), lost, `${path}: record at ${at - start}`)
+    if (lsn >= fromLsn) {
+      const logId = bytes === 0 ? 0 : getU32(buffer, at + 8)
+      target.damaged(logId, lost, `${path}: record at ${at - start}`, buffer.subarray(at, to))
+    }
     lsn += lost
   }
 }

@@ -1,6 +1,17 @@
 /** Sequences kept by number; beyond, lost messages are only counted. */
 const MOST_SEQUENCES = 1024
 
+/** Bytes in which a record was, or more than one: what the disk made of it. */
+export interface DamagedBytes {
+  /** Name of the log; '' where that isn't known. */
+  log: string
+  /** Sequences of the messages that were there, as far as that is known. */
+  sequences: readonly number[]
+  /** The file. */
+  where: string
+  bytes: Buffer
+}
+
 /** What damage on the disk has cost a log, as far as it is known. */
 export class LostRecords {
   /** Records that could not be read: messages, and in the journal other changes too. */

@@ -274,7 +274,9 @@ export class MessageLog {
       out.seq === seq
     if (isGood) return 'ok'
     this.host.warn(`${this.name}: record ${seq} is damaged and set aside`)
-    this.lost.add(seq, segment.lengthAt(columns, position))
+    const bytes = segment.lengthAt(columns, position)
+    this.host.damaged(segment, [seq], chunk.buffer.subarray(at, Math.min(at + bytes, chunk.length)))
+    this.lost.add(seq, bytes)
     this.remove(seq)
     this.host.lostRecords(this)
     return 'missing'

@@ -14,6 +14,10 @@ export interface SegmentFiles {
   readData(segment: Segment): Buffer
   /** Records turned out to be damaged when the index was made anew; `bytes` they counted for, estimated. */
   recordsLost(segment: Segment, sequences: readonly number[], bytes: number): void
+  /** The index was made anew: its file is to be too. */
+  indexRebuilt(segment: Segment): void
+  /** Bytes that are no record any more. */
+  damaged(segment: Segment, sequences: readonly number[], bytes: Buffer): void
   /** An index was loaded from its file, and may be given up again. */
   indexLoaded(segment: Segment): void
   /** A chunk was read from disk. */
@@ -60,7 +64,7 @@ export class Segment {
   pins = 0
   /** The log it belongs to. */
   readonly logId: number
-  private readonly files: SegmentFiles
+  readonly files: SegmentFiles
 
   constructor(logId: number, id: number, firstSeq: number, files: SegmentFiles) {
     this.logId = logId
@@ -122,6 +126,8 @@ export class Segment {
       const lost: number[] = []
       columns = rebuildIndex(this, this.files.readData(this), lost)
       this.columns = columns
+      this.indexedCount = 0
+      this.files.indexRebuilt(this)
       if (lost.length > 0) {
         const bytes = Math.round((this.liveBytes * lost.length) / liveBefore)
         this.liveBytes -= bytes
@@ -225,7 +231,10 @@ export class Segment {
 export function rebuildIndex(segment: Segment, data: Buffer, lost: number[]): Columns {
   const columns = new Columns(segment.count)
   const locals = new Map<string, number>()
+  /** Where the last record ended: what comes up to the next one is damaged. */
+  let reached = 0
   const noteMissing = (seq: number, at: number): void => {
+    const before = lost.length
     while (segment.firstSeq + columns.count < seq) {
       if (!segment.isDeleted(columns.count)) {
         segment.markDeleted(columns.count)
@@ -234,6 +243,7 @@ export function rebuildIndex(segment: Segment, data: Buffer, lost: number[]): Co
       }
       columns.push(at, 0, 0, 0)
     }
+    if (lost.length > before) segment.files.damaged(segment, lost.slice(before), data.subarray(reached, at))
   }
   const limit = Math.min(data.length, segment.dataBytes)
   for (let at = 0; at < limit && columns.count < segment.count; ) {
@@ -260,6 +270,7 @@ export function rebuildIndex(segment: Segment, data: Buffer, lost: number[]): Co
       (hasHeaders ? HAS_HEADERS : 0) | local,
     )
     at += length
+    reached = at
   }
   noteMissing(segment.endSeq, limit)
   if (columns.dictionary.length === 0) columns.dictionary.push('')

@@ -13,6 +13,7 @@ import { replayJournal } from './journal-reader.ts'
 import { Ledger } from './ledger.ts'
 import { DEFAULT_STORE_LIMITS, type StoreLimits } from './limits.ts'
 import { captureState, type LogState, recount, restoreState } from './log-state.ts'
+import type { DamagedBytes } from './lost-records.ts'
 import { appendJson, appendTwice, type Json, type LogHost, MessageLog } from './message-log.ts'
 import { isPassing, RETRY_MS } from './passing-error.ts'
 import { getU32, RecordView } from './record.ts'
@@ -30,6 +31,8 @@ export interface StoreOptions {
   /** What is on disk is encrypted. A store that was not until now is, from here on. Default: not. */
   encryption?: Encryption
   limits?: Partial<StoreLimits>
+  /** Called with what was found damaged, to be kept elsewhere. */
+  onDamaged?: (damaged: DamagedBytes) => void
 }
 
 interface CheckpointDocument {
@@ -252,8 +255,10 @@ export class Store implements LogHost {
   changed(log: MessageLog): void {
     if (log.inMemory) return
     this.dirty.add(log)
+    // At opening: what is found damaged then is carried over soon.
+    if (this.journal === null) return
     this.appended.add(log)
-    const { pendingBytes, stall } = this.journal as Journal
+    const { pendingBytes, stall } = this.journal
     if (!this.overloaded && pendingBytes > this.limits.overloadBytes) this.overloaded = true
     if (stall !== null && pendingBytes > this.limits.stalledBytes) {
       this.failed(new Error(`too much waits for space on the disk (${stall.message})`, { cause: stall }))
@@ -311,6 +316,16 @@ export class Store implements LogHost {
     log.bytes -= bytes
     recount(log)
     this.changed(log)
+  }
+
+  indexRebuilt(segment: Segment): void {
+    const log = this.byId.get(segment.logId)
+    if (log !== undefined) this.changed(log)
+  }
+
+  damaged(segment: Segment, sequences: readonly number[], bytes: Buffer): void {
+    const log = this.byId.get(segment.logId)?.name ?? ''
+    this.options.onDamaged?.({ log, sequences, where: this.dataPath(segment), bytes: Buffer.from(bytes) })
   }
 
   lostRecords(log: MessageLog): void {
@@ -691,10 +706,16 @@ export class Store implements LogHost {
     for (const name of await fileSystem.list(`${directory}/logs`)) {
       if (!/^\d+$/.test(name)) continue
       this.nextLogId = Math.max(this.nextLogId, Number(name) + 1)
-      const state = await this.readOrCopy<LogState>(`${this.folder(Number(name))}/state.json`)
+      const path = `${this.folder(Number(name))}/state.json`
+      let isDamaged = false
+      const state = await this.readOrCopy<LogState>(path, () => {
+        isDamaged = true
+      })
       if (state === null) continue
       const log = new MessageLog(this, Number(name), state.name, state.meta, false, state.createdMs)
       this.nameLog(log)
+      // Written anew with the next checkpoint.
+      if (isDamaged) this.dirty.add(log)
       lsns.set(log.id, state.lsn)
       this.restoring = log
       await restoreState(log, state, this, fileSystem, (segment) => this.indexPath(segment), null)
@@ -716,9 +737,18 @@ export class Store implements LogHost {
           if (lsn < (lsns.get(logId) ?? fromLsn)) return
           this.replay(type, logId, buffer, start, end, view)
         },
-        damaged: (logId, count, where) => {
+        damaged: (logId, count, where, bytes) => {
           this.warn(`journal: ${count} damaged record(s), ${where}`)
-          this.byId.get(logId)?.replayDamage(count)
+          const log = this.byId.get(logId)
+          log?.replayDamage(count)
+          if (bytes !== null) {
+            this.options.onDamaged?.({
+              log: log?.name ?? '',
+              sequences: [],
+              where,
+              bytes: Buffer.from(bytes),
+            })
+          }
         },
       },
     )
@@ -760,9 +790,10 @@ export class Store implements LogHost {
   private restoring: MessageLog | null = null
 
   /** A document, or the copy of it when it is damaged. */
-  private async readOrCopy<T>(path: string): Promise<T | null> {
+  private async readOrCopy<T>(path: string, onDamage: () => void = () => {}): Promise<T | null> {
     const value = await readDocument<T>(this.fileSystem, path)
     if (value !== null || !(await this.fileSystem.exists(path))) return value
+    onDamage()
     const copy = await readDocument<T>(this.fileSystem, copyPath(path))
     const outcome = copy === null ? 'and so is its copy: what it told is lost' : 'its copy is used'
     this.options.log?.('error', `${path}: damaged; ${outcome}`)

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { jetstream, jetstreamManager } from '@nats-io/jetstream'
-import { Server } from '../../src/server/index.ts'
+import { Server, type ServerOptions } from '../../src/server/index.ts'
 
 const contrail = join(import.meta.dirname, '..', '..', '..', 'bin', 'contrail')
 
@@ -18,10 +18,10 @@ function check(...words: string[]): Promise<{ code: number; output: string }> {
   })
 }
 
-async function store(t: TestContext): Promise<string> {
+async function store(t: TestContext, options: ServerOptions = {}): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'contrail-check-'))
   t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
-  const server = await Server.start({ storeDir: folder })
+  const server = await Server.start({ ...options, storeDir: folder })
   const nc = await server.connect()
   await (await jetstreamManager(nc)).streams.add({ name: 'ORDERS', subjects: ['orders.>'] })
   for (let i = 1; i <= 200; i++) await jetstream(nc).publish('orders.a', `payload ${i} ${'x'.repeat(100)}`)
@@ -63,6 +63,60 @@ test('a flipped bit is told with its stream, and costs one message', async (t) =
   assert.equal(code, 1, output)
   assert.match(output, /\$G\/ORDERS\s.*\s1\n/)
   assert.match(output, /1 messages are missing/)
+})
+
+test('a repair sets the damaged record aside, makes indexes and documents anew, and loses nothing else', async (t) => {
+  const folder = await store(t)
+  for (const ending of ['.segment', '.index', 'state.json', 'checkpoint.json']) {
+    const path = files(folder).find((each) => each.endsWith(ending)) as string
+    const bytes = readFileSync(path)
+    const at = ending === '.segment' ? bytes.indexOf('payload 100 ') : bytes.length - 30
+    bytes[at] ^= 4
+    writeFileSync(path, bytes)
+  }
+  const found = await check(folder)
+  assert.equal(found.code, 1, found.output)
+  assert.match(found.output, /index of segment 1 is missing or damaged/)
+  assert.match(found.output, /state.json: damaged; its copy is used/)
+  const { code, output } = await check(folder, '--repair')
+  assert.equal(code, 0, output)
+  assert.match(
+    output,
+    /Repaired: 1 messages are missing, and nothing else\. 1 damaged records are in .*damaged-.*jsonl/,
+  )
+  const aside = files(folder).find((path) => path.endsWith('.jsonl')) as string
+  const { stream, sequences, bytes } = JSON.parse(readFileSync(aside, 'utf8'))
+  assert.deepEqual([stream, sequences], ['$G/ORDERS', [100]])
+  assert.match(Buffer.from(bytes, 'base64').toString('latin1'), /tayload 100 x{100}/)
+  const again = await check(folder)
+  assert.equal(again.code, 0, again.output)
+  assert.match(again.output, /1 messages were lost before/)
+  assert.match(again.output, /\$G\/ORDERS\s+199\s+1\s+200/)
+  assert.match(again.output, /All is well/)
+  const server = await Server.start({ storeDir: folder })
+  const jsm = await jetstreamManager(await server.connect())
+  assert.deepEqual((await jsm.streams.info('ORDERS')).state.lost?.msgs, [100])
+  assert.match((await jsm.streams.getMessage('ORDERS', { seq: 101 }))?.string() ?? '', /^payload 101 /)
+  await server.stop()
+})
+
+test('an encrypted store is checked and repaired with its key', async (t) => {
+  const key = 'the key of the store'
+  const folder = await store(t, { encryption: { key } })
+  assert.match((await check(folder)).output, /encrypted; name its cipher and key/)
+  process.env.CONTRAIL_KEY = key
+  t.after(() => {
+    delete process.env.CONTRAIL_KEY
+  })
+  assert.match((await check(folder)).output, /All is well/)
+  const segment = files(folder).find((path) => path.endsWith('.segment')) as string
+  const bytes = readFileSync(segment)
+  bytes[bytes.length >> 1] ^= 4
+  writeFileSync(segment, bytes)
+  const { code, output } = await check(folder, '--repair')
+  assert.equal(code, 0, output)
+  assert.match(output, /not as it was sealed/)
+  assert.match(output, /Repaired: 1 messages are missing/)
 })
 
 test('a folder that is no store, or in use, is refused with a sentence', async (t) => {
