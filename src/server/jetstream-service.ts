@@ -12,6 +12,7 @@ import {
   shownConfig,
   streamState,
 } from '../jetstream/index.ts'
+import { realFileSystem } from '../ports/real-file-system.ts'
 import { Store } from '../storage/index.ts'
 import type { Logger } from './logger.ts'
 import { goDuration, goTime } from './monitor/go-text.ts'
@@ -64,7 +65,8 @@ export class JetStreamService {
     try {
       store = await Store.open({
         directory,
-        fileSystem: settings.fileSystem,
+        fileSystem: settings.storage.fileSystem ?? realFileSystem,
+        limits: settings.storage.limits ?? {},
         clock: settings.clock,
         syncInterval: settings.syncInterval,
         ...(settings.encryption === null ? {} : { encryption: settings.encryption }),

@@ -4,8 +4,7 @@ import { join } from 'node:path'
 import { type CoreLimits, DEFAULT_LIMITS } from '../core/index.ts'
 import type { Clock, FileSystem } from '../ports/index.ts'
 import { realClock } from '../ports/real-clock.ts'
-import { realFileSystem } from '../ports/real-file-system.ts'
-import type { Encryption } from '../storage/index.ts'
+import type { Encryption, StoreLimits } from '../storage/index.ts'
 import type { Logger } from './logger.ts'
 
 /** One user of `users`. */
@@ -84,8 +83,14 @@ export interface ServerOptions {
   signal?: AbortSignal
   /** Whose time it is: for tests that let time pass (`contrail/testing`). Default: the machine's. */
   clock?: Clock
-  /** Whose files the store is in: for tests that let a disk fail. Default: the machine's. */
+  /** Whose files the store is in, and how large they become: for tests that let a disk fail. Default: the machine's. */
+  storage?: StorageOptions
+}
+
+/** What the store stands on. */
+export interface StorageOptions {
   fileSystem?: FileSystem
+  limits?: Partial<StoreLimits>
 }
 
 /** How the store is encrypted, as in a configuration's `jetstream { cipher, key, prev_key }`. */
@@ -120,7 +125,7 @@ export interface Settings {
   monitorBasePath: string
   trace: boolean
   clock: Clock
-  fileSystem: FileSystem
+  storage: StorageOptions
 }
 
 const DEFAULT_HOST = '127.0.0.1'
@@ -193,7 +198,7 @@ export function settle(options: ServerOptions): Settings {
     monitorBasePath: options.monitorBasePath ?? '',
     trace: options.trace ?? false,
     clock: options.clock ?? realClock,
-    fileSystem: options.fileSystem ?? realFileSystem,
+    storage: options.storage ?? {},
   }
 }
 

@@ -21,7 +21,7 @@ interface Running {
 type Test = Parameters<typeof start>[0]
 
 async function run(t: Test, fileSystem = new SimulatedFileSystem(1)): Promise<Running> {
-  const server = await start(t, { storeDir: '/simulated', fileSystem, monitorPort: 0 })
+  const server = await start(t, { storeDir: '/simulated', storage: { fileSystem }, monitorPort: 0 })
   const nc = await server.connect()
   const advisories: Record<string, unknown>[] = []
   nc.subscribe('$JS.EVENT.ADVISORY.>', {

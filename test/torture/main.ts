@@ -2,15 +2,16 @@
 import { parseArgs } from 'node:util'
 import type { Encryption } from '../../src/storage/index.ts'
 import { corruptOnce } from './corruption.ts'
+import { crashJetStream } from './jetstream.ts'
 import { killRounds } from './kill.ts'
 import { overload } from './overload.ts'
 import { crashOnce } from './power.ts'
 
 const HELP = `Usage: npm run torture -- [--part PART] [--rounds N] [--points N] [--cases N] [--seed S]
 
-  --part PART   kill, power, corruption, overload, or all (default)
+  --part PART   kill, power, jetstream, corruption, overload, or all (default)
   --rounds N    kill -9 of a real server under load, so often (default 200)
-  --points N    power failures of the simulated disk, one at each file operation (default 100,000)
+  --points N    power failures of the simulated disk, one at each file operation (default 100,000; jetstream: 10,000)
   --cases N     flipped bits and zeroed sectors (default 10,000)
   --cipher C    power and corruption with an encrypted store: aes or chacha
   --seed S      where chance begins (default 1); a failure names the seed that shows it again
@@ -61,6 +62,31 @@ async function power(points: number, seed: number, encryption: Encryption | unde
     acknowledged: `${acknowledged} groups`,
     lost: failures.filter((text) => text.includes('is left')).length,
     wrong: failures.filter((text) => !text.includes('is left')).length,
+    failures,
+  }
+}
+
+/** The same under a whole server with clients. */
+async function wholeServer(points: number, seed: number): Promise<Outcome> {
+  const failures: string[] = []
+  let tried = 0
+  let acknowledged = 0
+  for (let at = seed; tried < points; at++) {
+    for (let crashAt = 1; tried < points; crashAt++) {
+      const result = await crashJetStream(at, crashAt)
+      acknowledged += result.acknowledged
+      if (result.failure !== null) failures.push(result.failure)
+      tried++
+      if (tried % 50 === 0) progress(`jetstream: ${tried} of ${points}`)
+      if (!result.crashed) break
+    }
+  }
+  return {
+    part: 'power failure under a server',
+    tried: `${tried} crash points`,
+    acknowledged: `${acknowledged} steps of clients`,
+    lost: failures.filter((text) => text.startsWith('lost')).length,
+    wrong: failures.filter((text) => !text.startsWith('lost')).length,
     failures,
   }
 }
@@ -118,6 +144,7 @@ if (values.help) {
   const parts: Record<string, () => Promise<Outcome>> = {
     kill: () => killRounds(whole(values.rounds, 200), seed, progress),
     power: () => power(whole(values.points, 100_000), seed, encryption),
+    jetstream: () => wholeServer(whole(values.points, 10_000), seed),
     corruption: () => corruption(whole(values.cases, 10_000), seed, encryption),
     overload: () => overload(progress),
   }
