@@ -112,12 +112,34 @@ export const API_ERRORS = {
 
 export type ApiErrorName = keyof typeof API_ERRORS
 
+/** Errors in which nothing is filled in: one of each is enough. */
+const plain = new Map<ApiErrorName, ApiError>()
+
 /** An error of the table. */
-export function apiError(name: ApiErrorName, values: Record<string, string | number> = {}): ApiError {
+export function apiError(name: ApiErrorName, values?: Record<string, string | number>): ApiError {
   const [code, errCode, template] = API_ERRORS[name]
+  if (values === undefined) {
+    let error = plain.get(name)
+    if (error === undefined) {
+      error = withoutStack(code, errCode, template)
+      plain.set(name, error)
+    }
+    return error
+  }
   let description: string = template
   for (const [key, value] of Object.entries(values)) {
     description = description.replace(`{${key}}`, () => String(value))
   }
-  return new ApiError(code, errCode, description)
+  return withoutStack(code, errCode, description)
+}
+
+/** It is an answer, not a fault of the program: the stack would cost more than all else, and nobody reads it. */
+function withoutStack(code: number, errCode: number, description: string): ApiError {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  try {
+    return new ApiError(code, errCode, description)
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+  }
 }

@@ -1,5 +1,5 @@
 /** Files that tell other programs about this process: its id, and its ports. */
-import { rmSync, writeFileSync } from 'node:fs'
+import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Server } from './server.ts'
 
@@ -13,7 +13,7 @@ export class PidFile {
   /** @throws Error when it can't be written */
   static write(path: string): PidFile {
     try {
-      writeFileSync(path, String(process.pid))
+      writeWhole(path, String(process.pid))
     } catch (error) {
       throw new Error(`Could not write pidfile: ${(error as Error).message}`)
     }
@@ -38,7 +38,7 @@ export class PortsFile {
     const path = join(folder, `${name}_${process.pid}.ports`)
     const ports = { nats: [server.url], monitoring: server.monitorUrl === null ? [] : [server.monitorUrl] }
     try {
-      writeFileSync(path, JSON.stringify(ports))
+      writeWhole(path, JSON.stringify(ports))
     } catch (error) {
       throw new Error(`Error writing ports file (${path}): ${(error as Error).message}`)
     }
@@ -48,4 +48,11 @@ export class PortsFile {
   remove(): void {
     rmSync(this.path, { force: true })
   }
+}
+
+/** In one step: whoever waits for the file never reads a part of it. */
+function writeWhole(path: string, text: string): void {
+  const temporary = `${path}.tmp`
+  writeFileSync(temporary, text)
+  renameSync(temporary, path)
 }

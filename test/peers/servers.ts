@@ -82,6 +82,11 @@ export class PeerServer {
     return `nats://127.0.0.1:${this.port}`
   }
 
+  /** Of the process; 0 when there is none. */
+  get pid(): number {
+    return this.child?.pid ?? 0
+  }
+
   /** @throws Error with the server's output when it ends or doesn't answer in time */
   async start(): Promise<this> {
     if (this.port === 0) this.port = await freePort()

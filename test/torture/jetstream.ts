@@ -329,7 +329,12 @@ export async function crashJetStream(
     if (seed % 2 === 0) await running.server.stop()
     fileSystem.hasCrashed = true
   }
-  await Promise.race([work(), crash])
+  let trouble = ''
+  const working = work().catch((error: Error) => {
+    // What it still tries with a server that has no disk any more is of no interest.
+    if (!fileSystem.hasCrashed) trouble = `wrong: the work was refused: ${error.message}`
+  })
+  await Promise.race([working, crash])
   const known = (workload as Workload | null)?.known ?? new Knowledge()
   const { acknowledged } = known
   const crashed = fileSystem.operations >= crashAt
@@ -337,6 +342,7 @@ export async function crashJetStream(
   void (client as NatsConnection | null)?.close().catch(() => {})
   const place = `seed ${seed}, crash at operation ${crashAt}`
   const later = new SimulatedClock(clock.now() + 1000)
+  if (trouble !== '') return { crashed, acknowledged, failure: `${trouble} (${place})` }
   let after: Running | null = null
   try {
     after = await start(fileSystem.restart(seed + crashAt), later)

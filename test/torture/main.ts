@@ -6,13 +6,15 @@ import { crashJetStream } from './jetstream.ts'
 import { killRounds } from './kill.ts'
 import { overload } from './overload.ts'
 import { crashOnce } from './power.ts'
+import { soak } from './soak.ts'
 
 const HELP = `Usage: npm run torture -- [--part PART] [--rounds N] [--points N] [--cases N] [--seed S]
 
-  --part PART   kill, power, jetstream, corruption, overload, or all (default)
+  --part PART   kill, power, jetstream, corruption, overload, soak, or all but soak (default)
   --rounds N    kill -9 of a real server under load, so often (default 200)
   --points N    power failures of the simulated disk, one at each file operation (default 100,000; jetstream: 10,000)
   --cases N     flipped bits and zeroed sectors (default 10,000)
+  --minutes N   of soak (default 10)
   --cipher C    power and corruption with an encrypted store: aes or chacha
   --seed S      where chance begins (default 1); a failure names the seed that shows it again
 
@@ -131,6 +133,7 @@ const { values } = parseArgs({
     points: { type: 'string' },
     cases: { type: 'string' },
     cipher: { type: 'string' },
+    minutes: { type: 'string' },
     seed: { type: 'string' },
     help: { type: 'boolean', short: 'h' },
   },
@@ -147,8 +150,9 @@ if (values.help) {
     jetstream: () => wholeServer(whole(values.points, 10_000), seed),
     corruption: () => corruption(whole(values.cases, 10_000), seed, encryption),
     overload: () => overload(progress),
+    soak: () => soak(whole(values.minutes, 10), progress),
   }
-  const chosen = part === 'all' ? Object.keys(parts) : [part]
+  const chosen = part === 'all' ? Object.keys(parts).filter((name) => name !== 'soak') : [part]
   if (chosen.some((name) => !Object.hasOwn(parts, name))) throw new Error(`no part "${part}"\n\n${HELP}`)
   let failed = 0
   for (const name of chosen) {

@@ -197,8 +197,17 @@ export class Ingest implements MessageHandler {
 
   /** Tells the publisher what is wrong. */
   refuse(message: Message, error: ApiError): void {
-    this.answer(message, pubAckError(this.name, error))
+    if (message.replyStart === message.replyEnd || this.config.no_ack) return
+    if (error !== this.lastRefusal) {
+      this.lastRefusal = error
+      this.refusalText = pubAckError(this.name, error)
+    }
+    this.answer(message, this.refusalText)
   }
+
+  /** The last refusal and its text: a flood is refused for one reason. */
+  private lastRefusal: ApiError | null = null
+  private refusalText = ''
 
   /** Answers the publisher of a message, where it wants an answer. */
   answer(message: Message, text: string): void {
@@ -279,19 +288,19 @@ export class Ingest implements MessageHandler {
     let replacesOne = false
     if (this.maxPerSubject > 0 && log.countOf(subject, subjectStart, subjectEnd) >= this.maxPerSubject) {
       if (this.config.discard_new_per_subject && rollup === 'none') {
-        return storeFailed('maximum messages per subject exceeded')
+        return FULL.subject
       }
       replacesOne = true
     }
     if (replacesOne) return null
-    if (this.maxMsgs > 0 && log.messages >= this.maxMsgs) return storeFailed('maximum messages exceeded')
+    if (this.maxMsgs > 0 && log.messages >= this.maxMsgs) return FULL.messages
     if (this.maxBytes > 0) {
       const size = log.sizeOf(
         subjectEnd - subjectStart,
         message.headerLength,
         bodyLength - message.headerLength,
       )
-      if (log.bytes + size > this.maxBytes) return storeFailed('maximum bytes exceeded')
+      if (log.bytes + size > this.maxBytes) return FULL.bytes
     }
     return null
   }
@@ -362,6 +371,9 @@ function replyOf(message: Message): string {
   return message.reply.toString('utf8', message.replyStart, message.replyEnd)
 }
 
-function storeFailed(err: string): ApiError {
-  return apiError('JSStreamStoreFailedF', { err })
+/** With discard new, by the limit that is reached. */
+const FULL = {
+  messages: apiError('JSStreamStoreFailedF', { err: 'maximum messages exceeded' }),
+  bytes: apiError('JSStreamStoreFailedF', { err: 'maximum bytes exceeded' }),
+  subject: apiError('JSStreamStoreFailedF', { err: 'maximum messages per subject exceeded' }),
 }
