@@ -90,6 +90,19 @@ export async function readDocument<T>(fileSystem: FileSystem, path: string): Pro
   }
 }
 
+/** A document, or its copy when it is damaged. `onDamage` is told in words what came of it. */
+export async function readDocumentOrCopy<T>(
+  fileSystem: FileSystem,
+  path: string,
+  onDamage: (outcome: string) => void,
+): Promise<T | null> {
+  const value = await readDocument<T>(fileSystem, path)
+  if (value !== null || !(await fileSystem.exists(path))) return value
+  const copy = await readDocument<T>(fileSystem, copyPath(path))
+  onDamage(copy === null ? 'and so is its copy: what it told is lost' : 'its copy is used')
+  return copy
+}
+
 function settle(resolve: () => void, reject: (error: Error) => void): (error: Error | null) => void {
   return (error) => (error === null || error === undefined ? resolve() : reject(error))
 }

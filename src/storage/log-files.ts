@@ -1,0 +1,171 @@
+/** The files of the logs: a folder for each, with data and index of its segments. Which are open, and what is not synced yet. */
+import type { FileHandle, FileSystem } from '../ports/index.ts'
+import type { Chunk } from './chunk.ts'
+import type { MessageLog } from './message-log.ts'
+import type { Segment } from './segment.ts'
+
+export class LogFiles {
+  /** Segments with data that is written and not synced. */
+  readonly unsynced = new Set<Segment>()
+  /** Replaced once where the store turns out to be encrypted. */
+  fileSystem: FileSystem
+  private readonly directory: string
+  private readonly mostOpen: number
+  private openHandles: Segment[] = []
+  /** Ids of the logs whose folder is there. */
+  private readonly withFolder = new Set<number>()
+
+  /** `mostOpen`: files of sealed segments kept open. */
+  constructor(fileSystem: FileSystem, directory: string, mostOpen: number) {
+    this.fileSystem = fileSystem
+    this.directory = directory
+    this.mostOpen = mostOpen
+  }
+
+  folder(logId: number): string {
+    return `${this.directory}/logs/${logId}`
+  }
+
+  dataPath(segment: Segment): string {
+    return `${this.folder(segment.logId)}/${fileNumber(segment.id)}.segment`
+  }
+
+  indexPath(segment: Segment): string {
+    return `${this.folder(segment.logId)}/${fileNumber(segment.id)}.index`
+  }
+
+  readIndex(segment: Segment): Buffer | null {
+    try {
+      return this.fileSystem.readFileSync(this.indexPath(segment))
+    } catch {
+      return null
+    }
+  }
+
+  readData(segment: Segment): Buffer {
+    try {
+      return this.fileSystem.readFileSync(this.dataPath(segment))
+    } catch {
+      return Buffer.alloc(0)
+    }
+  }
+
+  async openData(segment: Segment): Promise<FileHandle> {
+    if (segment.handle !== null) return segment.handle
+    segment.opening ??= this.openFile(segment).finally(() => {
+      segment.opening = null
+    })
+    const handle = await segment.opening
+    if (segment.handle === null) {
+      segment.handle = handle
+      this.openHandles.push(segment)
+      this.trimHandles(segment)
+    }
+    return handle
+  }
+
+  private async openFile(segment: Segment): Promise<FileHandle> {
+    await this.makeFolder(segment.logId)
+    return this.fileSystem.open(this.dataPath(segment), true)
+  }
+
+  async makeFolder(logId: number): Promise<void> {
+    if (this.withFolder.has(logId)) return
+    await this.fileSystem.makeDirectory(this.folder(logId))
+    this.withFolder.add(logId)
+  }
+
+  /** Does something with the data file, which stays open meanwhile. */
+  async withData(
+    segment: Segment,
+    work: (handle: FileHandle, done: (error: Error | null) => void) => void,
+  ): Promise<void> {
+    segment.pins++
+    try {
+      const handle = await this.openData(segment)
+      await new Promise<void>((resolve, reject) =>
+        work(handle, (error) => (error === null ? resolve() : reject(error))),
+      )
+    } finally {
+      segment.pins--
+    }
+  }
+
+  async writeChunk(chunk: Chunk, length: number): Promise<void> {
+    if (chunk.flushed >= length) return
+    const from = chunk.flushed
+    this.unsynced.add(chunk.segment)
+    await this.withData(chunk.segment, (handle, done) =>
+      handle.write(chunk.buffer, from, length - from, chunk.start + from, done),
+    )
+    chunk.flushed = Math.max(chunk.flushed, length)
+  }
+
+  /** Writes the first `bytes` of a segment from its chunks, as far as they are not in its file. */
+  async flushThrough(chunks: Chunk[], bytes: number): Promise<void> {
+    for (const chunk of chunks) await this.writeChunk(chunk, Math.min(chunk.length, bytes - chunk.start))
+  }
+
+  /** What was written and can't be synced may be gone from memory: that does not pass. */
+  async syncData(segment: Segment): Promise<void> {
+    try {
+      await this.withData(segment, (handle, done) => handle.sync(done))
+    } catch (error) {
+      throw new Error(`segment ${segment.id} can't be synced: ${(error as Error).message}`, { cause: error })
+    }
+  }
+
+  async removeSegment(segment: Segment): Promise<void> {
+    await this.closeHandle(segment)
+    this.unsynced.delete(segment)
+    for (const path of [this.dataPath(segment), this.indexPath(segment)]) {
+      if (await this.fileSystem.exists(path)) await this.fileSystem.remove(path)
+    }
+  }
+
+  async removeFolder(log: MessageLog): Promise<void> {
+    for (const segment of log.segments) {
+      this.unsynced.delete(segment)
+      await this.closeHandle(segment)
+    }
+    this.withFolder.delete(log.id)
+    await this.fileSystem.removeTree(this.folder(log.id))
+  }
+
+  /** Removes files of segments that the state doesn't name: a crash came between it and their removal. */
+  async removeLeftovers(log: MessageLog): Promise<void> {
+    const folder = this.folder(log.id)
+    const named = new Set(log.segments.map((segment) => fileNumber(segment.id)))
+    for (const name of await this.fileSystem.list(folder)) {
+      const [stem, kind] = name.split('.')
+      const isOurs = kind === 'segment' || kind === 'index'
+      if (isOurs && !named.has(stem)) await this.fileSystem.remove(`${folder}/${name}`)
+    }
+  }
+
+  private trimHandles(keep: Segment): void {
+    for (let i = 0; this.openHandles.length > this.mostOpen && i < this.openHandles.length; i++) {
+      const segment = this.openHandles[0]
+      if (segment !== keep && segment.isSealed && !this.unsynced.has(segment) && segment.pins === 0)
+        void this.closeHandle(segment)
+      else this.openHandles.push(this.openHandles.shift() as Segment)
+    }
+  }
+
+  /** Closes everything. */
+  async close(): Promise<void> {
+    for (const segment of [...this.openHandles]) await this.closeHandle(segment)
+  }
+
+  private async closeHandle(segment: Segment): Promise<void> {
+    const at = this.openHandles.indexOf(segment)
+    if (at >= 0) this.openHandles.splice(at, 1)
+    const { handle } = segment
+    segment.handle = null
+    if (handle !== null) await new Promise<void>((resolve) => handle.close(() => resolve()))
+  }
+}
+
+function fileNumber(id: number): string {
+  return String(id).padStart(8, '0')
+}

@@ -1,0 +1,97 @@
+/** Replay: what each record of the journal did to the logs, once more. */
+import * as format from './journal-format.ts'
+import { Ledger } from './ledger.ts'
+import type { LogCatalog } from './log-catalog.ts'
+import { type Json, type LogHost, MessageLog } from './message-log.ts'
+import { getU32, type RecordView } from './record.ts'
+
+/** What replay needs of the store. */
+export interface ReplayHost extends LogHost {
+  readonly catalog: LogCatalog
+  /** The log is not as its files have it. */
+  replayed(log: MessageLog): void
+  /** The log was deleted. */
+  forget(log: MessageLog): void
+}
+
+/** Applies the record with the payload `[start, end)`. `view` is for its use. */
+export function replayRecord(
+  host: ReplayHost,
+  type: number,
+  logId: number,
+  buffer: Buffer,
+  start: number,
+  end: number,
+  view: RecordView,
+): void {
+  const json = <T>(): T => JSON.parse(buffer.toString('utf8', start, end)) as T
+  if (type === format.LOG_CREATE) {
+    if (host.catalog.get(logId) !== undefined) return
+    const { name, meta, createdMs } = json<{ name: string; meta: Json; createdMs: number }>()
+    const log = new MessageLog(host, logId, name, meta, false, createdMs)
+    host.catalog.add(log)
+    host.replayed(log)
+    return
+  }
+  const log = host.catalog.get(logId)
+  if (log === undefined) return
+  host.replayed(log)
+  switch (type) {
+    case format.MESSAGE:
+      log.replayMessage(buffer, start, end, view)
+      break
+    case format.REMOVE:
+      log.applyRemove(buffer.readDoubleLE(start))
+      break
+    case format.REMOVE_THROUGH:
+      log.applyRemoveThrough(buffer.readDoubleLE(start))
+      break
+    case format.SKIP_TO:
+      log.applySkip(buffer.readDoubleLE(start), getU32(buffer, start + 8), getU32(buffer, start + 12))
+      log.committedSeq = log.lastSeq
+      break
+    case format.PURGE:
+      log.replayPurge(json())
+      break
+    case format.LOG_META:
+      log.meta = json()
+      break
+    case format.LOG_DELETE:
+      host.forget(log)
+      break
+    case format.LEDGER_CREATE: {
+      const { id, name, meta } = json<{ id: number; name: string; meta: Json }>()
+      if (ledgerOf(log, id) !== undefined) break
+      const ledger = new Ledger(log, null, id, name, meta)
+      ledger.recovered = { snapshot: null, entries: [] }
+      log.ledgers.set(name, ledger)
+      log.nextLedgerId = Math.max(log.nextLedgerId, id + 1)
+      break
+    }
+    case format.LEDGER_META: {
+      const { id, meta } = json<{ id: number; meta: Json }>()
+      const ledger = ledgerOf(log, id)
+      if (ledger !== undefined) ledger.meta = meta
+      break
+    }
+    case format.LEDGER_ENTRY:
+      ledgerOf(log, getU32(buffer, start))?.recovered?.entries.push(
+        Buffer.from(buffer.subarray(start + 4, end)),
+      )
+      break
+    case format.LEDGER_DELETE: {
+      const ledger = ledgerOf(log, json<{ id: number }>().id)
+      if (ledger !== undefined) log.ledgers.delete(ledger.name)
+      break
+    }
+    case format.PADDING:
+      break
+    default:
+      host.warn(`journal: record of unknown type ${type}`)
+  }
+}
+
+function ledgerOf(log: MessageLog, id: number): Ledger | undefined {
+  for (const ledger of log.ledgers.values()) if (ledger.id === id) return ledger
+  return undefined
+}
