@@ -15,7 +15,7 @@ export const usage = `npm run bench -- [flags]
   --list          name the rows and end
   --rounds N      rounds a row (5); the median counts
   --quick         one round of a twentieth of the messages, to see that all runs; writes no results
-  --ten-million   also the row with 10 M stored messages (about 4 GB of temporary disk)
+  --ten-million   also the rows with 10 M stored messages and with 10 GiB (about 25 GB of temporary disk)
 Results go to bench/RESULTS.md; a row that is run again replaces its own lines there.`
 
 const defaultRounds = 5

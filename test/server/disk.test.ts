@@ -1,5 +1,8 @@
 /** A disk that is full, fails, or has changed what was written: publishers are told, readers served, and nothing crashes. */
 import assert from 'node:assert/strict'
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { type JetStreamClient, jetstream, jetstreamManager } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/nats-core'
@@ -9,6 +12,8 @@ import { start } from './support.ts'
 
 const MESSAGES = 200
 const STREAM = 'ORDERS'
+/** Modes mean nothing there. */
+const windows = process.platform === 'win32'
 
 interface Running {
   fileSystem: SimulatedFileSystem
@@ -34,7 +39,7 @@ async function run(t: Test, fileSystem = new SimulatedFileSystem(1)): Promise<Ru
   return { fileSystem, server, nc, js: jetstream(nc), advisories }
 }
 
-async function fill({ nc, js }: Running): Promise<void> {
+async function fill({ nc, js }: Pick<Running, 'nc' | 'js'>): Promise<void> {
   const jsm = await jetstreamManager(nc)
   await jsm.streams.add({ name: STREAM, subjects: ['orders.*'], allow_direct: true })
   for (let i = 1; i <= MESSAGES; i++) await js.publish(`orders.${i % 3}`, `order ${i}`)
@@ -197,4 +202,30 @@ test('a flipped bit costs one message, and is told by advisory, stream info and 
   const again = await run(t, first.fileSystem)
   const later = await (await jetstreamManager(again.nc)).streams.info(STREAM)
   assert.deepEqual(later.state.lost?.msgs, [42], 'it is remembered')
+})
+
+test('nobody else can read what is stored: files are 0600, folders 0700', { skip: windows }, async (t) => {
+  const root = mkdtempSync(join(tmpdir(), 'contrail-modes-'))
+  t.after(() => rmSync(root, { recursive: true, force: true }))
+  const before = process.umask(0)
+  t.after(() => process.umask(before))
+  const storeDir = join(root, 'deep', 'store')
+  const limits = { segmentBytes: 4096, firstJournalBytes: 8192, journalBytes: 8192, layoutBytes: 8192 }
+  const server = await start(t, { storeDir, storage: { limits } })
+  const nc = await server.connect()
+  await fill({ nc, js: jetstream(nc) })
+  const jsm = await jetstreamManager(nc)
+  await jsm.consumers.add(STREAM, { durable_name: 'reader', ack_policy: 'explicit' })
+  await nc.close()
+  const check = (): number => {
+    const names = readdirSync(root, { recursive: true, encoding: 'utf8' })
+    for (const name of names) {
+      const status = statSync(join(root, name))
+      assert.equal((status.mode & 0o777).toString(8), status.isDirectory() ? '700' : '600', name)
+    }
+    return names.length
+  }
+  check()
+  await server.stop()
+  assert.ok(check() > 10)
 })
