@@ -69,22 +69,20 @@ async function fetchAll({ nc, clock }: Running, stream: string, consumer: string
   for (let empty = 0; empty < 2; ) {
     const inbox = `fetch.${got.length}.${empty}`
     const batch: Msg[] = []
-    const ended = new Promise<void>((resolve, reject) => {
-      setTimeout(
-        () => reject(new Error(`wrong: no answer to a pull request on ${stream}`)),
-        MOST_WAIT_MS,
-      ).unref()
-      nc.subscribe(inbox, {
-        callback: (_, message) => {
-          if (message.headers?.code) resolve()
-          else if (batch.push(message) === 10) resolve()
-        },
-      })
+    let end = (): void => {}
+    nc.subscribe(inbox, {
+      callback: (_, message) => {
+        if (message.headers?.code || batch.push(message) === 10) end()
+      },
     })
     nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, '{"batch":10,"no_wait":true}', {
       reply: inbox,
     })
-    await ended
+    await new Promise<void>((resolve, reject) => {
+      end = resolve
+      const late = new Error(`wrong: no answer to a pull request on ${stream}`)
+      setTimeout(() => reject(late), MOST_WAIT_MS).unref()
+    })
     got.push(...batch)
     if (batch.length === 0) {
       empty++
