@@ -23,7 +23,7 @@ export function streamState(stream: Stream, details: StateDetails = {}): StreamS
   return {
     messages: log.messages,
     bytes: log.bytes,
-    first_seq: isNew ? (stream.config.first_seq ?? 0) : log.firstSeq,
+    first_seq: isNew && !stream.wasPurged ? stream.firstSeqWanted : log.firstSeq,
     first_ts: isEmpty ? ZERO_TIME : formatTime(log.firstSec, log.firstNsec),
     last_seq: log.lastSeq,
     last_ts: log.lastSec === 0 ? ZERO_TIME : formatTime(log.lastSec, log.lastNsec),

@@ -61,6 +61,7 @@ export class Stream {
     this.log = log
     this.name = meta.config.name
     this.config = meta.config
+    this.firstSeqWanted = meta.config.first_seq ?? 0
     this.createdMs = meta.created
     this.advisories = new StreamAdvisories(this)
     this.ingest = new Ingest(this)
@@ -182,11 +183,18 @@ export class Stream {
   }
 
   /** Removes what matches (null: everything) below `upToSeq` (0: no bound) but the `keep` newest; returns how many. */
+  /** The sequences of a stream without any message begin to count with its first purge. */
+  wasPurged = false
+  /** What the sequences were to begin with when the stream was made, or opened. */
+  readonly firstSeqWanted: number
+
   purge(filter: SubjectFilter | null, upToSeq: number, keep: number): number {
     const removed = this.log.purge(filter, upToSeq, keep)
+    if ((filter === null || filter.all) && keep === 0 && upToSeq === 0) this.wasPurged = true
     // A bound behind the end is where the stream goes on.
-    if (filter === null && upToSeq > this.log.lastSeq + 1) this.log.skipTo(upToSeq)
-    if (removed === 0) return 0
+    const isBehindEnd = filter === null && upToSeq > this.log.lastSeq + 1
+    if (isBehindEnd) this.log.skipTo(upToSeq)
+    if (removed === 0 && !isBehindEnd) return 0
     this.countBytes()
     for (const consumer of this.consumers.values()) consumer.purged()
     return removed

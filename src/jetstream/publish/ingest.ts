@@ -247,6 +247,9 @@ export class Ingest implements MessageHandler {
   private checkHeaders(message: Message, nowMs: number): ApiError | 'duplicate' | null {
     const { stream, log, config } = this
     const { subject, subjectStart, subjectEnd } = message
+    if (this.isTooLarge(message)) {
+      return this.isDuplicate(message, nowMs) ? 'duplicate' : apiError('JSStreamMessageExceedsMaximumErr')
+    }
     const error = checkExpectations(
       headers,
       stream.name,
@@ -259,28 +262,35 @@ export class Ingest implements MessageHandler {
     if (error !== null) return error
     const laterError = checkSchedule(headers, message, stream) ?? checkSource(headers)
     if (laterError !== null) return laterError
-    if (headers.has(MSG_ID)) {
-      const { buffer } = headers
-      const seq = this.duplicates.find(buffer, headers.start(MSG_ID), headers.end(MSG_ID), nowMs)
-      if (seq > 0) {
-        this.acknowledge(message, seq, true)
-        return 'duplicate'
-      }
-    }
+    if (this.isDuplicate(message, nowMs)) return 'duplicate'
     const lastIdError = checkLastMsgId(headers, this.lastMsgId)
     if (lastIdError !== null) return lastIdError
     const rollup = rollupScope(headers, config.allow_rollup_hdrs === true && config.deny_purge !== true)
     if (typeof rollup === 'object') return rollup
     this.wasRollup = rollup
+    // Of a message that nobody wants it isn't looked at.
+    if (headers.has(TTL) && this.isInterest && !this.isWanted(message)) return null
     return checkTtl(headers, config.allow_msg_ttl === true)
+  }
+
+  /** Has its id been seen within the window? Then it is acknowledged as what it repeats. */
+  private isDuplicate(message: Message, nowMs: number): boolean {
+    if (!headers.has(MSG_ID)) return false
+    const { buffer } = headers
+    const seq = this.duplicates.find(buffer, headers.start(MSG_ID), headers.end(MSG_ID), nowMs)
+    if (seq > 0) this.acknowledge(message, seq, true)
+    return seq > 0
+  }
+
+  private isTooLarge(message: Message): boolean {
+    return this.maxMsgSize >= 0 && message.bodyEnd - message.bodyStart > this.maxMsgSize
   }
 
   /** Sizes, resources, and with discard new the stream's limits. */
   private checkLimits(message: Message, rollup: RollupScope): ApiError | null {
     const { log, stream } = this
     const bodyLength = message.bodyEnd - message.bodyStart
-    if (this.maxMsgSize >= 0 && bodyLength > this.maxMsgSize)
-      return apiError('JSStreamMessageExceedsMaximumErr')
+    if (this.isTooLarge(message)) return apiError('JSStreamMessageExceedsMaximumErr')
     if (message.headerLength > MAX_HEADER_BYTES) return apiError('JSStreamHeaderExceedsMaximumErr')
     if (stream.js.isExhausted(log.inMemory)) return apiError('JSInsufficientResourcesErr')
     if (!this.isDiscardNew) return null
