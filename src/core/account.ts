@@ -69,6 +69,11 @@ export class Account {
     return this.interest.hasExact(subject)
   }
 
+  /** The same, by a member of the queue group ('': by one that is in none). */
+  hasExactMember(subject: string, queue: string): boolean {
+    return this.interest.hasExactMember(latin1(subject), latin1(queue))
+  }
+
   /** Calls the listener, once a turn at most, after interest has changed. Returns what removes it. */
   onInterestChange(listener: () => void): () => void {
     this.listeners.add(listener)

@@ -192,10 +192,9 @@ export class Stream {
     const removed = this.log.purge(filter, upToSeq, keep)
     if ((filter === null || filter.all) && keep === 0 && upToSeq === 0) this.wasPurged = true
     // A bound behind the end is where the stream goes on.
-    const isBehindEnd = filter === null && upToSeq > this.log.lastSeq + 1
-    if (isBehindEnd) this.log.skipTo(upToSeq)
-    if (removed === 0 && !isBehindEnd) return 0
-    this.countBytes()
+    if (filter === null && upToSeq > this.log.lastSeq + 1) this.log.skipTo(upToSeq)
+    if (removed > 0) this.countBytes()
+    // Also when nothing was left to remove: consumers take note of where the stream begins.
     for (const consumer of this.consumers.values()) consumer.purged()
     return removed
   }

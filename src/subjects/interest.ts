@@ -163,6 +163,18 @@ export class InterestIndex<S extends Interested> {
     return node !== undefined && node.subscriptions.size > 0
   }
 
+  /**
+   * Does somebody subscribe to this very subject as a member of the group ('': as a member of none)? Wildcards that cover the
+   * subject don't count.
+   */
+  hasExactMember(subject: string, queue: string): boolean {
+    let node: Node<S> | undefined = this.root
+    for (const token of subject.split('.')) node = node?.children?.get(token)
+    if (node === undefined) return false
+    for (const subscription of node.subscriptions) if (subscription.queue === queue) return true
+    return false
+  }
+
   remove(subscription: S): boolean {
     const tokens = subscription.subject.split('.')
     const path: Node<S>[] = [this.root]

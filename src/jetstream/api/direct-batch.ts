@@ -47,7 +47,9 @@ export async function directBatch(
     sentBytes += sizeOf(view)
     sent++
   }
-  if (sent === 0) answer.status('404 Message Not Found')
+  // A negative batch asks for none of what there is.
+  const isNone = sent === 0 && !((wanted.batch ?? 1) < 0 && pending > 0)
+  if (isNone) answer.status('404 Message Not Found')
   else answer.status('204 EOB', pendingHeaders(pending, lastSeq))
 }
 

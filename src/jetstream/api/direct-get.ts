@@ -42,7 +42,7 @@ export function directGet(request: ApiRequest): void {
 
 async function serveDirect(stream: Stream, wanted: MessageSelection, answer: DirectAnswer): Promise<void> {
   if ((wanted.multi_last ?? []).length > 0) return directMultiLast(stream, wanted, answer)
-  if ((wanted.batch ?? 0) > 0) return directBatch(stream, wanted, answer)
+  if ((wanted.batch ?? 0) !== 0) return directBatch(stream, wanted, answer)
   const { log } = stream
   const view = new RecordView()
   const seq = selectOne(log, wanted)

@@ -155,6 +155,7 @@ const list: (Omit<ApiRoute, 'arity' | 'path'> & { verb: string; tokens?: number 
     tokens: 2,
     type: short(CONSUMER_RESET_TYPE),
     handle: consumerResetRequest,
+    empty: { reset_seq: 0 },
     changes: true,
   },
   { verb: 'CONSUMER.UNPIN', tokens: 2, type: short(CONSUMER_UNPIN_TYPE), handle: consumerUnpinRequest },

@@ -1,4 +1,5 @@
 import type { Target } from '../../core/index.ts'
+import { JsonSyntaxError, parseJson, unmarshalMessage } from '../json/parse.ts'
 
 /** Fields of a request for messages (`io.nats.jetstream.api.v1.consumer_getnext_request`). Durations in nanoseconds. */
 export interface PullFields {
@@ -101,7 +102,7 @@ export function parsePullRequest(body: string): PullFields | string {
   try {
     json = JSON.parse(text)
   } catch {
-    return text.endsWith('}') ? 'invalid character in JSON' : 'unexpected end of JSON input'
+    return whyNoJson(text)
   }
   const fields = fieldsWithBatch(0)
   fields.isFormal = true
@@ -124,4 +125,13 @@ export function parsePullRequest(body: string): PullFields | string {
   if (fields.idle_heartbeat > 0 && fields.idle_heartbeat * 2 > fields.expires)
     return 'heartbeat value too large'
   return fields
+}
+
+function whyNoJson(text: string): string {
+  try {
+    parseJson(text)
+  } catch (error) {
+    if (error instanceof JsonSyntaxError) return unmarshalMessage(error)
+  }
+  return 'unexpected end of JSON input'
 }

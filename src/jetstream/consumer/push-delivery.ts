@@ -33,7 +33,7 @@ export class PushDelivery {
     this.lastSentMs = nowMs
     const account = consumer.stream.account.account
     this.target = account.target(consumer.config.deliver_subject as string)
-    this.isActive = this.target.hasInterest()
+    this.isActive = this.isBound()
     this.configure(nowMs)
     this.removeListener = account.onInterestChange(() => this.checkInterest())
     if (consumer.config.flow_control === true) {
@@ -101,8 +101,17 @@ export class PushDelivery {
     this.flowSubscription?.unsubscribe()
   }
 
+  /**
+   * Somebody has to subscribe to the deliver subject itself, in the deliver group where there is one: who only listens to
+   * everything that goes by does not take messages away.
+   */
+  private isBound(): boolean {
+    const { config, stream } = this.consumer
+    return stream.account.account.hasExactMember(this.target.subject, config.deliver_group ?? '')
+  }
+
   private checkInterest(): void {
-    const isActive = this.target.hasInterest()
+    const isActive = this.isBound()
     if (isActive === this.isActive) return
     this.isActive = isActive
     this.consumer.interestChanged()

@@ -1,6 +1,6 @@
 import { parseTime } from '../consumer/time-text.ts'
 import { apiError } from '../errors.ts'
-import { JsonSyntaxError, NumberText, parseJson } from './parse.ts'
+import { JsonSyntaxError, NumberText, parseJson, unmarshalMessage } from './parse.ts'
 
 /** What a field takes. Names are those that appear in errors. */
 export type Kind =
@@ -165,7 +165,8 @@ export function decodeRequest<T>(body: string, fields: Fields, type: string, pat
   try {
     values = parseJson(body)
   } catch (error) {
-    if (error instanceof JsonSyntaxError) throw invalid(error.message)
+    if (error instanceof JsonSyntaxError)
+      throw invalid(fields[LENIENT] ? unmarshalMessage(error) : error.message)
     throw error
   }
   let decoded: Record<string, unknown> = {}

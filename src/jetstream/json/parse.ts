@@ -191,3 +191,9 @@ export class NumberText {
 export function parseJson(text: string): unknown[] {
   return new Reader(text).all()
 }
+
+/** What Go's `json.Unmarshal` says of the same mistake: the place is left out, and the end has another name. */
+export function unmarshalMessage(error: JsonSyntaxError): string {
+  if (error.message === 'unexpected EOF') return 'unexpected end of JSON input'
+  return error.message.replace(/ at offset \d+$/, '')
+}

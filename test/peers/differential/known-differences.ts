@@ -19,11 +19,6 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
       'after a purge by subject nats-server moves the ack floor past a message that is still to be acknowledged',
   },
   {
-    testCase: /^acknowledging with "\+NXT \{bad"$/,
-    path: /^/,
-    reason: 'open: the text for bad JSON behind +NXT',
-  },
-  {
     testCase: /^the long form of ack subjects, with domain and account$/,
     path: /^/,
     reason: 'open: the long ack form is taken whatever its account hash',
@@ -34,16 +29,6 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     reason: 'open: one start time with filters counts from the sequence before it',
   },
   {
-    testCase: /^push: a group needs a member of the group$/,
-    path: /^/,
-    reason: 'open: a push consumer with a group delivers to subscribers outside the group',
-  },
-  {
-    testCase: /^push: a wildcard subscriber hears it, a queue subscriber without group too$/,
-    path: /^/,
-    reason: 'open: a wildcard subscription made later counts as bound',
-  },
-  {
     testCase: /^consumer names that are not allowed$/,
     path: /^/,
     reason: 'open: nats-server fails in its file system on long names, we refuse them by their length',
@@ -52,11 +37,6 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     testCase: /^resetting a consumer$/,
     path: /^/,
     reason: 'open: reset_seq in refused resets, and resets of consumers that are not there',
-  },
-  {
-    testCase: /^direct get: a negative batch$/,
-    path: /^/,
-    reason: 'open: a negative batch ends with 204 EOB',
   },
   {
     testCase: /^purging up to a sequence under a consumer$/,

@@ -44,6 +44,7 @@ differential('push: a group needs a member of the group', async (s) => {
   await s.api('CONSUMER.INFO.S.c')
   const member = await s.subscribe('d', 'g')
   await s.collect(member, 2, 500)
+  await s.collect(plain, 2, 300)
   await s.api('CONSUMER.INFO.S.c')
 })
 
