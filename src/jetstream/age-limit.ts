@@ -4,6 +4,8 @@ import type { Stream } from './stream.ts'
 /** Messages that get old soon after each other are removed together. */
 const SMALLEST_WAIT_MS = 50
 const LONGEST_WAIT_MS = 2 ** 31 - 1
+/** Messages whose subjects may need markers, removed at once. */
+const MOST_AT_ONCE = 1000
 
 /** Removes messages older than the stream's `max_age`: one timer, set to the oldest message. */
 export class AgeLimit {
@@ -48,15 +50,35 @@ export class AgeLimit {
     const limitMs = stream.clock.now() - ageMs
     const sec = Math.floor(limitMs / 1000)
     const through = stream.log.seqAtTime(sec, Math.floor((limitMs - sec * 1000) * 1e6)) - 1
+    if (stream.markers.isOn) {
+      void this.expireWithMarkers(through, ageMs)
+      return
+    }
     if (!stream.ttls.hasForever) {
       if (through >= stream.log.firstSeq) stream.removeThrough(through)
     } else {
       for (let seq = this.nextAfter(0); seq > 0 && seq <= through; seq = this.nextAfter(seq))
         stream.remove(seq)
     }
+    this.waitForOldest(ageMs)
+  }
+
+  private waitForOldest(ageMs: number): void {
     const oldestMs = this.oldestMs()
-    if (oldestMs < Number.POSITIVE_INFINITY) this.wait(oldestMs + ageMs - stream.clock.now())
+    if (oldestMs < Number.POSITIVE_INFINITY) this.wait(oldestMs + ageMs - this.stream.clock.now())
     else this.isIdle = true
+  }
+
+  /** Some at a time: each last message of a subject has to be read. */
+  private async expireWithMarkers(through: number, ageMs: number): Promise<void> {
+    const { stream } = this
+    const seqs: number[] = []
+    for (let seq = this.nextAfter(0); seq > 0 && seq <= through; seq = this.nextAfter(seq)) {
+      if (seqs.push(seq) === MOST_AT_ONCE) break
+    }
+    await stream.markers.expire(seqs)
+    // The stream may have been closed or configured anew meanwhile.
+    if (!stream.isClosed && this.timer === null) this.waitForOldest(ageMs)
   }
 
   /** Time of the oldest message that can get too old; Infinity without one. */

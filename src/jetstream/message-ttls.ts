@@ -69,11 +69,15 @@ export class MessageTtls {
   expire(): void {
     if (this.stream.isClosed) return
     const nowMs = this.stream.clock.now()
+    const isMarked = this.stream.markers.isOn
+    const over: number[] = []
     while (this.seqs.length > 0 && this.ends[0] <= nowMs) {
       const seq = this.seqs[0]
       this.shift()
-      this.stream.remove(seq)
+      if (isMarked) over.push(seq)
+      else this.stream.remove(seq)
     }
+    if (over.length > 0) void this.stream.markers.expire(over)
     this.arm()
   }
 
@@ -124,8 +128,8 @@ export class MessageTtls {
     const { log } = this.stream
     const seqs = this.seqs.splice(0)
     const ends = this.ends.splice(0)
-    for (let i = 0; i < seqs.length; i++) if (log.next(null, seqs[i]) === seqs[i]) this.keep(seqs[i], ends[i])
-    for (const seq of this.nevers) if (log.next(null, seq) !== seq) this.nevers.delete(seq)
+    for (let i = 0; i < seqs.length; i++) if (log.has(seqs[i])) this.keep(seqs[i], ends[i])
+    for (const seq of this.nevers) if (!log.has(seq)) this.nevers.delete(seq)
   }
 
   private recover(ledger: Ledger): void {

@@ -7,6 +7,7 @@ import { StreamAdvisories } from './advisories.ts'
 import { AgeLimit } from './age-limit.ts'
 import type { Consumer } from './consumer/consumer.ts'
 import { Consumers } from './consumers.ts'
+import { DeleteMarkers } from './delete-markers.ts'
 import type { JetStream } from './jetstream.ts'
 import { MessageTtls } from './message-ttls.ts'
 import { Ingest } from './publish/ingest.ts'
@@ -42,6 +43,7 @@ export class Stream {
   readonly advisories: StreamAdvisories
   readonly age: AgeLimit
   readonly ttls: MessageTtls
+  readonly markers: DeleteMarkers
   readonly schedules: Schedules
   config: StreamConfig
   isClosed = false
@@ -66,6 +68,7 @@ export class Stream {
     this.advisories = new StreamAdvisories(this)
     this.ingest = new Ingest(this)
     this.age = new AgeLimit(this)
+    this.markers = new DeleteMarkers(this)
     this.ttls = new MessageTtls(this)
     this.schedules = new Schedules(this)
     this.msgIds = new MsgIdMarks(log)

@@ -353,6 +353,20 @@ export class MessageLog {
     return slot < 0 ? 0 : this.firstOf(slot)
   }
 
+  /** Is this message there, committed or not yet? */
+  has(seq: number): boolean {
+    const segment = this.find(seq)
+    return segment !== null && !segment.isDeleted(seq - segment.firstSeq)
+  }
+
+  /** Is this message there, and the only one of its subject? */
+  isLastOfSubject(seq: number): boolean {
+    const segment = this.find(seq)
+    if (segment === null || segment.isDeleted(seq - segment.firstSeq)) return false
+    const slot = this.table.findText(segment.index().subjectAt(seq - segment.firstSeq))
+    return slot >= 0 && this.table.counts[slot] === 1
+  }
+
   /** Visits the live subjects that match, as UTF-8 text. */
   eachSubject(
     filter: SubjectFilter | null,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { errorOf, House } from './house.ts'
+import { errorOf, House, tick } from './house.ts'
 
 test('messages go when their time to live is over, also over a restart', async () => {
   for (const storage of ['file', 'memory']) {
@@ -62,4 +62,58 @@ test('wrong times to live are refused, and the option can be enabled, not disabl
     10052,
     'message TTL status can not be disabled',
   ])
+})
+
+test('delete markers tell of what got too old, also while the server was away, and end themselves', async () => {
+  let house = await House.open()
+  const config = { name: 'M', subjects: ['m.*'], max_age: 60e9, subject_delete_marker_ttl: 30e9 }
+  await house.stream(config)
+  await house.publish('m.a', '1')
+  await house.publish('m.a', '2')
+  await house.publish('m.b', '3', ['Nats-TTL: 40s'])
+  await house.pass(41_000)
+  const [b] = await markers(house, 4)
+  assert.equal(b.subject, 'm.b')
+  house = await house.restart()
+  house.clock.advance(20_000)
+  house = await house.crash()
+  await house.pass(200)
+  // Sequences 1 and 2 are gone, and their subject has one marker.
+  const { messages, first_seq: first, num_subjects: subjects } = await house.state('M')
+  assert.deepEqual({ messages, first, subjects }, { messages: 2, first: 4, subjects: 2 })
+  const [, a] = await markers(house, 4, 5)
+  assert.deepEqual(a, {
+    subject: 'm.a',
+    headers: 'NATS/1.0\r\nNats-Marker-Reason: MaxAge\r\nNats-TTL: 30s\r\nNats-Rollup: sub\r\n\r\n',
+  })
+  await house.pass(31_000)
+  assert.equal((await house.state('M')).messages, 0, 'a marker leaves no marker')
+  assert.equal((await house.state('M')).last_seq, 5)
+})
+
+async function markers(house: House, ...seqs: number[]): Promise<{ subject: string; headers: string }[]> {
+  const found = []
+  for (const seq of seqs) {
+    const { message } = (await house.api('STREAM.MSG.GET.M', { seq })) as {
+      message: { subject: string; hdrs: string }
+    }
+    found.push({ subject: message.subject, headers: Buffer.from(message.hdrs, 'base64').toString() })
+  }
+  return found
+}
+
+test('a checkpoint while messages wait for their commit forgets none of their times to live', async () => {
+  let house = await House.open()
+  await house.stream({ name: 'C', subjects: ['c'], allow_msg_ttl: true })
+  // Opening the store ends with a checkpoint, a while later.
+  house = await house.restart()
+  for (let i = 0; i < 40; i++) {
+    for (let j = 0; j < 5; j++) house.send('c', 'x', ['Nats-TTL: 50s'])
+    house.clock.advance(50)
+    await tick()
+  }
+  for (let i = 0; i < 20; i++) await tick()
+  assert.equal((await house.state('C')).messages, 200)
+  await house.pass(50_100)
+  assert.equal((await house.state('C')).messages, 0)
 })

@@ -169,6 +169,9 @@ function checkCombinations(config: StreamConfig, pedantic: boolean): void {
     }
   }
   if (config.mirror !== undefined) {
+    if ((config.subject_delete_marker_ttl ?? 0) > 0) {
+      throw invalidConfig('subject delete markers forbidden on mirrors')
+    }
     if ((config.first_seq ?? 0) > 0)
       throw invalidConfig('stream mirrors can not have first sequence configured')
     if ((config.subjects ?? []).length > 0) throw apiError('JSMirrorWithSubjectsErr')
@@ -188,13 +191,16 @@ function checkMarkerTtl(config: StreamConfig, pedantic: boolean): void {
   if (!config.allow_rollup_hdrs && pedantic) {
     throw invalidConfig('subject delete marker cannot be set if roll-ups are disabled')
   }
+  // What markers need is switched on.
+  config.allow_msg_ttl = true
+  config.allow_rollup_hdrs = true
+  config.deny_purge = false
 }
 
 /** What is not served yet is refused: nobody is to believe that it works. */
 function checkUnsupported(config: StreamConfig): void {
   if (config.mirror !== undefined) throw unsupported('stream mirrors are')
   if ((config.sources ?? []).length > 0) throw unsupported('stream sources are')
-  if ((config.subject_delete_marker_ttl ?? 0) > 0) throw unsupported('subject delete markers are')
   if (config.allow_msg_counter) throw unsupported('message counters are')
   if (config.subject_transform !== undefined) throw unsupported('subject transforms are')
   if (config.republish !== undefined) throw unsupported('republishing is')

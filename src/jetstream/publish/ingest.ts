@@ -31,7 +31,7 @@ import {
   TTL,
 } from './headers.ts'
 import { type PubAcks, pubAckError, pubAckPrefix } from './pub-acks.ts'
-import { addHeader, copyMessage } from './staged-message.ts'
+import { addHeader, copyMessage, lineOf } from './staged-message.ts'
 
 const MAX_HEADER_BYTES = 0xffff
 const NOTHING = Buffer.alloc(0)
@@ -153,6 +153,8 @@ export class Ingest implements MessageHandler {
       addHeader(message, 'Nats-Rollup: sub')
       parsed.parse(message.body, message.bodyStart, message.bodyStart + message.headerLength)
     }
+    if (parsed.found !== 0 && parsed.has(TTL) && stream.markers.isOn)
+      message = this.withMarkerTtl(message, parsed)
     const { subject, subjectStart, subjectEnd } = message
     const isKept = !this.isInterest || this.isWanted(message)
     let seq: number
@@ -171,6 +173,18 @@ export class Ingest implements MessageHandler {
     if (this.maxPerSubject > 0 && isKept) this.trimSubject(message)
     if (this.config.allow_msg_schedules && isKept) this.noteSchedule(message, parsed, seq)
     return seq
+  }
+
+  /** Where markers tell of what is gone, no message lives shorter than they do. */
+  private withMarkerTtl(message: Message, parsed: PublishHeaders): Message {
+    const ttlMs = parseTtlMs(parsed.text(TTL)) ?? 0
+    const leastMs = Math.floor(this.stream.markers.ttlNs / 1e9) * 1000
+    if (ttlMs === 0 || ttlMs >= leastMs) return message
+    const line = lineOf(parsed.buffer, parsed.start(TTL), parsed.end(TTL))
+    const raised = copyMessage(message, line)
+    addHeader(raised, `Nats-TTL: ${leastMs / 1000}`)
+    parsed.parse(raised.body, raised.bodyStart, raised.bodyStart + raised.headerLength)
+    return raised
   }
 
   private append(message: Message, nowMs: number): number {

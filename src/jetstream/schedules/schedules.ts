@@ -171,7 +171,7 @@ export class Schedules {
   }
 
   #isThere(entry: Entry): boolean {
-    return this.#stream.log.next(null, entry.seq) === entry.seq
+    return this.#stream.log.has(entry.seq)
   }
 
   #dropStale(): void {

@@ -1,0 +1,74 @@
+import { Message } from '../core/index.ts'
+import { RecordView } from '../storage/index.ts'
+import { formatDuration } from './consumer/go-duration.ts'
+import { readRecord } from './read-record.ts'
+import type { Stream } from './stream.ts'
+
+const REASON = 'Nats-Marker-Reason'
+
+/**
+ * Subject delete markers (ADR-43, `subject_delete_marker_ttl`): where the last message of a subject has come to its end, by
+ * `max_age` or by its time to live, a message without content tells of it for a while.
+ */
+export class DeleteMarkers {
+  private readonly stream: Stream
+  private readonly view = new RecordView()
+  /** What is being removed; the next waits for it. */
+  private working: Promise<void> = Promise.resolve()
+
+  constructor(stream: Stream) {
+    this.stream = stream
+  }
+
+  /** How long markers stay, nanoseconds; 0: there are none. */
+  get ttlNs(): number {
+    return this.stream.config.subject_delete_marker_ttl ?? 0
+  }
+
+  get isOn(): boolean {
+    return this.ttlNs > 0
+  }
+
+  /** Removes messages whose time is over, and leaves markers for subjects that have none left. */
+  expire(seqs: readonly number[]): Promise<void> {
+    this.working = this.working.then(() => this.remove(seqs))
+    return this.working
+  }
+
+  private async remove(seqs: readonly number[]): Promise<void> {
+    const { stream, view } = this
+    const { log } = stream
+    for (const seq of seqs) {
+      // Only the last one has to be read: is it a marker itself?
+      const isRead = log.isLastOfSubject(seq) && (await readRecord(log, seq, view))
+      if (stream.isClosed) return
+      if (!isRead || !log.isLastOfSubject(seq) || this.isMarker()) {
+        stream.remove(seq)
+        continue
+      }
+      const subject = Buffer.from(view.buffer.subarray(view.subjectStart, view.subjectEnd))
+      // In one turn, and so in one batch of the journal: both or none.
+      stream.remove(seq)
+      stream.ingest.publishGenerated(this.markerOf(subject), null)
+    }
+  }
+
+  private isMarker(): boolean {
+    const { buffer, bodyStart, headerLength } = this.view
+    return buffer.toString('latin1', bodyStart, bodyStart + headerLength).includes(`\n${REASON}:`)
+  }
+
+  private markerOf(subject: Buffer): Message {
+    const message = new Message(subject)
+    message.subjectEnd = subject.length
+    message.replyEnd = 0
+    const ttl = formatDuration(this.ttlNs)
+    message.body = Buffer.from(
+      `NATS/1.0\r\n${REASON}: MaxAge\r\nNats-TTL: ${ttl}\r\nNats-Rollup: sub\r\n\r\n`,
+      'latin1',
+    )
+    message.headerLength = message.body.length
+    message.bodyEnd = message.body.length
+    return message
+  }
+}
