@@ -13,6 +13,8 @@ export interface PeerServerOptions {
   flags?: readonly string[]
   /** Text of a configuration file, given with `-c`. */
   config?: string
+  /** Where its files are made; default: in the system's temporary directory. */
+  within?: string
 }
 
 /** How long a server may take until it answers, in milliseconds. */
@@ -69,7 +71,7 @@ export class PeerServer {
 
   constructor(kind: Kind, options: PeerServerOptions = {}) {
     this.kind = kind
-    this.directory = mkdtempSync(join(tmpdir(), `contrail-peer-${kind}-`))
+    this.directory = mkdtempSync(join(options.within ?? tmpdir(), `contrail-peer-${kind}-`))
     this.flags = [...(options.flags ?? ['-js'])]
     if (options.config !== undefined) {
       const path = join(this.directory, 'server.conf')

@@ -1,4 +1,7 @@
-/** kill -9 of a real server under load from real clients, at moments by chance: everything acknowledged is there afterwards. */
+/**
+ * kill -9 of a real server under load from real clients, at moments by chance: everything acknowledged is there afterwards.
+ * With a disk, the disk loses power as well.
+ */
 import { createHash } from 'node:crypto'
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream'
 import { type KV, Kvm } from '@nats-io/kv'
@@ -8,6 +11,7 @@ import { connect } from '@nats-io/transport-node'
 import { Random } from '../../src/ports/random.ts'
 import { PeerServer } from '../peers/servers.ts'
 import type { Outcome } from './main.ts'
+import type { RealDisk } from './real-disk.ts'
 
 const LANES = 20
 const WORKERS = 4
@@ -31,9 +35,11 @@ export async function killRounds(
   rounds: number,
   seed: number,
   progress: (text: string) => void,
+  disk: RealDisk | null = null,
 ): Promise<Outcome> {
+  const part = disk === null ? 'kill -9' : 'power failure of a real file system'
   const random = new Random(seed)
-  const server = await new PeerServer('contrail').start()
+  const server = await new PeerServer('contrail', disk === null ? {} : { within: disk.directory }).start()
   const failures: string[] = []
   const promised: Promised = {
     messages: new Map(),
@@ -45,17 +51,19 @@ export async function killRounds(
   let acknowledged = 0
   // The official object store tidies up behind a put that failed, and nobody hears that this failed too.
   const ignored = (thrown: unknown) => {
-    if (!/closed|timeout|no responders/i.test(String(thrown))) failures.push(String(thrown))
+    if (!/closed|timeout|no responders|insufficient resources/i.test(String(thrown)))
+      failures.push(String(thrown))
   }
   process.on('unhandledRejection', ignored)
   try {
     await layOut(server)
     for (let round = 1; round <= rounds; round++) {
       progress(
-        `kill -9: round ${round} of ${rounds}, ${acknowledged} acknowledged, ${failures.length} failures`,
+        `${part}: round ${round} of ${rounds}, ${acknowledged} acknowledged, ${failures.length} failures`,
       )
       const before = size(promised)
-      await underLoad(server, round, promised, LEAST_MS + random.below(MOST_MS - LEAST_MS))
+      await underLoad(server, disk, round, promised, LEAST_MS + random.below(MOST_MS - LEAST_MS))
+      await disk?.remount()
       acknowledged += size(promised) - before
       await server.start()
       const wrong = await check(server, promised)
@@ -63,13 +71,20 @@ export async function killRounds(
       // What was checked is not checked again in every round to come.
       promised.messages.clear()
       promised.objects.clear()
+      if (wrong.length > 0) {
+        // What is missing has been told: the next round begins with nothing promised.
+        promised.jobs.clear()
+        promised.done.clear()
+        promised.keys.clear()
+        await layOut(server)
+      }
     }
   } finally {
     await server.dispose()
     process.off('unhandledRejection', ignored)
   }
   return {
-    part: 'kill -9',
+    part,
     tried: `${rounds} rounds`,
     acknowledged: `${acknowledged} messages, jobs, keys and objects acknowledged`,
     lost: failures.filter((text) => /is gone|was lost/.test(text)).length,
@@ -102,6 +117,7 @@ async function layOut(server: PeerServer): Promise<void> {
 
 async function underLoad(
   server: PeerServer,
+  disk: RealDisk | null,
   round: number,
   promised: Promised,
   forMs: number,
@@ -111,17 +127,19 @@ async function underLoad(
   const kv = await new Kvm(js).open('K')
   const store = await new Objm(js).open('O')
   let isOver = false
-  const running = [
+  const running = Promise.allSettled([
     ...Array.from({ length: LANES }, (_, lane) => publish(js, round, lane, promised, () => isOver)),
     addJobs(js, round, promised, () => isOver),
     doJobs(nc, js, promised, () => isOver),
     putKeys(kv, round, promised, () => isOver),
     putObjects(store, round, promised, () => isOver),
-  ]
+  ])
   await new Promise((resolve) => setTimeout(resolve, forMs))
+  // What is acknowledged between the power failure and the end of the process counts too.
+  await disk?.cutPower()
   isOver = true
   await server.stop('SIGKILL')
-  await Promise.allSettled(running)
+  await running
   await nc.close().catch(() => {})
 }
 
@@ -197,42 +215,23 @@ async function putObjects(
 /** What does not hold of what was promised. */
 async function check(server: PeerServer, promised: Promised): Promise<string[]> {
   const nc = await connect({ servers: server.url })
+  const jsm = await jetstreamManager(nc)
   const wrong: string[] = []
-  try {
-    const jsm = await jetstreamManager(nc)
-    const js = jetstream(nc)
-    await checkStream(jsm, js, promised, wrong)
-    await checkJobs(jsm, promised, wrong)
-    const kv = await new Kvm(js).open('K')
-    for (const [key, { value, revision }] of promised.keys) {
-      const entry = await kv.get(key)
-      // A put that was under way may be there too.
-      if (entry === null || entry.revision < revision) wrong.push(`key ${key} was lost`)
-      else if (entry.revision === revision && entry.string() !== value) wrong.push(`key ${key} is wrong`)
-    }
-    const store = await new Objm(js).open('O')
-    for (const [name, digest] of promised.objects) {
-      const bytes = await store.getBlob(name)
-      if (bytes === null) wrong.push(`object ${name} was lost`)
-      else if (createHash('sha256').update(bytes).digest('hex') !== digest)
-        wrong.push(`object ${name} is wrong`)
-      await store.delete(name)
-    }
-  } catch (thrown) {
-    wrong.push((thrown as Error).message)
-  } finally {
-    await nc.close()
+  for (const part of [checkStream, checkJobs, checkKeys, checkObjects]) {
+    await part(jsm, promised, wrong).catch((thrown: Error) => wrong.push(thrown.message))
   }
+  await nc.close()
   return wrong
 }
 
-async function checkStream(
-  jsm: JetStreamManager,
-  js: JetStreamClient,
-  promised: Promised,
-  wrong: string[],
-): Promise<void> {
-  const { state, config } = await jsm.streams.info('S')
+async function checkStream(jsm: JetStreamManager, promised: Promised, wrong: string[]): Promise<void> {
+  const js = jsm.jetstream()
+  const info = await jsm.streams.info('S').catch(() => null)
+  if (info === null) {
+    wrong.push('stream S was lost', ...[...promised.messages.keys()].map((seq) => `message ${seq} is gone`))
+    return
+  }
+  const { state, config } = info
   if (config.description !== 'kept') wrong.push('the configuration of S is wrong')
   const seqs = [...promised.messages.keys()]
   const highest = Math.max(0, ...seqs)
@@ -279,4 +278,25 @@ async function checkJobs(jsm: JetStreamManager, promised: Promised, wrong: strin
     else if (!isThere) promised.jobs.delete(seq)
   }
   if (pending > state.messages) wrong.push(`${pending} jobs wait for an ack, ${state.messages} are there`)
+}
+
+async function checkKeys(jsm: JetStreamManager, promised: Promised, wrong: string[]): Promise<void> {
+  const kv = await new Kvm(jsm.jetstream()).open('K')
+  for (const [key, { value, revision }] of promised.keys) {
+    const entry = await kv.get(key)
+    // A put that was under way may be there too.
+    if (entry === null || entry.revision < revision) wrong.push(`key ${key} was lost`)
+    else if (entry.revision === revision && entry.string() !== value) wrong.push(`key ${key} is wrong`)
+  }
+}
+
+async function checkObjects(jsm: JetStreamManager, promised: Promised, wrong: string[]): Promise<void> {
+  const store = await new Objm(jsm.jetstream()).open('O')
+  for (const [name, digest] of promised.objects) {
+    const bytes = await store.getBlob(name)
+    if (bytes === null) wrong.push(`object ${name} was lost`)
+    else if (createHash('sha256').update(bytes).digest('hex') !== digest)
+      wrong.push(`object ${name} is wrong`)
+    await store.delete(name)
+  }
 }

@@ -6,12 +6,13 @@ import { crashJetStream } from './jetstream.ts'
 import { killRounds } from './kill.ts'
 import { overload } from './overload.ts'
 import { crashOnce } from './power.ts'
+import { RealDisk } from './real-disk.ts'
 import { soak } from './soak.ts'
 
 const HELP = `Usage: npm run torture -- [--part PART] [--rounds N] [--points N] [--cases N] [--seed S]
 
-  --part PART   kill, power, jetstream, corruption, overload, soak, or all but soak (default)
-  --rounds N    kill -9 of a real server under load, so often (default 200)
+  --part PART   kill, disk, power, jetstream, corruption, overload, soak, or all but soak (default)
+  --rounds N    kill -9 of a real server under load, so often (default 200); disk: a real file system's power failures (100)
   --points N    power failures of the simulated disk, one at each file operation (default 100,000; jetstream: 10,000)
   --cases N     flipped bits and zeroed sectors (default 10,000)
   --minutes N   of soak (default 10)
@@ -65,6 +66,27 @@ async function power(points: number, seed: number, encryption: Encryption | unde
     lost: failures.filter((text) => text.includes('is left')).length,
     wrong: failures.filter((text) => !text.includes('is left')).length,
     failures,
+  }
+}
+
+/** kill -9 together with a power failure of a real file system, where there can be one. */
+async function realDisk(rounds: number, seed: number): Promise<Outcome> {
+  const part = 'power failure of a real file system'
+  const missing = RealDisk.missing()
+  if (missing !== null)
+    return {
+      part,
+      tried: `not tried here: ${missing}`,
+      acknowledged: 'nothing',
+      lost: 0,
+      wrong: 0,
+      failures: [],
+    }
+  const disk = await RealDisk.create()
+  try {
+    return await killRounds(rounds, seed, progress, disk)
+  } finally {
+    await disk.dispose()
   }
 }
 
@@ -146,6 +168,7 @@ if (values.help) {
   const encryption = encryptionBy(values.cipher)
   const parts: Record<string, () => Promise<Outcome>> = {
     kill: () => killRounds(whole(values.rounds, 200), seed, progress),
+    disk: () => realDisk(whole(values.rounds, 100), seed),
     power: () => power(whole(values.points, 100_000), seed, encryption),
     jetstream: () => wholeServer(whole(values.points, 10_000), seed),
     corruption: () => corruption(whole(values.cases, 10_000), seed, encryption),
