@@ -7,6 +7,7 @@ import type { Declaration, Runtime } from '../runtime.ts'
 import { type Schema, validate } from '../schema.ts'
 import type { Params, SubjectPattern } from '../subject-pattern.ts'
 import { type Duration, type Size, toBytes, toMs } from '../units.ts'
+import { untilHeard } from './heard.ts'
 import { type KeyValueEvent, keyPatterns, keyPrefix, operationOf } from './key-value-watch.ts'
 import type { StreamOwner } from './stream.ts'
 import { type ReadEvent, Watch, type WatchHandler, type WatchOptions } from './watch.ts'
@@ -78,18 +79,20 @@ export class KeyValue<T, Deps extends object = object> implements Declaration {
 
   /** The same with its revision and time. */
   async entry(key: string): Promise<Entry<T> | undefined> {
-    const found = await this.kv.get(key)
+    const found = await this.#ask((kv) => kv.get(key))
     return found === null || found.operation !== 'PUT' ? undefined : this.read(found)
   }
 
   /** Resolves to the revision. */
   async put(key: string, value: T): Promise<number> {
-    return this.kv.put(key, await this.#write(key, value))
+    const payload = await this.#write(key, value)
+    return this.#ask((kv) => kv.put(key, payload))
   }
 
   /** Puts a value where there is none. @throws the client's error when there is one */
   async create(key: string, value: T): Promise<number> {
-    return this.kv.create(key, await this.#write(key, value))
+    const payload = await this.#write(key, value)
+    return this.#ask((kv) => kv.create(key, payload))
   }
 
   /**
@@ -103,13 +106,14 @@ export class KeyValue<T, Deps extends object = object> implements Declaration {
   ): Promise<T> {
     const attempts = options.attempts ?? DEFAULT_UPDATE_ATTEMPTS
     for (let attempt = 0; attempt < attempts; attempt++) {
-      const found = await this.kv.get(key)
+      const found = await this.#ask((kv) => kv.get(key))
       const present = found === null || found.operation !== 'PUT' ? undefined : (await this.read(found)).value
       const value = await change(present)
       const payload = await this.#write(key, value)
       try {
-        if (found === null) await this.kv.create(key, payload)
-        else await this.kv.update(key, payload, found.revision)
+        await this.#ask((kv) =>
+          found === null ? kv.create(key, payload) : kv.update(key, payload, found.revision),
+        )
         return value
       } catch (thrown) {
         if (!isConflict(thrown)) throw thrown
@@ -124,18 +128,18 @@ export class KeyValue<T, Deps extends object = object> implements Declaration {
   }
 
   delete(key: string): Promise<void> {
-    return this.kv.delete(key)
+    return this.#ask((kv) => kv.delete(key))
   }
 
   /** Deletes a key and its history. */
   purge(key: string): Promise<void> {
-    return this.kv.purge(key)
+    return this.#ask((kv) => kv.purge(key))
   }
 
   /** The keys that have a value. */
   async keys(filter?: string | string[]): Promise<string[]> {
     const keys: string[] = []
-    for await (const key of await this.kv.keys(filter)) keys.push(key)
+    for await (const key of await this.#ask((kv) => kv.keys(filter))) keys.push(key)
     return keys
   }
 
@@ -239,6 +243,11 @@ export class KeyValue<T, Deps extends object = object> implements Declaration {
   }
 
   async stop(): Promise<void> {}
+
+  #ask<R>(what: (kv: KV) => Promise<R>): Promise<R> {
+    const { kv } = this
+    return untilHeard(`the bucket "${this.bucket}"`, () => what(kv))
+  }
 
   async #write(key: string, value: T): Promise<Uint8Array | string> {
     if (this.#options.schema !== undefined) await validate(this.#options.schema, value, key)

@@ -13,6 +13,7 @@ import type { StreamMessage } from '../message.ts'
 import type { Declaration, Runtime } from '../runtime.ts'
 import { SubjectPattern } from '../subject-pattern.ts'
 import { type Duration, type Size, toBytes, toNs } from '../units.ts'
+import { untilHeard } from './heard.ts'
 import type { StreamOwner } from './stream.ts'
 import { Watch, type WatchHandler, type WatchOptions } from './watch.ts'
 
@@ -63,14 +64,15 @@ export class ObjectStore<Deps extends object = object> implements Declaration {
     content: Uint8Array | string | ReadableStream<Uint8Array>,
   ): Promise<ObjectInfo> {
     const meta = typeof name === 'string' ? { name } : name
-    if (typeof content === 'string') return this.obj.putBlob(meta, new TextEncoder().encode(content))
-    if (content instanceof Uint8Array) return this.obj.putBlob(meta, content)
-    return this.obj.put(meta, content)
+    // A stream of bytes can't be read twice.
+    if (typeof content !== 'string' && !(content instanceof Uint8Array)) return this.obj.put(meta, content)
+    const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content
+    return this.#ask((obj) => obj.putBlob(meta, bytes))
   }
 
   /** All bytes of an object; undefined when it is not there. */
   async get(name: string): Promise<Uint8Array | undefined> {
-    return (await this.obj.getBlob(name)) ?? undefined
+    return (await this.#ask((obj) => obj.getBlob(name))) ?? undefined
   }
 
   async putFile(name: string | ObjectStoreMeta, path: string): Promise<ObjectInfo> {
@@ -79,7 +81,7 @@ export class ObjectStore<Deps extends object = object> implements Declaration {
 
   /** Writes an object to a file; its digest has been checked when this resolves. Undefined when it is not there. */
   async getFile(name: string, path: string): Promise<ObjectInfo | undefined> {
-    const found = await this.obj.get(name)
+    const found = await this.#ask((obj) => obj.get(name))
     if (found === null) return undefined
     await found.data.pipeTo(Writable.toWeb(createWriteStream(path)))
     const failed = await found.error
@@ -88,16 +90,16 @@ export class ObjectStore<Deps extends object = object> implements Declaration {
   }
 
   async info(name: string): Promise<ObjectInfo | undefined> {
-    return (await this.obj.info(name)) ?? undefined
+    return (await this.#ask((obj) => obj.info(name))) ?? undefined
   }
 
   list(): Promise<ObjectInfo[]> {
-    return this.obj.list()
+    return this.#ask((obj) => obj.list())
   }
 
   /** False when there was none. */
   async delete(name: string): Promise<boolean> {
-    return (await this.obj.delete(name)).success
+    return (await this.#ask((obj) => obj.delete(name))).success
   }
 
   /** Watches the store: what is there first, then what changes. Without a handler it is read by `next` and `for await`. */
@@ -133,6 +135,11 @@ export class ObjectStore<Deps extends object = object> implements Declaration {
   }
 
   async stop(): Promise<void> {}
+
+  #ask<R>(what: (obj: ClientsStore) => Promise<R>): Promise<R> {
+    const { obj } = this
+    return untilHeard(`the object store "${this.bucket}"`, () => what(obj))
+  }
 }
 
 /** Metadata of an object, as the stream of the store keeps it (ADR-20). */

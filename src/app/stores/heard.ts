@@ -1,0 +1,31 @@
+/** Asks a store again while nobody listens for it: a cluster elects a leader, and what nobody heard was not done. */
+import { errors } from '@nats-io/nats-core'
+import { ContrailError } from '../errors.ts'
+
+const AGAIN_AFTER_MS = 250
+const GIVE_UP_MS = 5000
+
+/** @throws ContrailError NO_RESPONDERS when nobody has listened for 5 s; else what `ask` throws */
+export async function untilHeard<T>(store: string, ask: () => Promise<T>): Promise<T> {
+  const end = performance.now() + GIVE_UP_MS
+  for (;;) {
+    try {
+      return await ask()
+    } catch (thrown) {
+      if (!isUnheard(thrown)) throw thrown
+      if (performance.now() > end) {
+        throw new ContrailError('NO_RESPONDERS', `Nobody answers for ${store}.`, { cause: thrown })
+      }
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER_MS))
+    }
+  }
+}
+
+/** The client says it in several ways: what it throws has the reason behind it. */
+function isUnheard(thrown: unknown): boolean {
+  for (let error = thrown; error instanceof Error; error = error.cause) {
+    if (error instanceof errors.NoRespondersError) return true
+    if (error instanceof errors.RequestError && error.isNoResponders()) return true
+  }
+  return false
+}

@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { ContrailError } from '../../src/app/index.ts'
+import { makeApp } from './support.ts'
+
+test('a bucket waits a moment for a stream that nobody leads, and says so when it stays away', async (t) => {
+  const app = makeApp(t)
+  const stock = app.keyValue<number>('stock')
+  await app.start()
+  await stock.put('nut', 1)
+  const { streams } = app.context.jsm
+  // As while a cluster elects: nothing listens on the subjects.
+  const { config } = await streams.info('KV_stock')
+  await streams.delete('KV_stock')
+  const waiting = Promise.all([
+    stock.put('bolt', 2),
+    stock.get('nut'),
+    stock.update('washer', (value) => (value ?? 0) + 3),
+  ])
+  await pause(600)
+  await streams.add(config)
+  const [, nut] = await waiting
+  assert.equal(nut, undefined)
+  assert.deepEqual([await stock.get('bolt'), await stock.get('washer')], [2, 3])
+  await streams.delete('KV_stock')
+  await assert.rejects(stock.put('bolt', 3), (error: ContrailError) => {
+    assert.equal(error.code, 'NO_RESPONDERS')
+    assert.match(error.message, /Nobody answers for the bucket "stock"/)
+    return true
+  })
+})
