@@ -2,7 +2,7 @@
  * The journal's format: batches of records, little endian. See docs/storage-format.md.
  *
  *     batch:   0 u32 magic   4 u32 generation of the file   8 f64 batch number   16 f64 number of the first record
- *             24 u32 bytes of records   28 u32 records   32 u32 1: sealed, 0: not   36 u32 CRC-32 of all before
+ *             24 u32 bytes of records   28 u32 records   32 u8 flags   33 u24 check of the records   36 u32 CRC-32 of all before
  *             40 records; sealed: a block (see sealing/sealer.ts) that was made of them
  *     record:  0 u32 payload bytes   4 u32 type (8 bits) and check (24 bits)   8 u32 log id   12 payload,
  *              then a u32 CRC-32 of all before it; but not behind a message, which has its own
@@ -16,10 +16,14 @@ const TAIL_MAGIC = 0x54525443
 export const TAIL_MAGIC_BYTES = Buffer.from([0x43, 0x54, 0x52, 0x54])
 const IS_SEALED = 1
 const HAS_TAIL = 2
+/** Batches written before there was a check have none. */
+const HAS_CHECK = 4
 export const BATCH_HEAD_BYTES = 40
 export const ENTRY_HEAD_BYTES = 12
+/** At the end of each entry, a message's own or that of the entry. */
+export const CHECKSUM_BYTES = 4
 /** What an entry takes beside its payload, at most. */
-export const ENTRY_OVERHEAD_BYTES = ENTRY_HEAD_BYTES + 4
+export const ENTRY_OVERHEAD_BYTES = ENTRY_HEAD_BYTES + CHECKSUM_BYTES
 
 /** Types of journal records. */
 export const MESSAGE = 1
@@ -51,6 +55,21 @@ export interface BatchHead {
   count: number
   isSealed: boolean
   hasTail: boolean
+  /**
+   * What the checksums of the records make together, 24 bits. Each record has its own; this tells that they are of one
+   * batch, where a torn write left some of an earlier use of the file between them. Null: not written.
+   */
+  check: number | null
+}
+
+/** The check of a batch goes on with the checksum of its next record; begins with 0. */
+export function addToCheck(sum: number, checksum: number): number {
+  return Math.imul(sum, 0x01000193) ^ checksum
+}
+
+/** The 24 bits of it that are written. */
+export function checkOf(sum: number): number {
+  return sum >>> 8
 }
 
 /** Bytes of the batch from its head to the end. */
@@ -73,7 +92,8 @@ function encodeBatchEnd(to: Buffer, at: number, magic: number, head: BatchHead):
   to.writeDoubleLE(head.firstLsn, at + 16)
   putU32(to, at + 24, head.length)
   putU32(to, at + 28, head.count)
-  putU32(to, at + 32, (head.isSealed ? IS_SEALED : 0) | (head.hasTail ? HAS_TAIL : 0))
+  const flags = (head.isSealed ? IS_SEALED : 0) | (head.hasTail ? HAS_TAIL : 0)
+  putU32(to, at + 32, head.check === null ? flags : flags | HAS_CHECK | (head.check << 8))
   putU32(to, at + 36, crc32(to.subarray(at, at + 36)))
 }
 
@@ -99,6 +119,7 @@ function decodeBatchEnd(from: Buffer, at: number, magic: number): BatchHead | nu
     count: getU32(from, at + 28),
     isSealed: (flags & IS_SEALED) !== 0,
     hasTail: (flags & HAS_TAIL) !== 0,
+    check: (flags & HAS_CHECK) !== 0 ? flags >>> 8 : null,
   }
 }
 

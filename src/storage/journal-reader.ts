@@ -5,10 +5,13 @@
 import type { FileSystem } from '../ports/index.ts'
 import type { JournalFile, JournalPosition } from './journal.ts'
 import {
+  addToCheck,
   BATCH_HEAD_BYTES,
   BATCH_MAGIC_BYTES,
   type BatchHead,
   batchBytes,
+  CHECKSUM_BYTES,
+  checkOf,
   decodeBatchHead,
   decodeBatchTail,
   ENTRY_HEAD_BYTES,
@@ -232,9 +235,10 @@ async function replayFile(
     offset = await window.load(at, BATCH_HEAD_BYTES + head.length)
     const start = offset + BATCH_HEAD_BYTES
     const records = recordsIn(window.buffer, start, start + head.length, head.isSealed, sealer)
-    if (!isIntact(records, head.count)) {
+    if (!isIntact(records, head)) {
       const following = at + batchBytes(head)
       if (!(await isFollowed(window, file, next, following, head))) return
+      target.damaged(0, 0, `${file.path}: batch at ${at}`, null)
       salvage(records, head.firstLsn, head.count, fromLsn, target, file.path)
     } else applyIntact(records, head, fromLsn, target)
     position.nextBatch = head.batch + 1
@@ -316,15 +320,17 @@ function recordsIn(
   return { buffer: plain, start: 0, end: plain.length }
 }
 
-function isIntact({ buffer, start, end }: Records, count: number): boolean {
+function isIntact({ buffer, start, end }: Records, head: BatchHead): boolean {
   if (end > buffer.length) return false
   let at = start
-  for (let i = 0; i < count; i++) {
+  let check = 0
+  for (let i = 0; i < head.count; i++) {
     const bytes = entryBytesAt(buffer, at, end)
     if (bytes === 0 || !isEntryIntact(buffer, at, bytes)) return false
     at += bytes
+    check = addToCheck(check, getU32(buffer, at - CHECKSUM_BYTES))
   }
-  return at === end
+  return at === end && (head.check === null || head.check === checkOf(check))
 }
 
 function applyIntact(

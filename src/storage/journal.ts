@@ -5,7 +5,10 @@
 import type { Clock, FileHandle, FileSystem, Timer } from '../ports/index.ts'
 import { CommitPace } from './commit-pace.ts'
 import {
+  addToCheck,
   BATCH_HEAD_BYTES,
+  CHECKSUM_BYTES,
+  checkOf,
   ENTRY_HEAD_BYTES,
   ENTRY_OVERHEAD_BYTES,
   encodeBatchHead,
@@ -16,6 +19,7 @@ import {
 } from './journal-format.ts'
 import type { StoreLimits } from './limits.ts'
 import { isPassing, RETRY_MS } from './passing-error.ts'
+import { getU32 } from './record.ts'
 import { SEAL_BYTES, type Sealer } from './sealing/index.ts'
 
 export interface JournalFile {
@@ -80,6 +84,8 @@ export class Journal {
   private readonly tailBytes: number
   private length: number
   private count = 0
+  /** Of the checksums of the records in the open batch. */
+  private check = 0
   private entryAt = 0
   private spareBuffer: Buffer | null = null
   private writing: Buffer | null = null
@@ -156,6 +162,7 @@ export class Journal {
   end(isUrgent: boolean): void {
     const at = this.entryAt
     if (this.buffer[at + 4] !== MESSAGE) sealEntry(this.buffer, at, this.length - at - ENTRY_OVERHEAD_BYTES)
+    this.check = addToCheck(this.check, getU32(this.buffer, this.length - CHECKSUM_BYTES))
     this.count++
     this.nextLsn++
     if (isUrgent) this.ask()
@@ -185,11 +192,13 @@ export class Journal {
       count: this.count,
       isSealed: sealer !== null,
       hasTail: true,
+      check: checkOf(this.check),
     }
     if (sealer !== null) sealer.sealInPlace(buffer, this.headBytes, this.length, this.openBatch)
     this.openBatch++
     this.length = this.headBytes
     this.count = 0
+    this.check = 0
     this.buffer = this.spareBuffer ?? Buffer.allocUnsafeSlow(FIRST_BUFFER_BYTES)
     this.spareBuffer = null
     this.onClosed?.()

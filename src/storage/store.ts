@@ -430,7 +430,7 @@ export class Store implements CheckpointHost, ReplayHost {
     if (sealing !== null) this.files.fileSystem = sealing.fileSystem
     const checkpoint = await this.readDocument<CheckpointDocument>(`${directory}/checkpoint.json`)
     this.catalog.nextId = checkpoint?.nextLogId ?? 1
-    const lsns = await this.restoreLogs(directory)
+    const lsns = await this.restoreLogs(directory, checkpoint?.lsn ?? 0)
     await this.replayJournal(directory, sealing, checkpoint, lsns)
     // Deleted before another of its name was made, by a record that is not in the journal any more.
     for (const log of this.catalog.nameless()) this.forget(log)
@@ -441,7 +441,7 @@ export class Store implements CheckpointHost, ReplayHost {
   }
 
   /** The logs as their files have them; returns for each the journal record from which on something is missing. */
-  private async restoreLogs(directory: string): Promise<Map<number, number>> {
+  private async restoreLogs(directory: string, checkpointLsn: number): Promise<Map<number, number>> {
     const { catalog, files } = this
     const lsns = new Map<number, number>()
     for (const name of await files.fileSystem.list(`${directory}/logs`)) {
@@ -457,7 +457,9 @@ export class Store implements CheckpointHost, ReplayHost {
       catalog.add(log)
       // Written anew with the next checkpoint.
       if (isDamaged) this.checkpointer.dirty.add(log)
-      lsns.set(id, state.lsn)
+      // What came before the checkpoint is in the state, however old that is: files of the journal from then may be half
+      // overwritten. Of a copy, which may lack something, as much is made up for as the journal still has.
+      lsns.set(id, isDamaged ? state.lsn : Math.max(state.lsn, checkpointLsn))
       this.restoring = log
       await restoreState(log, state, this, files.fileSystem, (segment) => files.indexPath(segment), null)
       await files.removeLeftovers(log)

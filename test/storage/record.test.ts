@@ -91,10 +91,14 @@ test('a batch head goes round, and each flipped bit of it is noticed', () => {
     count: 67,
     isSealed: true,
     hasTail: true,
+    check: 0xabcdef,
   }
   const out = Buffer.alloc(format.BATCH_HEAD_BYTES)
   format.encodeBatchHead(out, head)
   assert.deepEqual(format.decodeBatchHead(out, 0), head)
+  format.encodeBatchHead(out, { ...head, check: null })
+  assert.equal(format.decodeBatchHead(out, 0)?.check, null)
+  format.encodeBatchHead(out, head)
   for (let bit = 0; bit < out.length * 8; bit++) {
     out[bit >>> 3] ^= 1 << (bit & 7)
     assert.equal(format.decodeBatchHead(out, 0), null, `bit ${bit}`)

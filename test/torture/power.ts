@@ -17,6 +17,10 @@ const LIMITS = {
   layoutBytes: 2048,
 }
 
+const QUIET = 'quiet'
+/** Turns in which file operations go on between two rounds. */
+const MOST_TURNS = 60
+
 /** What a store should hold: for each log its messages, and the bytes of its ledger's history. */
 type Model = Map<string, { messages: Map<number, string>; lastSeq: number; ledger: string }>
 
@@ -56,32 +60,44 @@ class Workload {
   acknowledged = 0
   private readonly random: Random
   private readonly store: Store
+  /**
+   * One in three takes its time, so that checkpoints keep up and files of the journal are used again, and has a log with
+   * which little is done, whose state stays that of an earlier checkpoint.
+   */
+  private readonly isUnhurried: boolean
 
   constructor(seed: number, store: Store) {
     this.random = new Random(seed)
     this.store = store
+    this.isUnhurried = seed % 3 === 2
   }
 
   async run(rounds: number): Promise<void> {
+    if (this.isUnhurried) this.create(QUIET)
     for (let round = 0; round < rounds; round++) {
-      const steps = 1 + this.random.below(6)
+      const steps = 1 + this.random.below(this.isUnhurried ? 12 : 6)
       for (let step = 0; step < steps; step++) this.step()
       this.rounds.push(textOf(this.model))
       const number = this.rounds.length - 1
       await new Promise<void>((resolve) => this.store.barrier(resolve))
       this.acknowledged = number
+      if (this.isUnhurried) for (let i = this.random.below(MOST_TURNS); i > 0; i--) await Promise.resolve()
     }
+  }
+
+  private create(name: string): void {
+    const log = this.store.createLog(name, { name }, { inMemory: false })
+    this.model.set(name, { messages: new Map(), lastSeq: 0, ledger: '' })
+    ownLedger(log, this.histories)
   }
 
   private step(): void {
     const { random, store, model } = this
-    const names = [...model.keys()]
-    if (names.length === 0 || (names.length < 3 && random.chance(0.05))) {
+    const isQuiet = this.isUnhurried && this.rounds.length % 30 > 20 && random.chance(0.15)
+    const names = [...model.keys()].filter((name) => (name === QUIET) === isQuiet)
+    if (names.length === 0 || (!isQuiet && names.length < 3 && random.chance(0.05))) {
       const name = `log${random.below(1000)}`
-      if (model.has(name)) return
-      const log = store.createLog(name, { name }, { inMemory: false })
-      model.set(name, { messages: new Map(), lastSeq: 0, ledger: '' })
-      ownLedger(log, this.histories)
+      if (!model.has(name)) this.create(name)
       return
     }
     const name = names[random.below(names.length)]
@@ -110,6 +126,7 @@ class Workload {
       log.purge(null, 0, 0)
       expected.messages.clear()
     } else if (dice < 0.86) {
+      if (isQuiet) return
       store.deleteLog(log)
       model.delete(name)
       this.histories.delete(name)
