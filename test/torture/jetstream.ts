@@ -10,6 +10,7 @@ import { SimulatedClock } from '../../src/ports/simulated-clock.ts'
 import { SimulatedFileSystem } from '../../src/ports/simulated-file-system.ts'
 import { Server } from '../../src/server/index.ts'
 import { SMALL_LIMITS } from '../storage/small-limits.ts'
+import { Batches, Expiring, type Part, Restored, type Running } from './jetstream-parts.ts'
 
 /** Larger than those of the storage's own tests: configurations of streams have to fit. */
 const LIMITS = { ...SMALL_LIMITS, firstJournalBytes: 4096, layoutBytes: 4096, journalBytes: 16_384 }
@@ -50,12 +51,7 @@ class Knowledge {
   /** Calls that were answered. */
   acknowledged = 0
   isReady = false
-}
-
-interface Running {
-  server: Server
-  nc: NatsConnection
-  clock: SimulatedClock
+  readonly parts: readonly Part[] = [new Expiring(), new Batches(), new Restored()]
 }
 
 async function start(fileSystem: SimulatedFileSystem, clock: SimulatedClock): Promise<Running> {
@@ -118,6 +114,7 @@ class Workload {
 
   async run(): Promise<void> {
     await setUp(this.running)
+    for (const part of this.known.parts) await part.setUp(this.running)
     this.known.isReady = true
     for (let step = 0; step < STEPS; step++) {
       await this.step()
@@ -131,6 +128,8 @@ class Workload {
     const { random, known } = this
     const { nc } = this.running
     const jsm = await jetstreamManager(nc, { checkAPI: false })
+    // A part of its own, or what belongs together in EVENTS, JOBS and the keys.
+    if (random.chance(0.2)) return known.parts[random.below(known.parts.length)].step(this.running, random)
     const dice = random.next()
     if (dice < 0.4) {
       await Promise.all(Array.from({ length: 1 + random.below(6) }, () => this.publish()))
@@ -255,6 +254,7 @@ async function verify(running: Running, known: Knowledge): Promise<void> {
       throw new Error(`lost: ${name} was ${state} and is ${found}`)
     }
   }
+  for (const part of known.parts) await part.verify(running)
   // Everything that is still to be done comes again, and nothing that was confirmed.
   clock.advance(REDELIVERY_MS)
   const jobs = (await fetchAll(running, JOBS, 'worker')).map((message) => message.string())
