@@ -34,6 +34,8 @@ interface FoundFile extends JournalFile {
   generation: number
   firstBatch: number
   firstLsn: number
+  /** What stood before that batch is damaged. */
+  isFirstLost: boolean
 }
 
 const WINDOW_BYTES = 1024 * 1024
@@ -86,6 +88,7 @@ async function findFiles(fileSystem: FileSystem, directory: string): Promise<Fou
       generation: decoded?.generation ?? 0,
       firstBatch: decoded?.batch ?? 0,
       firstLsn: decoded?.firstLsn ?? 0,
+      isFirstLost: false,
     })
   }
   return found.sort((a, b) => a.generation - b.generation)
@@ -119,7 +122,7 @@ export async function replayJournal(
       continue
     }
     if (isFirst) {
-      position.nextBatch = file.firstBatch
+      position.nextBatch = file.isFirstLost ? file.firstBatch - 1 : file.firstBatch
       position.nextLsn = file.firstLsn
       isFirst = false
     }
@@ -136,13 +139,15 @@ async function withFirstHeads(files: FoundFile[]): Promise<FoundFile[]> {
   const used: FoundFile[] = []
   for (const file of files) {
     if (file.generation === 0) {
-      const found =
-        (await newestFirstTail(file)) ??
-        (await findHead(new Window(file), file, 0, (head) => head.generation > 0))
+      const tail = await newestFirstTail(file)
+      const head = await newestHead(file)
+      // Where nothing is left of the first batch, a tail in its place is of an earlier use.
+      const found = tail !== null && tail.generation >= (head?.generation ?? 0) ? tail : head
       if (found === null) continue
-      file.generation = found.head.generation
-      file.firstBatch = found.head.batch
-      file.firstLsn = found.head.firstLsn
+      file.generation = found.generation
+      file.firstBatch = found.batch
+      file.firstLsn = found.firstLsn
+      file.isFirstLost = found !== tail
     }
     used.push(file)
   }
@@ -150,14 +155,27 @@ async function withFirstHeads(files: FoundFile[]): Promise<FoundFile[]> {
 }
 
 /** Of the tails that say their batch is the first of the file, the newest: older ones may be left from an earlier use. */
-async function newestFirstTail(file: FoundFile): Promise<{ at: number; head: BatchHead } | null> {
+async function newestFirstTail(file: FoundFile): Promise<BatchHead | null> {
   const window = new Window(file)
-  let newest: { at: number; head: BatchHead } | null = null
+  let newest: BatchHead | null = null
   for (let from = 0; ; ) {
     const found = await findEnd(window, file, from, TAIL_MAGIC_BYTES, decodeBatchTail, () => true)
     if (found === null) return newest
     const isFirst = found.at === BATCH_HEAD_BYTES + found.head.length
-    if (isFirst && found.head.generation > (newest?.head.generation ?? 0)) newest = found
+    if (isFirst && found.head.generation > (newest?.generation ?? 0)) newest = found.head
+    from = found.at + 1
+  }
+}
+
+/** The first head of the newest use of the file that left one. */
+async function newestHead(file: FoundFile): Promise<BatchHead | null> {
+  const window = new Window(file)
+  let newest: BatchHead | null = null
+  for (let from = 0; ; ) {
+    const generation: number = newest?.generation ?? 0
+    const found = await findHead(window, file, from, (head) => head.generation > generation)
+    if (found === null) return newest
+    newest = found.head
     from = found.at + 1
   }
 }

@@ -3,13 +3,15 @@ import { Random } from '../../src/ports/random.ts'
 import { SimulatedClock } from '../../src/ports/simulated-clock.ts'
 import { SimulatedFileSystem } from '../../src/ports/simulated-file-system.ts'
 import { type Encryption, type MessageLog, Store } from '../../src/storage/index.ts'
+import { batchBytes, decodeBatchHead } from '../../src/storage/journal-format.ts'
 import { type Read, readAll } from '../storage/read-all.ts'
 import { SMALL_LIMITS } from '../storage/small-limits.ts'
 
 const MESSAGES = 80
 const LOGS = 2
 const SECTOR_BYTES = 512
-const BATCH_MAGIC = Buffer.from('CTRB')
+/** Turns in which file operations go on between two commits, where the store takes its time. */
+const MOST_TURNS = 200
 
 export interface Corrupted {
   file: string
@@ -64,12 +66,28 @@ export async function corruptOnce(seed: number, encryption?: Encryption): Promis
   }
 }
 
-/** Bytes from the beginning that may be damaged: the last batch of a journal can't be told from one that was torn. */
+/** Bytes from the beginning that may be damaged: the last batch of the journal can't be told from one that was torn. */
 async function damageable(fileSystem: SimulatedFileSystem, path: string): Promise<number> {
   const size = await fileSystem.size(path)
   if (!path.endsWith('.journal')) return size
-  const lastBatch = (await fileSystem.readFile(path)).lastIndexOf(BATCH_MAGIC)
-  return Math.max(0, Math.floor(lastBatch / SECTOR_BYTES) * SECTOR_BYTES)
+  const generations = await Promise.all(
+    fileSystem
+      .paths()
+      .filter((each) => each.endsWith('.journal'))
+      .map(async (each) => decodeBatchHead(await fileSystem.readFile(each), 0)?.generation ?? 0),
+  )
+  const content = await fileSystem.readFile(path)
+  const first = decodeBatchHead(content, 0)
+  // In a file that another followed, all is known to have been whole.
+  if (first === null || first.generation < Math.max(...generations)) return size
+  let last = 0
+  for (let at = 0; ; ) {
+    const head = decodeBatchHead(content, at)
+    if (head === null || head.generation !== first.generation) break
+    last = at
+    at += batchBytes(head)
+  }
+  return Math.floor(last / SECTOR_BYTES) * SECTOR_BYTES
 }
 
 async function filled(
@@ -80,12 +98,16 @@ async function filled(
   const fileSystem = new SimulatedFileSystem(seed)
   const store = await open(fileSystem, encryption)
   const logs = Array.from({ length: LOGS }, (_, i) => store.createLog(`log${i}`, { i }, { inMemory: false }))
-  for (let i = 0; i < MESSAGES; i++) {
+  // One in three takes its time, so that files of the journal are used again.
+  const isUnhurried = seed % 3 === 2
+  for (let i = 0; i < (isUnhurried ? 4 * MESSAGES : MESSAGES); i++) {
     const log = logs[i % LOGS]
     const subject = Buffer.from(`s.${random.below(4)}`)
     const body = Buffer.from(`${log.name} ${log.lastSeq + 1} ${'x'.repeat(random.below(150))}`)
     log.append(subject, 0, subject.length, body, 0, 0, body.length, 1_700_000_000, log.lastSeq)
-    if (random.chance(0.3)) await new Promise<void>((resolve) => store.barrier(resolve))
+    if (!random.chance(0.3)) continue
+    await new Promise<void>((resolve) => store.barrier(resolve))
+    if (isUnhurried) for (let turns = random.below(MOST_TURNS); turns > 0; turns--) await Promise.resolve()
   }
   await new Promise<void>((resolve) => store.barrier(resolve))
   const expected = new Map<string, Read[]>()

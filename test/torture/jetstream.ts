@@ -158,7 +158,7 @@ class Workload {
       known.removed.add(seq)
     } else if (dice < 0.95) {
       const last = Math.max(0, ...known.events.keys())
-      known.purgingBelow = Math.max(1, last - random.below(10))
+      known.purgingBelow = Math.max(1, known.purgedBelow, last - random.below(10))
       await jsm.streams.purge(EVENTS, { seq: known.purgingBelow })
       known.purgedBelow = known.purgingBelow
     } else {
