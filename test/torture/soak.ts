@@ -162,5 +162,5 @@ function table(rows: readonly Row[]): string {
   for (const { minute, rate, memMiB, files, p50, p99 } of rows) {
     lines.push([minute, `${rate}`, `${memMiB}`, `${files ?? '-'}`, p50.toFixed(2), p99.toFixed(1)])
   }
-  return lines.map((line) => `  ${line.map((text) => text.padStart(12)).join('')}`).join('\n')
+  return lines.map((line) => `  ${line.map((text) => text.padStart(14)).join('')}`).join('\n')
 }
