@@ -32,7 +32,8 @@ import {
   viewRecord,
 } from './record.ts'
 import { Segment, type SegmentFiles } from './segment.ts'
-import { SubjectTable } from './subject-table.ts'
+import { SegmentList } from './segment-list.ts'
+import type { SubjectTable } from './subject-table.ts'
 
 /** Sequences never used take a place in a segment's index, up to so many at once; beyond, a new segment begins. */
 const MAX_GAP = 1024
@@ -79,13 +80,11 @@ export class MessageLog {
   readonly lost = new LostRecords()
   private lostInReplay = 0
   readonly ledgers = new Map<string, Ledger>()
-  segments: Segment[] = []
+  private readonly list = new SegmentList()
   nextSegmentId = 1
   nextLedgerId = 1
-  readonly table = new SubjectTable()
   private readonly host: LogHost
   private active: Segment | null = null
-  private lastFound: Segment | null = null
 
   constructor(host: LogHost, id: number, name: string, meta: Json, inMemory: boolean, createdMs: number) {
     this.host = host
@@ -103,6 +102,15 @@ export class MessageLog {
 
   get subjectCount(): number {
     return this.table.size
+  }
+
+  get segments(): readonly Segment[] {
+    return this.list.all
+  }
+
+  /** Live subjects: how many messages of each, the first and the last. */
+  get table(): SubjectTable {
+    return this.list.table
   }
 
   setMeta(meta: Json): void {
@@ -256,7 +264,7 @@ export class MessageLog {
   }
 
   private readAny(seq: number, out: RecordView, waiter: LoadWaiter | null): ReadResult {
-    const segment = this.find(seq)
+    const segment = this.list.find(seq)
     if (segment === null) return 'missing'
     const position = seq - segment.firstSeq
     if (segment.isDeleted(position)) return 'missing'
@@ -289,50 +297,13 @@ export class MessageLog {
 
   /** Largest live sequence up to `upTo` that matches and is committed; 0 when there is none. */
   previous(filter: SubjectFilter | null, upTo: number): number {
-    const top = Math.min(upTo, this.committedSeq)
-    for (let i = this.indexOf(top); i >= 0; i--) {
-      const segment = this.segments[i]
-      if (segment.live === 0 || segment.firstSeq > top) continue
-      const columns = filter === null || filter.all ? null : segment.index()
-      const memo = columns === null ? null : columns.matches(filter as SubjectFilter)
-      for (let position = Math.min(top - segment.firstSeq, segment.count - 1); position >= 0; position--) {
-        if (segment.isDeleted(position)) continue
-        if (columns === null || columns.isMatch(memo as Uint8Array, filter as SubjectFilter, position)) {
-          return segment.firstSeq + position
-        }
-      }
-    }
-    return 0
+    return this.list.previous(filter, Math.min(upTo, this.committedSeq))
   }
 
   /** How many live messages from `from` on match: exact. */
   count(filter: SubjectFilter | null, from: number): number {
-    const isAll = filter === null || filter.all
-    if (from <= this.firstSeq) {
-      if (isAll) return this.messages
-      let total = 0
-      this.eachSlot(filter, (slot) => {
-        total += this.table.counts[slot]
-      })
-      return total
-    }
-    let total = 0
-    for (let i = Math.max(this.indexOf(from), 0); i < this.segments.length; i++) {
-      const segment = this.segments[i]
-      if (segment.live === 0 || segment.endSeq <= from) continue
-      if (isAll && segment.firstSeq >= from) {
-        total += segment.live
-        continue
-      }
-      const columns = isAll ? null : segment.index()
-      const memo = columns === null ? null : columns.matches(filter as SubjectFilter)
-      for (let position = Math.max(0, from - segment.firstSeq); position < segment.count; position++) {
-        if (segment.isDeleted(position)) continue
-        if (columns === null || columns.isMatch(memo as Uint8Array, filter as SubjectFilter, position))
-          total++
-      }
-    }
-    return total
+    if (from > this.firstSeq) return this.list.countFrom(filter, from)
+    return filter === null || filter.all ? this.messages : this.list.countAll(filter)
   }
 
   /** Last live sequence of exactly this subject, 0 when there is none. */
@@ -350,18 +321,18 @@ export class MessageLog {
   /** Oldest live sequence of exactly this subject, 0 when there is none. */
   firstSeqOf(subject: Buffer, start: number, end: number): number {
     const slot = this.table.find(subject, start, end)
-    return slot < 0 ? 0 : this.firstOf(slot)
+    return slot < 0 ? 0 : this.list.firstOf(slot)
   }
 
   /** Is this message there, committed or not yet? */
   has(seq: number): boolean {
-    const segment = this.find(seq)
+    const segment = this.list.find(seq)
     return segment !== null && !segment.isDeleted(seq - segment.firstSeq)
   }
 
   /** Is this message there, and the only one of its subject? */
   isLastOfSubject(seq: number): boolean {
-    const segment = this.find(seq)
+    const segment = this.list.find(seq)
     if (segment === null || segment.isDeleted(seq - segment.firstSeq)) return false
     const slot = this.table.findText(segment.index().subjectAt(seq - segment.firstSeq))
     return slot >= 0 && this.table.counts[slot] === 1
@@ -372,7 +343,7 @@ export class MessageLog {
     filter: SubjectFilter | null,
     visit: (subject: string, count: number, lastSeq: number) => void,
   ): void {
-    this.eachSlot(filter, (slot) => {
+    this.list.eachSlot(filter, (slot) => {
       const subject = Buffer.from(this.table.subjects[slot] as string, 'latin1').toString('utf8')
       visit(subject, this.table.counts[slot], this.table.lasts[slot])
     })
@@ -380,17 +351,7 @@ export class MessageLog {
 
   /** Smallest live sequence whose time is not before the given one; `lastSeq + 1` when there is none. */
   seqAtTime(sec: number, nsec: number): number {
-    const ms = sec * 1000 + nsec / 1e6
-    for (const segment of this.segments) {
-      if (segment.live === 0 || segment.lastMs < ms - 1) continue
-      const columns = segment.index()
-      for (let position = 0; position < segment.count; position++) {
-        const isBefore =
-          columns.secs[position] < sec || (columns.secs[position] === sec && columns.nsecs[position] < nsec)
-        if (!isBefore && !segment.isDeleted(position)) return segment.firstSeq + position
-      }
-    }
-    return this.lastSeq + 1
+    return this.list.atTime(sec, nsec) || this.lastSeq + 1
   }
 
   /** Time of the oldest live message in milliseconds; Infinity when there is none. */
@@ -400,37 +361,29 @@ export class MessageLog {
 
   /** Time of a message in milliseconds, 0 when it is not there. */
   timeOfMs(seq: number): number {
-    const segment = this.find(seq)
+    const segment = this.list.find(seq)
     if (segment === null) return 0
     const columns = segment.index()
     return columns.secs[seq - segment.firstSeq] * 1000 + columns.nsecs[seq - segment.firstSeq] / 1e6
   }
 
   get firstSec(): number {
-    const segment = this.find(this.firstSeq)
+    const segment = this.list.find(this.firstSeq)
     return this.messages === 0 || segment === null
       ? 0
       : segment.index().secs[this.firstSeq - segment.firstSeq]
   }
 
   get firstNsec(): number {
-    const segment = this.find(this.firstSeq)
+    const segment = this.list.find(this.firstSeq)
     return this.messages === 0 || segment === null
       ? 0
       : segment.index().nsecs[this.firstSeq - segment.firstSeq]
   }
 
   /** Sequences of deleted messages between the first and the last. */
-  *deleted(): IterableIterator<number> {
-    let expected = this.firstSeq
-    for (const segment of this.segments) {
-      if (segment.endSeq <= this.firstSeq) continue
-      for (; expected < segment.firstSeq; expected++) yield expected
-      for (; expected < segment.endSeq; expected++) {
-        if (segment.isDeleted(expected - segment.firstSeq)) yield expected
-      }
-    }
-    for (; expected <= this.lastSeq; expected++) yield expected
+  deleted(): IterableIterator<number> {
+    return this.list.deleted(this.firstSeq, this.lastSeq)
   }
 
   createLedger(name: string, meta: Json): Ledger {
@@ -464,7 +417,7 @@ export class MessageLog {
   }
 
   applyRemove(seq: number): boolean {
-    const segment = this.find(seq)
+    const segment = this.list.find(seq)
     if (segment === null) return false
     const position = seq - segment.firstSeq
     if (segment.isDeleted(position)) return false
@@ -477,7 +430,7 @@ export class MessageLog {
   applyRemoveThrough(seq: number): number {
     let removed = 0
     while (this.firstSeq <= seq && this.messages > 0) {
-      const segment = this.find(this.firstSeq) as Segment
+      const segment = this.list.find(this.firstSeq) as Segment
       const columns = segment.index()
       const end = Math.min(segment.count, seq - segment.firstSeq + 1)
       for (let position = this.firstSeq - segment.firstSeq; position < end; position++) {
@@ -501,21 +454,7 @@ export class MessageLog {
         if (bound >= this.lastSeq) return this.clear()
         return this.applyRemoveThrough(bound)
       }
-      let from = bound + 1
-      let left = keep
-      for (let i = this.segments.length - 1; i >= 0 && left > 0; i--) {
-        const segment = this.segments[i]
-        for (
-          let position = Math.min(segment.count - 1, from - 1 - segment.firstSeq);
-          position >= 0 && left > 0;
-          position--
-        ) {
-          if (segment.isDeleted(position)) continue
-          from = segment.firstSeq + position
-          left--
-        }
-      }
-      return this.applyRemoveThrough(Math.min(from - 1, bound))
+      return this.applyRemoveThrough(Math.min(this.list.nthLast(keep, bound) - 1, bound))
     }
     const seqs: number[] = []
     const bound = upToSeq > 0 ? upToSeq - 1 : this.lastSeq
@@ -538,7 +477,7 @@ export class MessageLog {
 
   /** Segments come from the state file; their subjects have been counted into the table. */
   restoreSegments(segments: Segment[]): void {
-    this.segments = segments
+    this.list.all = segments
   }
 
   private clear(): number {
@@ -548,12 +487,8 @@ export class MessageLog {
       segment.liveBytes = 0
       this.host.segmentEmptied(this, segment)
     }
-    this.segments = []
+    this.list.clear()
     this.active = null
-    this.lastFound = null
-    for (let slot = 0; slot < this.table.subjects.length; slot++) {
-      if (this.table.subjects[slot] !== null) this.table.drop(slot)
-    }
     this.messages = 0
     this.bytes = 0
     this.firstSeq = this.lastSeq + 1
@@ -567,7 +502,7 @@ export class MessageLog {
     this.seal()
     const segment = new Segment(this.id, this.nextSegmentId++, this.lastSeq + 1, this.host)
     segment.columns = new Columns(64)
-    this.segments.push(segment)
+    this.list.all.push(segment)
     this.active = segment
     return segment
   }
@@ -651,95 +586,13 @@ export class MessageLog {
     }
     // Negative: behind that sequence, and found when it is asked for.
     if (table.firsts[slot] === seq) table.firsts[slot] = -seq
-    if (table.lasts[slot] === seq) table.lasts[slot] = this.lastBefore(table.subjects[slot] as string, seq)
-  }
-
-  private lastBefore(subject: string, before: number): number {
-    for (let i = this.indexOf(before - 1); i >= 0; i--) {
-      const segment = this.segments[i]
-      if (segment.live === 0) continue
-      const columns = segment.index()
-      const top = Math.min(before - 1 - segment.firstSeq, segment.count - 1)
-      for (let position = top; position >= 0; position--) {
-        if (!segment.isDeleted(position) && columns.subjectAt(position) === subject)
-          return segment.firstSeq + position
-      }
-    }
-    return 0
-  }
-
-  /** The oldest message of a subject; looked for again after the one known was removed. */
-  private firstOf(slot: number): number {
-    const { table } = this
-    const known = table.firsts[slot]
-    if (known > 0) return known
-    if (table.counts[slot] === 1) {
-      table.firsts[slot] = table.lasts[slot]
-      return table.lasts[slot]
-    }
-    const subject = table.subjects[slot] as string
-    const from = 1 - known
-    for (let i = Math.max(0, this.indexOf(from)); i < this.segments.length; i++) {
-      const segment = this.segments[i]
-      if (segment.live === 0 || segment.endSeq <= from) continue
-      const columns = segment.index()
-      const local = columns.localOf(subject)
-      if (local < 0) continue
-      let position = Math.max(0, from - segment.firstSeq)
-      for (; position >= 0; position = columns.positionOf(local, position + 1)) {
-        if ((columns.locals[position] & SUBJECT_MASK) !== local || segment.isDeleted(position)) continue
-        if (position >= segment.count) break
-        table.firsts[slot] = segment.firstSeq + position
-        return table.firsts[slot]
-      }
-    }
-    return 0
-  }
-
-  private eachSlot(filter: SubjectFilter | null, visit: (slot: number) => void): void {
-    const { table } = this
-    if (filter !== null && filter.literal !== null) {
-      const slot = table.findText(filter.literal)
-      if (slot >= 0) visit(slot)
-      return
-    }
-    for (let slot = 0; slot < table.subjects.length; slot++) {
-      const subject = table.subjects[slot]
-      if (subject !== null && (filter === null || filter.matchesLatin1(subject))) visit(slot)
-    }
+    if (table.lasts[slot] === seq)
+      table.lasts[slot] = this.list.lastBefore(table.subjects[slot] as string, seq)
   }
 
   private nextUpTo(filter: SubjectFilter | null, from: number, limit: number): number {
-    const isAll = filter === null || filter.all
-    let start = Math.max(from, this.firstSeq)
-    if (start > limit || this.messages === 0) return 0
-    if (filter !== null && filter.literal !== null) {
-      const slot = this.table.findText(filter.literal)
-      if (slot < 0 || this.table.lasts[slot] < start) return 0
-      start = Math.max(start, this.firstOf(slot))
-      if (start > limit) return 0
-    }
-    let i = this.indexOf(start)
-    if (i < 0) i = 0
-    for (; i < this.segments.length; i++) {
-      const segment = this.segments[i]
-      if (segment.firstSeq > limit) return 0
-      if (segment.live === 0 || segment.endSeq <= start) continue
-      let position = Math.max(0, start - segment.firstSeq)
-      const end = Math.min(segment.count, limit - segment.firstSeq + 1)
-      if (isAll) {
-        while (position < end && segment.isDeleted(position)) position++
-        if (position < end) return segment.firstSeq + position
-        continue
-      }
-      const columns = segment.index()
-      const memo = columns.matches(filter)
-      for (; position < end; position++) {
-        if (!segment.isDeleted(position) && columns.isMatch(memo, filter, position))
-          return segment.firstSeq + position
-      }
-    }
-    return 0
+    const start = Math.max(from, this.firstSeq)
+    return start > limit || this.messages === 0 ? 0 : this.list.next(filter, start, limit)
   }
 
   /** The first sequence is that of the first live message from where it was. */
@@ -756,11 +609,7 @@ export class MessageLog {
         this.compactInMemory(segment)
       return
     }
-    const index = this.segments.indexOf(segment)
-    if (index < 0) return
-    this.segments.splice(index, 1)
-    if (this.lastFound === segment) this.lastFound = null
-    this.host.segmentEmptied(this, segment)
+    if (this.list.remove(segment)) this.host.segmentEmptied(this, segment)
   }
 
   private compactInMemory(old: Segment): void {
@@ -774,38 +623,10 @@ export class MessageLog {
 
   /** Puts a rewritten segment in the place of the old one; false when that is not there any more. */
   replaceSegment(old: Segment, fresh: Segment): boolean {
-    const index = this.segments.indexOf(old)
-    if (index < 0) return false
+    if (!this.list.replace(old, fresh)) return false
     takeOver(fresh, old)
-    this.segments[index] = fresh
-    if (this.lastFound === old) this.lastFound = null
     this.host.segmentEmptied(this, old)
     return true
-  }
-
-  /** The segment that has the sequence, or null. */
-  private find(seq: number): Segment | null {
-    const last = this.lastFound
-    if (last !== null && seq >= last.firstSeq && seq < last.endSeq) return last
-    const index = this.indexOf(seq)
-    if (index < 0) return null
-    const segment = this.segments[index]
-    if (seq >= segment.endSeq) return null
-    this.lastFound = segment
-    return segment
-  }
-
-  /** Index of the last segment that begins at or before the sequence, -1 when there is none. */
-  private indexOf(seq: number): number {
-    const { segments } = this
-    let low = 0
-    let high = segments.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (segments[middle].firstSeq <= seq) low = middle + 1
-      else high = middle
-    }
-    return low - 1
   }
 
   private journalNumber(type: number, value: number): void {

@@ -1,0 +1,244 @@
+/** The segments of a log in order, and what is looked for in them: messages by sequence, by subject, by time. */
+import type { SubjectFilter } from '../subjects/filter.ts'
+import { SUBJECT_MASK } from './columns.ts'
+import type { Segment } from './segment.ts'
+import { SubjectTable } from './subject-table.ts'
+
+export class SegmentList {
+  all: Segment[] = []
+  readonly table = new SubjectTable()
+  private lastFound: Segment | null = null
+
+  /** The segment that has the sequence, or null. */
+  find(seq: number): Segment | null {
+    const last = this.lastFound
+    if (last !== null && seq >= last.firstSeq && seq < last.endSeq) return last
+    const index = this.indexOf(seq)
+    if (index < 0) return null
+    const segment = this.all[index]
+    if (seq >= segment.endSeq) return null
+    this.lastFound = segment
+    return segment
+  }
+
+  /** Takes a segment out; false when it is not there. */
+  remove(segment: Segment): boolean {
+    const index = this.all.indexOf(segment)
+    if (index < 0) return false
+    this.all.splice(index, 1)
+    if (this.lastFound === segment) this.lastFound = null
+    return true
+  }
+
+  /** Puts a segment in the place of another; false when that is not there. */
+  replace(old: Segment, fresh: Segment): boolean {
+    const index = this.all.indexOf(old)
+    if (index < 0) return false
+    this.all[index] = fresh
+    if (this.lastFound === old) this.lastFound = null
+    return true
+  }
+
+  /** Nothing is left, in segments or of subjects. */
+  clear(): void {
+    this.all = []
+    this.lastFound = null
+    const { table } = this
+    for (let slot = 0; slot < table.subjects.length; slot++) {
+      if (table.subjects[slot] !== null) table.drop(slot)
+    }
+  }
+
+  /** Smallest live sequence of `[start, limit]` that matches (null: everything); 0 when there is none. */
+  next(filter: SubjectFilter | null, start: number, limit: number): number {
+    const isAll = filter === null || filter.all
+    let from = start
+    if (filter !== null && filter.literal !== null) {
+      const slot = this.table.findText(filter.literal)
+      if (slot < 0 || this.table.lasts[slot] < from) return 0
+      from = Math.max(from, this.firstOf(slot))
+      if (from > limit) return 0
+    }
+    for (let i = Math.max(0, this.indexOf(from)); i < this.all.length; i++) {
+      const segment = this.all[i]
+      if (segment.firstSeq > limit) return 0
+      if (segment.live === 0 || segment.endSeq <= from) continue
+      let position = Math.max(0, from - segment.firstSeq)
+      const end = Math.min(segment.count, limit - segment.firstSeq + 1)
+      if (isAll) {
+        while (position < end && segment.isDeleted(position)) position++
+        if (position < end) return segment.firstSeq + position
+        continue
+      }
+      const columns = segment.index()
+      const memo = columns.matches(filter)
+      for (; position < end; position++) {
+        if (!segment.isDeleted(position) && columns.isMatch(memo, filter, position))
+          return segment.firstSeq + position
+      }
+    }
+    return 0
+  }
+
+  /** Largest live sequence up to `top` that matches; 0 when there is none. */
+  previous(filter: SubjectFilter | null, top: number): number {
+    for (let i = this.indexOf(top); i >= 0; i--) {
+      const segment = this.all[i]
+      if (segment.live === 0 || segment.firstSeq > top) continue
+      const columns = filter === null || filter.all ? null : segment.index()
+      const memo = columns === null ? null : columns.matches(filter as SubjectFilter)
+      for (let position = Math.min(top - segment.firstSeq, segment.count - 1); position >= 0; position--) {
+        if (segment.isDeleted(position)) continue
+        if (columns === null || columns.isMatch(memo as Uint8Array, filter as SubjectFilter, position)) {
+          return segment.firstSeq + position
+        }
+      }
+    }
+    return 0
+  }
+
+  /** How many live messages match: those of the subject table. */
+  countAll(filter: SubjectFilter): number {
+    let total = 0
+    this.eachSlot(filter, (slot) => {
+      total += this.table.counts[slot]
+    })
+    return total
+  }
+
+  /** How many live messages from `from` on match. */
+  countFrom(filter: SubjectFilter | null, from: number): number {
+    const isAll = filter === null || filter.all
+    let total = 0
+    for (let i = Math.max(this.indexOf(from), 0); i < this.all.length; i++) {
+      const segment = this.all[i]
+      if (segment.live === 0 || segment.endSeq <= from) continue
+      if (isAll && segment.firstSeq >= from) {
+        total += segment.live
+        continue
+      }
+      const columns = isAll ? null : segment.index()
+      const memo = columns === null ? null : columns.matches(filter as SubjectFilter)
+      for (let position = Math.max(0, from - segment.firstSeq); position < segment.count; position++) {
+        if (segment.isDeleted(position)) continue
+        if (columns === null || columns.isMatch(memo as Uint8Array, filter as SubjectFilter, position))
+          total++
+      }
+    }
+    return total
+  }
+
+  /** Sequence of the `keep`th newest live message up to `bound`; fewer: of the oldest of them; none: `bound + 1`. */
+  nthLast(keep: number, bound: number): number {
+    let from = bound + 1
+    let left = keep
+    for (let i = this.all.length - 1; i >= 0 && left > 0; i--) {
+      const segment = this.all[i]
+      const top = Math.min(segment.count - 1, from - 1 - segment.firstSeq)
+      for (let position = top; position >= 0 && left > 0; position--) {
+        if (segment.isDeleted(position)) continue
+        from = segment.firstSeq + position
+        left--
+      }
+    }
+    return from
+  }
+
+  /** Largest live sequence of a subject below `before`; 0 when there is none. */
+  lastBefore(subject: string, before: number): number {
+    for (let i = this.indexOf(before - 1); i >= 0; i--) {
+      const segment = this.all[i]
+      if (segment.live === 0) continue
+      const columns = segment.index()
+      const top = Math.min(before - 1 - segment.firstSeq, segment.count - 1)
+      for (let position = top; position >= 0; position--) {
+        if (!segment.isDeleted(position) && columns.subjectAt(position) === subject)
+          return segment.firstSeq + position
+      }
+    }
+    return 0
+  }
+
+  /** The oldest message of a subject; looked for again after the one known was removed. */
+  firstOf(slot: number): number {
+    const { table } = this
+    const known = table.firsts[slot]
+    if (known > 0) return known
+    if (table.counts[slot] === 1) {
+      table.firsts[slot] = table.lasts[slot]
+      return table.lasts[slot]
+    }
+    const subject = table.subjects[slot] as string
+    const from = 1 - known
+    for (let i = Math.max(0, this.indexOf(from)); i < this.all.length; i++) {
+      const segment = this.all[i]
+      if (segment.live === 0 || segment.endSeq <= from) continue
+      const columns = segment.index()
+      const local = columns.localOf(subject)
+      if (local < 0) continue
+      let position = Math.max(0, from - segment.firstSeq)
+      for (; position >= 0; position = columns.positionOf(local, position + 1)) {
+        if ((columns.locals[position] & SUBJECT_MASK) !== local || segment.isDeleted(position)) continue
+        if (position >= segment.count) break
+        table.firsts[slot] = segment.firstSeq + position
+        return table.firsts[slot]
+      }
+    }
+    return 0
+  }
+
+  /** Visits the live subjects that match. */
+  eachSlot(filter: SubjectFilter | null, visit: (slot: number) => void): void {
+    const { table } = this
+    if (filter !== null && filter.literal !== null) {
+      const slot = table.findText(filter.literal)
+      if (slot >= 0) visit(slot)
+      return
+    }
+    for (let slot = 0; slot < table.subjects.length; slot++) {
+      const subject = table.subjects[slot]
+      if (subject !== null && (filter === null || filter.matchesLatin1(subject))) visit(slot)
+    }
+  }
+
+  /** Smallest live sequence whose time is not before the given one; 0 when there is none. */
+  atTime(sec: number, nsec: number): number {
+    const ms = sec * 1000 + nsec / 1e6
+    for (const segment of this.all) {
+      if (segment.live === 0 || segment.lastMs < ms - 1) continue
+      const columns = segment.index()
+      for (let position = 0; position < segment.count; position++) {
+        const isBefore =
+          columns.secs[position] < sec || (columns.secs[position] === sec && columns.nsecs[position] < nsec)
+        if (!isBefore && !segment.isDeleted(position)) return segment.firstSeq + position
+      }
+    }
+    return 0
+  }
+
+  /** Sequences of deleted messages of `[first, last]`. */
+  *deleted(first: number, last: number): IterableIterator<number> {
+    let expected = first
+    for (const segment of this.all) {
+      if (segment.endSeq <= first) continue
+      for (; expected < segment.firstSeq; expected++) yield expected
+      for (; expected < segment.endSeq; expected++) {
+        if (segment.isDeleted(expected - segment.firstSeq)) yield expected
+      }
+    }
+    for (; expected <= last; expected++) yield expected
+  }
+
+  /** Index of the last segment that begins at or before the sequence, -1 when there is none. */
+  private indexOf(seq: number): number {
+    const { all } = this
+    let low = 0
+    let high = all.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (all[middle].firstSeq <= seq) low = middle + 1
+      else high = middle
+    }
+    return low - 1
+  }
+}
