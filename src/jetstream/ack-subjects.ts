@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Message, MessageHandler } from '../core/index.ts'
 import type { JetStreamAccount } from './account.ts'
 import type { Consumer } from './consumer/consumer.ts'
@@ -8,6 +9,8 @@ const DOT = 46
 const PREFIX_LENGTH = 8
 /** Tokens of `$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>`. */
 const SHORT_TOKENS = 9
+const HASH_BYTES = 8
+const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 /** Remembered consumers, by the bytes of stream and consumer. */
 const SLOTS = 256
 
@@ -17,8 +20,12 @@ export class AckSubjects implements MessageHandler {
   private readonly consumers: (Consumer | null)[] = new Array(SLOTS).fill(null)
   private readonly keys: (Buffer | null)[] = new Array(SLOTS).fill(null)
 
+  /** `<domain>.<hash of the account>.`, as the longer form has it. */
+  private readonly place: Buffer
+
   constructor(account: JetStreamAccount) {
     this.account = account
+    this.place = Buffer.from(`${account.js.domain || '_'}.${hashOf(account.account.name)}.`)
   }
 
   onMessage(message: Message): void {
@@ -27,11 +34,11 @@ export class AckSubjects implements MessageHandler {
     let tokens = 2
     for (let i = start - 1; i < subjectEnd; i++) if (subject[i] === DOT) tokens++
     let at = start
-    // The longer form has a domain and an account's hash in front of the stream.
-    if (tokens > SHORT_TOKENS) at = this.skip(subject, this.skip(subject, at, subjectEnd), subjectEnd)
+    if (tokens > SHORT_TOKENS) at = this.skipPlace(subject, at, subjectEnd)
     const middle = this.skip(subject, at, subjectEnd)
     const offset = this.skip(subject, middle, subjectEnd)
-    const consumer = offset >= subjectEnd ? null : this.find(subject, at, middle, offset)
+    const isOurs = at > 0 && offset < subjectEnd
+    const consumer = isOurs ? this.find(subject, at, middle, offset) : null
     if (consumer !== null) consumer.onAck(message, offset)
     else if (message.replyStart < message.replyEnd) this.tellNobody(message)
   }
@@ -41,6 +48,12 @@ export class AckSubjects implements MessageHandler {
     const reply = message.reply.toString('utf8', message.replyStart, message.replyEnd)
     const subject = message.subject.toString('utf8', message.subjectStart, message.subjectEnd)
     sendNoResponders(this.account.account, reply, subject)
+  }
+
+  /** The longer form has domain and account in front of the stream: behind them, or 0 when they are not ours. */
+  private skipPlace(subject: Buffer, start: number, end: number): number {
+    const behind = start + this.place.length
+    return behind < end && isSame(this.place, subject, start, behind) ? behind : 0
   }
 
   /** Behind the next dot. */
@@ -64,6 +77,12 @@ export class AckSubjects implements MessageHandler {
     this.consumers[slot] = consumer
     return consumer
   }
+}
+
+/** How nats-server writes an account in subjects: eight of the bytes of its SHA-256, each as a digit. */
+function hashOf(account: string): string {
+  const bytes = createHash('sha256').update(account).digest().subarray(0, HASH_BYTES)
+  return Array.from(bytes, (byte) => DIGITS[byte % DIGITS.length]).join('')
 }
 
 function isSame(key: Buffer, subject: Buffer, start: number, end: number): boolean {

@@ -19,11 +19,6 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
       'after a purge by subject nats-server moves the ack floor past a message that is still to be acknowledged',
   },
   {
-    testCase: /^the long form of ack subjects, with domain and account$/,
-    path: /^/,
-    reason: 'open: the long ack form is taken whatever its account hash',
-  },
-  {
     testCase: /^starting points: each policy, each with a filter$/,
     path: /^/,
     reason: 'open: one start time with filters counts from the sequence before it',
@@ -31,12 +26,12 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   {
     testCase: /^consumer names that are not allowed$/,
     path: /^/,
-    reason: 'open: nats-server fails in its file system on long names, we refuse them by their length',
+    reason: 'nats-server fails in its file system on long names, we refuse them by their length',
   },
   {
     testCase: /^resetting a consumer$/,
     path: /^/,
-    reason: 'open: reset_seq in refused resets, and resets of consumers that are not there',
+    reason: 'nats-server does not answer a reset of a consumer that is not there',
   },
   {
     testCase: /^purging up to a sequence under a consumer$/,

@@ -167,13 +167,22 @@ differential('acks of what is not there', async (s) => {
 })
 
 differential('the long form of ack subjects, with domain and account', async (s) => {
-  const [first] = await delivered(s, 1)
-  const tokens = (first.reply ?? '').split('.')
-  const long = ['$JS', 'ACK', '_', 'HASH', ...tokens.slice(2), 'random']
+  const messages = await delivered(s, 2)
   const sid = await s.subscribe('reply')
-  await s.publish(long.join('.'), '+ACK', '', 'reply')
-  await s.collect(sid, 1, 200)
-  await s.api('CONSUMER.INFO.S.c')
+  // The hash of $G is the second; the others are of no account and of no domain here.
+  const places = [
+    ['_', 'HASH'],
+    ['_', 'szMpdrwD'],
+    ['other', 'szMpdrwD'],
+  ]
+  for (const place of places) {
+    for (const [i, rest] of [['random'], []].entries()) {
+      const long = ['$JS', 'ACK', ...place, ...(messages[i].reply ?? '').split('.').slice(2), ...rest]
+      await s.publish(long.join('.'), '+ACK', '', 'reply')
+      await s.collect(sid, 1, 200)
+      await s.api('CONSUMER.INFO.S.c')
+    }
+  }
 })
 
 differential('ack all: redelivered, acknowledged in the middle', async (s) => {
