@@ -47,6 +47,10 @@ export class Stream {
   readonly schedules: Schedules
   config: StreamConfig
   isClosed = false
+  /** What the sequences were to begin with when the stream was made, or opened. */
+  readonly firstSeqWanted: number
+  /** The sequences of a stream without any message begin to count with its first purge. */
+  wasPurged = false
   /** Owned by JetStream: the stream waits for the end of the turn, and for a commit. */
   isOverLimit = false
   isAwaitingCommit = false
@@ -186,11 +190,6 @@ export class Stream {
   }
 
   /** Removes what matches (null: everything) below `upToSeq` (0: no bound) but the `keep` newest; returns how many. */
-  /** The sequences of a stream without any message begin to count with its first purge. */
-  wasPurged = false
-  /** What the sequences were to begin with when the stream was made, or opened. */
-  readonly firstSeqWanted: number
-
   purge(filter: SubjectFilter | null, upToSeq: number, keep: number): number {
     const removed = this.log.purge(filter, upToSeq, keep)
     if ((filter === null || filter.all) && keep === 0 && upToSeq === 0) this.wasPurged = true

@@ -29,6 +29,8 @@ export function reconcile(consumer: Consumer): void {
   const { log } = stream
   const { pending } = progress
   const lowest = pending.size > 0 ? pending.streamSeq[pending.first] : Infinity
+  // What waited for its ack and is gone counts as settled.
+  if (lowest < log.firstSeq) consumer.lastAckMs = stream.clock.now()
   if (Math.min(progress.nextStreamSeq, lowest) < log.firstSeq) {
     progress.skipTo(log.firstSeq)
     ledger.steps.skipTo(log.firstSeq)

@@ -32,7 +32,10 @@ export function chooseStart(
       return within(log.lastSeq + 1)
     case 'by_start_time': {
       const { sec, nsec } = parseTime(config.opt_start_time as string) as Instant
-      return within(log.seqAtTime(sec, nsec))
+      const start = within(log.seqAtTime(sec, nsec))
+      // Nothing before the first that matches needs to be looked at.
+      const first = filter.all ? 0 : log.next(filter, log.firstSeq)
+      return first > start.seq && first < log.lastSeq ? { ...start, seq: first } : start
     }
     case 'by_start_sequence':
       // May lie in the future, unlike the others.

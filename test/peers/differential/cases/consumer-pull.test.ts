@@ -162,6 +162,7 @@ differential('starting points: each policy, each with a filter', async (s) => {
     { filter_subject: 's.b' },
     { filter_subject: 's.x' },
     { filter_subjects: ['s.a', 's.c'] },
+    { filter_subject: 's.c' },
   ]
   let count = 0
   for (const policy of policies) {

@@ -149,6 +149,26 @@ differential('purging up to a sequence under a consumer', async (s) => {
   await s.pull('S', 'c', { batch: 9, no_wait: true }, 5, 400)
 })
 
+differential('purging everything that waits for its ack', async (s) => {
+  await s.api('STREAM.CREATE.S', { name: 'S', subjects: ['s.*'] })
+  await consumer(s, 'c')
+  await fill(s, 4)
+  await s.pull('S', 'c', { batch: 2, no_wait: true }, 2)
+  await s.api('STREAM.PURGE.S')
+  await s.wait(50)
+  await look(s, 'c')
+})
+
+differential('purging a subject under a consumer', async (s) => {
+  await s.api('STREAM.CREATE.S', { name: 'S', subjects: ['s.*'] })
+  await consumer(s, 'c')
+  await fill(s, 4)
+  await s.pull('S', 'c', { batch: 2, no_wait: true }, 2)
+  await s.api('STREAM.PURGE.S', { filter: 's.a' })
+  await s.wait(50)
+  await look(s, 'c')
+})
+
 differential('deleting messages that wait for their ack, or for delivery', async (s) => {
   await s.api('STREAM.CREATE.S', { name: 'S', subjects: ['s.*'] })
   await consumer(s, 'c', { ack_wait: 300e6 })
