@@ -90,6 +90,16 @@ export class SimulatedFileSystem implements FileSystem {
     return this.restart(seed)
   }
 
+  /** The same, on a machine that may still lose power: what was not synced is there for now. */
+  killed(seed: number): SimulatedFileSystem {
+    const after = new SimulatedFileSystem(seed)
+    after.ignoresSync = this.ignoresSync
+    for (const directory of this.directories) after.directories.add(directory)
+    after.names = new Map(this.names)
+    after.durableNames = new Map(this.durableNames)
+    return after
+  }
+
   /** Flips one bit. */
   flip(path: string, bit: number): void {
     const file = this.file(path)

@@ -152,9 +152,11 @@ export class Checkpointer {
     const document: CheckpointDocument = {
       lsn,
       nextLogId: this.catalog.nextId,
-      nextBatch: journal.openBatch + 1,
+      nextBatch: journal.lastBatch + 1,
     }
     await this.host.durable()
+    // States must not be ahead of the journal.
+    await journal.sync()
     // First: it may make the room that the rest needs.
     await this.removeDeleted(deletedLogs)
     let shortage: Error | null = null
@@ -181,7 +183,7 @@ export class Checkpointer {
     }
     if (shortage !== null) throw shortage
     // A log deleted meanwhile is not carried over: the journal has it until its deletion is durable.
-    if (isOneGone) await this.host.durable()
+    if (isOneGone) await this.host.durable().then(() => journal.sync())
     await writeDocument(this.files.fileSystem, `${directory}/checkpoint.json`, document)
     await this.files.fileSystem.syncDirectory(directory)
     await writeCopy(this.files.fileSystem, `${directory}/checkpoint.json`, document)
@@ -237,6 +239,8 @@ export class Checkpointer {
         this.files.unsynced.delete(fresh)
         const index = encodeIndex(fresh.columns as Columns, fresh.count, fresh.dataBytes)
         await writeFileDurably(this.files.fileSystem, this.files.indexPath(fresh), index)
+        // The next state names it, and may be written without other segments.
+        await this.files.fileSystem.syncDirectory(this.files.folder(log.id))
       } catch (error) {
         if (!isPassing(error as Error)) throw error
         // No room to save room: the old one is as good.

@@ -18,6 +18,7 @@ const IS_SEALED = 1
 const HAS_TAIL = 2
 /** Batches written before there was a check have none. */
 const HAS_CHECK = 4
+const IS_RELAXED = 8
 export const BATCH_HEAD_BYTES = 40
 export const ENTRY_HEAD_BYTES = 12
 /** At the end of each entry, a message's own or that of the entry. */
@@ -41,6 +42,9 @@ export const LEDGER_DELETE = 12
 /** Nothing: what stands before it and behind it is not in one sector. */
 export const PADDING = 13
 
+/** Of a journal that is synced now and then: batches up to this one are durable. */
+export const SYNCED = 14
+
 /** A sector of a disk, the largest that is still common beside pages: 512 bytes. */
 const SECTOR_BYTES = 512
 
@@ -55,6 +59,8 @@ export interface BatchHead {
   count: number
   isSealed: boolean
   hasTail: boolean
+  /** It was written without waiting for the disk: what comes behind it may be there without it. */
+  isRelaxed: boolean
   /**
    * What the checksums of the records make together, 24 bits. Each record has its own; this tells that they are of one
    * batch, where a torn write left some of an earlier use of the file between them. Null: not written.
@@ -92,7 +98,8 @@ function encodeBatchEnd(to: Buffer, at: number, magic: number, head: BatchHead):
   to.writeDoubleLE(head.firstLsn, at + 16)
   putU32(to, at + 24, head.length)
   putU32(to, at + 28, head.count)
-  const flags = (head.isSealed ? IS_SEALED : 0) | (head.hasTail ? HAS_TAIL : 0)
+  const flags =
+    (head.isSealed ? IS_SEALED : 0) | (head.hasTail ? HAS_TAIL : 0) | (head.isRelaxed ? IS_RELAXED : 0)
   putU32(to, at + 32, head.check === null ? flags : flags | HAS_CHECK | (head.check << 8))
   putU32(to, at + 36, crc32(to.subarray(at, at + 36)))
 }
@@ -119,6 +126,7 @@ function decodeBatchEnd(from: Buffer, at: number, magic: number): BatchHead | nu
     count: getU32(from, at + 28),
     isSealed: (flags & IS_SEALED) !== 0,
     hasTail: (flags & HAS_TAIL) !== 0,
+    isRelaxed: (flags & IS_RELAXED) !== 0,
     check: (flags & HAS_CHECK) !== 0 ? flags >>> 8 : null,
   }
 }

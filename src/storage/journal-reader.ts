@@ -18,6 +18,7 @@ import {
   entryBytesAt,
   isEntryIntact,
   MESSAGE,
+  SYNCED,
   TAIL_MAGIC_BYTES,
 } from './journal-format.ts'
 import { getU32 } from './record.ts'
@@ -36,6 +37,21 @@ interface FoundFile extends JournalFile {
   firstLsn: number
   /** What stood before that batch is damaged. */
   isFirstLost: boolean
+}
+
+/** A file that is being replayed, and the one that was used after it. */
+interface Reading {
+  window: Window
+  file: FoundFile
+  next: FoundFile | null
+  sealer: Sealer | null
+  /** Up to this batch all was durable at the last checkpoint. */
+  syncedBatch: number
+}
+
+interface FoundHead {
+  at: number
+  head: BatchHead
 }
 
 const WINDOW_BYTES = 1024 * 1024
@@ -69,6 +85,12 @@ function readAt(file: JournalFile, buffer: Buffer, at: number): Promise<number> 
     file.handle.read(buffer, 0, buffer.length, at, (error, read) =>
       error === null ? resolve(read) : reject(error),
     ),
+  )
+}
+
+function syncFile(file: JournalFile): Promise<void> {
+  return new Promise((resolve, reject) =>
+    file.handle.sync((error) => (error === null ? resolve() : reject(error))),
   )
 }
 
@@ -126,9 +148,13 @@ export async function replayJournal(
       position.nextLsn = file.firstLsn
       isFirst = false
     }
-    await replayFile(file, next, fromLsn, position, sealer, target)
+    const reading = { window: new Window(file), file, next, sealer, syncedBatch: nextBatch - 1 }
+    await replayFile(reading, fromLsn, position, target)
     file.lastLsn = position.nextLsn - 1
   }
+  // What a process that was killed had written is read here, and may not be on the disk yet.
+  const last = used.at(-1)
+  if (last !== undefined) await syncFile(last)
   position.nextLsn = Math.max(position.nextLsn, fromLsn)
   position.nextBatch = Math.max(position.nextBatch, nextBatch)
   return { files, position }
@@ -201,14 +227,12 @@ async function findTailOf(
 }
 
 async function replayFile(
-  file: FoundFile,
-  next: FoundFile | null,
+  reading: Reading,
   fromLsn: number,
   position: JournalPosition,
-  sealer: Sealer | null,
   target: ReplayTarget,
 ): Promise<void> {
-  const window = new Window(file)
+  const { window, file, next, sealer } = reading
   let at = 0
   for (;;) {
     let offset = await window.load(at, BATCH_HEAD_BYTES)
@@ -230,7 +254,9 @@ async function replayFile(
         at,
         (h) => h.generation === file.generation && h.batch > expected,
       )
-      if (later === null) return
+      // What the next file goes on from had been taken for the end before.
+      if (later === null || (next !== null && next.firstBatch <= expected)) return
+      if (!(await hadToBeThere(reading, expected, later))) return
       // Something follows: this is damage, not the end. What can be told of it is saved.
       const bytes = later.at - at
       offset = await window.load(at, bytes)
@@ -255,7 +281,7 @@ async function replayFile(
     const records = recordsIn(window.buffer, start, start + head.length, head.isSealed, sealer)
     if (!isIntact(records, head)) {
       const following = at + batchBytes(head)
-      if (!(await isFollowed(window, file, next, following, head))) return
+      if (!(await isFollowed(reading, following, head))) return
       target.damaged(0, 0, `${file.path}: batch at ${at}`, null)
       salvage(records, head.firstLsn, head.count, fromLsn, target, file.path)
     } else applyIntact(records, head, fromLsn, target)
@@ -266,16 +292,40 @@ async function replayFile(
 }
 
 /** Was another batch written after this one? Then this one had been whole. The damage may reach over several. */
-async function isFollowed(
-  window: Window,
-  file: FoundFile,
-  next: FoundFile | null,
-  at: number,
-  head: BatchHead,
-): Promise<boolean> {
-  if (next !== null && next.firstBatch > head.batch) return true
+async function isFollowed(reading: Reading, at: number, head: BatchHead): Promise<boolean> {
+  const { window, file, next } = reading
+  if (next !== null) return next.firstBatch > head.batch
   const isLater = (found: BatchHead) => found.generation === head.generation && found.batch > head.batch
-  return (await findHead(window, file, at, isLater)) !== null
+  const later = await findHead(window, file, at, isLater)
+  return later !== null && hadToBeThere(reading, head.batch, later)
+}
+
+/**
+ * Was this batch durable before `later` was written? Always, where commits wait for the disk. Else when the file was left
+ * for the next, or a record says so; without that it may be missing where others are there, and was the end.
+ */
+async function hadToBeThere(reading: Reading, batch: number, later: FoundHead): Promise<boolean> {
+  const { window, file, next, sealer, syncedBatch } = reading
+  if (!later.head.isRelaxed || batch <= syncedBatch || (next !== null && next.firstBatch > batch)) return true
+  const isOfThisUse = (head: BatchHead) => head.generation === file.generation && head.batch > batch
+  for (let found: FoundHead | null = later; found !== null; ) {
+    const { at, head }: FoundHead = found
+    const start = (await window.load(at, BATCH_HEAD_BYTES + head.length)) + BATCH_HEAD_BYTES
+    const records = recordsIn(window.buffer, start, start + head.length, head.isSealed, sealer)
+    if (isIntact(records, head) && syncedBatchOf(records, head) >= batch) return true
+    found = await findHead(window, file, at + 1, isOfThisUse)
+  }
+  return false
+}
+
+/** Up to which batch an intact one knows the journal to be durable; 0: it says nothing. */
+function syncedBatchOf({ buffer, start, end }: Records, head: BatchHead): number {
+  let synced = 0
+  for (let i = 0, at = start; i < head.count; i++) {
+    if (buffer[at + 4] === SYNCED) synced = Math.max(synced, buffer.readDoubleLE(at + ENTRY_HEAD_BYTES))
+    at += entryBytesAt(buffer, at, end)
+  }
+  return synced
 }
 
 /** The first head from `at` on that is accepted. */
@@ -284,7 +334,7 @@ function findHead(
   file: FoundFile,
   at: number,
   accept: (head: BatchHead) => boolean,
-): Promise<{ at: number; head: BatchHead } | null> {
+): Promise<FoundHead | null> {
   return findEnd(window, file, at, BATCH_MAGIC_BYTES, decodeBatchHead, accept)
 }
 
@@ -296,7 +346,7 @@ async function findEnd(
   magic: Buffer,
   decode: (from: Buffer, at: number) => BatchHead | null,
   accept: (head: BatchHead) => boolean,
-): Promise<{ at: number; head: BatchHead } | null> {
+): Promise<FoundHead | null> {
   for (let from = at; from + BATCH_HEAD_BYTES <= file.bytes; ) {
     const offset = await window.load(from, WINDOW_BYTES)
     const limit = window.buffer.length

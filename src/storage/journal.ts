@@ -15,6 +15,7 @@ import {
   encodeBatchTail,
   encodeEntryHead,
   MESSAGE,
+  SYNCED,
   sealEntry,
 } from './journal-format.ts'
 import type { StoreLimits } from './limits.ts'
@@ -62,6 +63,8 @@ export class Journal {
   openBatch: number
   nextLsn: number
   committedBatch: number
+  /** Last batch that no power failure takes; where every commit waits for the disk, the one committed last. */
+  syncedBatch: number
   failure: Error | null = null
   /** Why the batch under way can't be written for now: it is tried again, and what comes meanwhile waits behind it. */
   stall: Error | null = null
@@ -102,6 +105,9 @@ export class Journal {
   private syncTimer: Timer | null = null
   private retryTimer: Timer | null = null
   private asked = false
+  /** Synced now and then. What the journal itself has of how far. */
+  private readonly isRelaxed: boolean
+  private notedSynced: number
   private isClosed = false
 
   constructor(options: JournalOptions, position: JournalPosition) {
@@ -113,6 +119,9 @@ export class Journal {
     this.nextLsn = position.nextLsn
     this.openBatch = position.nextBatch
     this.committedBatch = position.nextBatch - 1
+    this.syncedBatch = position.nextBatch - 1
+    this.notedSynced = this.syncedBatch
+    this.isRelaxed = options.syncInterval !== 'always'
     this.generation = position.generation
     this.nextFile = position.nextFile
   }
@@ -160,11 +169,7 @@ export class Journal {
 
   /** Ends the entry; `isUrgent`: a commit is to follow at the end of the turn, else within `lazyCommitMs`. */
   end(isUrgent: boolean): void {
-    const at = this.entryAt
-    if (this.buffer[at + 4] !== MESSAGE) sealEntry(this.buffer, at, this.length - at - ENTRY_OVERHEAD_BYTES)
-    this.check = addToCheck(this.check, getU32(this.buffer, this.length - CHECKSUM_BYTES))
-    this.count++
-    this.nextLsn++
+    this.closeEntry()
     if (isUrgent) this.ask()
     else if (!this.asked && this.lazyTimer === null) {
       this.lazyTimer = this.options.clock.setTimer(() => {
@@ -174,12 +179,29 @@ export class Journal {
     }
   }
 
+  private closeEntry(): void {
+    const at = this.entryAt
+    if (this.buffer[at + 4] !== MESSAGE) sealEntry(this.buffer, at, this.length - at - ENTRY_OVERHEAD_BYTES)
+    this.check = addToCheck(this.check, getU32(this.buffer, this.length - CHECKSUM_BYTES))
+    this.count++
+    this.nextLsn++
+  }
+
+  /** So that a batch that is missing is known to have been there, or not. */
+  private noteSynced(): void {
+    const at = this.begin(SYNCED, 0, 8)
+    this.buffer.writeDoubleLE(this.syncedBatch, at)
+    this.closeEntry()
+    this.notedSynced = this.syncedBatch
+  }
+
   /** Closes the open batch and writes it, unless one is being written or there is nothing. */
   commit(): void {
     if (this.writing !== null || this.count === 0 || this.failure !== null || this.isClosed) return
     this.asked = false
     this.lazyTimer?.clear()
     this.lazyTimer = null
+    if (this.isRelaxed && this.syncedBatch > this.notedSynced) this.noteSynced()
     const { buffer } = this
     const { sealer } = this.options
     this.writing = buffer
@@ -192,6 +214,7 @@ export class Journal {
       count: this.count,
       isSealed: sealer !== null,
       hasTail: true,
+      isRelaxed: this.isRelaxed,
       check: checkOf(this.check),
     }
     if (sealer !== null) sealer.sealInPlace(buffer, this.headBytes, this.length, this.openBatch)
@@ -212,7 +235,7 @@ export class Journal {
       encodeBatchHead(buffer, head)
       encodeBatchTail(buffer, BATCH_HEAD_BYTES + head.length, head)
       file.lastLsn = head.firstLsn + head.count - 1
-      if (this.options.syncInterval === 'always') this.writeDurably(file.handle, buffer, head.count, ended)
+      if (!this.isRelaxed) this.writeDurably(file.handle, buffer, head.count, ended)
       else file.handle.write(buffer, 0, this.writingLength, this.position, ended)
     }
     const attempt = (): void => {
@@ -319,6 +342,7 @@ export class Journal {
     this.writingLength = 0
     if (buffer.length <= KEPT_BUFFER_BYTES) this.spareBuffer = buffer
     this.committedBatch = batch
+    if (!this.isRelaxed) this.syncedBatch = batch
     if (this.options.syncInterval !== 'always') this.syncLater(this.options.syncInterval)
     this.onCommitted?.(batch)
     if (this.current !== null && this.position * 2 > this.current.bytes) this.prepare(0)
@@ -338,10 +362,16 @@ export class Journal {
     if (this.syncTimer !== null || this.isClosed) return
     this.syncTimer = this.options.clock.setTimer(() => {
       this.syncTimer = null
-      this.current?.handle.sync((error) => {
-        if (error !== null) this.fail(error)
-      })
+      this.sync().catch((error: Error) => this.fail(error))
     }, intervalMs)
+  }
+
+  /** All that is committed is durable, where commits do not wait for that themselves. */
+  async sync(): Promise<void> {
+    if (!this.isRelaxed || this.current === null) return
+    const batch = this.committedBatch
+    await syncFile(this.current.handle)
+    this.syncedBatch = Math.max(this.syncedBatch, batch)
   }
 
   /** Goes on in another file that has room for `bytes`. */
@@ -355,7 +385,7 @@ export class Journal {
     }
     const [file] = this.free.splice(index, 1)
     if (this.current !== null) {
-      if (this.options.syncInterval !== 'always') await syncFile(this.current.handle)
+      await this.sync()
       this.full.push(this.current)
     }
     this.current = file

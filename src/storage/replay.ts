@@ -85,6 +85,7 @@ export function replayRecord(
       break
     }
     case format.PADDING:
+    case format.SYNCED:
       break
     default:
       host.warn(`journal: record of unknown type ${type}`)

@@ -140,6 +140,11 @@ export class Store implements CheckpointHost, ReplayHost {
     return this.journal?.committedBatch ?? 0
   }
 
+  /** Last batch that no power failure takes: with a `syncInterval` it may be behind the committed one. */
+  get syncedBatch(): number {
+    return this.journal?.syncedBatch ?? 0
+  }
+
   /** Does nothing become durable, for now or for good? Whoever only reads need not wait for it. */
   get isHeldUp(): boolean {
     return this.failure !== null || (this.journal !== null && this.journal.stall !== null)
@@ -434,10 +439,23 @@ export class Store implements CheckpointHost, ReplayHost {
     await this.replayJournal(directory, sealing, checkpoint, lsns)
     // Deleted before another of its name was made, by a record that is not in the journal any more.
     for (const log of this.catalog.nameless()) this.forget(log)
-    // What was replayed is carried over soon: it is in memory, and would be replayed again.
-    if (this.checkpointer.dirty.size > 0) this.checkpointer.request(AFTER_REPLAY_MS)
+    if (this.checkpointer.dirty.size > 0) {
+      // The process before may have been killed between a rename and its sync, and the next checkpoint relies on it.
+      await this.syncDirectories(directory)
+      // What was replayed is carried over soon: it is in memory, and would be replayed again.
+      this.checkpointer.request(AFTER_REPLAY_MS)
+    }
     if (sealing === null) await writeStoreDocument(raw, directory)
     else if (sealing.isConverting) await this.leaveNothingPlain(raw, directory)
+  }
+
+  private async syncDirectories(directory: string): Promise<void> {
+    const { fileSystem } = this.files
+    for (const log of this.logs.values()) {
+      const folder = this.files.folder(log.id)
+      if (!log.inMemory && (await fileSystem.exists(folder))) await fileSystem.syncDirectory(folder)
+    }
+    for (const each of [`${directory}/logs`, directory]) await fileSystem.syncDirectory(each)
   }
 
   /** The logs as their files have them; returns for each the journal record from which on something is missing. */

@@ -5,6 +5,7 @@ import { SimulatedClock } from '../../src/ports/simulated-clock.ts'
 import { SimulatedFileSystem } from '../../src/ports/simulated-file-system.ts'
 import { type MessageLog, Store } from '../../src/storage/index.ts'
 import { crashOnce } from '../torture/power.ts'
+import { readAll } from './read-all.ts'
 import { SMALL_LIMITS } from './small-limits.ts'
 
 const SEEDS = Number(process.env.CRASH_SEEDS ?? 4)
@@ -95,6 +96,71 @@ test('what is torn on a journal file that is used again is nothing of the past, 
     }
   }
   assert.ok(points > 400, `${points} crash points`)
+})
+
+test('a segment that was rewritten is there before a state names it, with no message in between', async () => {
+  const limits = { ...SMALL_LIMITS, firstJournalBytes: 2048, journalBytes: 2048 }
+  const expected = 12
+  /** Operations that made entries of a folder durable. */
+  const syncs: number[] = []
+  const run = async (crashAt: number) => {
+    const fileSystem = new SimulatedFileSystem(1)
+    fileSystem.crashAt = crashAt
+    const crash = new Promise<void>((resolve) => {
+      fileSystem.onCrash = resolve
+    })
+    fileSystem.fault = (operation) => {
+      if (operation === 'syncDirectory' && crashAt === 0) syncs.push(fileSystem.operations)
+      return null
+    }
+    let isReady = false
+    const work = async () => {
+      const store = await Store.open({ directory: 'store', fileSystem, clock: new SimulatedClock(), limits })
+      store.onNeedsCommit = () => queueMicrotask(() => store.commit())
+      const log = store.createLog('log', {}, { inMemory: false })
+      const ledger = log.createLedger('ledger', {})
+      ledger.snapshot = () => Buffer.alloc(0)
+      for (let i = 0; i < 60; i++) {
+        log.append(Buffer.from('s'), 0, 1, Buffer.alloc(100, 'x'), 0, 0, 100, 1, 2)
+        if (i % 6 === 0) await new Promise<void>((resolve) => store.barrier(resolve))
+      }
+      // Entries of the ledger turn the journal's files over, so that there is a checkpoint each time.
+      const turnOver = async () => {
+        for (let i = 0; i < 12; i++) {
+          ledger.append(Buffer.alloc(200), 0, 200, true)
+          await new Promise<void>((resolve) => store.barrier(resolve))
+          for (let turn = 0; turn < 200; turn++) await Promise.resolve()
+        }
+      }
+      await turnOver()
+      for (let seq = 1; seq <= 60; seq++) if (seq % 5 !== 0) log.remove(seq)
+      await new Promise<void>((resolve) => store.barrier(resolve))
+      isReady = true
+      for (let i = 0; i < 3; i++) await turnOver()
+      fileSystem.hasCrashed = true
+    }
+    await Promise.race([work(), crash])
+    return { fileSystem, isReady }
+  }
+  await run(0)
+  let points = 0
+  for (const crashAt of syncs) {
+    const { fileSystem, isReady } = await run(crashAt)
+    if (!isReady) continue
+    for (let seed = 1; seed <= 40; seed++) {
+      const store = await Store.open({
+        directory: 'store',
+        fileSystem: fileSystem.restart(seed),
+        clock: new SimulatedClock(),
+        limits,
+      })
+      const log = store.logs.get('log') as MessageLog
+      assert.equal((await readAll(log)).length, expected, `crash at operation ${crashAt}, restart ${seed}`)
+      await store.close()
+      points++
+    }
+  }
+  assert.ok(points > 200, `${points} crash points`)
 })
 
 test('a build that skips the fdatasync is caught', async () => {

@@ -91,6 +91,7 @@ test('a batch head goes round, and each flipped bit of it is noticed', () => {
     count: 67,
     isSealed: true,
     hasTail: true,
+    isRelaxed: true,
     check: 0xabcdef,
   }
   const out = Buffer.alloc(format.BATCH_HEAD_BYTES)

@@ -61,7 +61,7 @@ async function power(points: number, seed: number, encryption: Encryption | unde
   }
   return {
     part: 'power failure',
-    tried: `${tried} crash points, a third of them with a second one during recovery`,
+    tried: `${tried} crash points, a third of them with a second one during recovery, a third behind a kill`,
     acknowledged: `${acknowledged} groups`,
     lost: failures.filter((text) => text.includes('is left')).length,
     wrong: failures.filter((text) => !text.includes('is left')).length,

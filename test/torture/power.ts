@@ -30,12 +30,22 @@ function textOf(model: Model): string {
   )
 }
 
-function open(fileSystem: SimulatedFileSystem, encryption: Encryption | undefined): Promise<Store> {
+/** One in four is synced now and then only. */
+const isRelaxed = (seed: number): boolean => seed % 4 === 3
+const SYNC_INTERVAL_MS = 100
+
+function open(
+  seed: number,
+  fileSystem: SimulatedFileSystem,
+  encryption: Encryption | undefined,
+  clock = new SimulatedClock(),
+): Promise<Store> {
   return Store.open({
     directory: 'store',
     fileSystem,
-    clock: new SimulatedClock(),
+    clock,
     limits: LIMITS,
+    ...(isRelaxed(seed) ? { syncInterval: SYNC_INTERVAL_MS } : {}),
     ...(encryption === undefined ? {} : { encryption }),
   })
 }
@@ -58,17 +68,22 @@ class Workload {
   /** The model after each round; those below `acknowledged` are promised. */
   readonly rounds: string[] = [textOf(new Map())]
   acknowledged = 0
+  /** For each round the batch that has the last of it. */
+  private readonly batches: number[] = [0]
   private readonly random: Random
   private readonly store: Store
+  /** Null: every commit waits for the disk. */
+  private readonly clock: SimulatedClock | null
   /**
    * One in three takes its time, so that checkpoints keep up and files of the journal are used again, and has a log with
    * which little is done, whose state stays that of an earlier checkpoint.
    */
   private readonly isUnhurried: boolean
 
-  constructor(seed: number, store: Store) {
+  constructor(seed: number, store: Store, clock: SimulatedClock) {
     this.random = new Random(seed)
     this.store = store
+    this.clock = isRelaxed(seed) ? clock : null
     this.isUnhurried = seed % 3 === 2
   }
 
@@ -81,8 +96,16 @@ class Workload {
       const number = this.rounds.length - 1
       await new Promise<void>((resolve) => this.store.barrier(resolve))
       this.acknowledged = number
+      this.batches.push(this.store.committedBatch)
+      this.clock?.advance(this.random.below(SYNC_INTERVAL_MS))
       if (this.isUnhurried) for (let i = this.random.below(MOST_TURNS); i > 0; i--) await Promise.resolve()
     }
+  }
+
+  /** The last round that no power failure may take. */
+  get promised(): number {
+    if (this.clock === null) return this.acknowledged
+    return this.batches.findLastIndex((batch) => batch <= this.store.syncedBatch)
   }
 
   private create(name: string): void {
@@ -179,7 +202,10 @@ export interface Crashed {
   failure: string | null
 }
 
-/** Loses power at the file operation `crashAt`, starts again, and compares. */
+/**
+ * Loses power at the file operation `crashAt`, starts again, and compares. At one point of three the power fails a second
+ * time, while the store recovers; at another the process is killed first, and the power fails later.
+ */
 export async function crashOnce(
   seed: number,
   crashAt: number,
@@ -189,47 +215,65 @@ export async function crashOnce(
   const fileSystem = new SimulatedFileSystem(seed)
   fileSystem.ignoresSync = options.ignoresSync ?? false
   fileSystem.crashAt = crashAt
-  const crash = new Promise<void>((resolve) => {
-    fileSystem.onCrash = resolve
-  })
+  const crash = crashOf(fileSystem)
   let workload: Workload | null = null
   const run = async (): Promise<void> => {
-    const store = await open(fileSystem, options.encryption)
+    const clock = new SimulatedClock()
+    const store = await open(seed, fileSystem, options.encryption, clock)
     store.onNeedsCommit = () => queueMicrotask(() => store.commit())
-    workload = new Workload(seed, store)
+    workload = new Workload(seed, store, clock)
     await workload.run(rounds)
     if (seed % 2 === 0) await store.close()
     fileSystem.hasCrashed = true
   }
   await Promise.race([run(), crash])
   const crashed = crashAt > 0 && fileSystem.operations >= crashAt
-  const acknowledged = (workload as Workload | null)?.acknowledged ?? 0
-  const states = (workload as Workload | null)?.rounds ?? [textOf(new Map())]
-  let machine = fileSystem.restart(seed + crashAt)
-  // A second failure, during recovery and what follows it.
-  if (crashAt % 3 === 0) {
-    machine.crashAt = 1 + (crashAt % 17)
-    const second = new Promise<void>((resolve) => {
-      machine.onCrash = resolve
-    })
-    await Promise.race([open(machine, options.encryption).then((store) => store.close()), second])
-    machine = machine.restart(seed * 31 + crashAt)
+  const done = workload as Workload | null
+  const acknowledged = done?.acknowledged ?? 0
+  const states = done?.rounds ?? [textOf(new Map())]
+  const promised = done?.promised ?? 0
+  let least = promised
+  const place = `seed ${seed}, crash at operation ${crashAt}`
+  /** Which round that is. @throws Error when it is none, or one before `least` */
+  const roundOf = (found: string): number => {
+    const at = states.lastIndexOf(found)
+    if (at < 0) throw new Error(`a state that never was: ${found}`)
+    if (at < least) throw new Error(`round ${least} was acknowledged, ${at} is left`)
+    return at
   }
   try {
-    const store = await open(machine, options.encryption)
+    const isKill = crashAt % 3 === 1
+    let machine = isKill ? fileSystem.killed(seed) : fileSystem.restart(seed + crashAt)
+    if (isKill) least = acknowledged
+    if (isKill || crashAt % 3 === 0) {
+      machine.crashAt = 1 + (crashAt % (isKill ? 61 : 17))
+      const second = crashOf(machine)
+      let failure: Error | null = null
+      let isSeen = false
+      const again = async (): Promise<void> => {
+        const store = await open(seed, machine, options.encryption)
+        // What somebody has seen after a start stays.
+        least = roundOf(await contentOf(store))
+        isSeen = true
+        await store.close()
+      }
+      await Promise.race([again().catch((error: Error) => (failure = error)), second])
+      if (failure !== null) throw failure
+      if (!isSeen) least = promised
+      machine = machine.restart(seed * 31 + crashAt)
+    }
+    const store = await open(seed, machine, options.encryption)
     const found = await contentOf(store)
     await store.close()
-    const at = states.lastIndexOf(found)
-    const what =
-      at < 0
-        ? `a state that never was: ${found}`
-        : at < acknowledged
-          ? `round ${acknowledged} was acknowledged, ${at} is left`
-          : null
-    const failure = what === null ? null : `seed ${seed}, crash at operation ${crashAt}: ${what}`
-    return { crashed, acknowledged, failure }
+    roundOf(found)
+    return { crashed, acknowledged, failure: null }
   } catch (thrown) {
-    const text = (thrown as Error).message
-    return { crashed, acknowledged, failure: `seed ${seed}, crash at operation ${crashAt}: ${text}` }
+    return { crashed, acknowledged, failure: `${place}: ${(thrown as Error).message}` }
   }
+}
+
+function crashOf(fileSystem: SimulatedFileSystem): Promise<void> {
+  return new Promise((resolve) => {
+    fileSystem.onCrash = resolve
+  })
 }
