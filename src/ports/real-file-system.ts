@@ -150,7 +150,13 @@ export const realFileSystem: FileSystem = {
   size: async (path) => (await fs.promises.stat(path)).size,
   async makeDirectory(path) {
     const first = await fs.promises.mkdir(path, { recursive: true, mode: 0o700 })
-    if (first !== undefined) await realFileSystem.syncDirectory(dirname(first))
+    if (first === undefined) return
+    // The entry of each folder that is new is in the one above it.
+    const top = dirname(first)
+    for (let above = dirname(path); ; above = dirname(above)) {
+      await realFileSystem.syncDirectory(above)
+      if (above === top || above === dirname(above)) return
+    }
   },
   list: async (path) => (await fs.promises.readdir(path)).sort(),
   exists: (path) =>
