@@ -439,12 +439,12 @@ export class Store implements CheckpointHost, ReplayHost {
     await this.replayJournal(directory, sealing, checkpoint, lsns)
     // Deleted before another of its name was made, by a record that is not in the journal any more.
     for (const log of this.catalog.nameless()) this.forget(log)
-    if (this.checkpointer.dirty.size > 0) {
-      // The process before may have been killed between a rename and its sync, and the next checkpoint relies on it.
-      await this.syncDirectories(directory)
-      // What was replayed is carried over soon: it is in memory, and would be replayed again.
-      this.checkpointer.request(AFTER_REPLAY_MS)
-    }
+    const lsn = checkpoint?.lsn ?? 0
+    const isClean = (this.journal as Journal | null)?.nextLsn === lsn && Math.max(...lsns.values(), 0) <= lsn
+    // The process before may have been killed between a rename and its sync, and the next checkpoint relies on it.
+    if (!isClean) await this.syncDirectories(directory)
+    // What was replayed is carried over soon: it is in memory, and would be replayed again.
+    if (this.checkpointer.dirty.size > 0) this.checkpointer.request(AFTER_REPLAY_MS)
     if (sealing === null) await writeStoreDocument(raw, directory)
     else if (sealing.isConverting) await this.leaveNothingPlain(raw, directory)
   }

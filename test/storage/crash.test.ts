@@ -31,6 +31,18 @@ test('a log that was deleted does not take along one of its name that was made l
   }
 })
 
+test('what a process that was killed had renamed and not synced is made sure of before it is built upon', async () => {
+  // Found by the torture: a kill, a start, and then the power failure.
+  for (const [seed, crashAt] of [
+    [104, 328],
+    [185, 265],
+    [194, 511],
+    [5044, 301],
+  ]) {
+    assert.equal((await crashOnce(seed, crashAt, ROUNDS)).failure, null)
+  }
+})
+
 test('what is torn on a journal file that is used again is nothing of the past, for a log that had been quiet', async () => {
   const limits = { ...SMALL_LIMITS, segmentBytes: 64 * 1024 }
   const append = (log: MessageLog, length: number) => {
