@@ -1,6 +1,6 @@
 /** A log as its state file has it, and back. */
 import type { FileSystem } from '../ports/index.ts'
-import { decodeIndexHead, eachSubject, INDEX_HEAD_BYTES, SUBJECT_MASK } from './columns.ts'
+import { decodeIndexHead, eachSubject, INDEX_HEAD_BYTES, type IndexHead, SUBJECT_MASK } from './columns.ts'
 import type { Journal } from './journal.ts'
 import { Ledger } from './ledger.ts'
 import type { Json, MessageLog } from './message-log.ts'
@@ -83,15 +83,20 @@ export async function restoreState(
   log.nextLedgerId = state.nextLedgerId
   const segments = state.segments.map((each) => Segment.restore(log.id, each, files))
   log.restoreSegments(segments)
-  for (const segment of segments) {
-    if (
-      segment.deleted !== null ||
-      !(await countByDictionary(log, segment, fileSystem, indexPath(segment)))
-    ) {
-      countByPosition(log, segment)
+  for (let i = 0; i < segments.length; i += READ_AHEAD) {
+    const part = segments.slice(i, i + READ_AHEAD)
+    const dictionaries = await Promise.all(
+      part.map((segment) =>
+        segment.deleted === null ? readDictionary(segment, fileSystem, indexPath(segment)) : null,
+      ),
+    )
+    // One after the other: each subject's first is in the first segment that has it.
+    for (const [at, segment] of part.entries()) {
+      const dictionary = dictionaries[at]
+      if (dictionary === null || !countByDictionary(log, segment, dictionary)) countByPosition(log, segment)
+      log.messages += segment.live
+      log.bytes += segment.liveBytes
     }
-    log.messages += segment.live
-    log.bytes += segment.liveBytes
   }
   if (log.lost.count > state.lostRecords) log.advanceFirst()
   for (const each of state.ledgers) {
@@ -104,15 +109,23 @@ export async function restoreState(
   }
 }
 
-const FIRST_READ_BYTES = 64 * 1024
+const FIRST_READ_BYTES = 16 * 1024
+/** Indexes read at a time. */
+const READ_AHEAD = 32
 
-async function countByDictionary(
-  log: MessageLog,
+/** What the head of an index says, and the bytes behind it. */
+interface Dictionary {
+  head: IndexHead
+  bytes: Buffer
+}
+
+/** Null: the index is missing, damaged, or of another moment. */
+async function readDictionary(
   segment: Segment,
   fileSystem: FileSystem,
   path: string,
-): Promise<boolean> {
-  if (!(await fileSystem.exists(path))) return false
+): Promise<Dictionary | null> {
+  if (!(await fileSystem.exists(path))) return null
   const handle = await fileSystem.open(path, false)
   const read = (buffer: Buffer, at: number): Promise<number> =>
     new Promise((resolve, reject) =>
@@ -124,23 +137,28 @@ async function countByDictionary(
     let bytes = Buffer.allocUnsafe(FIRST_READ_BYTES)
     bytes = bytes.subarray(0, await read(bytes, 0))
     const head = decodeIndexHead(bytes)
-    if (head === null || head.count !== segment.count) return false
+    if (head === null || head.count !== segment.count) return null
     const end = INDEX_HEAD_BYTES + head.dictionaryBytes
     if (end > bytes.length) {
       bytes = Buffer.allocUnsafe(end)
-      if ((await read(bytes, 0)) < end) return false
+      if ((await read(bytes, 0)) < end) return null
     }
-    const { table } = log
-    return eachSubject(head, bytes.subarray(INDEX_HEAD_BYTES, end), (subject, count, first, last) => {
-      if (count === 0) return
-      const slot = table.findOrAddText(subject)
-      if (table.counts[slot] === 0) table.firsts[slot] = segment.firstSeq + first
-      table.counts[slot] += count
-      table.lasts[slot] = segment.firstSeq + last
-    })
+    return { head, bytes: bytes.subarray(INDEX_HEAD_BYTES, end) }
   } finally {
     await new Promise<void>((resolve) => handle.close(() => resolve()))
   }
+}
+
+/** False when the dictionary is damaged. */
+function countByDictionary(log: MessageLog, segment: Segment, { head, bytes }: Dictionary): boolean {
+  const { table } = log
+  return eachSubject(head, bytes, (subject, count, first, last) => {
+    if (count === 0) return
+    const slot = table.findOrAddText(subject)
+    if (table.counts[slot] === 0) table.firsts[slot] = segment.firstSeq + first
+    table.counts[slot] += count
+    table.lasts[slot] = segment.firstSeq + last
+  })
 }
 
 /** Counts the subjects of all segments anew, after damage was found. */
