@@ -45,7 +45,7 @@ export class SimulatedFileSystem implements FileSystem {
   /** The operation that does not complete; 0 for none. */
   crashAt = 0
   hasCrashed = false
-  onCrash: (() => void) | null = null
+  private onCrash: (() => void) | null = null
   fault: Fault | null = null
   /** Nothing becomes durable, whoever asks for it: to prove that the checks would find it. */
   ignoresSync = false
@@ -81,6 +81,13 @@ export class SimulatedFileSystem implements FileSystem {
       after.durableNames.set(path, survivor)
     }
     return after
+  }
+
+  /** Resolves when the power goes. */
+  untilCrash(): Promise<void> {
+    return new Promise((resolve) => {
+      this.onCrash = resolve
+    })
   }
 
   /** The files as a process that was killed leaves them: what it had written is there, synced or not. */

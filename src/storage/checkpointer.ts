@@ -154,9 +154,8 @@ export class Checkpointer {
       nextLogId: this.catalog.nextId,
       nextBatch: journal.lastBatch + 1,
     }
-    await this.host.durable()
     // States must not be ahead of the journal.
-    await journal.sync()
+    await this.host.durable()
     // First: it may make the room that the rest needs.
     await this.removeDeleted(deletedLogs)
     let shortage: Error | null = null
@@ -183,7 +182,7 @@ export class Checkpointer {
     }
     if (shortage !== null) throw shortage
     // A log deleted meanwhile is not carried over: the journal has it until its deletion is durable.
-    if (isOneGone) await this.host.durable().then(() => journal.sync())
+    if (isOneGone) await this.host.durable()
     await writeDocument(this.files.fileSystem, `${directory}/checkpoint.json`, document)
     await this.files.fileSystem.syncDirectory(directory)
     await writeCopy(this.files.fileSystem, `${directory}/checkpoint.json`, document)

@@ -3,7 +3,7 @@
  * nothing of it was acknowledged; a damaged record that others follow is skipped alone and reported.
  */
 import type { FileSystem } from '../ports/index.ts'
-import type { JournalFile, JournalPosition } from './journal.ts'
+import { type JournalFile, type JournalPosition, syncFile } from './journal.ts'
 import {
   addToCheck,
   BATCH_HEAD_BYTES,
@@ -88,12 +88,6 @@ function readAt(file: JournalFile, buffer: Buffer, at: number): Promise<number> 
   )
 }
 
-function syncFile(file: JournalFile): Promise<void> {
-  return new Promise((resolve, reject) =>
-    file.handle.sync((error) => (error === null ? resolve() : reject(error))),
-  )
-}
-
 /** Opens the journal's files; those that were in use come oldest first. */
 async function findFiles(fileSystem: FileSystem, directory: string): Promise<FoundFile[]> {
   const found: FoundFile[] = []
@@ -154,7 +148,7 @@ export async function replayJournal(
   }
   // What a process that was killed had written is read here, and may not be on the disk yet.
   const last = used.at(-1)
-  if (last !== undefined) await syncFile(last)
+  if (last !== undefined) await syncFile(last.handle)
   position.nextLsn = Math.max(position.nextLsn, fromLsn)
   position.nextBatch = Math.max(position.nextBatch, nextBatch)
   return { files, position }
@@ -165,8 +159,10 @@ async function withFirstHeads(files: FoundFile[]): Promise<FoundFile[]> {
   const used: FoundFile[] = []
   for (const file of files) {
     if (file.generation === 0) {
-      const tail = await newestFirstTail(file)
-      const head = await newestHead(file)
+      // Older ones may be left from earlier uses.
+      const isFirst = ({ at, head }: FoundHead) => at === BATCH_HEAD_BYTES + head.length
+      const tail = await newestEnd(file, TAIL_MAGIC_BYTES, decodeBatchTail, isFirst)
+      const head = await newestEnd(file, BATCH_MAGIC_BYTES, decodeBatchHead, () => true)
       // Where nothing is left of the first batch, a tail in its place is of an earlier use.
       const found = tail !== null && tail.generation >= (head?.generation ?? 0) ? tail : head
       if (found === null) continue
@@ -180,28 +176,20 @@ async function withFirstHeads(files: FoundFile[]): Promise<FoundFile[]> {
   return used.sort((a, b) => a.generation - b.generation)
 }
 
-/** Of the tails that say their batch is the first of the file, the newest: older ones may be left from an earlier use. */
-async function newestFirstTail(file: FoundFile): Promise<BatchHead | null> {
-  const window = new Window(file)
-  let newest: BatchHead | null = null
-  for (let from = 0; ; ) {
-    const found = await findEnd(window, file, from, TAIL_MAGIC_BYTES, decodeBatchTail, () => true)
-    if (found === null) return newest
-    const isFirst = found.at === BATCH_HEAD_BYTES + found.head.length
-    if (isFirst && found.head.generation > (newest?.generation ?? 0)) newest = found.head
-    from = found.at + 1
-  }
-}
-
-/** The first head of the newest use of the file that left one. */
-async function newestHead(file: FoundFile): Promise<BatchHead | null> {
+/** Of the heads, or tails, that are wanted, the first of the newest use of the file that left one. */
+async function newestEnd(
+  file: FoundFile,
+  magic: Buffer,
+  decode: (from: Buffer, at: number) => BatchHead | null,
+  isWanted: (found: FoundHead) => boolean,
+): Promise<BatchHead | null> {
   const window = new Window(file)
   let newest: BatchHead | null = null
   for (let from = 0; ; ) {
     const generation: number = newest?.generation ?? 0
-    const found = await findHead(window, file, from, (head) => head.generation > generation)
+    const found = await findEnd(window, file, from, magic, decode, (head) => head.generation > generation)
     if (found === null) return newest
-    newest = found.head
+    if (isWanted(found)) newest = found.head
     from = found.at + 1
   }
 }
@@ -232,7 +220,7 @@ async function replayFile(
   position: JournalPosition,
   target: ReplayTarget,
 ): Promise<void> {
-  const { window, file, next, sealer } = reading
+  const { window, file, sealer } = reading
   let at = 0
   for (;;) {
     let offset = await window.load(at, BATCH_HEAD_BYTES)
@@ -248,15 +236,8 @@ async function replayFile(
     }
     if (head === null || !isAwaited(head)) {
       const expected = position.nextBatch
-      const later = await findHead(
-        window,
-        file,
-        at,
-        (h) => h.generation === file.generation && h.batch > expected,
-      )
-      // What the next file goes on from had been taken for the end before.
-      if (later === null || (next !== null && next.firstBatch <= expected)) return
-      if (!(await hadToBeThere(reading, expected, later))) return
+      const later = await findLater(reading, at, expected)
+      if (later === null || !(await hadToBeThere(reading, expected, later))) return
       // Something follows: this is damage, not the end. What can be told of it is saved.
       const bytes = later.at - at
       offset = await window.load(at, bytes)
@@ -276,9 +257,7 @@ async function replayFile(
       position.nextBatch = later.head.batch
       head = later.head
     }
-    offset = await window.load(at, BATCH_HEAD_BYTES + head.length)
-    const start = offset + BATCH_HEAD_BYTES
-    const records = recordsIn(window.buffer, start, start + head.length, head.isSealed, sealer)
+    const records = await recordsOf(reading, at, head)
     if (!isIntact(records, head)) {
       const following = at + batchBytes(head)
       if (!(await isFollowed(reading, following, head))) return
@@ -293,10 +272,9 @@ async function replayFile(
 
 /** Was another batch written after this one? Then this one had been whole. The damage may reach over several. */
 async function isFollowed(reading: Reading, at: number, head: BatchHead): Promise<boolean> {
-  const { window, file, next } = reading
+  const { next } = reading
   if (next !== null) return next.firstBatch > head.batch
-  const isLater = (found: BatchHead) => found.generation === head.generation && found.batch > head.batch
-  const later = await findHead(window, file, at, isLater)
+  const later = await findLater(reading, at, head.batch)
   return later !== null && hadToBeThere(reading, head.batch, later)
 }
 
@@ -305,17 +283,28 @@ async function isFollowed(reading: Reading, at: number, head: BatchHead): Promis
  * for the next, or a record says so; without that it may be missing where others are there, and was the end.
  */
 async function hadToBeThere(reading: Reading, batch: number, later: FoundHead): Promise<boolean> {
-  const { window, file, next, sealer, syncedBatch } = reading
-  if (!later.head.isRelaxed || batch <= syncedBatch || (next !== null && next.firstBatch > batch)) return true
-  const isOfThisUse = (head: BatchHead) => head.generation === file.generation && head.batch > batch
+  const { next, syncedBatch } = reading
+  // What the next file goes on from had been taken for the end before.
+  if (next !== null) return next.firstBatch > batch
+  if (!later.head.isRelaxed || batch <= syncedBatch) return true
   for (let found: FoundHead | null = later; found !== null; ) {
     const { at, head }: FoundHead = found
-    const start = (await window.load(at, BATCH_HEAD_BYTES + head.length)) + BATCH_HEAD_BYTES
-    const records = recordsIn(window.buffer, start, start + head.length, head.isSealed, sealer)
+    const records = await recordsOf(reading, at, head)
     if (isIntact(records, head) && syncedBatchOf(records, head) >= batch) return true
-    found = await findHead(window, file, at + 1, isOfThisUse)
+    found = await findLater(reading, at + 1, batch)
   }
   return false
+}
+
+/** The first head from `at` on that was written in this use of the file, and after the batch. */
+function findLater({ window, file }: Reading, at: number, batch: number): Promise<FoundHead | null> {
+  return findHead(window, file, at, (head) => head.generation === file.generation && head.batch > batch)
+}
+
+/** The records of the batch at `at`. */
+async function recordsOf({ window, sealer }: Reading, at: number, head: BatchHead): Promise<Records> {
+  const start = (await window.load(at, BATCH_HEAD_BYTES + head.length)) + BATCH_HEAD_BYTES
+  return recordsIn(window.buffer, start, start + head.length, head.isSealed, sealer)
 }
 
 /** Up to which batch an intact one knows the journal to be durable; 0: it says nothing. */

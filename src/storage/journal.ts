@@ -342,8 +342,8 @@ export class Journal {
     this.writingLength = 0
     if (buffer.length <= KEPT_BUFFER_BYTES) this.spareBuffer = buffer
     this.committedBatch = batch
-    if (!this.isRelaxed) this.syncedBatch = batch
-    if (this.options.syncInterval !== 'always') this.syncLater(this.options.syncInterval)
+    if (this.options.syncInterval === 'always') this.syncedBatch = batch
+    else this.syncLater(this.options.syncInterval)
     this.onCommitted?.(batch)
     if (this.current !== null && this.position * 2 > this.current.bytes) this.prepare(0)
     if (this.count > 0) {
@@ -434,7 +434,7 @@ export class Journal {
   }
 }
 
-function syncFile(handle: FileHandle): Promise<void> {
+export function syncFile(handle: FileHandle): Promise<void> {
   return new Promise((resolve, reject) =>
     handle.sync((error) => (error === null ? resolve() : reject(error))),
   )

@@ -136,13 +136,11 @@ export class LogFiles {
   async removeLeftovers(log: MessageLog): Promise<void> {
     const folder = this.folder(log.id)
     const named = new Set(log.segments.map((segment) => fileNumber(segment.id)))
-    const leftovers = (await this.fileSystem.list(folder)).filter((name) => {
+    for (const name of await this.fileSystem.list(folder)) {
       const [stem, kind] = name.split('.')
-      return (kind === 'segment' || kind === 'index') && !named.has(stem)
-    })
-    // The state that names them may come back while it is not sure that the new one is on the disk.
-    if (leftovers.length > 0) await this.fileSystem.syncDirectory(folder)
-    for (const name of leftovers) await this.fileSystem.remove(`${folder}/${name}`)
+      const isOurs = kind === 'segment' || kind === 'index'
+      if (isOurs && !named.has(stem)) await this.fileSystem.remove(`${folder}/${name}`)
+    }
   }
 
   private trimHandles(keep: Segment): void {

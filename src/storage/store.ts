@@ -237,9 +237,9 @@ export class Store implements CheckpointHost, ReplayHost {
     }
   }
 
-  /** All appended so far is durable. Rejects when the store fails before. */
-  durable(): Promise<void> {
-    return new Promise((resolve, reject) => {
+  /** All appended so far is durable, with a `syncInterval` too. Rejects when the store fails before. */
+  async durable(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
       if (this.failure !== null) {
         reject(this.failure)
         return
@@ -250,6 +250,7 @@ export class Store implements CheckpointHost, ReplayHost {
         resolve()
       })
     })
+    await this.journal?.sync()
   }
 
   private readonly onFailed = new Set<(error: Error) => void>()
@@ -435,27 +436,15 @@ export class Store implements CheckpointHost, ReplayHost {
     if (sealing !== null) this.files.fileSystem = sealing.fileSystem
     const checkpoint = await this.readDocument<CheckpointDocument>(`${directory}/checkpoint.json`)
     this.catalog.nextId = checkpoint?.nextLogId ?? 1
-    const lsns = await this.restoreLogs(directory, checkpoint?.lsn ?? 0)
-    await this.replayJournal(directory, sealing, checkpoint, lsns)
+    const lsn = checkpoint?.lsn ?? 0
+    const lsns = await this.restoreLogs(directory, lsn)
+    await this.replayJournal(directory, sealing, lsn, checkpoint?.nextBatch ?? 1, lsns)
     // Deleted before another of its name was made, by a record that is not in the journal any more.
     for (const log of this.catalog.nameless()) this.forget(log)
-    const lsn = checkpoint?.lsn ?? 0
-    const isClean = (this.journal as Journal | null)?.nextLsn === lsn && Math.max(...lsns.values(), 0) <= lsn
-    // The process before may have been killed between a rename and its sync, and the next checkpoint relies on it.
-    if (!isClean) await this.syncDirectories(directory)
     // What was replayed is carried over soon: it is in memory, and would be replayed again.
     if (this.checkpointer.dirty.size > 0) this.checkpointer.request(AFTER_REPLAY_MS)
     if (sealing === null) await writeStoreDocument(raw, directory)
     else if (sealing.isConverting) await this.leaveNothingPlain(raw, directory)
-  }
-
-  private async syncDirectories(directory: string): Promise<void> {
-    const { fileSystem } = this.files
-    for (const log of this.logs.values()) {
-      const folder = this.files.folder(log.id)
-      if (!log.inMemory && (await fileSystem.exists(folder))) await fileSystem.syncDirectory(folder)
-    }
-    for (const each of [`${directory}/logs`, directory]) await fileSystem.syncDirectory(each)
   }
 
   /** The logs as their files have them; returns for each the journal record from which on something is missing. */
@@ -478,28 +467,32 @@ export class Store implements CheckpointHost, ReplayHost {
       // What came before the checkpoint is in the state, however old that is: files of the journal from then may be half
       // overwritten. Of a copy, which may lack something, as much is made up for as the journal still has.
       lsns.set(id, isDamaged ? state.lsn : Math.max(state.lsn, checkpointLsn))
+      // Of a checkpoint in which the process before was killed: its rename may not be on the disk, and is built upon from here.
+      if (state.lsn > checkpointLsn) await files.fileSystem.syncDirectory(files.folder(id))
       this.restoring = log
       await restoreState(log, state, this, files.fileSystem, (segment) => files.indexPath(segment), null)
       await files.removeLeftovers(log)
     }
     this.restoring = null
+    // So may folders that it had removed.
+    await files.fileSystem.syncDirectory(`${directory}/logs`)
     return lsns
   }
 
   private async replayJournal(
     directory: string,
     sealing: Sealing | null,
-    checkpoint: CheckpointDocument | null,
+    fromLsn: number,
+    nextBatch: number,
     lsns: ReadonlyMap<number, number>,
   ): Promise<void> {
     const view = new RecordView()
-    const fromLsn = checkpoint?.lsn ?? 0
     this.isReplaying = true
     const { files, position } = await replayJournal(
       this.options.fileSystem,
       `${directory}/journal`,
       Math.min(fromLsn, ...lsns.values()),
-      checkpoint?.nextBatch ?? 1,
+      nextBatch,
       sealing?.sealer ?? null,
       {
         entry: (type, logId, buffer, start, end, lsn) => {

@@ -161,7 +161,6 @@ export class Batches implements Part {
 /** A stream is backed up, deleted, and restored: it is there whole, or not at all. */
 export class Restored implements Part {
   private size = 0
-  private isThere = true
   /** A deletion was asked for, and the restore after it was not confirmed. */
   private isBetween = false
 
@@ -169,7 +168,6 @@ export class Restored implements Part {
     const jsm = await jetstreamManager(nc, { checkAPI: false })
     await jsm.streams.add({ name: 'MOVED', subjects: ['moved'], allow_direct: true })
     await jsm.consumers.add('MOVED', { durable_name: 'reader', ack_policy: 'explicit' })
-    this.isThere = true
   }
 
   async step({ nc, clock }: Running, random: Random): Promise<void> {
@@ -194,11 +192,9 @@ export class Restored implements Part {
     const jsm = await jetstreamManager(nc, { checkAPI: false })
     this.isBetween = true
     await jsm.streams.delete('MOVED')
-    this.isThere = false
     const receiver = await SnapshotReceiver.begin(nc, described as unknown as Described)
     for (const chunk of chunks) await receiver.write(chunk)
     await receiver.end()
-    this.isThere = true
     this.isBetween = false
   }
 
@@ -206,7 +202,7 @@ export class Restored implements Part {
     const jsm = await jetstreamManager(nc, { checkAPI: false })
     const info = await jsm.streams.info('MOVED').catch(() => null)
     if (info === null) {
-      if (this.isThere && !this.isBetween) throw new Error('lost: MOVED')
+      if (!this.isBetween) throw new Error('lost: MOVED')
       return
     }
     const found = await contents(nc, 'MOVED')

@@ -313,9 +313,7 @@ export async function crashJetStream(
   const fileSystem = new SimulatedFileSystem(seed)
   fileSystem.ignoresSync = options.ignoresSync ?? false
   fileSystem.crashAt = crashAt
-  const crash = new Promise<void>((resolve) => {
-    fileSystem.onCrash = resolve
-  })
+  const crash = fileSystem.untilCrash()
   const clock = new SimulatedClock()
   let workload: Workload | null = null
   let client: NatsConnection | null = null

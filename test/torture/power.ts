@@ -215,7 +215,7 @@ export async function crashOnce(
   const fileSystem = new SimulatedFileSystem(seed)
   fileSystem.ignoresSync = options.ignoresSync ?? false
   fileSystem.crashAt = crashAt
-  const crash = crashOf(fileSystem)
+  const crash = fileSystem.untilCrash()
   let workload: Workload | null = null
   const run = async (): Promise<void> => {
     const clock = new SimulatedClock()
@@ -247,7 +247,7 @@ export async function crashOnce(
     if (isKill) least = acknowledged
     if (isKill || crashAt % 3 === 0) {
       machine.crashAt = 1 + (crashAt % (isKill ? 61 : 17))
-      const second = crashOf(machine)
+      const second = machine.untilCrash()
       let failure: Error | null = null
       let isSeen = false
       const again = async (): Promise<void> => {
@@ -270,10 +270,4 @@ export async function crashOnce(
   } catch (thrown) {
     return { crashed, acknowledged, failure: `${place}: ${(thrown as Error).message}` }
   }
-}
-
-function crashOf(fileSystem: SimulatedFileSystem): Promise<void> {
-  return new Promise((resolve) => {
-    fileSystem.onCrash = resolve
-  })
 }

@@ -25,7 +25,6 @@ export async function untilHeard<T>(store: string, ask: () => Promise<T>): Promi
 function isUnheard(thrown: unknown): boolean {
   for (let error = thrown; error instanceof Error; error = error.cause) {
     if (error instanceof errors.NoRespondersError) return true
-    if (error instanceof errors.RequestError && error.isNoResponders()) return true
   }
   return false
 }

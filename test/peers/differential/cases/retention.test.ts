@@ -138,36 +138,25 @@ differential('purging under a consumer', async (s) => {
   await look(s, 'c')
 })
 
-differential('purging up to a sequence under a consumer', async (s) => {
+/** Two of `count` messages wait for their acks when the stream is purged. */
+async function purgeUnderConsumer(s: Session, count: number, request?: object): Promise<void> {
   await s.api('STREAM.CREATE.S', { name: 'S', subjects: ['s.*'] })
   await consumer(s, 'c')
-  await fill(s, 8)
+  await fill(s, count)
   await s.pull('S', 'c', { batch: 2, no_wait: true }, 2)
-  await s.api('STREAM.PURGE.S', { seq: 5 })
+  await s.api('STREAM.PURGE.S', request)
   await s.wait(50)
   await look(s, 'c')
+}
+
+differential('purging up to a sequence under a consumer', async (s) => {
+  await purgeUnderConsumer(s, 8, { seq: 5 })
   await s.pull('S', 'c', { batch: 9, no_wait: true }, 5, 400)
 })
 
-differential('purging everything that waits for its ack', async (s) => {
-  await s.api('STREAM.CREATE.S', { name: 'S', subjects: ['s.*'] })
-  await consumer(s, 'c')
-  await fill(s, 4)
-  await s.pull('S', 'c', { batch: 2, no_wait: true }, 2)
-  await s.api('STREAM.PURGE.S')
-  await s.wait(50)
-  await look(s, 'c')
-})
+differential('purging everything that waits for its ack', (s) => purgeUnderConsumer(s, 4))
 
-differential('purging a subject under a consumer', async (s) => {
-  await s.api('STREAM.CREATE.S', { name: 'S', subjects: ['s.*'] })
-  await consumer(s, 'c')
-  await fill(s, 4)
-  await s.pull('S', 'c', { batch: 2, no_wait: true }, 2)
-  await s.api('STREAM.PURGE.S', { filter: 's.a' })
-  await s.wait(50)
-  await look(s, 'c')
-})
+differential('purging a subject under a consumer', (s) => purgeUnderConsumer(s, 4, { filter: 's.a' }))
 
 differential('deleting messages that wait for their ack, or for delivery', async (s) => {
   await s.api('STREAM.CREATE.S', { name: 'S', subjects: ['s.*'] })
