@@ -1,4 +1,6 @@
 import type { Timer } from '../ports/index.ts'
+import { ReadFailure } from '../storage/index.ts'
+import { READ_AGAIN_MS } from './later.ts'
 import type { Stream } from './stream.ts'
 
 /** Messages that get old soon after each other are removed together. */
@@ -13,7 +15,7 @@ export class AgeLimit {
   isIdle = false
   private readonly stream: Stream
   private timer: Timer | null = null
-  private readonly onTimer = (): void => this.expire()
+  private readonly onTimer = (): void => this.retrying(() => this.expire())
 
   constructor(stream: Stream) {
     this.stream = stream
@@ -26,14 +28,26 @@ export class AgeLimit {
     this.isIdle = false
     const ageMs = (this.stream.config.max_age ?? 0) / 1e6
     if (ageMs === 0 || this.stream.isClosed) return
-    const oldestMs = this.oldestMs()
-    if (oldestMs === Number.POSITIVE_INFINITY) {
-      this.isIdle = true
-      return
+    this.retrying(() => {
+      const oldestMs = this.oldestMs()
+      if (oldestMs === Number.POSITIVE_INFINITY) {
+        this.isIdle = true
+        return
+      }
+      const waitMs = oldestMs + ageMs - this.stream.clock.now()
+      if (waitMs <= 0) this.expire()
+      else this.wait(waitMs)
+    })
+  }
+
+  /** Where times can't be read now, they are looked at again in a while. */
+  private retrying(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      if (!(error instanceof ReadFailure)) throw error
+      this.wait(READ_AGAIN_MS)
     }
-    const waitMs = oldestMs + ageMs - this.stream.clock.now()
-    if (waitMs <= 0) this.expire()
-    else this.wait(waitMs)
   }
 
   close(): void {
@@ -78,7 +92,7 @@ export class AgeLimit {
     }
     await stream.markers.expire(seqs)
     // The stream may have been closed or configured anew meanwhile.
-    if (!stream.isClosed && this.timer === null) this.waitForOldest(ageMs)
+    if (!stream.isClosed && this.timer === null) this.retrying(() => this.waitForOldest(ageMs))
   }
 
   /** Time of the oldest message that can get too old; Infinity without one. */

@@ -38,12 +38,18 @@ export class DeleteMarkers {
   private async remove(seqs: readonly number[]): Promise<void> {
     const { stream, view } = this
     const { log } = stream
-    for (const seq of seqs) {
-      // Only the last one has to be read: is it a marker itself?
-      const isRead = log.isLastOfSubject(seq) && (await readRecord(log, seq, view))
+    for (const [at, seq] of seqs.entries()) {
+      let isRead: boolean
+      try {
+        // Only the last one has to be read: is it a marker itself?
+        isRead = log.isLastOfSubject(seq) && (await readRecord(log, seq, view))
+      } catch (error) {
+        stream.later.add(error, () => void this.expire(seqs.slice(at)))
+        return
+      }
       if (stream.isClosed) return
       if (!isRead || !log.isLastOfSubject(seq) || this.isMarker()) {
-        stream.remove(seq)
+        stream.removeSoon(seq)
         continue
       }
       const subject = Buffer.from(view.buffer.subarray(view.subjectStart, view.subjectEnd))

@@ -75,7 +75,7 @@ export class MessageTtls {
       const seq = this.seqs[0]
       this.shift()
       if (isMarked) over.push(seq)
-      else this.stream.remove(seq)
+      else this.stream.removeSoon(seq)
     }
     if (over.length > 0) void this.stream.markers.expire(over)
     this.arm()

@@ -9,6 +9,7 @@ import type { Consumer } from './consumer/consumer.ts'
 import { Consumers } from './consumers.ts'
 import { DeleteMarkers } from './delete-markers.ts'
 import type { JetStream } from './jetstream.ts'
+import { Later } from './later.ts'
 import { MessageTtls } from './message-ttls.ts'
 import { Ingest } from './publish/ingest.ts'
 import { MsgIdMarks } from './publish/msg-id-marks.ts'
@@ -45,6 +46,8 @@ export class Stream {
   readonly ttls: MessageTtls
   readonly markers: DeleteMarkers
   readonly schedules: Schedules
+  /** Removals that wait until the disk can be read again. */
+  readonly later: Later
   config: StreamConfig
   isClosed = false
   /** What the sequences were to begin with when the stream was made, or opened. */
@@ -69,6 +72,7 @@ export class Stream {
     this.config = meta.config
     this.firstSeqWanted = meta.config.first_seq ?? 0
     this.createdMs = meta.created
+    this.later = new Later(account.js.clock)
     this.advisories = new StreamAdvisories(this)
     this.ingest = new Ingest(this)
     this.age = new AgeLimit(this)
@@ -106,7 +110,7 @@ export class Stream {
     this.age.arm()
     if (config.discard === 'old') this.trim()
     this.trimSubjects()
-    if (wasLimits && config.retention === 'interest') removeWithoutInterest(this)
+    if (wasLimits && config.retention === 'interest') this.removeUnwanted()
   }
 
   /** The stream and all it holds are no more. */
@@ -178,20 +182,43 @@ export class Stream {
   removeThrough(seq: number): number {
     const { log } = this
     const first = log.firstSeq
+    const before = log.messages
     const isWhole = log.numDeleted === 0 && seq - first < MAX_SINGLE_REMOVALS
-    const removed = log.removeThrough(seq)
-    if (removed === 0) return 0
-    this.countBytes()
-    for (const consumer of this.consumers.values()) {
-      if (!isWhole) consumer.purged()
-      else for (let i = first; i < first + removed; i++) consumer.removed(i)
+    try {
+      return log.removeThrough(seq)
+    } finally {
+      // Also of what was removed before a read failed.
+      const removed = before - log.messages
+      if (removed > 0) {
+        this.countBytes()
+        for (const consumer of this.consumers.values()) {
+          if (!isWhole) consumer.purged()
+          else for (let i = first; i < first + removed; i++) consumer.removed(i)
+        }
+      }
     }
-    return removed
+  }
+
+  /** The same for what has to go and is waited for by nobody: at once, or as soon as the disk can be read. */
+  removeSoon(seq: number): void {
+    try {
+      this.remove(seq)
+    } catch (error) {
+      this.later.add(error, () => this.remove(seq))
+    }
   }
 
   /** Removes what matches (null: everything) below `upToSeq` (0: no bound) but the `keep` newest; returns how many. */
   purge(filter: SubjectFilter | null, upToSeq: number, keep: number): number {
-    const removed = this.log.purge(filter, upToSeq, keep)
+    let removed: number
+    try {
+      removed = this.log.purge(filter, upToSeq, keep)
+    } catch (error) {
+      // Of what was removed before the read failed.
+      this.countBytes()
+      for (const consumer of this.consumers.values()) consumer.purged()
+      throw error
+    }
     if ((filter === null || filter.all) && keep === 0 && upToSeq === 0) this.wasPurged = true
     // A bound behind the end is where the stream goes on.
     if (filter === null && upToSeq > this.log.lastSeq + 1) this.log.skipTo(upToSeq)
@@ -201,8 +228,25 @@ export class Stream {
     return removed
   }
 
+  /** A purge that is a message's consequence: at once, or as soon as the disk can be read. `upToSeq` as above. */
+  purgeSoon(filter: SubjectFilter | null, upToSeq: number): void {
+    try {
+      this.purge(filter, upToSeq, 0)
+    } catch (error) {
+      this.later.add(error, () => this.purge(filter, upToSeq, 0))
+    }
+  }
+
   /** Brings the stream back within max_msgs and max_bytes by removing the oldest. */
   trim(): void {
+    try {
+      this.trimNow()
+    } catch (error) {
+      this.later.add(error, () => this.trimNow())
+    }
+  }
+
+  private trimNow(): void {
     const { log } = this
     if (this.maxMsgs > 0 && log.messages > this.maxMsgs) {
       const extra = log.messages - this.maxMsgs
@@ -214,6 +258,14 @@ export class Stream {
 
   /** A consumer is done with a message: with workqueue and interest retention it goes when nobody else needs it. */
   settled(consumer: Consumer, seq: number): void {
+    try {
+      this.settleNow(consumer, seq)
+    } catch (error) {
+      this.later.add(error, () => this.settleNow(consumer, seq))
+    }
+  }
+
+  private settleNow(consumer: Consumer, seq: number): void {
     if (this.isClosed || this.config.retention === 'limits') return
     if (this.config.retention === 'interest') {
       for (const other of this.consumers.list) if (other !== consumer && other.needs(seq)) return
@@ -225,7 +277,15 @@ export class Stream {
   consumerDeleted(consumer: Consumer): void {
     if (this.consumers.get(consumer.name) !== consumer) return
     this.consumers.delete(consumer.name)
-    if (!this.isClosed && this.config.retention === 'interest') removeWithoutInterest(this)
+    if (!this.isClosed && this.config.retention === 'interest') this.removeUnwanted()
+  }
+
+  private removeUnwanted(): void {
+    try {
+      removeWithoutInterest(this)
+    } catch (error) {
+      this.later.add(error, () => this.removeUnwanted())
+    }
   }
 
   private configure(): void {
@@ -234,7 +294,16 @@ export class Stream {
     this.maxBytes = isOld ? (this.config.max_bytes ?? -1) : -1
   }
 
-  private trimSubjects(): void {
+  /** Brings all subjects back within max_msgs_per_subject: at once, or as soon as the disk can be read. */
+  trimSubjects(): void {
+    try {
+      this.trimSubjectsNow()
+    } catch (error) {
+      this.later.add(error, () => this.trimSubjectsNow())
+    }
+  }
+
+  private trimSubjectsNow(): void {
     const most = this.config.max_msgs_per_subject ?? -1
     if (most <= 0) return
     const over: string[] = []
@@ -263,6 +332,7 @@ export class Stream {
 
   private close(): void {
     this.isClosed = true
+    this.later.close()
     for (const subscription of this.subscriptions.values()) subscription.unsubscribe()
     this.subscriptions.clear()
     this.ingest.close()

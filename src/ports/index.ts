@@ -1,6 +1,6 @@
 /**
  * The two ports of the store and of everything that waits: files and time.
- * `real.ts` holds the thin real ones, `simulated.ts` the seeded, replayable ones of the tests.
+ * `real-*.ts` are the thin real ones, `simulated-*.ts` the seeded, replayable ones of the tests.
  */
 
 /** A pending timer; `clear` is harmless after it fired. */
@@ -18,6 +18,7 @@ export interface Clock {
 
 /** An open file. Positions and lengths are bytes. Callbacks come later, never within the call. */
 export interface FileHandle {
+  /** Fewer bytes than asked for and no error: the end of the file, or as much as there was now. `size` tells which. */
   read(
     buffer: Buffer,
     offset: number,
@@ -59,6 +60,7 @@ export interface FileHandle {
 export interface FileSystem {
   /** `create`: made when missing (0600). Never truncates. */
   open(path: string, create: boolean): Promise<FileHandle>
+  /** The whole file, or an error: never a part of it. */
   readFile(path: string): Promise<Buffer>
   /** For small, hot index files only: blocks the thread. Throws ENOENT … as `readFile` rejects. */
   readFileSync(path: string): Buffer
@@ -68,6 +70,7 @@ export interface FileSystem {
   makeDirectory(path: string): Promise<void>
   /** Names (not paths) in the folder, sorted. */
   list(path: string): Promise<string[]>
+  /** False: it is not there. Rejects when that can't be told. */
   exists(path: string): Promise<boolean>
   rename(from: string, to: string): Promise<void>
   remove(path: string): Promise<void>

@@ -42,7 +42,7 @@ async function takeOver(path: string, token: string): Promise<void> {
     if (attempt === TAKEOVER_ATTEMPTS)
       throw new Error(`${takeover}: another process is taking this lock over; try again`)
     await new Promise((resolve) => setTimeout(resolve, TAKEOVER_PAUSE_MS))
-    const { mtimeMs } = await fs.promises.stat(takeover).catch(() => ({ mtimeMs: Date.now() }))
+    const { mtimeMs } = await fs.promises.stat(takeover).catch(orMissing({ mtimeMs: Date.now() }))
     if (Date.now() - mtimeMs > TAKEOVER_STALE_MS) await fs.promises.rm(takeover, { force: true })
   }
   try {
@@ -56,12 +56,20 @@ async function takeOver(path: string, token: string): Promise<void> {
 
 /** Who holds the lock, and whether that process is gone. A lock that is not there is stale. */
 async function judge(path: string): Promise<{ pid: number; isOurs: boolean; isStale: boolean }> {
-  const content = await fs.promises.readFile(path, 'utf8').catch(() => '')
-  const { mtimeMs } = await fs.promises.stat(path).catch(() => ({ mtimeMs: 0 }))
+  // One that can't be read now may well be held.
+  const content = await fs.promises.readFile(path, 'utf8').catch(orMissing(''))
+  const { mtimeMs } = await fs.promises.stat(path).catch(orMissing({ mtimeMs: 0 }))
   const [pidText, holder] = content.trim().split(' ')
   const pid = Number(pidText)
   const isOurs = pid === process.pid
   return { pid, isOurs, isStale: isOurs ? !held.has(holder) : !(await isAlive(pid, mtimeMs)) }
+}
+
+function orMissing<T>(value: T): (error: NodeJS.ErrnoException) => T {
+  return (error) => {
+    if (error.code === 'ENOENT') return value
+    throw error
+  }
 }
 
 async function refuse(path: string): Promise<never> {

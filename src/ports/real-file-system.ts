@@ -2,6 +2,7 @@ import * as fs from 'node:fs'
 import { dirname } from 'node:path'
 import type { FileHandle, FileSystem } from './index.ts'
 import { lockFile } from './lock-file.ts'
+import { keepSpareDescriptors, opening, openingSync } from './spare-descriptors.ts'
 
 /** On Linux a write to a descriptor opened so is durable when it returns: one step instead of two. */
 const DURABLE_WRITE = process.platform === 'linux' ? fs.constants.O_DSYNC : 0
@@ -71,8 +72,15 @@ class RealFile implements FileHandle {
       })
       return
     }
+    let fd: number
+    try {
+      fd = this.openDurable()
+    } catch (error) {
+      setImmediate(done, error as Error)
+      return
+    }
     this.busy++
-    writeAll(this.openDurable(), buffer, offset, length, position, (error) => {
+    writeAll(fd, buffer, offset, length, position, (error) => {
       this.ended()
       done(error)
     })
@@ -87,7 +95,9 @@ class RealFile implements FileHandle {
   }
 
   private openDurable(): number {
-    if (this.durableFd < 0) this.durableFd = fs.openSync(this.path, fs.constants.O_WRONLY | DURABLE_WRITE)
+    if (this.durableFd < 0) {
+      this.durableFd = openingSync(() => fs.openSync(this.path, fs.constants.O_WRONLY | DURABLE_WRITE))
+    }
     return this.durableFd
   }
 
@@ -140,13 +150,32 @@ function writeAll(
 export const realFileSystem: FileSystem = {
   async open(path, create) {
     const flags = fs.constants.O_RDWR | (create ? fs.constants.O_CREAT : 0)
-    const fd = await new Promise<number>((resolve, reject) =>
-      fs.open(path, flags, 0o600, (error, opened) => (error === null ? resolve(opened) : reject(error))),
+    const fd = await opening(
+      () =>
+        new Promise<number>((resolve, reject) =>
+          fs.open(path, flags, 0o600, (error, opened) => (error === null ? resolve(opened) : reject(error))),
+        ),
     )
     return new RealFile(path, fd)
   },
-  readFile: (path) => fs.promises.readFile(path),
-  readFileSync: (path) => fs.readFileSync(path),
+  async readFile(path) {
+    const file = await opening(() => fs.promises.open(path, 'r'))
+    try {
+      const { size } = await file.stat()
+      return whole(path, await file.readFile(), size)
+    } finally {
+      await file.close()
+    }
+  },
+  readFileSync(path) {
+    const fd = openingSync(() => fs.openSync(path, 'r'))
+    try {
+      const { size } = fs.fstatSync(fd)
+      return whole(path, fs.readFileSync(fd), size)
+    } finally {
+      fs.closeSync(fd)
+    }
+  },
   size: async (path) => (await fs.promises.stat(path)).size,
   async makeDirectory(path) {
     const first = await fs.promises.mkdir(path, { recursive: true, mode: 0o700 })
@@ -158,23 +187,41 @@ export const realFileSystem: FileSystem = {
       if (above === top || above === dirname(above)) return
     }
   },
-  list: async (path) => (await fs.promises.readdir(path)).sort(),
+  list: async (path) => (await opening(() => fs.promises.readdir(path))).sort(),
   exists: (path) =>
     fs.promises.access(path).then(
       () => true,
-      () => false,
+      (error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return false
+        throw error
+      },
     ),
   rename: (from, to) => fs.promises.rename(from, to),
   remove: (path) => fs.promises.unlink(path),
-  removeTree: (path) => fs.promises.rm(path, { recursive: true, force: true }),
+  removeTree: (path) => opening(() => fs.promises.rm(path, { recursive: true, force: true })),
   async syncDirectory(path) {
     if (!SYNCS_DIRECTORIES) return
-    const directory = await fs.promises.open(path, 'r')
+    const directory = await opening(() => fs.promises.open(path, 'r'))
     try {
       await directory.sync()
     } finally {
       await directory.close()
     }
   },
-  lock: lockFile,
+  async lock(path) {
+    const unlock = await lockFile(path)
+    const giveUpSpares = keepSpareDescriptors()
+    return () => {
+      giveUpSpares()
+      return unlock()
+    }
+  },
+}
+
+/** What was read, when that is all there is. */
+function whole(path: string, bytes: Buffer, size: number): Buffer {
+  if (bytes.length >= size) return bytes
+  throw Object.assign(new Error(`EIO: ${bytes.length} of ${size} bytes could be read, '${path}'`), {
+    code: 'EIO',
+  })
 }

@@ -36,8 +36,11 @@ function place(content: Buffer, position: number, bytes: Buffer): Buffer {
   return result
 }
 
-/** Errors to be given out by the file system, asked before each operation. */
-export type Fault = (operation: string, path: string) => Error | null
+/**
+ * Errors to be given out by the file system, asked before each operation. 'short': a read gives less than there is (of an open
+ * file; a whole file is read whole or not at all).
+ */
+export type Fault = (operation: string, path: string) => Error | 'short' | null
 
 export class SimulatedFileSystem implements FileSystem {
   /** File operations so far. */
@@ -145,15 +148,17 @@ export class SimulatedFileSystem implements FileSystem {
   }
 
   async readFile(path: string): Promise<Buffer> {
-    await this.operation('read', path)
+    await this.operation('readFile', path)
     return Buffer.from(this.file(path).current)
   }
 
   readFileSync(path: string): Buffer {
+    this.mayFail('readSync', path)
     return Buffer.from(this.file(path).current)
   }
 
   async size(path: string): Promise<number> {
+    this.mayFail('size', path)
     return this.file(path).current.length
   }
 
@@ -164,6 +169,7 @@ export class SimulatedFileSystem implements FileSystem {
   }
 
   async list(path: string): Promise<string[]> {
+    this.mayFail('list', path)
     if (!this.directories.has(path)) throw missing(path)
     const found = new Set<string>()
     for (const each of [...this.names.keys(), ...this.directories]) {
@@ -173,6 +179,7 @@ export class SimulatedFileSystem implements FileSystem {
   }
 
   async exists(path: string): Promise<boolean> {
+    this.mayFail('exists', path)
     return this.names.has(path) || this.directories.has(path)
   }
 
@@ -209,6 +216,7 @@ export class SimulatedFileSystem implements FileSystem {
   }
 
   async lock(path: string): Promise<() => Promise<void>> {
+    this.mayFail('lock', path)
     if (this.locks.has(path)) throw new Error(`${path}: in use`)
     this.locks.add(path)
     return async () => {
@@ -223,7 +231,7 @@ export class SimulatedFileSystem implements FileSystem {
       done: (error: Error | null, bytes: number) => void,
     ): void => {
       this.operation(name, path).then(
-        () => done(null, work()),
+        (isShort) => done(null, isShort ? work() >>> 1 : work()),
         (error: Error) => done(error, 0),
       )
     }
@@ -283,17 +291,27 @@ export class SimulatedFileSystem implements FileSystem {
     return bytes.length
   }
 
-  /** Counts the operation; never completes when the power is gone. */
-  private async operation(name: string, path: string): Promise<void> {
+  private mayFail(name: string, path: string): boolean {
+    const fault = this.fault?.(name, path) ?? null
+    if (fault === 'short') {
+      if (name === 'read') return true
+      throw Object.assign(new Error(`EIO: short read, '${path}'`), { code: 'EIO' })
+    }
+    if (fault !== null) throw fault
+    return false
+  }
+
+  /** Counts the operation; never completes when the power is gone. True: of a read only a part is given. */
+  private async operation(name: string, path: string): Promise<boolean> {
     this.operations++
     if (this.operations === this.crashAt) {
       this.hasCrashed = true
       this.onCrash?.()
     }
     if (this.hasCrashed) await new Promise<never>(() => {})
-    const error = this.fault?.(name, path)
-    if (error !== null && error !== undefined) throw error
+    const isShort = this.mayFail(name, path)
     await Promise.resolve()
+    return isShort
   }
 
   private file(path: string): SimulatedFile {

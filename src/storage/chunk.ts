@@ -23,8 +23,8 @@ export class Chunk {
   /** Read from disk: the checksum of each record is verified as it is read. */
   isFromDisk = false
   isLoading = false
-  /** The read failed: nothing can be told of its records until it is tried again. */
-  hasFailed = false
+  /** Why it could not be read: nothing can be told of its records until it is tried again. */
+  failure: Error | null = null
   /** Used since the cache last looked: it stays. */
   isTouched = false
   waiters: LoadWaiter[] = []

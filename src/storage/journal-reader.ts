@@ -21,6 +21,7 @@ import {
   SYNCED,
   TAIL_MAGIC_BYTES,
 } from './journal-format.ts'
+import { ReadFailure } from './read-failure.ts'
 import { getU32 } from './record.ts'
 import { findBlocks, type Sealer } from './sealing/index.ts'
 
@@ -79,12 +80,15 @@ class Window {
   }
 }
 
+/** Reads as much as there is. Less than that would be taken for the journal's end. */
 function readAt(file: JournalFile, buffer: Buffer, at: number): Promise<number> {
-  if (buffer.length === 0) return Promise.resolve(0)
+  const wanted = Math.min(buffer.length, file.bytes - at)
+  if (wanted <= 0) return Promise.resolve(0)
   return new Promise((resolve, reject) =>
-    file.handle.read(buffer, 0, buffer.length, at, (error, read) =>
-      error === null ? resolve(read) : reject(error),
-    ),
+    file.handle.read(buffer, 0, buffer.length, at, (error, read) => {
+      if (error === null && read >= wanted) resolve(read)
+      else reject(new ReadFailure(file.path, error ?? new Error(`${read} of ${wanted} bytes could be read`)))
+    }),
   )
 }
 

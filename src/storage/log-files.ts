@@ -2,6 +2,7 @@
 import type { FileHandle, FileSystem } from '../ports/index.ts'
 import type { Chunk } from './chunk.ts'
 import type { MessageLog } from './message-log.ts'
+import { isMissing, ReadFailure } from './read-failure.ts'
 import type { Segment } from './segment.ts'
 
 export class LogFiles {
@@ -37,16 +38,29 @@ export class LogFiles {
   readIndex(segment: Segment): Buffer | null {
     try {
       return this.fileSystem.readFileSync(this.indexPath(segment))
-    } catch {
-      return null
+    } catch (error) {
+      // What the disk can't give is in the data once more.
+      if (isMissing(error) || (error as NodeJS.ErrnoException).code === 'EIO') return null
+      throw new ReadFailure(this.indexPath(segment), error)
     }
   }
 
   readData(segment: Segment): Buffer {
     try {
       return this.fileSystem.readFileSync(this.dataPath(segment))
-    } catch {
-      return Buffer.alloc(0)
+    } catch (error) {
+      if (isMissing(error)) return Buffer.alloc(0)
+      throw new ReadFailure(this.dataPath(segment), error)
+    }
+  }
+
+  /** Bytes of the data file, 0 when there is none. */
+  async dataBytes(segment: Segment): Promise<number> {
+    try {
+      return await this.fileSystem.size(this.dataPath(segment))
+    } catch (error) {
+      if (isMissing(error)) return 0
+      throw error
     }
   }
 
@@ -66,7 +80,26 @@ export class LogFiles {
 
   private async openFile(segment: Segment): Promise<FileHandle> {
     await this.makeFolder(segment.logId)
-    return this.fileSystem.open(this.dataPath(segment), true)
+    for (;;) {
+      try {
+        return await this.fileSystem.open(this.dataPath(segment), true)
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException
+        if ((code !== 'EMFILE' && code !== 'ENFILE') || !(await this.closeIdle())) throw error
+      }
+    }
+  }
+
+  /** Gives up one open file that nobody uses; false when there is none. */
+  private async closeIdle(): Promise<boolean> {
+    const idle = this.openHandles.find((segment) => this.isIdle(segment))
+    if (idle === undefined) return false
+    await this.closeHandle(idle)
+    return true
+  }
+
+  private isIdle(segment: Segment): boolean {
+    return segment.isSealed && !this.unsynced.has(segment) && segment.pins === 0
   }
 
   async makeFolder(logId: number): Promise<void> {
@@ -146,8 +179,7 @@ export class LogFiles {
   private trimHandles(keep: Segment): void {
     for (let i = 0; this.openHandles.length > this.mostOpen && i < this.openHandles.length; i++) {
       const segment = this.openHandles[0]
-      if (segment !== keep && segment.isSealed && !this.unsynced.has(segment) && segment.pins === 0)
-        void this.closeHandle(segment)
+      if (segment !== keep && this.isIdle(segment)) void this.closeHandle(segment)
       else this.openHandles.push(this.openHandles.shift() as Segment)
     }
   }

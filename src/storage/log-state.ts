@@ -126,7 +126,8 @@ async function readDictionary(
   path: string,
 ): Promise<Dictionary | null> {
   if (!(await fileSystem.exists(path))) return null
-  const handle = await fileSystem.open(path, false)
+  const handle = await fileSystem.open(path, false).catch(orUnreadable)
+  if (handle === null) return null
   const read = (buffer: Buffer, at: number): Promise<number> =>
     new Promise((resolve, reject) =>
       handle.read(buffer, 0, buffer.length, at, (error, bytes) =>
@@ -144,9 +145,17 @@ async function readDictionary(
       if ((await read(bytes, 0)) < end) return null
     }
     return { head, bytes: bytes.subarray(INDEX_HEAD_BYTES, end) }
+  } catch (error) {
+    return orUnreadable(error)
   } finally {
     await new Promise<void>((resolve) => handle.close(() => resolve()))
   }
+}
+
+/** What the disk can't give is made anew from the data; any other error may pass. */
+function orUnreadable(error: unknown): null {
+  if ((error as NodeJS.ErrnoException).code === 'EIO') return null
+  throw error
 }
 
 /** False when the dictionary is damaged. */

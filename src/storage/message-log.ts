@@ -20,6 +20,7 @@ import {
 } from './journal-format.ts'
 import { Ledger } from './ledger.ts'
 import { LostRecords } from './lost-records.ts'
+import { ReadFailure } from './read-failure.ts'
 import {
   copy,
   encodeRecord,
@@ -39,8 +40,11 @@ import type { SubjectTable } from './subject-table.ts'
 const MAX_GAP = 1024
 
 export type Json = { [key: string]: unknown }
-/** 'missing': deleted, damaged or never there. 'wait': being read; the waiter is called. */
-export type ReadResult = 'missing' | 'ok' | 'wait'
+/**
+ * 'missing': deleted, damaged or never there. 'wait': being read; the waiter is called. 'failed': it is there, and can't be
+ * read now; asked for again, it is tried again.
+ */
+export type ReadResult = 'failed' | 'missing' | 'ok' | 'wait'
 
 /** What a log needs of the store. */
 export interface LogHost extends SegmentFiles {
@@ -231,30 +235,77 @@ export class MessageLog {
     journal.end(false)
   }
 
-  /** Removes a message; false when it is not there. */
+  /**
+   * Removes a message; false when it is not there.
+   * @throws ReadFailure: nothing was removed
+   */
   remove(seq: number): boolean {
     if (!this.applyRemove(seq)) return false
     this.journalNumber(REMOVE, seq)
     return true
   }
 
-  /** Removes everything up to and with `seq`; returns how many. */
+  /**
+   * Removes everything up to and with `seq`; returns how many.
+   * @throws ReadFailure: what was removed before it stays so
+   */
   removeThrough(seq: number): number {
-    const removed = this.applyRemoveThrough(Math.min(seq, this.lastSeq))
-    if (removed > 0) this.journalNumber(REMOVE_THROUGH, Math.min(seq, this.lastSeq))
+    const before = this.messages
+    const last = Math.min(seq, this.lastSeq)
+    try {
+      this.applyRemoveThrough(last)
+    } catch (error) {
+      if (this.messages < before) this.journalNumber(REMOVE_THROUGH, this.firstSeq - 1)
+      throw error
+    }
+    const removed = before - this.messages
+    if (removed > 0) this.journalNumber(REMOVE_THROUGH, last)
     return removed
   }
 
   /**
    * Removes what matches (null: everything) below `upToSeq` (exclusive; 0: no bound) except the `keep` newest.
    * Returns how many.
+   * @throws ReadFailure: what was removed before it stays so
    */
   purge(filter: SubjectFilter | null, upToSeq: number, keep: number): number {
-    const removed = this.applyPurge(filter, upToSeq, keep)
-    if (removed > 0 || (filter === null && keep === 0)) {
-      this.journalJson(PURGE, { patterns: filter?.patterns ?? null, upToSeq, keep })
+    if (filter === null || filter.all) {
+      const bound = upToSeq > 0 ? Math.min(upToSeq - 1, this.lastSeq) : this.lastSeq
+      if (keep > 0) return this.removeThrough(Math.min(this.list.nthLast(keep, bound) - 1, bound))
+      if (bound < this.lastSeq) return this.removeThrough(bound)
+      const removed = this.clear()
+      this.journalJson(PURGE, { patterns: filter?.patterns ?? null, upToSeq, keep: 0 })
+      return removed
+    }
+    const seqs = this.matching(filter, upToSeq)
+    const removed = Math.max(0, seqs.length - keep)
+    let done = 0
+    try {
+      while (done < removed) this.applyRemove(seqs[done++])
+    } catch (error) {
+      for (const seq of seqs.slice(0, done - 1)) this.journalNumber(REMOVE, seq)
+      throw error
+    }
+    if (removed > 0) {
+      // By a bound alone, so that it does the same again however much of it is gone already.
+      const patterns = filter.patterns
+      this.journalJson(PURGE, { patterns, upToSeq: keep > 0 ? seqs[removed] : upToSeq, keep: 0 })
     }
     return removed
+  }
+
+  /** Live sequences that match, below `upToSeq` (0: no bound). */
+  private matching(filter: SubjectFilter, upToSeq: number): number[] {
+    const seqs: number[] = []
+    const bound = upToSeq > 0 ? upToSeq - 1 : this.lastSeq
+    for (
+      let seq = this.nextUpTo(filter, this.firstSeq, bound);
+      seq > 0;
+      seq = this.nextUpTo(filter, seq + 1, bound)
+    ) {
+      seqs.push(seq)
+    }
+    return seqs
   }
 
   /** Loads the record of `seq` into `out`. */
@@ -268,11 +319,14 @@ export class MessageLog {
     if (segment === null) return 'missing'
     const position = seq - segment.firstSeq
     if (segment.isDeleted(position)) return 'missing'
-    const columns = segment.index()
+    const columns = segment.columns ?? this.indexOrNull(segment)
+    if (columns === null) return 'failed'
     const offset = columns.offsets[position]
     const chunk = segment.chunkAt(offset, waiter)
     if (chunk === null) return 'wait'
-    if (chunk.hasFailed) return 'missing'
+    if (chunk.failure !== null) return 'failed'
+    // Where the index was just made anew it may have turned out to be lost.
+    if (segment.isDeleted(position)) return 'missing'
     const at = offset - chunk.start
     const length = recordLengthAt(chunk.buffer, at, chunk.length)
     const isGood =
@@ -290,7 +344,20 @@ export class MessageLog {
     return 'missing'
   }
 
-  /** Smallest live sequence from `from` on that matches and is committed; 0 when there is none. */
+  private indexOrNull(segment: Segment): Columns | null {
+    try {
+      return segment.index()
+    } catch (error) {
+      if (!(error instanceof ReadFailure)) throw error
+      this.host.warn(`${this.name}: ${error.message}`)
+      return null
+    }
+  }
+
+  /**
+   * Smallest live sequence from `from` on that matches and is committed; 0 when there is none.
+   * @throws ReadFailure, as all that looks for subjects or times
+   */
   next(filter: SubjectFilter | null, from: number): number {
     return this.nextUpTo(filter, from, this.committedSeq)
   }
@@ -446,33 +513,10 @@ export class MessageLog {
     return removed
   }
 
-  applyPurge(filter: SubjectFilter | null, upToSeq: number, keep: number): number {
-    const isAll = filter === null || filter.all
-    if (isAll) {
-      const bound = upToSeq > 0 ? Math.min(upToSeq - 1, this.lastSeq) : this.lastSeq
-      if (keep === 0) {
-        if (bound >= this.lastSeq) return this.clear()
-        return this.applyRemoveThrough(bound)
-      }
-      return this.applyRemoveThrough(Math.min(this.list.nthLast(keep, bound) - 1, bound))
-    }
-    const seqs: number[] = []
-    const bound = upToSeq > 0 ? upToSeq - 1 : this.lastSeq
-    for (
-      let seq = this.nextUpTo(filter, this.firstSeq, bound);
-      seq > 0;
-      seq = this.nextUpTo(filter, seq + 1, bound)
-    ) {
-      seqs.push(seq)
-    }
-    const removed = Math.max(0, seqs.length - keep)
-    for (let i = 0; i < removed; i++) this.applyRemove(seqs[i])
-    return removed
-  }
-
   /** Replay of a purge from its record. */
   replayPurge(json: { patterns: string[] | null; upToSeq: number; keep: number }): void {
-    this.applyPurge(json.patterns === null ? null : subjectFilter(json.patterns), json.upToSeq, json.keep)
+    const filter = json.patterns === null ? null : subjectFilter(json.patterns)
+    this.purge(filter, json.upToSeq, json.keep)
   }
 
   /** Segments come from the state file; their subjects have been counted into the table. */
@@ -572,22 +616,24 @@ export class MessageLog {
     const { table } = this
     const local = columns.locals[position]
     const size = this.sizeFrom(segment.lengthAt(columns, position), (local & HAS_HEADERS) !== 0)
+    const seq = segment.firstSeq + position
+    const slot = table.findText(columns.dictionary[local & SUBJECT_MASK])
+    const isLast = slot >= 0 && table.counts[slot] > 1 && table.lasts[slot] === seq
+    // Before anything changes, since other indexes may have to be read.
+    const last = isLast ? this.list.lastBefore(table.subjects[slot] as string, seq) : 0
     segment.markDeleted(position)
     segment.live--
     segment.liveBytes -= size
     this.bytes -= size
     this.messages--
-    const slot = table.findText(columns.dictionary[local & SUBJECT_MASK])
     if (slot < 0) return
-    const seq = segment.firstSeq + position
     if (--table.counts[slot] === 0) {
       table.drop(slot)
       return
     }
     // Negative: behind that sequence, and found when it is asked for.
     if (table.firsts[slot] === seq) table.firsts[slot] = -seq
-    if (table.lasts[slot] === seq)
-      table.lasts[slot] = this.list.lastBefore(table.subjects[slot] as string, seq)
+    if (isLast) table.lasts[slot] = last
   }
 
   private nextUpTo(filter: SubjectFilter | null, from: number, limit: number): number {

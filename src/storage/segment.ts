@@ -8,10 +8,18 @@ import { RECORD_HEAD_BYTES, recordLengthAt, seqAt } from './record.ts'
 export interface SegmentFiles {
   /** Opens the data file, to read. */
   openData(segment: Segment): Promise<FileHandle>
-  /** Reads the index file whole; null when it is missing. Blocks: index files are small and hot. */
+  /**
+   * Reads the index file whole; null when it is missing, or the disk can't give it. Blocks: index files are small and hot.
+   * @throws ReadFailure
+   */
   readIndex(segment: Segment): Buffer | null
-  /** Reads the data file whole, to make a damaged index anew. Blocks. */
+  /**
+   * Reads the data file whole, to make a damaged index anew; empty when it is missing. Blocks.
+   * @throws ReadFailure
+   */
   readData(segment: Segment): Buffer
+  /** Bytes of the data file, 0 when there is none. */
+  dataBytes(segment: Segment): Promise<number>
   /** Records turned out to be damaged when the index was made anew; `bytes` they counted for, estimated. */
   recordsLost(segment: Segment, sequences: readonly number[], bytes: number): void
   /** The index was made anew: its file is to be too. */
@@ -20,8 +28,9 @@ export interface SegmentFiles {
   damaged(segment: Segment, sequences: readonly number[], bytes: Buffer): void
   /** An index was loaded from its file, and may be given up again. */
   indexLoaded(segment: Segment): void
-  /** A chunk was read from disk. */
+  /** A chunk was read from disk, or could not be. */
   chunkLoaded(chunk: Chunk): void
+  chunkFailed(chunk: Chunk): void
   warn(text: string): void
   readonly chunkBits: number
 }
@@ -114,17 +123,21 @@ export class Segment {
     this.markDeleted(this.count++)
   }
 
-  /** The index: loaded from its file, or made anew from the data when that is damaged. */
+  /**
+   * The index: loaded from its file, or made anew from the data when that is damaged.
+   * @throws ReadFailure: neither can be read for now; nothing has changed
+   */
   index(): Columns {
     const present = this.columns
     if (present !== null) return present
     const bytes = this.files.readIndex(this)
     let columns = bytes === null ? null : decodeIndex(bytes)
     if (columns === null || columns.count < this.count) {
+      const data = this.files.readData(this)
       this.files.warn(`index of segment ${this.id} is missing or damaged: made anew from its data`)
       const liveBefore = this.live
       const lost: number[] = []
-      columns = rebuildIndex(this, this.files.readData(this), lost)
+      columns = rebuildIndex(this, data, lost)
       this.columns = columns
       this.indexedCount = 0
       this.files.indexRebuilt(this)
@@ -180,19 +193,32 @@ export class Segment {
       chunk.length = read
       chunk.flushed = read
       this.pins--
-      if (error !== null) {
-        chunk.hasFailed = true
-        this.files.warn(`segment ${this.id}: ${error.message}`)
+      if (error === null) this.files.chunkLoaded(chunk)
+      else {
+        chunk.failure = error
+        this.files.chunkFailed(chunk)
       }
-      this.files.chunkLoaded(chunk)
       const waiters = chunk.waiters
       chunk.waiters = []
       for (const each of waiters) each.onLoaded()
     }
-    this.files.openData(this).then(
-      (handle) => handle.read(chunk.buffer, 0, chunk.buffer.length, start, finish),
+    this.readChunk(chunk).then(
+      (read) => finish(null, read),
       (error: Error) => finish(error, 0),
     )
+  }
+
+  /** Reads the bytes of a chunk: all, or as far as the file goes where it was cut off. */
+  private async readChunk(chunk: Chunk): Promise<number> {
+    const { buffer, start } = chunk
+    const handle = await this.files.openData(this)
+    const read = await new Promise<number>((resolve, reject) =>
+      handle.read(buffer, 0, buffer.length, start, (error, bytes) =>
+        error === null ? resolve(bytes) : reject(error),
+      ),
+    )
+    if (read === buffer.length || (await this.files.dataBytes(this)) < start + buffer.length) return read
+    throw new Error(`${read} of ${buffer.length} bytes could be read`)
   }
 
   state(): SegmentState {

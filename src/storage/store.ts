@@ -286,6 +286,15 @@ export class Store implements CheckpointHost, ReplayHost {
     this.cache.add(chunk)
   }
 
+  /** It is read again when it is asked for after a while. */
+  chunkFailed(chunk: Chunk): void {
+    const { segment } = chunk
+    this.warn(`${this.files.dataPath(segment)} can't be read now: ${(chunk.failure as Error).message}`)
+    this.options.clock.setTimer(() => {
+      if (segment.chunks.get(chunk.id) === chunk) segment.chunks.delete(chunk.id)
+    }, RETRY_MS)
+  }
+
   indexLoaded(segment: Segment): void {
     this.loadedIndexes.push(segment)
     if (this.loadedIndexes.length <= this.limits.cachedIndexes) return
@@ -299,6 +308,10 @@ export class Store implements CheckpointHost, ReplayHost {
 
   readData(segment: Segment): Buffer {
     return this.files.readData(segment)
+  }
+
+  dataBytes(segment: Segment): Promise<number> {
+    return this.files.dataBytes(segment)
   }
 
   openData(segment: Segment): Promise<FileHandle> {
@@ -491,7 +504,7 @@ export class Store implements CheckpointHost, ReplayHost {
     const { files, position } = await replayJournal(
       this.options.fileSystem,
       `${directory}/journal`,
-      Math.min(fromLsn, ...lsns.values()),
+      smallest(lsns.values(), fromLsn),
       nextBatch,
       sealing?.sealer ?? null,
       {
@@ -559,4 +572,10 @@ export class Store implements CheckpointHost, ReplayHost {
     for (const segment of log.segments) this.cache.drop(segment)
     if (!log.inMemory) this.checkpointer.logDeleted(log)
   }
+}
+
+function smallest(values: Iterable<number>, most: number): number {
+  let least = most
+  for (const value of values) if (value < least) least = value
+  return least
 }

@@ -150,7 +150,7 @@ test('EIO when committing: nothing is acknowledged any more, and all that was is
   await again.js.publish('orders.x', 'as before')
 })
 
-test('EIO when reading: the message is not there for now, and nothing is taken for lost', async (t) => {
+test('EIO when reading: who asks is told so, and nothing is taken for lost', async (t) => {
   const first = await run(t)
   await fill(first)
   await first.nc.close()
@@ -158,7 +158,8 @@ test('EIO when reading: the message is not there for now, and nothing is taken f
   const { fileSystem, nc } = await run(t, first.fileSystem)
   fileSystem.fault = (name, path) => (name === 'read' && path.endsWith('.segment') ? failure('EIO') : null)
   const jsm = await jetstreamManager(nc)
-  assert.equal(await jsm.direct.getMessage(STREAM, { seq: 7 }), null)
+  await assert.rejects(jsm.direct.getMessage(STREAM, { seq: 7 }), { message: /can not be read/i })
+  await assert.rejects(jsm.streams.getMessage(STREAM, { seq: 7 }), { code: 10077 })
   fileSystem.fault = null
   const again = await run(t, first.fileSystem).catch((error: Error) => error)
   assert.ok(again instanceof Error, 'two servers on one store')

@@ -4,17 +4,22 @@ import { test } from 'node:test'
 import { Random } from '../../src/ports/random.ts'
 import { SimulatedClock } from '../../src/ports/simulated-clock.ts'
 import { SimulatedFileSystem } from '../../src/ports/simulated-file-system.ts'
-import { type MessageLog, Store } from '../../src/storage/index.ts'
+import { type MessageLog, ReadFailure, Store } from '../../src/storage/index.ts'
 import { decodeBatchHead } from '../../src/storage/journal-format.ts'
-import { type Read, readAll } from './read-all.ts'
+import { type Read, readAll, readOne } from './read-all.ts'
 import { SMALL_LIMITS } from './small-limits.ts'
 
 const ROUNDS = Number(process.env.DAMAGE_ROUNDS ?? 150)
 const MESSAGES = 60
 
-function open(fileSystem: SimulatedFileSystem, limits = SMALL_LIMITS, told: string[] = []): Promise<Store> {
+function open(
+  fileSystem: SimulatedFileSystem,
+  limits = SMALL_LIMITS,
+  told: string[] = [],
+  clock = new SimulatedClock(),
+): Promise<Store> {
   const log = (level: string, text: string): number => told.push(`${level} ${text}`)
-  return Store.open({ directory: 'store', fileSystem, clock: new SimulatedClock(), limits, log })
+  return Store.open({ directory: 'store', fileSystem, clock, limits, log })
 }
 
 function append(log: MessageLog, random: Random): void {
@@ -121,23 +126,70 @@ test('an index that is gone is made anew from its segment', async () => {
   await checkLoss(fileSystem, expected, 0, 'without indexes')
 })
 
-test('a message that can not be read is told missing, and not removed', async () => {
-  const { fileSystem, expected, store } = await filled(6)
-  await store.close()
-  const reopened = await open(fileSystem)
-  const log = reopened.logs.get('log') as MessageLog
-  let isBroken = true
-  fileSystem.fault = (operation, path) =>
-    isBroken && operation === 'read' && path.endsWith('.segment')
-      ? Object.assign(new Error('EIO: i/o error'), { code: 'EIO' })
-      : null
-  assert.deepEqual(await readAll(log), [])
-  assert.equal(log.messages, MESSAGES)
-  isBroken = false
-  await reopened.close()
-  const again = await open(fileSystem)
-  assert.deepEqual(await readAll(again.logs.get('log') as MessageLog), expected)
-  await again.close()
+for (const code of ['EIO', 'EMFILE', 'EACCES', 'ENOMEM', 'short']) {
+  for (const place of ['index', 'segment']) {
+    test(`messages whose ${place} can't be read now (${code}) are there as soon as it can be`, async () => {
+      const { fileSystem, expected, store } = await filled(6)
+      await store.close()
+      const clock = new SimulatedClock()
+      const reopened = await open(fileSystem, SMALL_LIMITS, [], clock)
+      const log = reopened.logs.get('log') as MessageLog
+      const failure = code === 'short' ? code : Object.assign(new Error(`${code}: no`), { code })
+      let failed = 0
+      fileSystem.fault = (operation, path) => {
+        if (!operation.startsWith('read') || !path.endsWith(`.${place}`)) return null
+        failed++
+        return failure
+      }
+      for (const { seq } of expected) {
+        // An index that the disk can't give is made anew from its data.
+        const result = await readOne(log, seq).catch(() => null)
+        if (place === 'segment' || !['EIO', 'short'].includes(code)) assert.equal(result, null)
+        else assert.equal(result?.seq, seq)
+      }
+      assert.ok(failed > 0)
+      if (place === 'index' && !['EIO', 'short'].includes(code)) {
+        assert.throws(() => log.remove(expected[0].seq), ReadFailure)
+        assert.throws(() => log.removeThrough(expected[40].seq), ReadFailure)
+      }
+      assert.equal(log.messages, MESSAGES)
+      assert.equal(log.lost.count, 0)
+      fileSystem.fault = null
+      clock.advance(1000)
+      assert.deepEqual(await readAll(log), expected)
+      await reopened.close()
+      const again = await open(fileSystem)
+      assert.deepEqual(await readAll(again.logs.get('log') as MessageLog), expected)
+      await again.close()
+    })
+  }
+}
+
+test('a store that can not be read when it is opened stays as it is, and is opened when it can be', async () => {
+  const failures = ['EIO', 'EMFILE', 'EACCES', 'ENOMEM', 'short'] as const
+  for (const code of failures) {
+    const { fileSystem, expected, store } = await filled(8)
+    // As after a kill: with a journal to replay.
+    const killed = fileSystem.afterKill(1)
+    await store.close()
+    for (let at = 1, isOver = false; !isOver; at++) {
+      let calls = 0
+      killed.fault = () => {
+        if (++calls !== at) return null
+        return code === 'short' ? code : Object.assign(new Error(`${code}: no`), { code })
+      }
+      const opened = await open(killed).catch((error: Error) => error)
+      isOver = calls < at
+      killed.fault = null
+      if (opened instanceof Store) await opened.close()
+      const again = await open(killed)
+      const log = again.logs.get('log') as MessageLog
+      assert.deepEqual(await readAll(log), expected, `${code} at call ${at}`)
+      assert.equal(log.lost.count, 0)
+      assert.equal(again.failure, null)
+      await again.close()
+    }
+  }
 })
 
 test('a batch that has a file of the journal to itself is found by its tail when its head is damaged', async () => {

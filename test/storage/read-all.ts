@@ -9,7 +9,7 @@ export interface Read {
   nsec: number
 }
 
-/** Reads one message, waiting for the disk; null when it is not there. */
+/** Reads one message, waiting for the disk; null when it is not there. @throws Error when it can't be read now */
 export async function readOne(log: MessageLog, seq: number): Promise<Read | null> {
   const view = new RecordView()
   for (;;) {
@@ -20,6 +20,7 @@ export async function readOne(log: MessageLog, seq: number): Promise<Read | null
     const result = log.read(seq, view, { onLoaded: loaded })
     if (result === 'missing') return null
     if (result === 'ok') break
+    if (result === 'failed') throw new Error(`${seq} can't be read now`)
     await onLoaded
   }
   const text = (start: number, end: number): string => view.buffer.toString('utf8', start, end)

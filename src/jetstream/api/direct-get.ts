@@ -1,4 +1,4 @@
-import { RecordView } from '../../storage/index.ts'
+import { ReadFailure, RecordView } from '../../storage/index.ts'
 import { API_LEVEL } from '../config/metadata.ts'
 import { decodeRequest, LENIENT } from '../json/decode.ts'
 import { readRecord } from '../read-record.ts'
@@ -33,7 +33,9 @@ export function directGet(request: ApiRequest): void {
     request.tokens.length === 1 ? wantedInBody(request, answer) : wantedInSubject(request, answer)
   if (wanted === null) return
   const serve = (): void => {
-    serveDirect(stream, wanted, answer).catch((error: Error) => answer.status(`500 ${error.message}`))
+    serveDirect(stream, wanted, answer).catch((error: Error) =>
+      answer.status(error instanceof ReadFailure ? '500 Store Can Not Be Read' : `500 ${error.message}`),
+    )
   }
   const { store } = stream.js
   if (store.isHeldUp) serve()

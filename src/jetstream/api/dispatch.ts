@@ -1,4 +1,5 @@
 import type { Connection, Message } from '../../core/index.ts'
+import { ReadFailure } from '../../storage/index.ts'
 import type { JetStreamAccount } from '../account.ts'
 import { API_LEVEL } from '../config/metadata.ts'
 import { sendNoResponders } from '../consumer/status.ts'
@@ -96,7 +97,10 @@ export class Api {
     this.account.apiTotal++
     this.account.apiErrors++
     let shown = error
-    if (!(error instanceof ApiError)) {
+    if (error instanceof ReadFailure) {
+      this.account.account.bus.log('warn', `JetStream request ${request.subject} failed: ${error.message}`)
+      shown = apiError('JSStreamStoreFailedF', { err: 'the store can not be read now' })
+    } else if (!(error instanceof ApiError)) {
       const text = error instanceof Error ? error.message : String(error)
       this.account.account.bus.log('error', `JetStream request ${request.subject} failed: ${text}`)
       shown = apiError('JSStreamGeneralErrorF', { err: text })

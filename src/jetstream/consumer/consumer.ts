@@ -1,6 +1,7 @@
 import type { Message, Target, Turn, TurnTask } from '../../core/index.ts'
-import type { Ledger } from '../../storage/index.ts'
+import { type Ledger, ReadFailure } from '../../storage/index.ts'
 import { type SubjectFilter, subjectFilter } from '../../subjects/index.ts'
+import { READ_AGAIN_MS } from '../later.ts'
 import type { Stream } from '../stream.ts'
 import type { ConsumerConfig } from '../types.ts'
 import { Acks } from './acks.ts'
@@ -20,6 +21,7 @@ import { answerPull } from './pull-answer.ts'
 import { PullQueue } from './pull-queue.ts'
 import { heartbeatHeader, PushDelivery } from './push-delivery.ts'
 import { reconcile, recoverProgress, settleAgain } from './recovery.ts'
+import { sendStatus, statusHeader } from './status.ts'
 import { parseTime } from './time-text.ts'
 
 /** What is kept of a consumer beside its progress. */
@@ -176,7 +178,13 @@ export class Consumer implements TurnTask {
 
   /** A request for messages; statuses and messages go to `reply`. */
   pull(reply: string, body: string): void {
-    if (reply !== '' && !this.isClosed) answerPull(this, reply, body)
+    if (reply === '' || this.isClosed) return
+    try {
+      answerPull(this, reply, body)
+    } catch (error) {
+      if (!(error instanceof ReadFailure)) throw error
+      sendStatus(this.targetOf(reply), statusHeader('500 Store Can Not Be Read'))
+    }
   }
 
   info(): ConsumerInfo {
@@ -243,12 +251,9 @@ export class Consumer implements TurnTask {
 
   run(): void {
     if (this.isClosed) return
-    if (this.isRecovered) {
-      this.isRecovered = false
-      settleAgain(this)
-    }
     const nowMs = this.stream.clock.now()
-    const halt: Halt = this.pausedUntilMs > nowMs ? 'idle' : this.delivery.run(nowMs)
+    const halt = this.deliver(nowMs)
+    if (halt === 'failed') this.delivery.heldUntilMs = nowMs + READ_AGAIN_MS
     if (this.pulls !== null) {
       const isAtEnd = halt === 'end' && this.stream.log.committedSeq >= this.stream.log.lastSeq
       if (this.pulls.nextEventMs <= nowMs || (isAtEnd && this.pulls.impatient > 0)) {
@@ -258,6 +263,19 @@ export class Consumer implements TurnTask {
     this.ledger.flush()
     if (halt === 'share') this.turn.deferFlush(this.nextTurn)
     this.setAlarm()
+  }
+
+  private deliver(nowMs: number): Halt {
+    try {
+      if (this.isRecovered) {
+        settleAgain(this)
+        this.isRecovered = false
+      }
+      return this.pausedUntilMs > nowMs ? 'idle' : this.delivery.run(nowMs)
+    } catch (error) {
+      if (error instanceof ReadFailure) return 'failed'
+      throw error
+    }
   }
 
   /** Ends requests that expired or lost their client. */

@@ -19,6 +19,8 @@ export type Halt =
   | 'share'
   /** A record is being read; we are called. */
   | 'loading'
+  /** A record can't be read now. */
+  | 'failed'
   /** As many messages are pending as may be. */
   | 'stalled'
   /** Nobody asks, or the client is to be waited for. */
@@ -73,6 +75,7 @@ export class Delivery implements LoadWaiter {
       }
       const found = log.read(seq, view, this)
       if (found === 'wait') return 'loading'
+      if (found === 'failed') return 'failed'
       if (found === 'missing') {
         if (row !== -1) consumer.deliveries.gone(seq)
         else consumer.deliveries.pass(seq)

@@ -57,7 +57,8 @@ export class AtomicBatches {
   private take(message: Message, headers: PublishHeaders): ApiError | null {
     const { ingest } = this
     const mostBytes = ingest.config.max_msg_size ?? -1
-    if (ingest.stream.js.isExhausted(ingest.log.inMemory)) return apiError('JSInsufficientResourcesErr')
+    if (ingest.stream.js.isExhausted(ingest.log.inMemory) || ingest.stream.later.isWaiting)
+      return apiError('JSInsufficientResourcesErr')
     if (mostBytes >= 0 && message.bodyEnd - message.bodyStart > mostBytes) {
       return apiError('JSStreamMessageExceedsMaximumErr')
     }

@@ -56,7 +56,8 @@ export class FastBatches {
   private check(message: Message): ApiErrorName | null {
     const { ingest, reply } = this
     const mostBytes = ingest.config.max_msg_size ?? -1
-    if (ingest.stream.js.isExhausted(ingest.log.inMemory)) return 'JSInsufficientResourcesErr'
+    if (ingest.stream.js.isExhausted(ingest.log.inMemory) || ingest.stream.later.isWaiting)
+      return 'JSInsufficientResourcesErr'
     if (mostBytes >= 0 && message.bodyEnd - message.bodyStart > mostBytes) {
       return 'JSStreamMessageExceedsMaximumErr'
     }

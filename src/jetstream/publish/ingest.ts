@@ -169,7 +169,7 @@ export class Ingest implements MessageHandler {
     else if (this.lastMsgId.length > 0) this.lastMsgId = NOTHING
     if (isKept && parsed.found !== 0 && parsed.has(TTL)) this.rememberTtl(parsed, seq)
     if (isKept) stream.stored(seq, subject, subjectStart, subjectEnd)
-    if (parsed.found !== 0 && parsed.has(ROLLUP)) this.rollUp(message, parsed, isKept ? 1 : 0)
+    if (parsed.found !== 0 && parsed.has(ROLLUP)) this.rollUp(message, parsed, isKept ? seq : seq + 1)
     if (this.maxPerSubject > 0 && isKept) this.trimSubject(message)
     if (this.config.allow_msg_schedules && isKept) this.noteSchedule(message, parsed, seq)
     return seq
@@ -306,7 +306,8 @@ export class Ingest implements MessageHandler {
     const bodyLength = message.bodyEnd - message.bodyStart
     if (this.isTooLarge(message)) return apiError('JSStreamMessageExceedsMaximumErr')
     if (message.headerLength > MAX_HEADER_BYTES) return apiError('JSStreamHeaderExceedsMaximumErr')
-    if (stream.js.isExhausted(log.inMemory)) return apiError('JSInsufficientResourcesErr')
+    if (stream.js.isExhausted(log.inMemory) || stream.later.isWaiting)
+      return apiError('JSInsufficientResourcesErr')
     if (!this.isDiscardNew) return null
     const { subject, subjectStart, subjectEnd } = message
     let replacesOne = false
@@ -369,24 +370,28 @@ export class Ingest implements MessageHandler {
 
   private endSchedule(subject: string): void {
     this.stream.schedules.replaced(subject)
-    this.stream.purge(subjectFilter([subject]), 0, 0)
+    this.stream.purgeSoon(subjectFilter([subject]), this.log.lastSeq + 1)
   }
 
-  private rollUp(message: Message, parsed: PublishHeaders, keep: number): void {
+  private rollUp(message: Message, parsed: PublishHeaders, upToSeq: number): void {
     let filter: SubjectFilter | null = null
     if (parsed.text(ROLLUP) === 'sub') {
       filter = subjectFilter([message.subject.toString('utf8', message.subjectStart, message.subjectEnd)])
     }
-    this.stream.purge(filter, 0, keep)
+    this.stream.purgeSoon(filter, upToSeq)
   }
 
   private trimSubject(message: Message): void {
     const { log, stream } = this
     const { subject, subjectStart, subjectEnd } = message
     let extra = log.countOf(subject, subjectStart, subjectEnd) - this.maxPerSubject
-    for (; extra > 0; extra--) {
-      const seq = log.firstSeqOf(subject, subjectStart, subjectEnd)
-      if (seq === 0 || !stream.remove(seq)) return
+    try {
+      for (; extra > 0; extra--) {
+        const seq = log.firstSeqOf(subject, subjectStart, subjectEnd)
+        if (seq === 0 || !stream.remove(seq)) return
+      }
+    } catch (error) {
+      stream.later.add(error, () => stream.trimSubjects())
     }
   }
 }

@@ -1,7 +1,7 @@
 /** The schedules of a stream (ADR-51): which message has its turn when, and one timer for the next of them. */
 import { Message } from '../../core/index.ts'
 import type { Timer } from '../../ports/index.ts'
-import { type Ledger, RecordView } from '../../storage/index.ts'
+import { type Ledger, ReadFailure, RecordView } from '../../storage/index.ts'
 import { readRecord } from '../read-record.ts'
 import type { Stream } from '../stream.ts'
 import { definitionOf, generatedBody, type Stored, storedMessage, turnBehind } from './generate.ts'
@@ -121,8 +121,14 @@ export class Schedules {
 
   async #runAll(due: readonly Entry[]): Promise<void> {
     for (const entry of due) {
-      await this.#run(entry)
-      entry.isRunning = false
+      try {
+        await this.#run(entry)
+      } catch (error) {
+        if (!(error instanceof ReadFailure)) throw error
+        entry.dueMs = this.#stream.clock.now() + RETRY_MS
+      } finally {
+        entry.isRunning = false
+      }
     }
   }
 

@@ -21,10 +21,15 @@ export class SealedFileSystem implements FileSystem {
 
   async open(path: string, create: boolean): Promise<FileHandle> {
     const handle = await this.below.open(path, create)
-    const bytes = await this.below.size(path)
-    const onDamage = () => this.onDamage(path)
-    const blocks = await readBlocks(handle, bytes, onDamage)
-    return new SealedFile(handle, this.sealer, blocks, bytes, onDamage)
+    try {
+      const bytes = await this.below.size(path)
+      const onDamage = () => this.onDamage(path)
+      const blocks = await readBlocks(handle, bytes, onDamage)
+      return new SealedFile(handle, this.sealer, blocks, bytes, onDamage)
+    } catch (error) {
+      await new Promise<void>((resolve) => handle.close(() => resolve()))
+      throw error
+    }
   }
 
   async readFile(path: string): Promise<Buffer> {
@@ -93,12 +98,14 @@ function contentBytes(blocks: readonly FoundBlock[]): number {
   return bytes
 }
 
+/** What is known to be there: less of it is no damage, but was not read. */
 function readFrom(handle: FileHandle, at: number, length: number): Promise<Buffer> {
   const buffer = Buffer.allocUnsafeSlow(length)
   return new Promise((resolve, reject) =>
-    handle.read(buffer, 0, length, at, (error, read) =>
-      error === null ? resolve(buffer.subarray(0, read)) : reject(error),
-    ),
+    handle.read(buffer, 0, length, at, (error, read) => {
+      if (error === null && read === length) resolve(buffer)
+      else reject(error ?? new Error(`${read} of ${length} bytes could be read`))
+    }),
   )
 }
 
