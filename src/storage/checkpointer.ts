@@ -5,21 +5,25 @@
 import type { Clock, Timer } from '../ports/index.ts'
 import type { Chunk, ChunkCache } from './chunk.ts'
 import { type Columns, encodeIndex } from './columns.ts'
-import { compacted, isSparse } from './compaction.ts'
+import { isSparse } from './compaction.ts'
 import { writeCopy, writeDocument, writeFileDurably } from './document.ts'
 import type { SegmentFlusher } from './flusher.ts'
 import type { Journal } from './journal.ts'
 import type { LogCatalog } from './log-catalog.ts'
 import type { LogFiles } from './log-files.ts'
 import { captureState, type LogState } from './log-state.ts'
-import type { LogHost, MessageLog } from './message-log.ts'
+import type { MessageLog } from './message-log.ts'
 import { isPassing, RETRY_MS } from './passing-error.ts'
-import type { Segment } from './segment.ts'
+import { type Emptied, type ReclaimHost, Reclaimer } from './reclaim.ts'
+import type { Reserve } from './reserve.ts'
+import type { Segment, SegmentState } from './segment.ts'
 
 export interface CheckpointDocument {
   lsn: number
   nextLogId: number
   nextBatch: number
+  /** Logs that are deleted, and whose files could not be removed yet. */
+  deletedLogs?: number[]
 }
 
 /** A log as a checkpoint carries it over. */
@@ -29,12 +33,18 @@ interface CapturedLog {
   segments: { segment: Segment; count: number; bytes: number; columns: Columns; chunks: Chunk[] }[]
 }
 
+/** What a checkpoint is to do: all as of one moment. */
+interface Work {
+  document: CheckpointDocument
+  captured: CapturedLog[]
+  emptied: Emptied[]
+  deleted: { id: number; log: MessageLog | null }[]
+}
+
 /** What a checkpoint needs of the store. */
-export interface CheckpointHost extends LogHost {
+export interface CheckpointHost extends ReclaimHost {
   readonly failure: Error | null
   readonly shortage: Error | null
-  /** All appended so far is durable; rejects when the store fails before. */
-  durable(): Promise<void>
   /** A checkpoint went through, or did not. */
   checkpointed(): void
   checkpointFailed(error: Error): void
@@ -43,6 +53,10 @@ export interface CheckpointHost extends LogHost {
 /** Segments of one log rewritten after one checkpoint, and the time until the next names them, milliseconds. */
 const MAX_COMPACTIONS = 8
 const AFTER_COMPACTION_MS = 1000
+/** Time from when nothing lives in a segment until its files go, milliseconds. */
+const AFTER_EMPTIED_MS = 2000
+/** Time until a file that could not be removed is tried again, milliseconds. */
+const AFTER_NOT_REMOVED_MS = 10_000
 
 export class Checkpointer {
   /** Logs that have something which the last checkpoint lacks. */
@@ -54,8 +68,11 @@ export class Checkpointer {
   private readonly cache: ChunkCache
   private readonly clock: Clock
   private readonly directory: string
-  private emptied: { log: MessageLog; segment: Segment }[] = []
-  private deletedLogs: MessageLog[] = []
+  private readonly reserve: Reserve
+  private readonly reclaimer: Reclaimer
+  private emptied: Omit<Emptied, 'replacedBy'>[] = []
+  /** Logs whose files are to go, by number; null: nothing else is known of it. */
+  private readonly deletedLogs = new Map<number, MessageLog | null>()
   private running: Promise<void> | null = null
   private isWantedAgain = false
   private timer: Timer | null = null
@@ -69,6 +86,7 @@ export class Checkpointer {
     cache: ChunkCache
     clock: Clock
     directory: string
+    reserve: Reserve
   }) {
     this.host = parts.host
     this.catalog = parts.catalog
@@ -77,16 +95,25 @@ export class Checkpointer {
     this.cache = parts.cache
     this.clock = parts.clock
     this.directory = parts.directory
+    this.reserve = parts.reserve
+    this.reclaimer = new Reclaimer(parts.host, parts.files, parts.flusher, parts.reserve)
   }
 
   /** The segment has no live message: its files can go. */
   segmentEmptied(log: MessageLog, segment: Segment): void {
     this.emptied.push({ log, segment })
+    this.request(AFTER_EMPTIED_MS)
   }
 
-  logDeleted(log: MessageLog): void {
-    this.dirty.delete(log)
-    this.deletedLogs.push(log)
+  /** A log is deleted: its files can go. With nothing but its number, where it was so before the store was opened. */
+  logDeleted(id: number, log: MessageLog | null): void {
+    if (log !== null) this.dirty.delete(log)
+    this.deletedLogs.set(id, log)
+  }
+
+  /** Is there something that the last checkpoint lacks? */
+  get isWanted(): boolean {
+    return this.dirty.size > 0 || this.deletedLogs.size > 0
   }
 
   /** Asks for a checkpoint, soon; several wishes are one. */
@@ -129,9 +156,39 @@ export class Checkpointer {
   /** Carries everything appended so far over into the logs' files; the journal before it is free then. */
   async run(): Promise<void> {
     const journal = this.host.journal as Journal
-    const { directory } = this
+    const work = this.capture(journal)
+    const { captured, document } = work
+    try {
+      // States must not be ahead of the journal.
+      await this.host.durable()
+      // First: it may make the room that the rest needs.
+      await this.removeDeleted(work)
+      if (this.host.shortage !== null) await this.reclaim(work)
+      await this.carryOverAll(work)
+      if (work.deleted.length > 0) document.deletedLogs = work.deleted.map(({ id }) => id)
+      const path = `${this.directory}/checkpoint.json`
+      await writeDocument(this.files.fileSystem, path, document)
+      await this.files.fileSystem.syncDirectory(this.directory)
+      await writeCopy(this.files.fileSystem, path, document)
+    } catch (error) {
+      // All of it is for the next one.
+      for (const { log } of captured) if (this.catalog.has(log)) this.dirty.add(log)
+      for (const each of work.emptied) this.emptied.push(each)
+      throw error
+    }
+    await journal.release(document.lsn)
+    if (this.host.shortage !== null) {
+      // Only with this in hand is anything new taken.
+      await this.reserve.make()
+      await journal.prepareNext()
+    }
+    for (const { log } of captured) await this.compact(log)
+  }
+
+  /** Everything as of this moment. */
+  private capture(journal: Journal): Work {
     const lsn = journal.nextLsn
-    const captured: CapturedLog[] = [...this.dirty].map((log) => ({
+    const captured = [...this.dirty].map((log) => ({
       log,
       state: captureState(log, lsn),
       segments: log.segments
@@ -146,22 +203,59 @@ export class Checkpointer {
         })),
     }))
     this.dirty.clear()
-    const { emptied, deletedLogs } = this
+    const emptied = this.emptied.map((each) => ({ ...each, replacedBy: replacementOf(each) }))
     this.emptied = []
-    this.deletedLogs = []
-    const document: CheckpointDocument = {
-      lsn,
-      nextLogId: this.catalog.nextId,
-      nextBatch: journal.lastBatch + 1,
+    const document = { lsn, nextLogId: this.catalog.nextId, nextBatch: journal.lastBatch + 1 }
+    const deleted = [...this.deletedLogs].map(([id, log]) => ({ id, log }))
+    return { document, captured, emptied, deleted }
+  }
+
+  /** Removes the files of deleted logs. What can't be removed now is kept in mind, and harms nobody. */
+  private async removeDeleted(work: Work): Promise<void> {
+    if (work.deleted.length === 0) return
+    const left: Work['deleted'] = []
+    for (const { id, log } of work.deleted) {
+      const remove = (): Promise<void> => this.files.removeFolder(id, log?.segments ?? [])
+      try {
+        await (log === null ? remove() : this.flusher.inTurn(log, remove))
+        this.deletedLogs.delete(id)
+      } catch (error) {
+        left.push({ id, log })
+        this.notRemoved(this.files.folder(id), error as Error)
+      }
     }
-    // States must not be ahead of the journal.
-    await this.host.durable()
-    // First: it may make the room that the rest needs.
-    await this.removeDeleted(deletedLogs)
+    work.deleted = left
+    await this.files.fileSystem.syncDirectory(`${this.directory}/logs`)
+  }
+
+  private notRemoved(path: string, error: Error): void {
+    this.host.warn(`${path}: could not be removed, and will be later: ${error.message}`)
+    this.request(AFTER_NOT_REMOVED_MS)
+  }
+
+  /** On a full disk: what is not needed goes before anything is written. */
+  private async reclaim(work: Work): Promise<void> {
+    const byLog = new Map<MessageLog, Emptied[]>()
+    for (const each of work.emptied) {
+      if (this.catalog.has(each.log)) byLog.set(each.log, [...(byLog.get(each.log) ?? []), each])
+    }
+    for (const [log, emptied] of byLog) {
+      if (!(await this.reclaimer.removeEmptied(log, emptied))) continue
+      work.emptied = work.emptied.filter((each) => each.log !== log)
+    }
+    const stillHas = (log: MessageLog) => (): boolean => !this.isClosed && this.catalog.has(log)
+    for (const { log } of work.captured) {
+      if (this.catalog.has(log)) await this.reclaimer.rewriteSparse(log, stillHas(log))
+    }
+    // The rest is not to take the room that housekeeping needs.
+    await this.reserve.make()
+  }
+
+  private async carryOverAll(work: Work): Promise<void> {
     let shortage: Error | null = null
     let isOneGone = false
     const left = new Set<MessageLog>()
-    for (const each of captured) {
+    for (const each of work.captured) {
       if (!this.catalog.has(each.log)) {
         isOneGone = true
         continue
@@ -173,26 +267,26 @@ export class Checkpointer {
         // The other logs go on; this one is for the next checkpoint.
         shortage = error as Error
         left.add(each.log)
-        this.dirty.add(each.log)
       }
     }
-    for (const each of emptied) {
-      if (left.has(each.log)) this.emptied.push(each)
-      else await this.flusher.inTurn(each.log, () => this.files.removeSegment(each.segment))
+    const kept: Emptied[] = []
+    for (const each of work.emptied) {
+      if (left.has(each.log)) {
+        kept.push(each)
+        continue
+      }
+      try {
+        await this.flusher.inTurn(each.log, () => this.files.removeSegment(each.segment))
+      } catch (error) {
+        // No state names it: at the latest the next start removes it.
+        this.notRemoved(this.files.dataPath(each.segment), error as Error)
+        this.emptied.push(each)
+      }
     }
+    work.emptied = kept
     if (shortage !== null) throw shortage
     // A log deleted meanwhile is not carried over: the journal has it until its deletion is durable.
     if (isOneGone) await this.host.durable()
-    await writeDocument(this.files.fileSystem, `${directory}/checkpoint.json`, document)
-    await this.files.fileSystem.syncDirectory(directory)
-    await writeCopy(this.files.fileSystem, `${directory}/checkpoint.json`, document)
-    await journal.release(lsn)
-    for (const { log } of captured) await this.compact(log)
-  }
-
-  private async removeDeleted(logs: MessageLog[]): Promise<void> {
-    for (const log of logs) await this.flusher.inTurn(log, () => this.files.removeFolder(log))
-    if (logs.length > 0) await this.files.fileSystem.syncDirectory(`${this.directory}/logs`)
   }
 
   /** Data, indexes and state of a log, as they were captured. */
@@ -203,7 +297,7 @@ export class Checkpointer {
       for (const { chunks, bytes } of segments) await this.files.flushThrough(chunks, bytes)
     })
     for (const { segment, count, bytes, columns } of segments) {
-      if (this.files.unsynced.delete(segment)) await this.files.syncData(segment)
+      await this.files.syncData(segment)
       await writeFileDurably(
         this.files.fileSystem,
         this.files.indexPath(segment),
@@ -228,33 +322,26 @@ export class Checkpointer {
     )
     for (const old of sparse.slice(0, MAX_COMPACTIONS)) {
       if (this.isClosed || !this.catalog.has(log)) return
-      const data = await this.files.fileSystem.readFile(this.files.dataPath(old))
-      if (!log.segments.includes(old) || data.length < old.dataBytes) continue
-      const fresh = compacted(old, log.nextSegmentId++, this.host, (offset) => ({ buffer: data, at: offset }))
-      const chunks = [...fresh.chunks.values()]
+      let fresh: Segment | null
       try {
-        await this.flusher.inTurn(log, () => this.files.flushThrough(chunks, fresh.dataBytes))
-        await this.files.syncData(fresh)
-        this.files.unsynced.delete(fresh)
-        const index = encodeIndex(fresh.columns as Columns, fresh.count, fresh.dataBytes)
-        await writeFileDurably(this.files.fileSystem, this.files.indexPath(fresh), index)
-        // The next state names it, and may be written without other segments.
-        await this.files.fileSystem.syncDirectory(this.files.folder(log.id))
+        fresh = await this.reclaimer.rewrite(log, old)
       } catch (error) {
         if (!isPassing(error as Error)) throw error
         // No room to save room: the old one is as good.
-        await this.files.removeSegment(fresh)
         return
       }
-      fresh.indexedCount = fresh.count
-      if (!log.replaceSegment(old, fresh)) {
-        await this.files.removeSegment(fresh)
-        continue
-      }
-      for (const chunk of chunks) this.cache.add(chunk)
+      if (fresh === null) continue
+      for (const chunk of fresh.chunks.values()) this.cache.add(chunk)
       this.host.indexLoaded(fresh)
       this.dirty.add(log)
       this.request(AFTER_COMPACTION_MS)
     }
   }
+}
+
+/** What stands in the place of a segment now; null: nothing does. */
+function replacementOf({ log, segment }: Omit<Emptied, 'replacedBy'>): SegmentState | null {
+  let { replacement } = segment
+  while (replacement?.replacement) replacement = replacement.replacement
+  return replacement !== null && log.segments.includes(replacement) ? replacement.state() : null
 }

@@ -3,7 +3,7 @@
  * whole: written beside, made durable, renamed.
  */
 import { crc32 } from 'node:zlib'
-import type { FileSystem } from '../ports/index.ts'
+import type { FileHandle, FileSystem } from '../ports/index.ts'
 
 export const FORMAT = 1
 
@@ -24,7 +24,7 @@ export async function writeFileDurably(fileSystem: FileSystem, path: string, byt
     await new Promise<void>((resolve, reject) =>
       handle.write(bytes, 0, bytes.length, 0, settle(resolve, reject)),
     )
-    await new Promise<void>((resolve, reject) => handle.sync(settle(resolve, reject)))
+    await syncFile(handle)
   } finally {
     await new Promise<void>((resolve) => handle.close(() => resolve()))
   }
@@ -103,6 +103,11 @@ export async function readDocumentOrCopy<T>(
   return copy
 }
 
-function settle(resolve: () => void, reject: (error: Error) => void): (error: Error | null) => void {
+export function settle(resolve: () => void, reject: (error: Error) => void): (error: Error | null) => void {
   return (error) => (error === null || error === undefined ? resolve() : reject(error))
+}
+
+/** Makes a file's contents durable. */
+export function syncFile(handle: FileHandle): Promise<void> {
+  return new Promise((resolve, reject) => handle.sync(settle(resolve, reject)))
 }

@@ -11,6 +11,8 @@ export class SegmentFlusher {
   /** Full chunks by log, oldest first, and the writers under way. */
   private readonly unflushed = new Map<MessageLog, Chunk[]>()
   private readonly flushing = new Map<MessageLog, Promise<void>>()
+  /** Nothing is written behind the commits: there is no room that it should take. */
+  isHeld = false
 
   constructor(files: LogFiles, cache: ChunkCache, onError: (error: Error) => void) {
     this.files = files
@@ -40,8 +42,14 @@ export class SegmentFlusher {
 
   /** More of the log is durable. */
   committed(log: MessageLog): void {
-    if (!this.unflushed.has(log) || this.flushing.has(log)) return
+    if (this.isHeld || !this.unflushed.has(log) || this.flushing.has(log)) return
     this.inTurn(log, () => this.flushFull(log)).catch(this.onError)
+  }
+
+  /** Goes on after it was held. */
+  resume(): void {
+    this.isHeld = false
+    for (const log of [...this.unflushed.keys()]) this.committed(log)
   }
 
   /** One writer per log at a time. */
@@ -66,7 +74,7 @@ export class SegmentFlusher {
   private async flushFull(log: MessageLog): Promise<void> {
     for (;;) {
       const chunk = this.unflushed.get(log)?.[0]
-      if (chunk === undefined || chunk.lastSeq > log.committedSeq) return
+      if (this.isHeld || chunk === undefined || chunk.lastSeq > log.committedSeq) return
       await this.files.writeChunk(chunk, chunk.length)
       const rest = this.unflushed.get(log)
       if (rest?.[0] === chunk) rest.shift()

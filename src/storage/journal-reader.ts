@@ -3,7 +3,8 @@
  * nothing of it was acknowledged; a damaged record that others follow is skipped alone and reported.
  */
 import type { FileSystem } from '../ports/index.ts'
-import { type JournalFile, type JournalPosition, syncFile } from './journal.ts'
+import { syncFile } from './document.ts'
+import type { JournalFile, JournalPosition } from './journal.ts'
 import {
   addToCheck,
   BATCH_HEAD_BYTES,

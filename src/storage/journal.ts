@@ -4,6 +4,7 @@
  */
 import type { Clock, FileHandle, FileSystem, Timer } from '../ports/index.ts'
 import { CommitPace } from './commit-pace.ts'
+import { syncFile } from './document.ts'
 import {
   addToCheck,
   BATCH_HEAD_BYTES,
@@ -21,6 +22,7 @@ import {
 import type { StoreLimits } from './limits.ts'
 import { isPassing, RETRY_MS } from './passing-error.ts'
 import { getU32 } from './record.ts'
+import { isNoSpace, type Reserve } from './reserve.ts'
 import { SEAL_BYTES, type Sealer } from './sealing/index.ts'
 
 export interface JournalFile {
@@ -40,6 +42,8 @@ export interface JournalOptions {
   syncInterval: 'always' | number
   /** Encrypts the batches; null: they are written as they are. */
   sealer: Sealer | null
+  /** Room on a full disk for the batches that make room. */
+  reserve: Reserve
 }
 
 /** Where recovery left off. */
@@ -74,8 +78,8 @@ export class Journal {
   onClosed: (() => void) | null = null
   onCommitted: ((batch: number) => void) | null = null
   onFailed: ((error: Error) => void) | null = null
-  onStalled: ((error: Error) => void) | null = null
-  onResumed: (() => void) | null = null
+  /** Something can't be written for now: the batch under way (see `stall`), or the file that comes next. */
+  onShort: ((error: Error) => void) | null = null
   onNeedsCommit: (() => void) | null = null
   /** A file is full and the next is in use: time for a checkpoint. */
   onRotated: (() => void) | null = null
@@ -101,6 +105,8 @@ export class Journal {
   private readonly full: JournalFile[] = []
   private readonly free: JournalFile[] = []
   private preparing: Promise<void> | null = null
+  /** No file is made ahead before this, since that failed. */
+  private prepareAgainMs = 0
   private lazyTimer: Timer | null = null
   private syncTimer: Timer | null = null
   private retryTimer: Timer | null = null
@@ -246,8 +252,8 @@ export class Journal {
   }
 
   private tryLater(error: Error, again: () => void): void {
-    if (this.stall === null) this.onStalled?.(error)
     this.stall = error
+    this.onShort?.(error)
     this.retryTimer = this.options.clock.setTimer(again, RETRY_MS)
   }
 
@@ -332,10 +338,7 @@ export class Journal {
       this.fail(error)
       return
     }
-    if (this.stall !== null) {
-      this.stall = null
-      this.onResumed?.()
-    }
+    this.stall = null
     const buffer = this.writing as Buffer
     this.position += this.writingLength
     this.writing = null
@@ -345,7 +348,7 @@ export class Journal {
     if (this.options.syncInterval === 'always') this.syncedBatch = batch
     else this.syncLater(this.options.syncInterval)
     this.onCommitted?.(batch)
-    if (this.current !== null && this.position * 2 > this.current.bytes) this.prepare(0)
+    if (this.isHalfFull && this.options.clock.now() >= this.prepareAgainMs) this.prepareAhead()
     if (this.count > 0) {
       this.asked = false
       this.ask()
@@ -374,12 +377,36 @@ export class Journal {
     this.syncedBatch = Math.max(this.syncedBatch, batch)
   }
 
+  private get isHalfFull(): boolean {
+    return this.current !== null && this.position * 2 > this.current.bytes
+  }
+
+  /** Makes sure that there is a file to go on in. Rejects when none can be made. */
+  async prepareNext(): Promise<void> {
+    if (this.isHalfFull) await this.prepare(0)
+  }
+
+  /**
+   * Ahead of time, so that what is left of the file in use is there for what makes room, when there is none for another:
+   * nothing new is to be taken from then on.
+   */
+  private prepareAhead(): void {
+    this.prepare(0).catch((error: Error) => {
+      if (this.isClosed) return
+      if (!isPassing(error)) this.fail(error)
+      else {
+        this.prepareAgainMs = this.options.clock.now() + RETRY_MS
+        this.onShort?.(error)
+      }
+    })
+  }
+
   /** Goes on in another file that has room for `bytes`. */
   private async rotate(bytes: number): Promise<void> {
     await this.preparing?.catch(() => {})
     const index = this.free.findIndex((file) => file.bytes >= bytes)
     if (index < 0) {
-      await this.prepare(bytes)
+      await this.options.reserve.lending(() => this.prepare(bytes))
       await this.rotate(bytes)
       return
     }
@@ -401,16 +428,25 @@ export class Journal {
     this.preparing = this.layOut(bytes).finally(() => {
       this.preparing = null
     })
-    // Ahead of time: when the file is needed and still can't be made, that is told.
-    if (bytes === 0) this.preparing.catch((error: Error) => (isPassing(error) ? undefined : this.fail(error)))
     return this.preparing
   }
 
   private async layOut(bytes: number): Promise<void> {
-    const { fileSystem, directory, limits } = this.options
+    const { limits } = this.options
     const grown =
       this.current === null ? limits.firstJournalBytes : Math.min(limits.journalBytes, this.current.bytes * 2)
-    const size = Math.max(grown, Math.ceil(bytes / limits.layoutBytes) * limits.layoutBytes)
+    const needed = Math.ceil(bytes / limits.layoutBytes) * limits.layoutBytes
+    try {
+      await this.layOutFile(Math.max(grown, needed))
+    } catch (error) {
+      // One that is small may have room where one that is large has not.
+      if (bytes === 0 || needed >= grown || !isNoSpace(error)) throw error
+      await this.layOutFile(needed)
+    }
+  }
+
+  private async layOutFile(size: number): Promise<void> {
+    const { fileSystem, directory, limits } = this.options
     const path = `${directory}/${String(this.nextFile++).padStart(8, '0')}.journal`
     const handle = await fileSystem.open(path, true)
     try {
@@ -432,10 +468,4 @@ export class Journal {
     await fileSystem.syncDirectory(directory)
     this.free.push({ path, handle, bytes: size, lastLsn: 0 })
   }
-}
-
-export function syncFile(handle: FileHandle): Promise<void> {
-  return new Promise((resolve, reject) =>
-    handle.sync((error) => (error === null ? resolve() : reject(error))),
-  )
 }

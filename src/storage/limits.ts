@@ -15,6 +15,8 @@ export interface StoreLimits {
   journalBytes: number
   /** Zeros are laid out in steps of this size. */
   layoutBytes: number
+  /** Room on the disk that is kept for housekeeping on a full disk. */
+  reserveBytes: number
   /** Appended and not yet durable bytes above which publishers are paused, and below which they go on. */
   overloadBytes: number
   drainBytes: number
@@ -35,6 +37,7 @@ export const DEFAULT_STORE_LIMITS: Readonly<StoreLimits> = {
   firstJournalBytes: 1024 * 1024,
   journalBytes: 32 * 1024 * 1024,
   layoutBytes: 1024 * 1024,
+  reserveBytes: 2 * 1024 * 1024,
   overloadBytes: 16 * 1024 * 1024,
   drainBytes: 4 * 1024 * 1024,
   stalledBytes: 64 * 1024 * 1024,

@@ -1,6 +1,7 @@
 /** The files of the logs: a folder for each, with data and index of its segments. Which are open, and what is not synced yet. */
 import type { FileHandle, FileSystem } from '../ports/index.ts'
 import type { Chunk } from './chunk.ts'
+import { syncFile } from './document.ts'
 import type { MessageLog } from './message-log.ts'
 import { isMissing, ReadFailure } from './read-failure.ts'
 import type { Segment } from './segment.ts'
@@ -139,12 +140,20 @@ export class LogFiles {
     for (const chunk of chunks) await this.writeChunk(chunk, Math.min(chunk.length, bytes - chunk.start))
   }
 
-  /** What was written and can't be synced may be gone from memory: that does not pass. */
+  /** Makes durable what was written to the data file. What can't be synced may be gone from memory: that does not pass. */
   async syncData(segment: Segment): Promise<void> {
+    if (!this.unsynced.has(segment)) return
+    const handle = await this.openData(segment)
+    segment.pins++
+    // What is written from here on is not covered.
+    this.unsynced.delete(segment)
     try {
-      await this.withData(segment, (handle, done) => handle.sync(done))
+      await syncFile(handle)
     } catch (error) {
+      this.unsynced.add(segment)
       throw new Error(`segment ${segment.id} can't be synced: ${(error as Error).message}`, { cause: error })
+    } finally {
+      segment.pins--
     }
   }
 
@@ -156,13 +165,16 @@ export class LogFiles {
     }
   }
 
-  async removeFolder(log: MessageLog): Promise<void> {
-    for (const segment of log.segments) {
+  /** Removes a log's folder. Its state goes first: without that nothing else there is taken for anything. */
+  async removeFolder(logId: number, segments: readonly Segment[]): Promise<void> {
+    for (const segment of segments) {
       this.unsynced.delete(segment)
       await this.closeHandle(segment)
     }
-    this.withFolder.delete(log.id)
-    await this.fileSystem.removeTree(this.folder(log.id))
+    this.withFolder.delete(logId)
+    const folder = this.folder(logId)
+    if (await this.fileSystem.exists(`${folder}/state.json`)) await this.fileSystem.remove(`${folder}/state.json`)
+    await this.fileSystem.removeTree(folder)
   }
 
   /** Removes files of segments that the state doesn't name: a crash came between it and their removal. */

@@ -98,7 +98,8 @@ export async function restoreState(
       log.bytes += segment.liveBytes
     }
   }
-  if (log.lost.count > state.lostRecords) log.advanceFirst()
+  // The first may be gone with its segment: damaged, or removed from a full disk ahead of the next checkpoint.
+  log.advanceFirst()
   for (const each of state.ledgers) {
     const ledger = new Ledger(log, journal, each.id, each.name, each.meta)
     ledger.recovered = {

@@ -671,6 +671,7 @@ export class MessageLog {
   replaceSegment(old: Segment, fresh: Segment): boolean {
     if (!this.list.replace(old, fresh)) return false
     takeOver(fresh, old)
+    old.replacement = fresh
     this.host.segmentEmptied(this, old)
     return true
   }

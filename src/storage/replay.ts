@@ -12,6 +12,8 @@ export interface ReplayHost extends LogHost {
   replayed(log: MessageLog): void
   /** The log was deleted. */
   forget(log: MessageLog): void
+  /** So was one that is not known any more: of its files something may be left. */
+  forgotten(logId: number): void
 }
 
 /** Applies the record with the payload `[start, end)`. `view` is for its use. */
@@ -34,7 +36,10 @@ export function replayRecord(
     return
   }
   const log = host.catalog.get(logId)
-  if (log === undefined) return
+  if (log === undefined) {
+    if (type === format.LOG_DELETE) host.forgotten(logId)
+    return
+  }
   host.replayed(log)
   switch (type) {
     case format.MESSAGE:

@@ -69,6 +69,8 @@ export class Segment {
   tail: Chunk | null = null
   handle: FileHandle | null = null
   opening: Promise<FileHandle> | null = null
+  /** What took its place when it was rewritten. */
+  replacement: Segment | null = null
   /** Users of the data file: it stays open. */
   pins = 0
   /** The log it belongs to. */

@@ -19,12 +19,13 @@ import { appendJson, appendTwice, type Json, MessageLog } from './message-log.ts
 import { isPassing, RETRY_MS } from './passing-error.ts'
 import { RecordView } from './record.ts'
 import { type ReplayHost, replayRecord } from './replay.ts'
+import { Reserve } from './reserve.ts'
 import {
   type Encryption,
   endConverting,
+  keepStoreDocument,
   openSealing,
   type Sealing,
-  writeStoreDocument,
 } from './sealing/index.ts'
 import type { Segment } from './segment.ts'
 
@@ -78,6 +79,7 @@ export class Store implements CheckpointHost, ReplayHost {
   private readonly files: LogFiles
   private readonly flusher: SegmentFlusher
   private readonly checkpointer: Checkpointer
+  private readonly reserve: Reserve
   private readonly closing = new Set<MessageLog>()
   private readonly appended = new Set<MessageLog>()
   private readonly waiting: Waiting[] = []
@@ -93,6 +95,8 @@ export class Store implements CheckpointHost, ReplayHost {
     const { catalog, cache } = this
     this.files = new LogFiles(options.fileSystem, directory, this.limits.openSegments)
     this.flusher = new SegmentFlusher(this.files, cache, (error) => this.failedOrShort(error))
+    this.reserve = new Reserve(options.fileSystem, directory, this.limits.reserveBytes)
+    this.reserve.onLent = (error) => this.short(error)
     this.checkpointer = new Checkpointer({
       host: this,
       catalog,
@@ -101,6 +105,7 @@ export class Store implements CheckpointHost, ReplayHost {
       cache,
       clock: options.clock,
       directory,
+      reserve: this.reserve,
     })
   }
 
@@ -393,7 +398,8 @@ export class Store implements CheckpointHost, ReplayHost {
   private short(error: Error): void {
     if (this.shortage !== null || this.failure !== null) return
     this.shortage = error
-    this.options.log?.('error', `nothing new is stored until there is space again: ${error.message}`)
+    this.flusher.isHeld = true
+    this.options.log?.('error', `nothing new is stored until it can be written again: ${error.message}`)
     this.onShortage?.(error)
     this.checkpointer.request(RETRY_MS)
   }
@@ -403,7 +409,8 @@ export class Store implements CheckpointHost, ReplayHost {
   checkpointed(): void {
     if (this.shortage === null || this.isHeldUp) return
     this.shortage = null
-    this.options.log?.('info', 'there is space again: messages are stored as before')
+    this.flusher.resume()
+    this.options.log?.('info', 'it can be written again: messages are stored as before')
     this.onRelief?.()
   }
 
@@ -424,7 +431,8 @@ export class Store implements CheckpointHost, ReplayHost {
     const { fileSystem } = this.options
     try {
       await fileSystem.makeDirectory(directory)
-      this.unlock = await fileSystem.lock(`${directory}/lock`)
+      // A file of a few bytes, for which there may be no room.
+      this.unlock = await this.reserve.lending(() => fileSystem.lock(`${directory}/lock`))
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if (code !== 'EACCES' && code !== 'EPERM' && code !== 'EROFS') throw error
@@ -450,24 +458,31 @@ export class Store implements CheckpointHost, ReplayHost {
     const checkpoint = await this.readDocument<CheckpointDocument>(`${directory}/checkpoint.json`)
     this.catalog.nextId = checkpoint?.nextLogId ?? 1
     const lsn = checkpoint?.lsn ?? 0
-    const lsns = await this.restoreLogs(directory, lsn)
+    for (const id of checkpoint?.deletedLogs ?? []) this.forgotten(id)
+    const lsns = await this.restoreLogs(directory, lsn, new Set(checkpoint?.deletedLogs))
     await this.replayJournal(directory, sealing, lsn, checkpoint?.nextBatch ?? 1, lsns)
     // Deleted before another of its name was made, by a record that is not in the journal any more.
     for (const log of this.catalog.nameless()) this.forget(log)
     // What was replayed is carried over soon: it is in memory, and would be replayed again.
-    if (this.checkpointer.dirty.size > 0) this.checkpointer.request(AFTER_REPLAY_MS)
-    if (sealing === null) await writeStoreDocument(raw, directory)
+    if (this.checkpointer.isWanted) this.checkpointer.request(AFTER_REPLAY_MS)
+    await this.makeReserve()
+    if (sealing === null) await this.reserve.lending(() => keepStoreDocument(raw, directory))
     else if (sealing.isConverting) await this.leaveNothingPlain(raw, directory)
   }
 
   /** The logs as their files have them; returns for each the journal record from which on something is missing. */
-  private async restoreLogs(directory: string, checkpointLsn: number): Promise<Map<number, number>> {
+  private async restoreLogs(
+    directory: string,
+    checkpointLsn: number,
+    deleted: ReadonlySet<number>,
+  ): Promise<Map<number, number>> {
     const { catalog, files } = this
     const lsns = new Map<number, number>()
     for (const name of await files.fileSystem.list(`${directory}/logs`)) {
       if (!/^\d+$/.test(name)) continue
       const id = Number(name)
       catalog.nextId = Math.max(catalog.nextId, id + 1)
+      if (deleted.has(id)) continue
       let isDamaged = false
       const state = await this.readDocument<LogState>(`${files.folder(id)}/state.json`, () => {
         isDamaged = true
@@ -524,6 +539,7 @@ export class Store implements CheckpointHost, ReplayHost {
         limits: this.limits,
         sealer: sealing?.sealer ?? null,
         syncInterval: this.options.syncInterval ?? 'always',
+        reserve: this.reserve,
       },
       position,
     )
@@ -531,7 +547,7 @@ export class Store implements CheckpointHost, ReplayHost {
     journal.onClosed = () => this.closed()
     journal.onCommitted = (batch) => this.committed(batch)
     journal.onFailed = (error) => this.failed(error)
-    journal.onStalled = (error) => this.short(error)
+    journal.onShort = (error) => this.short(error)
     journal.onRotated = () => this.checkpointer.begin()
     this.journal = journal
     for (const log of this.logs.values()) for (const ledger of log.ledgers.values()) ledger.attach(journal)
@@ -543,6 +559,11 @@ export class Store implements CheckpointHost, ReplayHost {
     log?.replayDamage(count)
     if (bytes === null) return
     this.options.onDamaged?.({ log: log?.name ?? '', sequences: [], where, bytes: Buffer.from(bytes) })
+  }
+
+  /** Without it a full disk is harder to leave; that alone keeps nobody from anything. */
+  private async makeReserve(): Promise<void> {
+    await this.reserve.make().catch((error: Error) => this.failedOrShort(error))
   }
 
   /** Ends the conversion to an encrypted store: what the journal had is in the logs' files, sealed, and its own files go. */
@@ -570,7 +591,11 @@ export class Store implements CheckpointHost, ReplayHost {
     this.catalog.remove(log)
     this.flusher.forget(log)
     for (const segment of log.segments) this.cache.drop(segment)
-    if (!log.inMemory) this.checkpointer.logDeleted(log)
+    if (!log.inMemory) this.checkpointer.logDeleted(log.id, log)
+  }
+
+  forgotten(logId: number): void {
+    this.checkpointer.logDeleted(logId, null)
   }
 }
 

@@ -10,5 +10,6 @@ export const SMALL_LIMITS: Partial<StoreLimits> = {
   firstJournalBytes: 2048,
   journalBytes: 8192,
   layoutBytes: 2048,
+  reserveBytes: 4096,
   stalledBytes: 256 * 1024,
 }

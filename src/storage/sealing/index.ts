@@ -93,6 +93,16 @@ async function begin(
   return made
 }
 
+/** Writes store.json of a store that is not encrypted, unless it is as it should be. */
+export async function keepStoreDocument(fileSystem: FileSystem, directory: string): Promise<void> {
+  const path = `${directory}/store.json`
+  const documents = await Promise.all(
+    [path, copyPath(path)].map((each) => readDocument<StoreDocument>(fileSystem, each)),
+  )
+  const isKept = documents.every((each) => each?.format === FORMAT && each.encryption === undefined)
+  if (!isKept) await writeStoreDocument(fileSystem, directory)
+}
+
 /** Writes store.json, durably, and its copy. */
 export async function writeStoreDocument(
   fileSystem: FileSystem,
