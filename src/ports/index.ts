@@ -66,6 +66,8 @@ export interface FileSystem {
   readFileSync(path: string): Buffer
   /** Bytes of the file. */
   size(path: string): Promise<number>
+  /** Bytes that can still be written to the disk of the folder; Infinity where that can't be told. */
+  freeBytes(path: string): Promise<number>
   /** Makes the folder and its parents (0700), and makes the new entries durable. */
   makeDirectory(path: string): Promise<void>
   /** Names (not paths) in the folder, sorted. */

@@ -46,6 +46,10 @@ export class OverlayFileSystem implements FileSystem {
     return changed ? changed.content.length : this.#below.size(path)
   }
 
+  async freeBytes(): Promise<number> {
+    return Number.POSITIVE_INFINITY
+  }
+
   async makeDirectory(): Promise<void> {}
 
   async list(path: string): Promise<string[]> {

@@ -177,6 +177,11 @@ export const realFileSystem: FileSystem = {
     }
   },
   size: async (path) => (await fs.promises.stat(path)).size,
+  freeBytes: (path) =>
+    fs.promises.statfs(path).then(
+      ({ bavail, bsize }) => bavail * bsize,
+      () => Number.POSITIVE_INFINITY,
+    ),
   async makeDirectory(path) {
     const first = await fs.promises.mkdir(path, { recursive: true, mode: 0o700 })
     if (first === undefined) return

@@ -50,6 +50,8 @@ export class SimulatedFileSystem implements FileSystem {
   hasCrashed = false
   private onCrash: (() => void) | null = null
   fault: Fault | null = null
+  /** Bytes of files for which there is room. */
+  capacityBytes = Number.POSITIVE_INFINITY
   /** Nothing becomes durable, whoever asks for it: to prove that the checks would find it. */
   ignoresSync = false
   private readonly random: Random
@@ -162,6 +164,10 @@ export class SimulatedFileSystem implements FileSystem {
     return this.file(path).current.length
   }
 
+  async freeBytes(): Promise<number> {
+    return Math.max(0, this.capacityBytes - this.usedBytes())
+  }
+
   async makeDirectory(path: string): Promise<void> {
     await this.operation('makeDirectory', path)
     const parts = path.split('/')
@@ -230,10 +236,12 @@ export class SimulatedFileSystem implements FileSystem {
       work: () => number,
       done: (error: Error | null, bytes: number) => void,
     ): void => {
-      this.operation(name, path).then(
-        (isShort) => done(null, isShort ? work() >>> 1 : work()),
-        (error: Error) => done(error, 0),
-      )
+      this.operation(name, path)
+        .then((isShort) => (isShort ? work() >>> 1 : work()))
+        .then(
+          (bytes) => done(null, bytes),
+          (error: Error) => done(error, 0),
+        )
     }
     return {
       read: (buffer, offset, length, position, done) =>
@@ -286,6 +294,13 @@ export class SimulatedFileSystem implements FileSystem {
   }
 
   private put(file: SimulatedFile, position: number, bytes: Buffer, durable: boolean): number {
+    const grown = position + bytes.length - file.current.length
+    if (
+      grown > 0 &&
+      this.capacityBytes < Number.POSITIVE_INFINITY &&
+      grown > this.capacityBytes - this.usedBytes()
+    )
+      throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' })
     file.write(position, bytes)
     if (durable && !this.ignoresSync) file.sync()
     return bytes.length

@@ -3,20 +3,19 @@
  * free. Behind each, segments in which little lives are rewritten.
  */
 import type { Clock, Timer } from '../ports/index.ts'
-import type { Chunk, ChunkCache } from './chunk.ts'
-import { type Columns, encodeIndex } from './columns.ts'
+import { type CapturedLog, captureLog, carryOver } from './carry-over.ts'
+import type { ChunkCache } from './chunk.ts'
 import { isSparse } from './compaction.ts'
-import { writeCopy, writeDocument, writeFileDurably } from './document.ts'
+import { writeCopy, writeDocument } from './document.ts'
 import type { SegmentFlusher } from './flusher.ts'
 import type { Journal } from './journal.ts'
 import type { LogCatalog } from './log-catalog.ts'
 import type { LogFiles } from './log-files.ts'
-import { captureState, type LogState } from './log-state.ts'
 import type { MessageLog } from './message-log.ts'
 import { isPassing, RETRY_MS } from './passing-error.ts'
-import { type Emptied, type ReclaimHost, Reclaimer } from './reclaim.ts'
+import { type Emptied, emptiedNow, Reclaimer, type ReclaimHost } from './reclaim.ts'
 import type { Reserve } from './reserve.ts'
-import type { Segment, SegmentState } from './segment.ts'
+import type { Segment } from './segment.ts'
 
 export interface CheckpointDocument {
   lsn: number
@@ -24,13 +23,6 @@ export interface CheckpointDocument {
   nextBatch: number
   /** Logs that are deleted, and whose files could not be removed yet. */
   deletedLogs?: number[]
-}
-
-/** A log as a checkpoint carries it over. */
-interface CapturedLog {
-  log: MessageLog
-  state: LogState
-  segments: { segment: Segment; count: number; bytes: number; columns: Columns; chunks: Chunk[] }[]
 }
 
 /** What a checkpoint is to do: all as of one moment. */
@@ -45,6 +37,8 @@ interface Work {
 export interface CheckpointHost extends ReclaimHost {
   readonly failure: Error | null
   readonly shortage: Error | null
+  /** Rejects when there is not enough room on the disk to go on. */
+  needRoom(): Promise<void>
   /** A checkpoint went through, or did not. */
   checkpointed(): void
   checkpointFailed(error: Error): void
@@ -55,6 +49,9 @@ const MAX_COMPACTIONS = 8
 const AFTER_COMPACTION_MS = 1000
 /** Time from when nothing lives in a segment until its files go, milliseconds. */
 const AFTER_EMPTIED_MS = 2000
+/** What the documents of a checkpoint take, and of each log, about. */
+const NEEDED_BYTES = 64 * 1024
+const NEEDED_FOR_LOG_BYTES = 16 * 1024
 /** Time until a file that could not be removed is tried again, milliseconds. */
 const AFTER_NOT_REMOVED_MS = 10_000
 
@@ -116,6 +113,11 @@ export class Checkpointer {
     return this.dirty.size > 0 || this.deletedLogs.size > 0
   }
 
+  /** Bytes that the next checkpoint writes, about. */
+  get neededBytes(): number {
+    return neededFor(this.dirty)
+  }
+
   /** Asks for a checkpoint, soon; several wishes are one. */
   request(delayMs: number): void {
     if (this.timer !== null || this.isClosed) return
@@ -156,14 +158,17 @@ export class Checkpointer {
   /** Carries everything appended so far over into the logs' files; the journal before it is free then. */
   async run(): Promise<void> {
     const journal = this.host.journal as Journal
+    this.reserve.fit(this.storedBytes())
+    // Before the rest takes the room.
+    if (this.host.shortage === null) await this.reserve.make()
+    else await this.reclaim(journal)
     const work = this.capture(journal)
     const { captured, document } = work
     try {
       // States must not be ahead of the journal.
       await this.host.durable()
       // First: it may make the room that the rest needs.
-      await this.removeDeleted(work)
-      if (this.host.shortage !== null) await this.reclaim(work)
+      work.deleted = await this.removeDeleted(work.deleted)
       await this.carryOverAll(work)
       if (work.deleted.length > 0) document.deletedLogs = work.deleted.map(({ id }) => id)
       const path = `${this.directory}/checkpoint.json`
@@ -176,11 +181,12 @@ export class Checkpointer {
       for (const each of work.emptied) this.emptied.push(each)
       throw error
     }
-    await journal.release(document.lsn)
+    await journal.release(document.lsn, this.host.shortage !== null)
+    // Only with this in hand is anything new taken again.
     if (this.host.shortage !== null) {
-      // Only with this in hand is anything new taken.
       await this.reserve.make()
       await journal.prepareNext()
+      await this.host.needRoom()
     }
     for (const { log } of captured) await this.compact(log)
   }
@@ -188,33 +194,27 @@ export class Checkpointer {
   /** Everything as of this moment. */
   private capture(journal: Journal): Work {
     const lsn = journal.nextLsn
-    const captured = [...this.dirty].map((log) => ({
-      log,
-      state: captureState(log, lsn),
-      segments: log.segments
-        .filter((segment) => segment.indexedCount !== segment.count)
-        .map((segment) => ({
-          segment,
-          count: segment.count,
-          bytes: segment.dataBytes,
-          columns: segment.index(),
-          // Kept here, since a purge meanwhile takes them from the segment.
-          chunks: [...segment.chunks.values()].filter((chunk) => !chunk.isFromDisk),
-        })),
-    }))
+    for (const log of this.dirty) log.sealSparse(this.host.segmentBytes / 8, this.host.compactBelow)
+    const captured = [...this.dirty].map((log) => captureLog(log, lsn))
     this.dirty.clear()
-    const emptied = this.emptied.map((each) => ({ ...each, replacedBy: replacementOf(each) }))
+    const emptied = this.emptied.map(({ log, segment }) => emptiedNow(log, segment))
     this.emptied = []
     const document = { lsn, nextLogId: this.catalog.nextId, nextBatch: journal.lastBatch + 1 }
     const deleted = [...this.deletedLogs].map(([id, log]) => ({ id, log }))
     return { document, captured, emptied, deleted }
   }
 
+  private storedBytes(): number {
+    let bytes = 0
+    for (const log of this.catalog.byName.values()) if (!log.inMemory) bytes += log.bytes
+    return bytes
+  }
+
   /** Removes the files of deleted logs. What can't be removed now is kept in mind, and harms nobody. */
-  private async removeDeleted(work: Work): Promise<void> {
-    if (work.deleted.length === 0) return
+  private async removeDeleted(logs: Work['deleted']): Promise<Work['deleted']> {
     const left: Work['deleted'] = []
-    for (const { id, log } of work.deleted) {
+    if (logs.length === 0) return left
+    for (const { id, log } of logs) {
       const remove = (): Promise<void> => this.files.removeFolder(id, log?.segments ?? [])
       try {
         await (log === null ? remove() : this.flusher.inTurn(log, remove))
@@ -224,8 +224,8 @@ export class Checkpointer {
         this.notRemoved(this.files.folder(id), error as Error)
       }
     }
-    work.deleted = left
     await this.files.fileSystem.syncDirectory(`${this.directory}/logs`)
+    return left
   }
 
   private notRemoved(path: string, error: Error): void {
@@ -233,22 +233,31 @@ export class Checkpointer {
     this.request(AFTER_NOT_REMOVED_MS)
   }
 
-  /** On a full disk: what is not needed goes before anything is written. */
-  private async reclaim(work: Work): Promise<void> {
+  /** On a full disk: what is not needed goes before anything larger is written. */
+  private async reclaim(journal: Journal): Promise<void> {
+    const emptied = this.emptied.map(({ log, segment }) => emptiedNow(log, segment))
+    const deleted = [...this.deletedLogs].map(([id, log]) => ({ id, log }))
+    await this.host.durable()
+    await this.removeDeleted(deleted)
     const byLog = new Map<MessageLog, Emptied[]>()
-    for (const each of work.emptied) {
+    for (const each of emptied) {
       if (this.catalog.has(each.log)) byLog.set(each.log, [...(byLog.get(each.log) ?? []), each])
     }
-    for (const [log, emptied] of byLog) {
-      if (!(await this.reclaimer.removeEmptied(log, emptied))) continue
-      work.emptied = work.emptied.filter((each) => each.log !== log)
+    for (const [log, segments] of byLog) {
+      if (!(await this.reclaimer.removeEmptied(log, segments))) continue
+      const removed = new Set(segments.map(({ segment }) => segment))
+      this.emptied = this.emptied.filter(({ segment }) => !removed.has(segment))
     }
-    const stillHas = (log: MessageLog) => (): boolean => !this.isClosed && this.catalog.has(log)
-    for (const { log } of work.captured) {
-      if (this.catalog.has(log)) await this.reclaimer.rewriteSparse(log, stillHas(log))
+    // Those first that give back most.
+    const logs = [...this.dirty].filter((log) => log.deadBytes > 0)
+    logs.sort((a, b) => b.deadBytes - a.deadBytes)
+    for (const log of logs) {
+      const stillHas = (): boolean => !this.isClosed && this.catalog.has(log)
+      if (stillHas()) await this.reclaimer.shrink(log, journal, stillHas)
     }
-    // The rest is not to take the room that housekeeping needs.
-    await this.reserve.make()
+    // The rest is not to take the room that housekeeping needs, unless that gives the whole journal back.
+    const freeBytes = await this.files.fileSystem.freeBytes(this.directory)
+    if (freeBytes < neededFor(this.dirty)) await this.reserve.make()
   }
 
   private async carryOverAll(work: Work): Promise<void> {
@@ -261,7 +270,7 @@ export class Checkpointer {
         continue
       }
       try {
-        await this.carryOver(each)
+        await carryOver(each, this.files, this.flusher, this.host)
       } catch (error) {
         if (!isPassing(error as Error)) throw error
         // The other logs go on; this one is for the next checkpoint.
@@ -287,30 +296,6 @@ export class Checkpointer {
     if (shortage !== null) throw shortage
     // A log deleted meanwhile is not carried over: the journal has it until its deletion is durable.
     if (isOneGone) await this.host.durable()
-  }
-
-  /** Data, indexes and state of a log, as they were captured. */
-  private async carryOver({ log, state, segments }: CapturedLog): Promise<void> {
-    const folder = this.files.folder(log.id)
-    await this.files.makeFolder(log.id)
-    await this.flusher.inTurn(log, async () => {
-      for (const { chunks, bytes } of segments) await this.files.flushThrough(chunks, bytes)
-    })
-    for (const { segment, count, bytes, columns } of segments) {
-      await this.files.syncData(segment)
-      await writeFileDurably(
-        this.files.fileSystem,
-        this.files.indexPath(segment),
-        encodeIndex(columns, count, bytes),
-      )
-      segment.indexedCount = count
-      if (segment.isSealed && segment.count === count) this.host.indexLoaded(segment)
-    }
-    // The state names these files: their entries are durable before it is.
-    if (segments.length > 0) await this.files.fileSystem.syncDirectory(folder)
-    await writeDocument(this.files.fileSystem, `${folder}/state.json`, state)
-    await this.files.fileSystem.syncDirectory(folder)
-    await writeCopy(this.files.fileSystem, `${folder}/state.json`, state)
   }
 
   /** Rewrites segments of the log in which little lives. The next checkpoint names them and removes the old ones. */
@@ -339,9 +324,8 @@ export class Checkpointer {
   }
 }
 
-/** What stands in the place of a segment now; null: nothing does. */
-function replacementOf({ log, segment }: Omit<Emptied, 'replacedBy'>): SegmentState | null {
-  let { replacement } = segment
-  while (replacement?.replacement) replacement = replacement.replacement
-  return replacement !== null && log.segments.includes(replacement) ? replacement.state() : null
+function neededFor(logs: Iterable<MessageLog>): number {
+  let bytes = NEEDED_BYTES
+  for (const log of logs) bytes += NEEDED_FOR_LOG_BYTES + log.unflushedBytes
+  return bytes
 }

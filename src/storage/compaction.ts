@@ -18,16 +18,18 @@ export function isSparse(segment: Segment, below: number, segmentBytes: number):
 
 /**
  * Makes a segment with the live messages of another, in memory. It spans them from the first to the last:
- * positions between stay, without data. `recordAt` gives the buffer that has the record at an offset, and where.
+ * positions between stay, without data. `recordAt` gives the buffer that has the record at an offset, and where. With
+ * `begin`: of those from that position on.
  */
 export function compacted(
   old: Segment,
   id: number,
   files: SegmentFiles,
   recordAt: (offset: number) => { buffer: Buffer; at: number },
+  begin = 0,
 ): Segment {
   const from = old.index()
-  let first = 0
+  let first = begin
   while (old.isDeleted(first)) first++
   let last = old.count - 1
   while (old.isDeleted(last)) last--

@@ -57,6 +57,8 @@ export interface JournalPosition {
 const FIRST_BUFFER_BYTES = 64 * 1024
 /** Buffers above this are not kept for the next batch. */
 const KEPT_BUFFER_BYTES = 4 * 1024 * 1024
+/** On a full disk files are laid out in steps of this size. */
+const SMALLEST_FILE_BYTES = 64 * 1024
 /** Files kept for use again. */
 const SPARE_FILES = 2
 
@@ -69,6 +71,8 @@ export class Journal {
   committedBatch: number
   /** Last batch that no power failure takes; where every commit waits for the disk, the one committed last. */
   syncedBatch: number
+  /** Bytes written since the store was opened. */
+  writtenBytes = 0
   failure: Error | null = null
   /** Why the batch under way can't be written for now: it is tried again, and what comes meanwhile waits behind it. */
   stall: Error | null = null
@@ -279,12 +283,12 @@ export class Journal {
     done(null)
   }
 
-  /** Records before `lsn` are kept elsewhere: files that hold nothing else are free. */
-  async release(lsn: number): Promise<void> {
+  /** Records before `lsn` are kept elsewhere: files that hold nothing else are free. `isShort`: as little as can be is kept. */
+  async release(lsn: number, isShort: boolean): Promise<void> {
     while (this.full.length > 0 && this.full[0].lastLsn < lsn)
       this.free.push(this.full.shift() as JournalFile)
-    this.free.sort((a, b) => b.bytes - a.bytes)
-    const surplus = this.free.splice(SPARE_FILES)
+    this.free.sort((a, b) => (isShort ? a.bytes - b.bytes : b.bytes - a.bytes))
+    const surplus = this.free.splice(isShort ? 1 : SPARE_FILES)
     for (const file of surplus) {
       await new Promise<void>((resolve) => file.handle.close(() => resolve()))
       await this.options.fileSystem.remove(file.path)
@@ -341,6 +345,7 @@ export class Journal {
     this.stall = null
     const buffer = this.writing as Buffer
     this.position += this.writingLength
+    this.writtenBytes += this.writingLength
     this.writing = null
     this.writingLength = 0
     if (buffer.length <= KEPT_BUFFER_BYTES) this.spareBuffer = buffer
@@ -381,6 +386,16 @@ export class Journal {
     return this.current !== null && this.position * 2 > this.current.bytes
   }
 
+  /** Bytes of the file that is still to be made, 0 when there is one to go on in. */
+  get missingBytes(): number {
+    return this.free.length > 0 ? 0 : this.options.limits.firstJournalBytes
+  }
+
+  private get grownBytes(): number {
+    const { firstJournalBytes, journalBytes } = this.options.limits
+    return this.current === null ? firstJournalBytes : Math.min(journalBytes, this.current.bytes * 2)
+  }
+
   /** Makes sure that there is a file to go on in. Rejects when none can be made. */
   async prepareNext(): Promise<void> {
     if (this.isHalfFull) await this.prepare(0)
@@ -406,7 +421,7 @@ export class Journal {
     await this.preparing?.catch(() => {})
     const index = this.free.findIndex((file) => file.bytes >= bytes)
     if (index < 0) {
-      await this.options.reserve.lending(() => this.prepare(bytes))
+      await this.options.reserve.lending(bytes + SMALLEST_FILE_BYTES, () => this.prepare(bytes))
       await this.rotate(bytes)
       return
     }
@@ -432,16 +447,16 @@ export class Journal {
   }
 
   private async layOut(bytes: number): Promise<void> {
-    const { limits } = this.options
-    const grown =
-      this.current === null ? limits.firstJournalBytes : Math.min(limits.journalBytes, this.current.bytes * 2)
-    const needed = Math.ceil(bytes / limits.layoutBytes) * limits.layoutBytes
+    const { limits, fileSystem, directory } = this.options
+    // Where little is left on the disk, no more than a quarter of that.
+    const quarter = Math.floor((await fileSystem.freeBytes(directory)) / 4 / limits.layoutBytes)
+    const grown = Math.min(this.grownBytes, Math.max(quarter * limits.layoutBytes, limits.firstJournalBytes))
     try {
-      await this.layOutFile(Math.max(grown, needed))
+      await this.layOutFile(Math.max(grown, Math.ceil(bytes / limits.layoutBytes) * limits.layoutBytes))
     } catch (error) {
       // One that is small may have room where one that is large has not.
-      if (bytes === 0 || needed >= grown || !isNoSpace(error)) throw error
-      await this.layOutFile(needed)
+      if (bytes === 0 || !isNoSpace(error)) throw error
+      await this.layOutFile(Math.ceil(bytes / SMALLEST_FILE_BYTES) * SMALLEST_FILE_BYTES)
     }
   }
 

@@ -15,7 +15,7 @@ export interface StoreLimits {
   journalBytes: number
   /** Zeros are laid out in steps of this size. */
   layoutBytes: number
-  /** Room on the disk that is kept for housekeeping on a full disk. */
+  /** Room that is kept for housekeeping on a full disk: so much at least, an eighth of what is stored, and little more than a segment at most. */
   reserveBytes: number
   /** Appended and not yet durable bytes above which publishers are paused, and below which they go on. */
   overloadBytes: number

@@ -140,6 +140,11 @@ export class LogFiles {
     for (const chunk of chunks) await this.writeChunk(chunk, Math.min(chunk.length, bytes - chunk.start))
   }
 
+  /** Gives back what the file has behind the segment's end. */
+  async cutOff(segment: Segment): Promise<void> {
+    await this.withData(segment, (handle, done) => handle.truncate(segment.dataBytes, done))
+  }
+
   /** Makes durable what was written to the data file. What can't be synced may be gone from memory: that does not pass. */
   async syncData(segment: Segment): Promise<void> {
     if (!this.unsynced.has(segment)) return
@@ -173,7 +178,8 @@ export class LogFiles {
     }
     this.withFolder.delete(logId)
     const folder = this.folder(logId)
-    if (await this.fileSystem.exists(`${folder}/state.json`)) await this.fileSystem.remove(`${folder}/state.json`)
+    if (await this.fileSystem.exists(`${folder}/state.json`))
+      await this.fileSystem.remove(`${folder}/state.json`)
     await this.fileSystem.removeTree(folder)
   }
 

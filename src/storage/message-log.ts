@@ -112,6 +112,25 @@ export class MessageLog {
     return this.list.all
   }
 
+  /** Bytes that are in no file but the journal's. */
+  get unflushedBytes(): number {
+    let bytes = 0
+    for (let i = this.segments.length - 1; i >= 0; i--) {
+      const segment = this.segments[i]
+      if (segment.indexedCount === segment.count) break
+      for (const chunk of segment.chunks.values())
+        if (!chunk.isFromDisk) bytes += chunk.length - chunk.flushed
+    }
+    return bytes
+  }
+
+  /** Bytes of its segments that nothing needs any more, about. */
+  get deadBytes(): number {
+    let bytes = 0
+    for (const { dataBytes, liveBytes } of this.segments) bytes += Math.max(0, dataBytes - liveBytes)
+    return bytes
+  }
+
   /** Live subjects: how many messages of each, the first and the last. */
   get table(): SubjectTable {
     return this.list.table
@@ -551,6 +570,14 @@ export class MessageLog {
     return segment
   }
 
+  /** Ends the segment in use where little of it lives, so that it can be rewritten. */
+  sealSparse(leastBytes: number, below: number): void {
+    const { active } = this
+    if (active !== null && active.dataBytes >= leastBytes && active.liveBytes < active.dataBytes * below) {
+      this.seal()
+    }
+  }
+
   /** Nothing more is appended to the segment in use. */
   private seal(): void {
     const { active } = this
@@ -667,11 +694,40 @@ export class MessageLog {
     this.replaceSegment(old, fresh)
   }
 
+  /**
+   * Makes two of a sealed segment: `tail` has the messages from `position` on, the other keeps those before. False when it is
+   * not there any more.
+   */
+  split(old: Segment, position: number, tail: Segment): boolean {
+    if (!this.list.insertBehind(old, tail)) return false
+    const columns = old.index()
+    const shift = tail.firstSeq - old.firstSeq
+    tail.isSealed = true
+    for (let i = 0; i < tail.count; i++) {
+      if (old.isDeleted(i + shift)) {
+        tail.markDeleted(i)
+        continue
+      }
+      const hasHeaders = (columns.locals[i + shift] & HAS_HEADERS) !== 0
+      tail.live++
+      tail.liveBytes += this.sizeFrom(old.lengthAt(columns, i + shift), hasHeaders)
+    }
+    tail.firstMs = columns.secs[shift] * 1000 + columns.nsecs[shift] / 1e6
+    tail.lastMs = old.lastMs
+    old.cutOff(position, columns)
+    old.successors.push(tail)
+    old.live -= tail.live
+    old.liveBytes -= tail.liveBytes
+    this.sweep(old)
+    this.sweep(tail)
+    return true
+  }
+
   /** Puts a rewritten segment in the place of the old one; false when that is not there any more. */
   replaceSegment(old: Segment, fresh: Segment): boolean {
     if (!this.list.replace(old, fresh)) return false
     takeOver(fresh, old)
-    old.replacement = fresh
+    old.successors.push(fresh)
     this.host.segmentEmptied(this, old)
     return true
   }

@@ -3,23 +3,36 @@
  * journal has, and needs room for it; here the state that is on the disk is only told which segments are gone, or are
  * smaller now. That is sound, since the journal still has what removed their messages, and removals change nothing twice.
  */
+import { captureLog, carryOver } from './carry-over.ts'
 import { type Columns, encodeIndex } from './columns.ts'
 import { compacted, isSparse } from './compaction.ts'
 import { readDocument, writeCopy, writeDocument, writeFileDurably } from './document.ts'
 import type { SegmentFlusher } from './flusher.ts'
+import type { Journal } from './journal.ts'
 import type { LogFiles } from './log-files.ts'
 import type { LogState } from './log-state.ts'
 import type { LogHost, MessageLog } from './message-log.ts'
 import { ReadFailure } from './read-failure.ts'
-import type { Reserve } from './reserve.ts'
+import { DOCUMENT_BYTES, type Reserve } from './reserve.ts'
 import type { Segment, SegmentState } from './segment.ts'
 
 /** A segment that is not a log's any more: nothing lives in it, or another took its place. */
 export interface Emptied {
   log: MessageLog
   segment: Segment
-  /** The one in its place, as it was when this was noted. */
-  replacedBy: SegmentState | null
+  /** What stands in its place, as it was when this was noted. */
+  replacedBy: SegmentState[]
+}
+
+/** What has become of a segment, as of now. */
+export function emptiedNow(log: MessageLog, segment: Segment): Emptied {
+  const replacedBy: SegmentState[] = []
+  const pending = [segment]
+  for (let each = pending.pop(); each !== undefined; each = pending.pop()) {
+    if (log.segments.includes(each)) replacedBy.push(each.state())
+    pending.push(...each.successors)
+  }
+  return { log, segment, replacedBy }
 }
 
 export interface ReclaimHost extends LogHost {
@@ -27,6 +40,8 @@ export interface ReclaimHost extends LogHost {
   durable(): Promise<void>
 }
 
+/** A segment in use that is larger is ended, when little of it lives. */
+const LEAST_BYTES = 64 * 1024
 /** With less than this share alive a segment is rewritten, when the disk is full. */
 const COMPACT_BELOW = 0.9
 /** Segments of one log rewritten at a time. */
@@ -55,35 +70,111 @@ export class Reclaimer {
     return true
   }
 
-  /** Rewrites segments with something dead in them, one at a time: each makes room for the next. */
-  async rewriteSparse(log: MessageLog, stillHas: () => boolean): Promise<void> {
+  /** Takes what is dead out of the log's segments, as far as there is room for that: each makes room for the next. */
+  async shrink(log: MessageLog, journal: Journal, stillHas: () => boolean): Promise<void> {
+    // What is in the files already needs the least room.
+    await this.shrinkWritten(log, stillHas)
+    if (!stillHas() || log.deadBytes <= log.unflushedBytes) return
+    log.sealSparse(LEAST_BYTES, COMPACT_BELOW)
+    if (log.segments.some((segment) => segment.indexedCount !== segment.count)) {
+      const captured = captureLog(log, journal.nextLsn)
+      await this.host.durable()
+      const bytes = log.unflushedBytes + DOCUMENT_BYTES
+      await this.reserve.lending(bytes, () => carryOver(captured, this.files, this.flusher, this.host))
+      await this.shrinkWritten(log, stillHas)
+    }
+  }
+
+  private async shrinkWritten(log: MessageLog, stillHas: () => boolean): Promise<void> {
     const sparse = log.segments.filter(
       (segment) =>
         segment.indexedCount === segment.count && isSparse(segment, COMPACT_BELOW, this.host.segmentBytes),
     )
+    // The smallest first: what they give back is room for the larger ones.
+    sparse.sort((a, b) => a.liveBytes - b.liveBytes)
     for (const old of sparse.slice(0, MOST_REWRITTEN)) {
-      if (!stillHas()) return
-      const fresh = await this.reserve.lending(() => this.rewrite(log, old))
-      if (fresh === null) continue
-      const emptied = [{ log, segment: old, replacedBy: fresh.state() }]
-      // What the new one lacks is gone for good only now.
-      await this.host.durable()
-      await this.removeEmptied(log, emptied)
+      while (stillHas() && log.segments.includes(old)) {
+        const roomBytes = (await this.reserve.freeBytes()) - 2 * DOCUMENT_BYTES
+        const isWhole = old.liveBytes + DOCUMENT_BYTES <= roomBytes
+        const isDone = isWhole ? await this.replace(log, old) : await this.moveTail(log, old, roomBytes)
+        if (!isDone) break
+      }
     }
+  }
+
+  private async replace(log: MessageLog, old: Segment): Promise<boolean> {
+    const bytes = old.liveBytes + DOCUMENT_BYTES
+    if ((await this.reserve.lending(bytes, () => this.rewrite(log, old))) === null) return false
+    const emptied = [emptiedNow(log, old)]
+    // What the new one lacks is gone for good only now.
+    await this.host.durable()
+    return this.removeEmptied(log, emptied)
+  }
+
+  /** Moves as much of the segment's end as there is room for into one of its own, and cuts it off. */
+  private async moveTail(log: MessageLog, old: Segment, roomBytes: number): Promise<boolean> {
+    const columns = old.index()
+    let position = old.count
+    let liveBytes = 0
+    for (; position > 0; position--) {
+      if (old.isDeleted(position - 1)) continue
+      const length = old.lengthAt(columns, position - 1)
+      if (liveBytes + length > roomBytes) break
+      liveBytes += length
+    }
+    if (liveBytes === 0) return false
+    const start = columns.offsets[position]
+    const data = await this.readData(old, start, old.dataBytes)
+    if (!log.segments.includes(old)) return false
+    const id = log.nextSegmentId++
+    const tail = compacted(old, id, this.host, (offset) => ({ buffer: data, at: offset - start }), position)
+    await this.reserve.lending(liveBytes + DOCUMENT_BYTES, () => this.write(log, tail))
+    if (!log.split(old, position, tail)) {
+      await this.files.removeSegment(tail)
+      return false
+    }
+    const emptied = [emptiedNow(log, old)]
+    await this.host.durable()
+    if (!log.segments.includes(old)) return this.removeEmptied(log, emptied)
+    if (!(await this.amend(log, emptied))) return false
+    await this.flusher.inTurn(log, () => this.files.cutOff(old))
+    return true
+  }
+
+  private async readData(segment: Segment, start: number, end: number): Promise<Buffer> {
+    const buffer = Buffer.allocUnsafeSlow(end - start)
+    let read = 0
+    await this.files.withData(segment, (handle, done) =>
+      handle.read(buffer, 0, buffer.length, start, (error, bytes) => {
+        read = bytes
+        done(error)
+      }),
+    )
+    if (read < buffer.length) throw new ReadFailure(this.files.dataPath(segment), new Error('short read'))
+    return buffer
   }
 
   /** Writes what lives in a segment into another, which takes its place; null when that came to nothing. */
   async rewrite(log: MessageLog, old: Segment): Promise<Segment | null> {
-    const { fileSystem } = this.files
     const path = this.files.dataPath(old)
-    const data = await fileSystem.readFile(path).catch((error: Error) => {
+    const data = await this.files.fileSystem.readFile(path).catch((error: Error) => {
       throw new ReadFailure(path, error)
     })
     if (!log.segments.includes(old) || old.live === 0 || data.length < old.dataBytes) return null
     const fresh = compacted(old, log.nextSegmentId++, this.host, (offset) => ({ buffer: data, at: offset }))
-    const chunks = [...fresh.chunks.values()]
+    await this.write(log, fresh)
+    if (log.replaceSegment(old, fresh)) return fresh
+    await this.files.removeSegment(fresh)
+    return null
+  }
+
+  /** Writes a segment that no state names yet, durably; leaves nothing of it when that fails. */
+  private async write(log: MessageLog, fresh: Segment): Promise<void> {
+    const { fileSystem } = this.files
     try {
-      await this.flusher.inTurn(log, () => this.files.flushThrough(chunks, fresh.dataBytes))
+      await this.flusher.inTurn(log, () =>
+        this.files.flushThrough([...fresh.chunks.values()], fresh.dataBytes),
+      )
       await this.files.syncData(fresh)
       const index = encodeIndex(fresh.columns as Columns, fresh.count, fresh.dataBytes)
       await writeFileDurably(fileSystem, this.files.indexPath(fresh), index)
@@ -91,12 +182,10 @@ export class Reclaimer {
       await fileSystem.syncDirectory(this.files.folder(log.id))
     } catch (error) {
       await this.files.removeSegment(fresh).catch(() => {})
+      for (const chunk of fresh.chunks.values()) chunk.flushed = 0
       throw error
     }
     fresh.indexedCount = fresh.count
-    if (log.replaceSegment(old, fresh)) return fresh
-    await this.files.removeSegment(fresh)
-    return null
   }
 
   /** Takes segments out of the state that is on the disk, or puts what replaced them in their place. */
@@ -110,13 +199,14 @@ export class Reclaimer {
     const byId = new Map(emptied.map((each) => [each.segment.id, each.replacedBy]))
     const segments = new Map<number, SegmentState>()
     for (const segment of state.segments) {
-      const replaced = byId.get(segment.id)
-      const kept = replaced === undefined ? segment : replaced
-      if (kept !== null) segments.set(kept.id, kept)
+      for (const kept of byId.get(segment.id) ?? [segment]) segments.set(kept.id, kept)
     }
-    state.segments = [...segments.values()]
+    // What the state does not reach yet is the journal's to tell.
+    for (const { firstSeq, count } of segments.values())
+      if (firstSeq + count - 1 > state.lastSeq) return false
+    state.segments = [...segments.values()].sort((a, b) => a.firstSeq - b.firstSeq)
     state.nextSegmentId = Math.max(state.nextSegmentId, log.nextSegmentId)
-    await this.reserve.lending(async () => {
+    await this.reserve.lending(DOCUMENT_BYTES, async () => {
       await writeDocument(fileSystem, path, state)
       await fileSystem.syncDirectory(folder)
     })

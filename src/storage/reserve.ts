@@ -7,66 +7,88 @@ import { settle, syncFile } from './document.ts'
 
 /** Zeros are written in steps of this size. */
 const STEP_BYTES = 256 * 1024
+/** Room for a document, or a lock. */
+export const DOCUMENT_BYTES = 128 * 1024
 
 export class Reserve {
-  /** Is the file there, whole? */
-  isThere = false
   /** It was given up, since there was no room. */
   onLent: ((error: Error) => void) | null = null
   private readonly fileSystem: FileSystem
+  private readonly directory: string
   private readonly path: string
-  private readonly bytes: number
+  private readonly leastBytes: number
+  private readonly mostBytes: number
+  private wantedBytes: number
+  /** Bytes of the file; -1: not known. */
+  private bytes = -1
 
-  constructor(fileSystem: FileSystem, directory: string, bytes: number) {
+  /** As large as `leastBytes` for a store of nothing. */
+  constructor(fileSystem: FileSystem, directory: string, leastBytes: number, mostBytes: number) {
     this.fileSystem = fileSystem
+    this.directory = directory
     this.path = `${directory}/reserve`
-    this.bytes = bytes
+    this.leastBytes = leastBytes
+    this.mostBytes = mostBytes
+    this.wantedBytes = leastBytes
   }
 
-  /** Makes the file, unless it is there. Rejects, and leaves nothing, when there is no room for it. */
+  /** So much is stored: the reserve is to be an eighth of it, within its bounds. Takes effect with the next `make`. */
+  fit(storedBytes: number): void {
+    this.wantedBytes = Math.min(Math.max(Math.ceil(storedBytes / 8), this.leastBytes), this.mostBytes)
+  }
+
+  /** Makes the file as large as it is to be. Rejects when there is no room for that. */
   async make(): Promise<void> {
-    if (this.isThere) return
-    const { fileSystem, path, bytes } = this
-    if (!(await fileSystem.exists(path)) || (await fileSystem.size(path)) !== bytes) await this.layOut()
-    this.isThere = true
+    const { fileSystem, path, wantedBytes } = this
+    if (this.bytes < 0) this.bytes = (await fileSystem.exists(path)) ? await fileSystem.size(path) : 0
+    // Not for every little change.
+    if (wantedBytes <= this.bytes ? this.bytes <= wantedBytes * 2 : wantedBytes * 0.75 <= this.bytes) return
+    await this.resize(this.bytes, wantedBytes)
+    this.bytes = wantedBytes
   }
 
-  private async layOut(): Promise<void> {
-    const { fileSystem, path, bytes } = this
-    const handle = await fileSystem.open(path, true)
+  private async resize(from: number, to: number): Promise<void> {
+    const handle = await this.fileSystem.open(this.path, true)
+    const step = (run: (done: (error: Error | null) => void) => void): Promise<void> =>
+      new Promise((resolve, reject) => run(settle(resolve, reject)))
     try {
-      await new Promise<void>((resolve, reject) => handle.truncate(0, settle(resolve, reject)))
-      const zeros = Buffer.alloc(Math.min(STEP_BYTES, bytes))
-      for (let at = 0; at < bytes; at += zeros.length) {
-        const length = Math.min(zeros.length, bytes - at)
-        await new Promise<void>((resolve, reject) =>
-          handle.write(zeros, 0, length, at, settle(resolve, reject)),
-        )
+      if (to < from) await step((done) => handle.truncate(to, done))
+      const zeros = Buffer.alloc(Math.min(STEP_BYTES, Math.max(to - from, 0)))
+      for (let at = from; at < to; at += zeros.length) {
+        await step((done) => handle.write(zeros, 0, Math.min(zeros.length, to - at), at, done))
       }
       await syncFile(handle)
     } catch (error) {
-      await new Promise<void>((resolve) => handle.close(() => resolve()))
-      await fileSystem.remove(path).catch(() => {})
+      // As it was before: the rest is not to be in the way.
+      await step((done) => handle.truncate(from, done)).catch(() => {})
       throw error
+    } finally {
+      await new Promise<void>((resolve) => handle.close(() => resolve()))
     }
-    await new Promise<void>((resolve) => handle.close(() => resolve()))
   }
 
-  /** Gives the room up; false when there was none. */
-  async giveUp(): Promise<boolean> {
-    this.isThere = false
-    return this.fileSystem.remove(this.path).then(
-      () => true,
-      () => false,
-    )
+  /** Bytes that there are on the disk, with those of the reserve. */
+  async freeBytes(): Promise<number> {
+    return (await this.fileSystem.freeBytes(this.directory)) + Math.max(this.bytes, 0)
   }
 
-  /** Does what needs a little room: where there is none, with that of the reserve. */
-  async lending<T>(work: () => Promise<T>): Promise<T> {
+  /** Gives up so much of the room, or what there is of it; false when there is none. */
+  private async giveUp(bytes: number): Promise<boolean> {
+    const { fileSystem, path } = this
+    const there = this.bytes >= 0 ? this.bytes : await fileSystem.size(path)
+    if (there === 0) return false
+    this.bytes = Math.max(0, there - bytes)
+    if (this.bytes === 0) await fileSystem.remove(path)
+    else await this.resize(there, this.bytes)
+    return true
+  }
+
+  /** Does what needs so much room: where there is none, with that of the reserve. */
+  async lending<T>(bytes: number, work: () => Promise<T>): Promise<T> {
     try {
       return await work()
     } catch (error) {
-      if (!isNoSpace(error) || !(await this.giveUp())) throw error
+      if (!isNoSpace(error) || !(await this.giveUp(bytes).catch(() => false))) throw error
       this.onLent?.(error as Error)
       return work()
     }

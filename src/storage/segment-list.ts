@@ -30,6 +30,15 @@ export class SegmentList {
     return true
   }
 
+  /** Puts a segment behind another; false when that is not there. */
+  insertBehind(old: Segment, fresh: Segment): boolean {
+    const index = this.all.indexOf(old)
+    if (index < 0) return false
+    this.all.splice(index + 1, 0, fresh)
+    this.lastFound = null
+    return true
+  }
+
   /** Puts a segment in the place of another; false when that is not there. */
   replace(old: Segment, fresh: Segment): boolean {
     const index = this.all.indexOf(old)

@@ -69,8 +69,8 @@ export class Segment {
   tail: Chunk | null = null
   handle: FileHandle | null = null
   opening: Promise<FileHandle> | null = null
-  /** What took its place when it was rewritten. */
-  replacement: Segment | null = null
+  /** Where its messages went when it was rewritten, or its end was. */
+  readonly successors: Segment[] = []
   /** Users of the data file: it stays open. */
   pins = 0
   /** The log it belongs to. */
@@ -152,6 +152,16 @@ export class Segment {
     this.columns = columns
     this.files.indexLoaded(this)
     return columns
+  }
+
+  /** Ends in front of a position, which has others behind it. */
+  cutOff(position: number, columns: Columns): void {
+    this.dataBytes = columns.offsets[position]
+    this.count = position
+    this.indexedCount = position
+    this.lastMs = position > 0 ? columns.secs[position - 1] * 1000 + columns.nsecs[position - 1] / 1e6 : 0
+    columns.count = position
+    for (const [id, chunk] of this.chunks) if (chunk.start >= this.dataBytes) this.chunks.delete(id)
   }
 
   /** Bytes of the record at a position. */

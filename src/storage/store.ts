@@ -19,7 +19,7 @@ import { appendJson, appendTwice, type Json, MessageLog } from './message-log.ts
 import { isPassing, RETRY_MS } from './passing-error.ts'
 import { RecordView } from './record.ts'
 import { type ReplayHost, replayRecord } from './replay.ts'
-import { Reserve } from './reserve.ts'
+import { DOCUMENT_BYTES, Reserve } from './reserve.ts'
 import {
   type Encryption,
   endConverting,
@@ -86,6 +86,7 @@ export class Store implements CheckpointHost, ReplayHost {
   private loadedIndexes: Segment[] = []
   private unlock: (() => Promise<void>) | null = null
   private isClosed = false
+  private watchRoomAtBytes = 0
 
   private constructor(options: StoreOptions) {
     this.options = options
@@ -95,7 +96,13 @@ export class Store implements CheckpointHost, ReplayHost {
     const { catalog, cache } = this
     this.files = new LogFiles(options.fileSystem, directory, this.limits.openSegments)
     this.flusher = new SegmentFlusher(this.files, cache, (error) => this.failedOrShort(error))
-    this.reserve = new Reserve(options.fileSystem, directory, this.limits.reserveBytes)
+    this.reserve = new Reserve(
+      options.fileSystem,
+      directory,
+      this.limits.reserveBytes,
+      // A segment is rewritten in it.
+      this.limits.segmentBytes + this.limits.reserveBytes,
+    )
     this.reserve.onLent = (error) => this.short(error)
     this.checkpointer = new Checkpointer({
       host: this,
@@ -376,12 +383,32 @@ export class Store implements CheckpointHost, ReplayHost {
       this.flusher.committed(log)
     }
     this.closing.clear()
+    this.watchRoom()
     this.onCommitted?.(batch)
     while (this.waiting.length > 0 && this.waiting[0].batch <= batch) (this.waiting.shift() as Waiting).done()
     if (this.overloaded && (this.journal as Journal).pendingBytes < this.limits.drainBytes) {
       this.overloaded = false
       this.onDrain?.()
     }
+  }
+
+  /** Now and then: is there room for what is in the journal only? Before it has to be written somewhere else. */
+  private watchRoom(): void {
+    const { writtenBytes } = this.journal as Journal
+    if (this.shortage !== null || writtenBytes < this.watchRoomAtBytes) return
+    this.watchRoomAtBytes = writtenBytes + this.limits.layoutBytes
+    this.needRoom().catch((error: Error) => this.short(error))
+  }
+
+  async needRoom(): Promise<void> {
+    const { fileSystem, directory } = this.options
+    const freeBytes = await fileSystem.freeBytes(directory ?? '')
+    const { missingBytes, pendingBytes } = this.journal as Journal
+    // What comes until the next look, and something to spare where it is asked whether there is enough again.
+    const spareBytes = (this.shortage === null ? 2 : 3) * this.limits.layoutBytes + pendingBytes
+    if (freeBytes >= this.checkpointer.neededBytes + missingBytes + spareBytes) return
+    const error = new Error(`ENOSPC: ${freeBytes} bytes are left on the disk`)
+    throw Object.assign(error, { code: 'ENOSPC' })
   }
 
   private failed(error: Error): void {
@@ -432,7 +459,7 @@ export class Store implements CheckpointHost, ReplayHost {
     try {
       await fileSystem.makeDirectory(directory)
       // A file of a few bytes, for which there may be no room.
-      this.unlock = await this.reserve.lending(() => fileSystem.lock(`${directory}/lock`))
+      this.unlock = await this.reserve.lending(DOCUMENT_BYTES, () => fileSystem.lock(`${directory}/lock`))
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if (code !== 'EACCES' && code !== 'EPERM' && code !== 'EROFS') throw error
@@ -465,8 +492,8 @@ export class Store implements CheckpointHost, ReplayHost {
     for (const log of this.catalog.nameless()) this.forget(log)
     // What was replayed is carried over soon: it is in memory, and would be replayed again.
     if (this.checkpointer.isWanted) this.checkpointer.request(AFTER_REPLAY_MS)
-    await this.makeReserve()
-    if (sealing === null) await this.reserve.lending(() => keepStoreDocument(raw, directory))
+    await this.reserve.make().catch((error: Error) => this.failedOrShort(error))
+    if (sealing === null) await this.reserve.lending(DOCUMENT_BYTES, () => keepStoreDocument(raw, directory))
     else if (sealing.isConverting) await this.leaveNothingPlain(raw, directory)
   }
 
@@ -559,11 +586,6 @@ export class Store implements CheckpointHost, ReplayHost {
     log?.replayDamage(count)
     if (bytes === null) return
     this.options.onDamaged?.({ log: log?.name ?? '', sequences: [], where, bytes: Buffer.from(bytes) })
-  }
-
-  /** Without it a full disk is harder to leave; that alone keeps nobody from anything. */
-  private async makeReserve(): Promise<void> {
-    await this.reserve.make().catch((error: Error) => this.failedOrShort(error))
   }
 
   /** Ends the conversion to an encrypted store: what the journal had is in the logs' files, sealed, and its own files go. */

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 import type { Encryption } from '../../src/storage/index.ts'
 import { corruptOnce } from './corruption.ts'
+import { fullDisks } from './full-disk.ts'
 import { crashJetStream } from './jetstream.ts'
 import { killRounds } from './kill.ts'
 import { overload } from './overload.ts'
@@ -11,7 +12,7 @@ import { soak } from './soak.ts'
 
 const HELP = `Usage: npm run torture -- [--part PART] [--rounds N] [--points N] [--cases N] [--seed S]
 
-  --part PART   kill, disk, power, jetstream, corruption, overload, soak, or all but soak (default)
+  --part PART   kill, disk, full, power, jetstream, corruption, overload, soak, or all but soak (default)
   --rounds N    kill -9 of a real server under load, so often (default 200); disk: a real file system's power failures (100)
   --points N    power failures of the simulated disk, one at each file operation (default 100,000; jetstream: 10,000)
   --cases N     flipped bits and zeroed sectors (default 10,000)
@@ -168,6 +169,7 @@ if (values.help) {
   const encryption = encryptionBy(values.cipher)
   const parts: Record<string, () => Promise<Outcome>> = {
     kill: () => killRounds(whole(values.rounds, 200), seed, progress),
+    full: () => fullDisks(progress),
     disk: () => realDisk(whole(values.rounds, 100), seed),
     power: () => power(whole(values.points, 100_000), seed, encryption),
     jetstream: () => wholeServer(whole(values.points, 10_000), seed),

@@ -1,4 +1,4 @@
-/** A real file system that loses power: ext4 in an image file, mounted over a loop device, and cut off while it is written to. */
+/** A real file system of a size: ext4 in an image file, over a loop device (it can lose power while it is written to), or tmpfs. */
 import { execFile } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -6,19 +6,28 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
-const IMAGE_BYTES = 2 * 1024 * 1024 * 1024
+const USUAL_BYTES = 2 * 1024 * 1024 * 1024
 /** Node has no ioctl: FS_IOC_SHUTDOWN (_IOR('X', 125, u32)) with FS_SHUTDOWN_FLAGS_NOLOGFLUSH: nothing more reaches the device. */
 const CUT = `import fcntl, os, struct, sys
 fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587D, struct.pack('I', 2))`
+
+export interface DiskOptions {
+  /** Default: ext4. */
+  kind?: 'ext4' | 'tmpfs'
+  /** Default: 2 GiB. */
+  bytes?: number
+}
 
 export class RealDisk {
   /** Where the file system is mounted. */
   readonly directory: string
   private readonly home: string
   private readonly image: string
+  private readonly options: DiskOptions
 
-  private constructor(home: string) {
+  private constructor(home: string, options: DiskOptions) {
     this.home = home
+    this.options = options
     this.image = join(home, 'image')
     this.directory = join(home, 'disk')
   }
@@ -30,13 +39,15 @@ export class RealDisk {
   }
 
   /** @throws Error when mkfs.ext4 or mount do not work here */
-  static async create(): Promise<RealDisk> {
-    const disk = new RealDisk(mkdtempSync(join(tmpdir(), 'contrail-disk-')))
+  static async create(options: DiskOptions = {}): Promise<RealDisk> {
+    const disk = new RealDisk(mkdtempSync(join(tmpdir(), 'contrail-disk-')), options)
     try {
       mkdirSync(disk.directory)
-      writeFileSync(disk.image, '')
-      truncateSync(disk.image, IMAGE_BYTES)
-      await run('mkfs.ext4', ['-q', '-E', 'lazy_itable_init=0', disk.image])
+      if (options.kind !== 'tmpfs') {
+        writeFileSync(disk.image, '')
+        truncateSync(disk.image, options.bytes ?? USUAL_BYTES)
+        await run('mkfs.ext4', ['-q', '-m', '0', '-E', 'lazy_itable_init=0', disk.image])
+      }
       await disk.mount()
     } catch (thrown) {
       rmSync(disk.home, { recursive: true, force: true })
@@ -62,6 +73,8 @@ export class RealDisk {
   }
 
   private async mount(): Promise<void> {
-    await run('mount', ['-o', 'loop', this.image, this.directory])
+    const { kind, bytes = USUAL_BYTES } = this.options
+    if (kind === 'tmpfs') await run('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', this.directory])
+    else await run('mount', ['-o', 'loop', this.image, this.directory])
   }
 }

@@ -44,6 +44,10 @@ export class SealedFileSystem implements FileSystem {
     return contentBytes(findBlocks(await this.below.readFile(path), 0, await this.below.size(path)))
   }
 
+  freeBytes(path: string): Promise<number> {
+    return this.below.freeBytes(path)
+  }
+
   makeDirectory(path: string): Promise<void> {
     return this.below.makeDirectory(path)
   }
@@ -230,13 +234,17 @@ class SealedFile implements FileHandle {
 
   /** Content is never cut in the middle: to nothing, or not at all. */
   truncate(length: number, done: (error: Error | null) => void): void {
-    if (length > 0) {
+    // A block that begins before the new end stays whole.
+    const kept = this.blocks.filter(({ seal }) => seal.place < length)
+    if (length > 0 && kept.length === this.blocks.length) {
       setImmediate(done, null)
       return
     }
-    this.blocks = []
-    this.end = 0
-    this.below.truncate(0, done)
+    let end = 0
+    for (const { seal, start } of kept) end = Math.max(end, start + seal.length + SEAL_BYTES)
+    this.blocks = kept
+    this.end = end
+    this.below.truncate(end, done)
   }
 
   close(done: (error: Error | null) => void): void {

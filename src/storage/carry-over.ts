@@ -1,0 +1,60 @@
+/** What a checkpoint does with one log: takes it as it is at one moment, and writes that into the log's files. */
+import type { Chunk } from './chunk.ts'
+import { type Columns, encodeIndex } from './columns.ts'
+import { writeCopy, writeDocument, writeFileDurably } from './document.ts'
+import type { SegmentFlusher } from './flusher.ts'
+import type { LogFiles } from './log-files.ts'
+import { captureState, type LogState } from './log-state.ts'
+import type { LogHost, MessageLog } from './message-log.ts'
+import type { Segment } from './segment.ts'
+
+/** A log as it was at one moment. */
+export interface CapturedLog {
+  log: MessageLog
+  state: LogState
+  segments: { segment: Segment; count: number; bytes: number; columns: Columns; chunks: Chunk[] }[]
+}
+
+/** @throws ReadFailure */
+export function captureLog(log: MessageLog, lsn: number): CapturedLog {
+  return {
+    log,
+    state: captureState(log, lsn),
+    segments: log.segments
+      .filter((segment) => segment.indexedCount !== segment.count)
+      .map((segment) => ({
+        segment,
+        count: segment.count,
+        bytes: segment.dataBytes,
+        columns: segment.index(),
+        // Kept here, since a purge meanwhile takes them from the segment.
+        chunks: [...segment.chunks.values()].filter((chunk) => !chunk.isFromDisk),
+      })),
+  }
+}
+
+/** Writes data, indexes and state, durably. All that the log had when it was captured is durable in the journal by now. */
+export async function carryOver(
+  { log, state, segments }: CapturedLog,
+  files: LogFiles,
+  flusher: SegmentFlusher,
+  host: LogHost,
+): Promise<void> {
+  const { fileSystem } = files
+  const folder = files.folder(log.id)
+  await files.makeFolder(log.id)
+  await flusher.inTurn(log, async () => {
+    for (const { chunks, bytes } of segments) await files.flushThrough(chunks, bytes)
+  })
+  for (const { segment, count, bytes, columns } of segments) {
+    await files.syncData(segment)
+    await writeFileDurably(fileSystem, files.indexPath(segment), encodeIndex(columns, count, bytes))
+    segment.indexedCount = count
+    if (segment.isSealed && segment.count === count) host.indexLoaded(segment)
+  }
+  // The state names these files: their entries are durable before it is.
+  if (segments.length > 0) await fileSystem.syncDirectory(folder)
+  await writeDocument(fileSystem, `${folder}/state.json`, state)
+  await fileSystem.syncDirectory(folder)
+  await writeCopy(fileSystem, `${folder}/state.json`, state)
+}
