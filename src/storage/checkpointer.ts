@@ -73,6 +73,7 @@ export class Checkpointer {
   private running: Promise<void> | null = null
   private isWantedAgain = false
   private timer: Timer | null = null
+  private dueMs = 0
   private isClosed = false
 
   constructor(parts: {
@@ -118,9 +119,13 @@ export class Checkpointer {
     return neededFor(this.dirty)
   }
 
-  /** Asks for a checkpoint, soon; several wishes are one. */
+  /** Asks for a checkpoint, soon; several wishes are one, of the earliest time. */
   request(delayMs: number): void {
-    if (this.timer !== null || this.isClosed) return
+    if (this.isClosed) return
+    const dueMs = this.clock.now() + delayMs
+    if (this.timer !== null && this.dueMs <= dueMs) return
+    this.timer?.clear()
+    this.dueMs = dueMs
     this.timer = this.clock.setTimer(() => {
       this.timer = null
       this.begin()

@@ -16,6 +16,7 @@ export class Reserve {
   private readonly fileSystem: FileSystem
   private readonly directory: string
   private readonly path: string
+  private readonly warn: (text: string) => void
   private readonly leastBytes: number
   private readonly mostBytes: number
   private wantedBytes: number
@@ -23,7 +24,14 @@ export class Reserve {
   private bytes = -1
 
   /** As large as `leastBytes` for a store of nothing. */
-  constructor(fileSystem: FileSystem, directory: string, leastBytes: number, mostBytes: number) {
+  constructor(
+    fileSystem: FileSystem,
+    directory: string,
+    leastBytes: number,
+    mostBytes: number,
+    warn: (text: string) => void,
+  ) {
+    this.warn = warn
     this.fileSystem = fileSystem
     this.directory = directory
     this.path = `${directory}/reserve`
@@ -37,8 +45,17 @@ export class Reserve {
     this.wantedBytes = Math.min(Math.max(Math.ceil(storedBytes / 8), this.leastBytes), this.mostBytes)
   }
 
-  /** Makes the file as large as it is to be. Rejects when there is no room for that. */
+  /** Makes the file as large as it is to be. Rejects when there is no room for that; without it for another reason it goes on. */
   async make(): Promise<void> {
+    try {
+      await this.makeNow()
+    } catch (error) {
+      if (isNoSpace(error)) throw error
+      this.warn(`${this.path}: ${(error as Error).message}`)
+    }
+  }
+
+  private async makeNow(): Promise<void> {
     const { fileSystem, path, wantedBytes } = this
     if (this.bytes < 0) this.bytes = (await fileSystem.exists(path)) ? await fileSystem.size(path) : 0
     // Not for every little change.

@@ -102,6 +102,7 @@ export class Store implements CheckpointHost, ReplayHost {
       this.limits.reserveBytes,
       // A segment is rewritten in it.
       this.limits.segmentBytes + this.limits.reserveBytes,
+      (text) => this.warn(text),
     )
     this.reserve.onLent = (error) => this.short(error)
     this.checkpointer = new Checkpointer({
@@ -471,9 +472,19 @@ export class Store implements CheckpointHost, ReplayHost {
     try {
       await this.recoverLocked(directory)
     } catch (error) {
+      await this.abandon()
       await this.unlock()
       throw error
     }
+  }
+
+  /** It could not be opened: nothing more happens to its files. */
+  private async abandon(): Promise<void> {
+    this.isClosed = true
+    await this.checkpointer.close()
+    await this.flusher.settled()
+    await this.journal?.close()
+    await this.files.close()
   }
 
   private async recoverLocked(directory: string): Promise<void> {
@@ -490,11 +501,11 @@ export class Store implements CheckpointHost, ReplayHost {
     await this.replayJournal(directory, sealing, lsn, checkpoint?.nextBatch ?? 1, lsns)
     // Deleted before another of its name was made, by a record that is not in the journal any more.
     for (const log of this.catalog.nameless()) this.forget(log)
-    // What was replayed is carried over soon: it is in memory, and would be replayed again.
-    if (this.checkpointer.isWanted) this.checkpointer.request(AFTER_REPLAY_MS)
     await this.reserve.make().catch((error: Error) => this.failedOrShort(error))
     if (sealing === null) await this.reserve.lending(DOCUMENT_BYTES, () => keepStoreDocument(raw, directory))
     else if (sealing.isConverting) await this.leaveNothingPlain(raw, directory)
+    // What was replayed is carried over soon: it is in memory, and would be replayed again.
+    if (this.checkpointer.isWanted) this.checkpointer.request(AFTER_REPLAY_MS)
   }
 
   /** The logs as their files have them; returns for each the journal record from which on something is missing. */

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 import type { Encryption } from '../../src/storage/index.ts'
 import { corruptOnce } from './corruption.ts'
+import { faults } from './faults.ts'
 import { fullDisks } from './full-disk.ts'
 import { crashJetStream } from './jetstream.ts'
 import { killRounds } from './kill.ts'
@@ -12,9 +13,10 @@ import { soak } from './soak.ts'
 
 const HELP = `Usage: npm run torture -- [--part PART] [--rounds N] [--points N] [--cases N] [--seed S]
 
-  --part PART   kill, disk, full, power, jetstream, corruption, overload, soak, or all but soak (default)
+  --part PART   kill, disk, full, faults, power, jetstream, corruption, overload, soak, or all but soak (default)
   --rounds N    kill -9 of a real server under load, so often (default 200); disk: a real file system's power failures (100)
-  --points N    power failures of the simulated disk, one at each file operation (default 100,000; jetstream: 10,000)
+  --points N    power failures of the simulated disk, one at each file operation (default 100,000; jetstream: 10,000; faults,
+                calls that fail: 20,000)
   --cases N     flipped bits and zeroed sectors (default 10,000)
   --minutes N   of soak (default 10)
   --cipher C    power and corruption with an encrypted store: aes or chacha
@@ -170,6 +172,7 @@ if (values.help) {
   const parts: Record<string, () => Promise<Outcome>> = {
     kill: () => killRounds(whole(values.rounds, 200), seed, progress),
     full: () => fullDisks(progress),
+    faults: () => faults(whole(values.points, 20_000), seed, progress),
     disk: () => realDisk(whole(values.rounds, 100), seed),
     power: () => power(whole(values.points, 100_000), seed, encryption),
     jetstream: () => wholeServer(whole(values.points, 10_000), seed),
