@@ -15,6 +15,8 @@ export interface StateDetails {
 /** The state as the API shows it. */
 export function streamState(stream: Stream, details: StateDetails = {}): StreamState {
   const { log } = stream
+  // First, since messages may turn out to be lost by it.
+  const first = log.firstTime()
   const isEmpty = log.messages === 0
   const isNew = isEmpty && log.lastSeq === 0
   const hasDeleted = !isEmpty && log.numDeleted > 0
@@ -24,7 +26,7 @@ export function streamState(stream: Stream, details: StateDetails = {}): StreamS
     messages: log.messages,
     bytes: log.bytes,
     first_seq: isNew && !stream.wasPurged ? stream.firstSeqWanted : log.firstSeq,
-    first_ts: isEmpty ? ZERO_TIME : formatTime(log.firstSec, log.firstNsec),
+    first_ts: first === null ? ZERO_TIME : formatTime(first.sec, first.nsec),
     last_seq: log.lastSeq,
     last_ts: log.lastSec === 0 ? ZERO_TIME : formatTime(log.lastSec, log.lastNsec),
     ...(log.subjectCount > 0 ? { num_subjects: log.subjectCount } : {}),

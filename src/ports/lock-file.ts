@@ -58,10 +58,15 @@ async function takeOver(path: string, token: string): Promise<void> {
 async function judge(path: string): Promise<{ pid: number; isOurs: boolean; isStale: boolean }> {
   // One that can't be read now may well be held.
   const content = await fs.promises.readFile(path, 'utf8').catch(orMissing(''))
-  const { mtimeMs } = await fs.promises.stat(path).catch(orMissing({ mtimeMs: 0 }))
-  const [pidText, holder] = content.trim().split(' ')
+  const { mtimeNs, ino } = await fs.promises
+    .stat(path, { bigint: true })
+    .catch(orMissing({ mtimeNs: 0n, ino: 0n }))
+  const mtimeMs = Number(mtimeNs / 1_000_000n)
+  const [pidText, holder, file] = content.trim().split(' ')
   const pid = Number(pidText)
   const isOurs = pid === process.pid
+  // Of a directory that was copied while somebody had it open: that is another one.
+  if (file !== undefined && file !== `${ino}`) return { pid, isOurs, isStale: true }
   return { pid, isOurs, isStale: isOurs ? !held.has(holder) : !(await isAlive(pid, mtimeMs)) }
 }
 
@@ -80,14 +85,13 @@ async function refuse(path: string): Promise<never> {
 
 /** Makes the file with its content in one step, so that nobody reads it half written; false where there is one. */
 async function make(path: string, token: string): Promise<boolean> {
-  const content = `${process.pid} ${token}\n`
   const finished = `${path}.${token}`
   try {
-    await fs.promises.writeFile(finished, content, { flag: 'wx', mode: 0o600 })
+    await write(finished, token)
     await fs.promises.link(finished, path).catch(async (error: NodeJS.ErrnoException) => {
       if (error.code === 'EEXIST') throw error
       // A file system without links.
-      await fs.promises.writeFile(path, content, { flag: 'wx', mode: 0o600 })
+      await write(path, token)
     })
     return true
   } catch (error) {
@@ -95,6 +99,17 @@ async function make(path: string, token: string): Promise<boolean> {
     throw error
   } finally {
     await fs.promises.rm(finished, { force: true })
+  }
+}
+
+/** Makes the file, with who holds the lock and which file this is. */
+async function write(path: string, token: string): Promise<void> {
+  const file = await fs.promises.open(path, 'wx', 0o600)
+  try {
+    const { ino } = await file.stat({ bigint: true })
+    await file.writeFile(`${process.pid} ${token} ${ino}\n`)
+  } finally {
+    await file.close()
   }
 }
 

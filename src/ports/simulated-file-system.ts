@@ -126,6 +126,26 @@ export class SimulatedFileSystem implements FileSystem {
     file.durable = Buffer.from(file.current)
   }
 
+  /** What is in the files now, by path. */
+  contents(): Map<string, Buffer> {
+    return new Map([...this.names].map(([path, file]) => [path, Buffer.from(file.current)]))
+  }
+
+  /** A file system with these files, durably. */
+  static of(files: ReadonlyMap<string, Buffer>, seed: number): SimulatedFileSystem {
+    const made = new SimulatedFileSystem(seed)
+    for (const [path, content] of files) {
+      const parts = path.split('/')
+      for (let i = 1; i < parts.length; i++) made.directories.add(parts.slice(0, i).join('/'))
+      const file = new SimulatedFile()
+      file.current = Buffer.from(content)
+      file.durable = Buffer.from(content)
+      made.names.set(path, file)
+      made.durableNames.set(path, file)
+    }
+    return made
+  }
+
   paths(): string[] {
     return [...this.names.keys()].sort()
   }

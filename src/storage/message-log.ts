@@ -442,7 +442,8 @@ export class MessageLog {
 
   /** Time of the oldest live message in milliseconds; Infinity when there is none. */
   oldestMs(): number {
-    return this.messages === 0 ? Number.POSITIVE_INFINITY : this.timeOfMs(this.firstSeq)
+    const first = this.firstTime()
+    return first === null ? Number.POSITIVE_INFINITY : first.sec * 1000 + first.nsec / 1e6
   }
 
   /** Time of a message in milliseconds, 0 when it is not there. */
@@ -453,18 +454,19 @@ export class MessageLog {
     return columns.secs[seq - segment.firstSeq] * 1000 + columns.nsecs[seq - segment.firstSeq] / 1e6
   }
 
-  get firstSec(): number {
-    const segment = this.list.find(this.firstSeq)
-    return this.messages === 0 || segment === null
-      ? 0
-      : segment.index().secs[this.firstSeq - segment.firstSeq]
-  }
-
-  get firstNsec(): number {
-    const segment = this.list.find(this.firstSeq)
-    return this.messages === 0 || segment === null
-      ? 0
-      : segment.index().nsecs[this.firstSeq - segment.firstSeq]
+  /** Time of the oldest live message; null when there is none. */
+  firstTime(): { sec: number; nsec: number } | null {
+    for (let tries = this.segments.length; tries >= 0 && this.messages > 0; tries--) {
+      const segment = this.list.find(this.firstSeq)
+      if (segment === null) return null
+      // Where the index is made anew, the first may turn out to be lost, and another is it then.
+      const { secs, nsecs } = segment.index()
+      const position = this.firstSeq - segment.firstSeq
+      if (position < segment.count && !segment.isDeleted(position)) {
+        return { sec: secs[position], nsec: nsecs[position] }
+      }
+    }
+    return null
   }
 
   /** Sequences of deleted messages between the first and the last. */
@@ -507,7 +509,10 @@ export class MessageLog {
     if (segment === null) return false
     const position = seq - segment.firstSeq
     if (segment.isDeleted(position)) return false
-    this.forget(segment, segment.index(), position)
+    const columns = segment.index()
+    // It may have turned out to be lost just now.
+    if (segment.isDeleted(position)) return false
+    this.forget(segment, columns, position)
     if (seq === this.firstSeq) this.advanceFirst()
     this.sweep(segment)
     return true

@@ -126,6 +126,25 @@ test('an index that is gone is made anew from its segment', async () => {
   await checkLoss(fileSystem, expected, 0, 'without indexes')
 })
 
+test('the oldest message is another where the oldest turns out to be lost when it is asked for', async () => {
+  const { fileSystem, expected, store } = await filled(5)
+  await store.close()
+  const first = fileSystem.paths().filter((path) => path.endsWith('.segment'))[0]
+  await fileSystem.remove(first.replace('.segment', '.index'))
+  // Opened with the index missing it is made anew at once; here it goes missing later.
+  const reopened = await open(fileSystem)
+  const log = reopened.logs.get('log') as MessageLog
+  const [segment] = log.segments
+  segment.columns = null
+  for (const path of fileSystem.paths()) if (path.endsWith('.index')) await fileSystem.remove(path)
+  fileSystem.flip(first, 8 * 60)
+  assert.deepEqual(log.firstTime(), { sec: 1_700_000_000, nsec: expected[1].nsec })
+  assert.equal(log.firstSeq, 2)
+  assert.equal(log.remove(1), false)
+  assert.equal(log.messages, MESSAGES - 1)
+  await reopened.close()
+})
+
 for (const code of ['EIO', 'EMFILE', 'EACCES', 'ENOMEM', 'short']) {
   for (const place of ['index', 'segment']) {
     test(`messages whose ${place} can't be read now (${code}) are there as soon as it can be`, async () => {
