@@ -5,6 +5,7 @@ import { DEFAULT_PULL_TIMES, LEAPING_PULL_TIMES } from './consumer/pull-loop.ts'
 import type { AppContext, BaseContext, HandlerContext } from './context.ts'
 import { Dependencies, type Factory, type ProvideOptions } from './dependencies.ts'
 import { describeInstead } from './describing.ts'
+import type { SetTimer } from './dispatcher.ts'
 import { ContrailError, reasonOf } from './errors.ts'
 import { type ErrorHook, type Hook, Hooks } from './hooks.ts'
 import { type Log, type LogLevel, makeLog } from './log.ts'
@@ -99,6 +100,7 @@ export class BrokerRouter<Deps extends object = object> extends Router<Deps> {
       context,
       signal: app.signal,
       pullTimes: 'clock' in options && options.clock !== undefined ? LEAPING_PULL_TIMES : DEFAULT_PULL_TIMES,
+      setTimer: timersOf(options),
       observer: app.observer,
       isConnected: () => broker.isConnected,
       onConnection: (listener) => broker.onConnection(listener),
@@ -147,6 +149,21 @@ export class BrokerRouter<Deps extends object = object> extends Router<Deps> {
     const runtime = this.#runtime
     if (runtime === null) throw new ContrailError('NOT_STARTED', 'The app is not connected yet.')
     return runtime.onConnection(listener)
+  }
+}
+
+/** Where a test moves time on, pauses pass with it. */
+function timersOf(options: BrokerOptions): SetTimer {
+  if ('clock' in options && options.clock !== undefined) {
+    const { clock } = options
+    return (callback, delayMs) => {
+      const timer = clock.setTimer(callback, delayMs)
+      return { cancel: () => timer.clear() }
+    }
+  }
+  return (callback, delayMs) => {
+    const timer = setTimeout(callback, delayMs)
+    return { cancel: () => clearTimeout(timer) }
   }
 }
 
@@ -323,7 +340,10 @@ export class App<Deps extends object = object> extends BrokerRouter<Deps> implem
     return runtime.context as AppContext<Deps>
   }
 
-  /** Starts everything; resolves when it runs. What fails is stopped again. */
+  /**
+   * Starts everything; resolves when it runs. When something fails all is stopped again, and this rejects with it (it is
+   * not logged besides). @throws ContrailError, as docs/framework/errors.md lists them
+   */
   start(): Promise<void> {
     if (this.#starting !== null) return this.#starting
     if (this.#state !== 'new') {
@@ -340,7 +360,10 @@ export class App<Deps extends object = object> extends BrokerRouter<Deps> implem
     return this.#stopping
   }
 
-  /** Starts, and resolves when the app has stopped: by a signal (TERM, INT), `stop`, or its AbortSignal. */
+  /**
+   * Starts, and resolves when the app has stopped: by a signal (TERM, INT), `stop`, or its AbortSignal. It rejects with what
+   * kept the app from starting: not caught, that ends the process, printed once.
+   */
   async run(): Promise<void> {
     const forget = onSignals((signal) => {
       this.log.info({ signal }, 'stopping')
@@ -384,7 +407,8 @@ export class App<Deps extends object = object> extends BrokerRouter<Deps> implem
       })
       await this.#hooks.run('afterStart', this.context)
     } catch (thrown) {
-      this.log.error({ err: thrown }, 'the app could not start')
+      // Whoever awaits the start has the error, and prints it: once.
+      this.log.debug('the app could not start')
       this.#state = 'running'
       await this.stop().catch(() => {})
       throw thrown

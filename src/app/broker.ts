@@ -1,8 +1,9 @@
 /** A broker that runs: its connection, and what is built on it. */
 import { readFile } from 'node:fs/promises'
 import { type JetStreamClient, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
-import { credsAuthenticator, type NatsConnection } from '@nats-io/nats-core'
+import { credsAuthenticator, errors, type NatsConnection } from '@nats-io/nats-core'
 import type { BrokerOptions, RemoteOptions } from './broker-options.ts'
+import { asContrailError } from './client-errors.ts'
 import { type EmbeddedBroker, startEmbedded } from './embedded-broker.ts'
 import { ContrailError, reasonOf } from './errors.ts'
 import type { Log } from './log.ts'
@@ -45,7 +46,7 @@ export class Broker {
     void this.#follow()
   }
 
-  /** @throws ContrailError CANNOT_CONNECT */
+  /** @throws ContrailError CANNOT_CONNECT, NOT_AUTHORIZED; of an embedded server CANNOT_LISTEN, STORE_IN_USE, CANNOT_OPEN_STORE */
   static async open(
     options: BrokerOptions,
     middleware: readonly PublishMiddleware[],
@@ -123,9 +124,17 @@ export class Broker {
           this.publisher.reconnected()
           this.#tell('reconnected')
           break
-        case 'error':
-          this.#log.warn({ err: status.error }, 'the server reports an error')
+        case 'error': {
+          const { error } = status
+          if (error instanceof errors.PermissionViolationError && error.operation === 'publish') {
+            this.publisher.notPermitted(error.subject, error)
+          }
+          this.#log.warn(
+            { err: asContrailError(error, 'The server reports an error', false) },
+            'the server reports an error',
+          )
           break
+        }
         case 'slowConsumer':
           this.#log.warn({ pending: status.pending }, 'messages come faster than they are taken')
           break
@@ -167,13 +176,10 @@ async function connectTo(remote: RemoteOptions, options: BrokerOptions): Promise
       ...options.connection,
     })
   } catch (thrown) {
-    throw new ContrailError(
-      'CANNOT_CONNECT',
-      `No connection to ${servers.join(', ')}: ${reasonOf(thrown)}.`,
-      {
-        cause: thrown,
-      },
-    )
+    const sentence = `No connection to ${servers.join(', ')}`
+    const code =
+      asContrailError(thrown, sentence, false).code === 'NOT_AUTHORIZED' ? 'NOT_AUTHORIZED' : 'CANNOT_CONNECT'
+    throw new ContrailError(code, `${sentence}: ${reasonOf(thrown)}.`, { cause: thrown })
   }
 }
 

@@ -1,8 +1,9 @@
 /** A subscription on core NATS: at most once, replies by returning. */
 import type { Subscription as NatsSubscription } from '@nats-io/nats-core'
 import { headers } from '@nats-io/nats-core'
+import { asContrailError } from './client-errors.ts'
 import { type CodecOption, jsonCodec } from './codec.ts'
-import { InvalidMessageError, ReplyError, reasonOf } from './errors.ts'
+import { type ContrailError, InvalidMessageError, ReplyError, reasonOf } from './errors.ts'
 import type { HandlerOptions, Route } from './handler.ts'
 import { Message } from './message.ts'
 import { headersOf } from './publisher/headers.ts'
@@ -16,6 +17,13 @@ export interface SubscribeOptions<
   C extends CodecOption | undefined = undefined,
 > extends HandlerOptions<S, C>,
     FlowOptions {
+  /**
+   * Does it answer requests? Default: with what it returns, when that is something, and with what it throws, unless it has
+   * turned out to only listen: on a subject that a declared stream takes (the answer is the stream's), after it let a
+   * request go without an answer, or when a message can't be read and there is no `schema`. `true`: always, with nothing
+   * where it returns nothing. `false`: never.
+   */
+  reply?: boolean
   /** Queue group: each message goes to one member. */
   queue?: string
   /** Messages that may wait for a handler; what comes then is dropped, with a warning. Default: 65,536. */
@@ -34,6 +42,9 @@ export class CoreSubscription<
 > extends Subscription<Deps, Params, Message> {
   readonly #queue: string | undefined
   readonly #maxPending: number
+  readonly #reply: boolean | undefined
+  /** It returned nothing to somebody who asked: it is no one's to answer. */
+  #onlyListens = false
   #subscriptions: NatsSubscription[] = []
   #warnedAt = Number.NEGATIVE_INFINITY
   /** Messages dropped because too many waited. */
@@ -46,6 +57,7 @@ export class CoreSubscription<
   ) {
     super(patterns, options, options.concurrency ?? DEFAULT_CONCURRENCY, owner)
     this.#queue = options.queue
+    this.#reply = options.reply
     this.#maxPending = options.maxPending ?? DEFAULT_MAX_PENDING
   }
 
@@ -58,20 +70,35 @@ export class CoreSubscription<
   }
 
   protected override async open(runtime: Runtime): Promise<void> {
+    let refused: ContrailError | null = null
+    let isOpening = true
     for (const subject of this.subjects) {
       this.#subscriptions.push(
         runtime.nc.subscribe(subject, {
           queue: this.#queue,
           callback: (error, raw) => {
-            if (error !== null) runtime.log.error({ err: error, subject }, 'the subscription was ended')
-            else if (this.held >= this.#maxPending) this.#drop(runtime, subject)
+            if (error !== null) {
+              const err = asContrailError(error, `Subscribing to "${subject}" failed`, false)
+              if (isOpening) refused ??= err
+              else runtime.log.error({ err, subject }, 'the subscription was ended')
+            } else if (this.held >= this.#maxPending) this.#drop(runtime, subject)
             else this.take(new Message(raw))
           },
         }),
       )
     }
     // The server knows of it when the app says that it has started.
-    await runtime.nc.flush()
+    try {
+      await runtime.nc.flush()
+    } catch (thrown) {
+      throw asContrailError(thrown, `Subscribing to "${this.subjects.join(', ')}" failed`, false)
+    } finally {
+      isOpening = false
+    }
+    if (refused !== null) {
+      await this.pause()
+      throw refused
+    }
   }
 
   protected override async pause(): Promise<void> {
@@ -90,14 +117,19 @@ export class CoreSubscription<
 
   override succeeded(message: Message, route: Route, result: unknown): undefined {
     const to = message.replyTo
-    if (to !== undefined && route.returns === undefined) {
-      const { replyHeaders } = message
-      this.runtime().nc.publish(
-        to,
-        route.codec.encode(result as never),
-        replyHeaders === undefined ? undefined : { headers: headersOf({ headers: replyHeaders }) },
-      )
+    if (to === undefined || route.returns !== undefined || this.#reply === false) return undefined
+    if (result === undefined && this.#reply !== true) {
+      // It may have an answer to another one, as where filters tell apart; until then it is a listener.
+      this.#onlyListens = true
+      return undefined
     }
+    this.#onlyListens = false
+    const { replyHeaders } = message
+    this.runtime().nc.publish(
+      to,
+      route.codec.encode(result as never),
+      replyHeaders === undefined ? undefined : { headers: headersOf({ headers: replyHeaders }) },
+    )
     return undefined
   }
 
@@ -105,7 +137,7 @@ export class CoreSubscription<
     const to = message.replyTo
     const isReply = thrown instanceof ReplyError
     if (!isReply || to === undefined) this.logOf(message).error({ err: thrown }, 'the handler failed')
-    if (to !== undefined) {
+    if (to !== undefined && this.#answersFailure(message, thrown)) {
       const status = isReply
         ? thrown.status
         : thrown instanceof InvalidMessageError
@@ -123,6 +155,15 @@ export class CoreSubscription<
       this.runtime().nc.publish(to, jsonCodec.encode(details), { headers: answer })
     }
     return undefined
+  }
+
+  /** A failure told to somebody else's publisher or request would be taken for their answer. */
+  #answersFailure(message: Message, thrown: unknown): boolean {
+    if (this.#reply !== undefined) return this.#reply
+    if (thrown instanceof ReplyError) return true
+    if (this.#onlyListens || this.runtime().publisher.isTakenByStream(message.subject)) return false
+    const hasSchema = this.routes.some(({ schema }) => schema !== undefined)
+    return !(thrown instanceof InvalidMessageError) || hasSchema
   }
 
   override unhandled(message: Message): void {

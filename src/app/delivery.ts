@@ -4,7 +4,7 @@ import type { Dispatcher, Work } from './dispatcher.ts'
 import { ReplyError } from './errors.ts'
 import type { Route } from './handler.ts'
 import type { Log } from './log.ts'
-import type { Message } from './message.ts'
+import { type Message, StreamMessage } from './message.ts'
 import { type Middleware, runThrough } from './middleware.ts'
 import type { Runtime } from './runtime.ts'
 
@@ -154,7 +154,7 @@ export class Delivery implements Work, Held {
         } else {
           const result = this.#call(route, data)
           if (isThenable(result)) pending = this.#finish(route, result)
-          else pending = owner.succeeded(message, route, result)
+          else pending = this.#settled(owner.succeeded(message, route, result))
         }
       }
     } catch (thrown) {
@@ -162,7 +162,7 @@ export class Delivery implements Work, Held {
     }
     if (pending === undefined) {
       this.#ended()
-      return this.#leave()
+      return this.#runsAgain() ? false : this.#leave()
     }
     pending.then(this.#later, this.#later)
     return false
@@ -179,8 +179,31 @@ export class Delivery implements Work, Held {
 
   readonly #later = (): void => {
     this.#ended()
+    if (this.#runsAgain()) return
     this.#owner.left(this)
     this.#owner.dispatcher.done(this)
+  }
+
+  /** The handler failed, and is to have the message again here, after a pause. */
+  #runsAgain(): boolean {
+    const { message } = this
+    const pauseMs = message.againInMs
+    if (pauseMs === null) return false
+    message.againInMs = null
+    message.replyHeaders = undefined
+    if (this.#owner.dispatcher.again(this, pauseMs, this.#owner.runtime().setTimer)) {
+      if (message instanceof StreamMessage) message.againHere++
+      this.hasWaited = true
+      this.#isFailed = false
+      return true
+    }
+    this.#owner.giveBack(message)
+    return false
+  }
+
+  /** What `succeeded` waits for may fail: a result that can't be sent, an ack that is not confirmed. */
+  #settled(settling: Promise<void> | undefined): Promise<void> | undefined {
+    return settling?.catch((thrown) => this.#failed(thrown))
   }
 
   #leave(): true {

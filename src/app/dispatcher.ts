@@ -9,13 +9,46 @@ export interface Work {
   giveBack(): void
   /** Work of the same key runs one after the other; null: it need not wait for any. */
   readonly key: string | null
+  /** How many messages it counts for where there is a rate. Default: 1. */
+  readonly size?: number
 }
 
+/** Calls `callback` once after so long; what comes back ends it. */
+export type SetTimer = (callback: () => void, delayMs: number) => { cancel(): void }
+
+/** In no stretch of time of that length more than so many begin; they may begin all at once. */
 export interface Rate {
-  /** So many messages … */
+  /** So many messages (up to 1,000,000) … */
   messages: number
   /** … in so long. */
   per: Duration
+}
+
+const MAX_RATE = 1_000_000
+
+/** When the last messages began: as many as may begin within the time. */
+class RateWindow {
+  readonly #perMs: number
+  readonly #begunAt: Float64Array
+  #oldest = 0
+
+  constructor(messages: number, perMs: number) {
+    this.#perMs = perMs
+    this.#begunAt = new Float64Array(messages).fill(Number.NEGATIVE_INFINITY)
+  }
+
+  /** Milliseconds until so many more may begin; 0: now, and they are counted. */
+  take(size: number, now: number): number {
+    const { length } = this.#begunAt
+    const count = Math.min(size, length)
+    const freeAt = this.#begunAt[(this.#oldest + count - 1) % length] + this.#perMs
+    if (freeAt > now) return freeAt - now
+    for (let i = 0; i < count; i++) {
+      this.#begunAt[this.#oldest] = now
+      this.#oldest = (this.#oldest + 1) % length
+    }
+    return 0
+  }
 }
 
 /** A first-in first-out queue on an array that is trimmed now and then. */
@@ -29,6 +62,10 @@ class Fifo<T> {
 
   push(item: T): void {
     this.#items.push(item)
+  }
+
+  get first(): T | undefined {
+    return this.#items[this.#head]
   }
 
   shift(): T | undefined {
@@ -46,15 +83,17 @@ class Fifo<T> {
 export class Dispatcher {
   readonly #concurrency: number
   readonly #queue = new Fifo<Work>()
-  /** Work that waits for earlier work of its key; a key is here while one of it runs. */
+  /** Work whose key has become free, or whose pause is over: it comes before the queue. */
+  readonly #ready = new Fifo<Work>()
+  /** Work that waits for earlier work of its key; a key is here while one of it runs or pauses. */
   readonly #keys = new Map<string, Fifo<Work>>()
+  /** Work that runs again after a pause, and keeps its key meanwhile. */
+  readonly #pausing = new Map<Work, { cancel(): void }>()
   #waitingForKey = 0
   #running = 0
   #pumping = false
-  readonly #intervalMs: number
-  readonly #burst: number
-  #tokens: number
-  #refilledAt = 0
+  #isClosed = false
+  readonly #rate: RateWindow | null
   #timer: NodeJS.Timeout | undefined
   #idle: Array<() => void> = []
   /** Called whenever work is done. */
@@ -65,18 +104,33 @@ export class Dispatcher {
    * @throws ContrailError INVALID_OPTION
    */
   constructor(concurrency: number, rate?: Rate) {
-    if (rate !== undefined && (!Number.isInteger(rate.messages) || rate.messages < 1)) {
-      throw new ContrailError('INVALID_OPTION', `rate.messages: ${rate.messages} is no whole number above 0.`)
+    if (
+      rate !== undefined &&
+      !(Number.isInteger(rate.messages) && rate.messages >= 1 && rate.messages <= MAX_RATE)
+    ) {
+      throw new ContrailError(
+        'INVALID_OPTION',
+        `rate.messages: ${rate.messages} is no whole number from 1 to ${MAX_RATE}.`,
+      )
     }
     this.#concurrency = concurrency
-    this.#burst = rate?.messages ?? 0
-    this.#intervalMs = rate === undefined ? 0 : toMs(rate.per, 'rate.per') / rate.messages
-    this.#tokens = this.#burst
+    this.#rate = rate === undefined ? null : new RateWindow(rate.messages, toMs(rate.per, 'rate.per'))
   }
 
-  /** What waits or runs. */
+  /** What waits, pauses or runs. */
   get held(): number {
-    return this.#queue.length + this.#waitingForKey + this.#running
+    return this.active + this.#pausing.size + this.#waitingForPausing()
+  }
+
+  /** The same without what only waits for a pause to be over. */
+  get active(): number {
+    return (
+      this.#queue.length +
+      this.#ready.length +
+      this.#running +
+      this.#waitingForKey -
+      this.#waitingForPausing()
+    )
   }
 
   get running(): number {
@@ -94,19 +148,46 @@ export class Dispatcher {
     this.#pump()
   }
 
+  /**
+   * Instead of `done`, or before `run` returns false: the work runs again after a pause, and what has its key waits for it.
+   * False when nothing begins any more: the work is still running, and is to be given back and done.
+   */
+  again(work: Work, pauseMs: number, setTimer: SetTimer): boolean {
+    if (this.#isClosed) return false
+    this.#running--
+    const timer = setTimer(
+      () => {
+        this.#pausing.delete(work)
+        this.#ready.push(work)
+        this.#pump()
+      },
+      Math.min(pauseMs, MAX_TIMER_MS),
+    )
+    this.#pausing.set(work, timer)
+    this.#pump()
+    return true
+  }
+
   /** Resolves when nothing waits and nothing runs. */
   idle(): Promise<void> {
     if (this.held === 0) return Promise.resolve()
     return new Promise((resolve) => this.#idle.push(resolve))
   }
 
-  /** Throws away what has not begun, and gives it back. */
+  /** Takes out what has not begun, or was to begin again, for its owner to give it back: of a key in its order. */
   clear(): Work[] {
+    this.#isClosed = true
     const left: Work[] = []
-    for (let work = this.#queue.shift(); work !== undefined; work = this.#queue.shift()) left.push(work)
-    for (const waiting of this.#keys.values()) {
-      for (let work = waiting.shift(); work !== undefined; work = waiting.shift()) left.push(work)
+    for (const [work, timer] of this.#pausing) {
+      timer.cancel()
+      left.push(work)
     }
+    const paused = [...this.#pausing.keys()]
+    this.#pausing.clear()
+    drain(this.#ready, left)
+    for (const waiting of this.#keys.values()) drain(waiting, left)
+    for (const { key } of paused) if (key !== null) this.#keys.delete(key)
+    drain(this.#queue, left)
     this.#waitingForKey = 0
     clearTimeout(this.#timer)
     this.#timer = undefined
@@ -117,18 +198,23 @@ export class Dispatcher {
   #pump(): void {
     if (this.#pumping) return
     this.#pumping = true
-    while (this.#running < this.#concurrency && this.#queue.length > 0) {
-      if (this.#intervalMs > 0 && !this.#takeToken()) break
-      const work = this.#queue.shift() as Work
-      if (work.key !== null) {
+    while (this.#running < this.#concurrency) {
+      const isReady = this.#ready.length > 0
+      const from = isReady ? this.#ready : this.#queue
+      const work = from.first
+      if (work === undefined) break
+      if (!isReady && work.key !== null) {
         const waiting = this.#keys.get(work.key)
         if (waiting !== undefined) {
           waiting.push(work)
           this.#waitingForKey++
+          from.shift()
           continue
         }
-        this.#keys.set(work.key, new Fifo())
       }
+      if (this.#rate !== null && !this.#mayBegin(this.#rate, work)) break
+      from.shift()
+      if (!isReady && work.key !== null) this.#keys.set(work.key, new Fifo())
       this.#running++
       if (work.run()) this.#finished(work)
     }
@@ -143,38 +229,35 @@ export class Dispatcher {
   }
 
   #nextOfKey(key: string): void {
-    const waiting = this.#keys.get(key) as Fifo<Work>
-    const next = waiting.shift()
+    const waiting = this.#keys.get(key)
+    const next = waiting?.shift()
     if (next === undefined) {
       this.#keys.delete(key)
       return
     }
     this.#waitingForKey--
-    this.#running++
-    // In a turn of its own: a chain of synchronous handlers must not grow the stack.
-    queueMicrotask(() => {
-      if (next.run()) {
-        this.#finished(next)
-        this.#pump()
-      }
-    })
+    this.#ready.push(next)
   }
 
-  #takeToken(): boolean {
-    const now = performance.now()
-    const earned = Math.floor((now - this.#refilledAt) / this.#intervalMs)
-    if (earned > 0) {
-      this.#tokens = Math.min(this.#burst, this.#tokens + earned)
-      this.#refilledAt = this.#tokens === this.#burst ? now : this.#refilledAt + earned * this.#intervalMs
+  #waitingForPausing(): number {
+    if (this.#pausing.size === 0) return 0
+    let sum = 0
+    for (const { key } of this.#pausing.keys()) {
+      if (key !== null) sum += this.#keys.get(key)?.length ?? 0
     }
-    if (this.#tokens > 0) {
-      this.#tokens--
-      return true
-    }
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined
-      this.#pump()
-    }, this.#intervalMs)
+    return sum
+  }
+
+  #mayBegin(rate: RateWindow, work: Work): boolean {
+    const waitMs = rate.take(work.size ?? 1, performance.now())
+    if (waitMs === 0) return true
+    this.#timer ??= setTimeout(
+      () => {
+        this.#timer = undefined
+        this.#pump()
+      },
+      Math.min(Math.ceil(waitMs), MAX_TIMER_MS),
+    )
     return false
   }
 
@@ -183,4 +266,10 @@ export class Dispatcher {
     this.#idle = []
     for (const resolve of waiting) resolve()
   }
+}
+
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+function drain(queue: Fifo<Work>, into: Work[]): void {
+  for (let work = queue.shift(); work !== undefined; work = queue.shift()) into.push(work)
 }

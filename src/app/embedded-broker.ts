@@ -1,6 +1,7 @@
 /** The one place where an app meets the server itself: it starts one in this process. */
 import type { NatsConnection } from '@nats-io/nats-core'
 import type { Clock, EncryptionOptions } from '../server/index.ts'
+import { ContrailError, reasonOf } from './errors.ts'
 
 export interface EmbeddedOptions {
   /** Folder of the store. Default: './.contrail'. */
@@ -35,10 +36,37 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedB
     host: options.host,
     clock: options.clock,
     ...(options.encryption === undefined ? {} : { encryption: options.encryption }),
+  }).catch((thrown) => {
+    throw startFailure(thrown, options)
   })
   return {
     connect: (connection) => server.connect(connection),
     stop: () => server.stop(),
     url: options.port === undefined ? null : server.url,
   }
+}
+
+const LISTENING = /^(EADDRINUSE|EADDRNOTAVAIL|EACCES|ENOTFOUND)$/
+
+/** Why the server does not start, as an error of the framework. */
+function startFailure(thrown: unknown, options: EmbeddedOptions): ContrailError {
+  const reason = reasonOf(thrown).replace(/\.$/, '')
+  const cause = { cause: thrown }
+  const code = String((thrown as { code?: unknown } | null)?.code)
+  if (LISTENING.test(code)) {
+    const where = `${options.host ?? '127.0.0.1'}:${options.port}`
+    return new ContrailError(
+      'CANNOT_LISTEN',
+      `The embedded server can't listen on ${where}: ${reason}.`,
+      cause,
+    )
+  }
+  const store = `The store in "${options.dir ?? DEFAULT_DIR}"`
+  if (/in use by|taking this lock over/.test(reason)) {
+    return new ContrailError('STORE_IN_USE', `${store} is in use: ${reason}.`, cause)
+  }
+  if (/^Can't start JetStream/.test(reason)) {
+    return new ContrailError('CANNOT_OPEN_STORE', `${store} can't be opened: ${reason}.`, cause)
+  }
+  return new ContrailError('INVALID_OPTION', `The embedded server can't start: ${reason}.`, cause)
 }

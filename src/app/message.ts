@@ -1,5 +1,6 @@
 /** A message as handlers see it: one kind for core NATS and for streams. */
 import type { Msg, MsgHdrs } from '@nats-io/nats-core'
+import { ContrailError, reasonOf } from './errors.ts'
 import { type Duration, toMs } from './units.ts'
 
 const ACK = new TextEncoder().encode('+ACK')
@@ -26,6 +27,8 @@ export class Message {
   settlement: Settlement = 'open'
   /** Headers of the answer to a request, or of what `returns` publishes: the handler's and middleware's to set. */
   replyHeaders: Record<string, string> | undefined = undefined
+  /** @internal Its handler failed and is to have it again, here, after so long; null: no. */
+  againInMs: number | null = null
 
   constructor(raw: Msg) {
     this.raw = raw
@@ -71,7 +74,10 @@ export class Message {
   /** Done with it: the consumer will not deliver it again. */
   ack(): void {}
 
-  /** The same, and resolves to true once the server has it on disk, to false when it was settled before. */
+  /**
+   * The same, and resolves to true once the server has it on disk, to false when it was settled before. It counts as
+   * settled when that is known. @throws ContrailError ACK_NOT_CONFIRMED: it may come again, after ack wait
+   */
   async ackConfirmed(): Promise<boolean> {
     return false
   }
@@ -90,6 +96,9 @@ export class Message {
 export class StreamMessage extends Message {
   readonly #sender: AckSender
   readonly #noAck: boolean
+  #confirming: Promise<boolean> | null = null
+  /** @internal How often its handler has had it again without a new delivery. */
+  againHere = 0
   #info: string[] | null = null
 
   /** @param noAck the consumer's ack policy is none: acknowledging is for the framework's books only */
@@ -107,9 +116,9 @@ export class StreamMessage extends Message {
     return this.#field(1)
   }
 
-  /** How often it has been delivered, this time included. */
+  /** How often it has been delivered, this time included; that its handler has it again counts like a delivery. */
   get deliveries(): number {
-    return Number(this.#field(2))
+    return Number(this.#field(2)) + this.againHere
   }
 
   /** Sequence in the stream. */
@@ -145,11 +154,25 @@ export class StreamMessage extends Message {
     this.#settle('acked', ACK)
   }
 
-  override async ackConfirmed(): Promise<boolean> {
+  override ackConfirmed(): Promise<boolean> {
+    if (this.settlement !== 'open') return Promise.resolve(false)
+    this.#confirming ??= this.#confirm()
+    return this.#confirming
+  }
+
+  async #confirm(): Promise<boolean> {
+    try {
+      if (!this.#noAck) await this.#sender.request(this.raw.reply ?? '', ACK, { timeout: CONFIRM_TIMEOUT_MS })
+    } catch (thrown) {
+      this.#confirming = null
+      const which = `Message ${this.seq} of the stream "${this.stream}" (consumer "${this.consumer}")`
+      throw new ContrailError('ACK_NOT_CONFIRMED', `${which} was acknowledged: ${reasonOf(thrown)}.`, {
+        cause: thrown,
+      })
+    }
     if (this.settlement !== 'open') return false
     this.settlement = 'acked'
     this.#sender.settled?.('acked')
-    if (!this.#noAck) await this.#sender.request(this.raw.reply ?? '', ACK, { timeout: CONFIRM_TIMEOUT_MS })
     return true
   }
 

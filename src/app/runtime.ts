@@ -4,6 +4,7 @@ import type { NatsConnection } from '@nats-io/nats-core'
 import type { PullTimes } from './consumer/pull-loop.ts'
 import type { BaseContext, HandlerContext } from './context.ts'
 import type { Dependencies } from './dependencies.ts'
+import type { SetTimer } from './dispatcher.ts'
 import type { Log } from './log.ts'
 import type { Message } from './message.ts'
 import type { Metrics } from './metrics/metrics.ts'
@@ -52,6 +53,8 @@ export interface Runtime {
   readonly signal: AbortSignal
   /** False while the connection is lost or closed: what asks the server then would only wait. */
   isConnected(): boolean
+  /** Timers of the broker's clock: the machine's, but for tests. */
+  readonly setTimer: SetTimer
   /** Times of pull requests. */
   readonly pullTimes: PullTimes
   /** Told of every message that a handler had; for tests. */

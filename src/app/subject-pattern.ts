@@ -110,6 +110,18 @@ export function subjectMatches(filter: string, subject: string): boolean {
   return wanted.length === tokens.length
 }
 
+/** Does `filter` match all that `narrower`, which may have wildcards, matches? */
+export function subjectCovers(filter: string, narrower: string): boolean {
+  const wide = filter.split('.')
+  const tokens = narrower.split('.')
+  for (let i = 0; i < wide.length; i++) {
+    if (wide[i] === '>') return tokens.length > i
+    if (i >= tokens.length || tokens[i] === '>') return false
+    if (wide[i] !== '*' && wide[i] !== tokens[i]) return false
+  }
+  return wide.length === tokens.length
+}
+
 function invalid(source: string, why: string): ContrailError {
   return new ContrailError('INVALID_SUBJECT', `"${source}": ${why}.`)
 }

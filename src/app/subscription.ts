@@ -19,9 +19,13 @@ import { type Duration, toMs } from './units.ts'
 export interface FlowOptions {
   /** Messages handled at the same time; they begin in order. */
   concurrency?: number
-  /** Messages with the same key are handled one after the other, in order; different keys side by side. */
+  /**
+   * Messages with the same key are handled one after the other, in order; different keys side by side. When a message
+   * fails and is tried again, those of its key wait for it. It counts within one app: where several share a durable each
+   * gets some of a key's messages.
+   */
   orderBy?: (message: Message) => string
-  /** No more than so many messages in so long. */
+  /** No more than so many messages in any stretch of so long (of this app); they may come all at once. */
   rate?: Rate
 }
 
@@ -99,6 +103,11 @@ export abstract class Subscription<
     return this.dispatcher.held + this.unread.length
   }
 
+  /** The same without those that wait for a pause to be over before they are tried again. */
+  protected get due(): number {
+    return this.dispatcher.active + this.unread.length
+  }
+
   /** Messages in a handler. */
   get inFlight(): number {
     return this.dispatcher.running
@@ -169,7 +178,7 @@ export abstract class Subscription<
   }
 
   async isSettled(): Promise<boolean> {
-    return this.#routes.length === 0 || this.held === 0
+    return this.#routes.length === 0 || this.due === 0
   }
 
   async stop(deadline: AbortSignal): Promise<void> {

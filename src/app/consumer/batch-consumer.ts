@@ -71,7 +71,8 @@ export class BatchConsumer<Deps extends object = object> extends StreamConsumer<
       size * ((options.concurrency ?? 1) + 1),
     )
     super(stream, patterns, { ...options, maxInFlight: inFlight }, owner)
-    this.#size = size
+    // A batch begins as a whole.
+    this.#size = Math.min(size, options.rate?.messages ?? size)
     this.#waitMs = toMs(options.wait ?? DEFAULT_WAIT, 'wait')
     this.#route = new Route(options as never, () => {})
     this.#handler = handler
@@ -84,6 +85,14 @@ export class BatchConsumer<Deps extends object = object> extends StreamConsumer<
 
   override get held(): number {
     return this.#collected.length + this.#inBatches
+  }
+
+  protected override get due(): number {
+    return this.held
+  }
+
+  protected override get retriesHere(): boolean {
+    return false
   }
 
   protected override take(message: StreamMessage): void {
@@ -137,11 +146,13 @@ export class BatchConsumer<Deps extends object = object> extends StreamConsumer<
       )
       const around = [...this.middleware, ...this.#route.middleware]
       await runThrough(around, context as never, () => this.#handler(data as never[], context))
-      for (const message of readable) if (message.settlement === 'open') await this.succeeded(message)
     } catch (thrown) {
       isFailed = true
       for (const message of readable) if (message.settlement === 'open') await this.failed(message, thrown)
       await runtime.onError(thrown, context)
+    }
+    try {
+      if (!isFailed) await this.#acknowledge(readable, context)
     } finally {
       await leave?.()
       const ms = performance.now() - begun
@@ -154,6 +165,19 @@ export class BatchConsumer<Deps extends object = object> extends StreamConsumer<
         )
       }
     }
+  }
+
+  /** The handler is through: an ack that is not confirmed is no failure of it. */
+  async #acknowledge(
+    messages: readonly StreamMessage[],
+    context: HandlerContext & BatchContext,
+  ): Promise<void> {
+    const open = messages.filter((message) => message.settlement === 'open')
+    const settled = await Promise.allSettled(open.map((message) => this.succeeded(message)))
+    const missing = settled.find((one) => one.status === 'rejected')
+    if (missing === undefined) return
+    this.log?.error({ err: missing.reason }, 'a batch was handled, but not all of its acks are confirmed')
+    await this.runtime().onError(missing.reason, context)
   }
 
   /** A batch's context has what a message's has, of its first one: middleware serves both. */
@@ -189,10 +213,12 @@ class Batch implements Work, Held {
   readonly key = null
   readonly messages: readonly StreamMessage[]
   readonly #consumer: BatchConsumer
+  readonly size: number
   touchedAt = performance.now()
 
   constructor(messages: readonly StreamMessage[], consumer: BatchConsumer) {
     this.messages = messages
+    this.size = messages.length
     this.#consumer = consumer
   }
 

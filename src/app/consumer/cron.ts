@@ -1,7 +1,9 @@
 /** A handler that runs by the clock: the schedule is in the broker, so that of all running apps one has each turn. */
+
+import { isApiError, STREAM_NOT_FOUND, translated } from '../client-errors.ts'
 import type { CodecOption } from '../codec.ts'
 import type { HandlerContext } from '../context.ts'
-import { ContrailError, reasonOf } from '../errors.ts'
+import { ContrailError } from '../errors.ts'
 import type { StreamMessage } from '../message.ts'
 import {
   schedule,
@@ -51,7 +53,7 @@ export class CronJob<Deps extends object = object> implements Declaration {
   }
 
   async start(runtime: Runtime): Promise<void> {
-    await ensureStream(runtime)
+    await translated(`The stream "${CRON_STREAM}" of the jobs can't be made`, () => ensureStream(runtime))
     const id = `${runtime.app}-${this.name}`
     const target = `contrail.cron.${id}`
     const options: ConsumeOptions<undefined, CodecOption> = { ...this.#options, durable: id, codec: 'bytes' }
@@ -86,7 +88,9 @@ export class CronJob<Deps extends object = object> implements Declaration {
     if (runtime === null) throw new ContrailError('NOT_STARTED', `The job "${this.name}" does not run.`)
     this.#owner.forget(this)
     const id = `${runtime.app}-${this.name}`
-    await runtime.jsm.streams.purge(CRON_STREAM, { filter: scheduleSubject(CRON_STREAM, id) })
+    await translated(`The schedule of the job "${this.name}" can't be removed`, () =>
+      runtime.jsm.streams.purge(CRON_STREAM, { filter: scheduleSubject(CRON_STREAM, id) }),
+    )
     await this.stop(AbortSignal.abort())
     await runtime.jsm.consumers.delete(CRON_STREAM, id).catch(() => false)
   }
@@ -113,7 +117,7 @@ async function ensureStream(runtime: Runtime): Promise<void> {
   const exists = await runtime.jsm.streams.info(CRON_STREAM).then(
     () => true,
     (thrown) => {
-      if (/stream not found/.test(reasonOf(thrown))) return false
+      if (isApiError(thrown, STREAM_NOT_FOUND)) return false
       throw thrown
     },
   )

@@ -5,6 +5,7 @@ import type { CodecOption } from '../codec.ts'
 import { ContrailError } from '../errors.ts'
 import type { HandlerOptions } from '../handler.ts'
 import type { Schema } from '../schema.ts'
+import type { Declare } from '../stores/declaring.ts'
 import type { SubjectPattern } from '../subject-pattern.ts'
 import type { FlowOptions } from '../subscription.ts'
 import { type Duration, toNs } from '../units.ts'
@@ -45,13 +46,21 @@ export interface ConsumeOptions<
     FlowOptions {
   /** Name of a durable consumer: its position outlives the app, and apps that give the same name share the work. */
   durable?: string
+  /**
+   * What becomes of a durable consumer at the start. Default: 'ensure': made, or updated where the options say otherwise
+   * (what they don't say is left as it is). @see Declare
+   */
+  declare?: Declare
   /** Default: 'all'. */
   deliver?: DeliverFrom
   /** Default: 'nack-on-error'. */
   ack?: AckMode
   /** Acks are confirmed: handled means that the server has it on disk. Default: false. */
   confirmAcks?: boolean
-  /** How often, and after which pauses, a message is tried again; and where it goes then. */
+  /**
+   * How often, and after which pauses, a message is tried again; and where it goes then. Without acks (`ordered`, or
+   * `ack: 'none'`) it is tried again only where this is given.
+   */
   retry?: RetryOptions
   /** How long the server waits for an ack before it delivers again. Kept up by itself while a handler works. Default: 30 s. */
   ackWait?: Duration

@@ -17,6 +17,7 @@ export interface PushTarget {
 const HEARTBEAT_MS = 5000
 const MISSED_HEARTBEATS = 2.5
 const NS_PER_MS = 1_000_000
+const RETRY_MS = 1000
 
 /** The push part of a consumer's configuration; null for one that is asked. */
 export function pushTarget(
@@ -71,10 +72,11 @@ export class PushSource implements MessageSource {
         if (error === null) this.#receive(raw)
       },
     })
-    if (this.#target.group !== undefined) return
+    // A group's members hear no heartbeats: now and then one has to ask whether the consumer is still there.
+    const hasHeartbeats = this.#target.group === undefined
     this.#monitor = setInterval(() => {
       if (performance.now() - this.#heardAt > HEARTBEAT_MS * MISSED_HEARTBEATS) {
-        void this.#revive('heartbeats are missing')
+        void this.#revive(hasHeartbeats ? 'heartbeats are missing' : 'nothing was heard')
       }
     }, HEARTBEAT_MS)
     this.#monitor.unref()
@@ -119,7 +121,13 @@ export class PushSource implements MessageSource {
     if ((this.#isReviving && !anew) || this.#subscription === null) return
     this.#isReviving = true
     const revival = ++this.#revivals
-    await this.#owner.revive(why).catch(() => {})
+    try {
+      await this.#owner.revive(why)
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref())
+      if (revival === this.#revivals) void this.#revive(why, true)
+      return
+    }
     if (revival !== this.#revivals) return
     this.#isReviving = false
     this.#heardAt = performance.now()

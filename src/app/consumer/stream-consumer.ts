@@ -1,16 +1,19 @@
 /** A subscription on a stream: pulls, hands over, acknowledges as its mode says. */
 import { type ConsumerConfig, type ConsumerInfo, DeliverPolicy } from '@nats-io/jetstream'
 import type { Msg } from '@nats-io/nats-core'
+import { CONSUMER_NOT_FOUND, isApiError, STREAM_NOT_FOUND, translated } from '../client-errors.ts'
 import type { CodecOption } from '../codec.ts'
 import type { Held } from '../delivery.ts'
-import { reasonOf } from '../errors.ts'
+import { ContrailError, InvalidMessageError, reasonOf } from '../errors.ts'
 import { type AckSender, type Message, StreamMessage } from '../message.ts'
 import type { ConsumerState } from '../metrics/metrics.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Schema } from '../schema.ts'
+import { checkDeclare } from '../stores/declaring.ts'
 import type { SubjectPattern } from '../subject-pattern.ts'
-import { type Owner, Subscription } from '../subscription.ts'
+import { type FlowOptions, type Owner, Subscription } from '../subscription.ts'
 import { DeadLetters } from './dead-letters.ts'
+import { assumedConsumer, declareConsumer } from './declaring.ts'
 import {
   type AckMode,
   type ConsumeOptions,
@@ -28,6 +31,17 @@ const NS_PER_MS = 1_000_000
 const MAX_TO_COME = 1000
 /** In-progress is said when this part of ack wait has gone by. */
 const WORKING_PART = 3
+/** When a dead letter could not be stored. */
+const LETTER_AGAIN_MS = 5000
+
+/** What is read in order and tried again holds up all that comes behind it. */
+const ONE_KEY = () => ''
+
+function flowOf(options: ConsumeOptions<Schema | undefined, CodecOption | undefined>): FlowOptions {
+  const isInOrder =
+    options.ordered === true && options.retry !== undefined && (options.concurrency ?? 1) === 1
+  return isInOrder && options.orderBy === undefined ? { ...options, orderBy: ONE_KEY } : options
+}
 
 export class StreamConsumer<Deps extends object = object, Params extends object = object>
   extends Subscription<Deps, Params, StreamMessage>
@@ -54,6 +68,9 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   /** Ephemeral: sequences that are to come again, and would not from a new consumer. */
   readonly #toCome = new Set<number>()
   #revivals = 0
+  /** When the stream was made: it may be another one of the same name. */
+  #streamCreated: string | undefined
+  #isStreamGone = false
 
   constructor(
     stream: string,
@@ -62,7 +79,8 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     owner: Owner,
   ) {
     const concurrency = options.concurrency ?? 1
-    super(patterns, options, concurrency, owner)
+    super(patterns, flowOf(options), concurrency, owner)
+    checkDeclare(options.declare)
     this.stream = stream
     this.#options = options
     this.#mode = options.ordered ? 'none' : (options.ack ?? 'nack-on-error')
@@ -92,7 +110,16 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
 
   /** What the server says of the consumer. */
   info(): Promise<ConsumerInfo> {
-    return this.runtime().jsm.consumers.info(this.stream, this.#name)
+    const { consumers } = this.runtime().jsm
+    return translated(`The consumer "${this.#name}" of the stream "${this.stream}" can't be looked up`, () =>
+      consumers.info(this.stream, this.#name),
+    )
+  }
+
+  /** A message that fails is kept here, with all that must not overtake it, until it is tried again. */
+  protected get retriesHere(): boolean {
+    if (this.#mode === 'none') return this.#options.retry !== undefined
+    return this.flow.orderBy !== undefined
   }
 
   override async consumerState(): Promise<ConsumerState | undefined> {
@@ -108,12 +135,18 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
       publish: (subject, payload) => runtime.nc.publish(subject, payload),
       request: (subject, payload, options) => runtime.nc.request(subject, payload, options),
     }
+    if (this.#options.declare !== 'none') {
+      this.#streamCreated = (await this.#streamNow().catch(() => undefined))?.created
+    }
     const made = await this.#make(this.#config)
     this.log = runtime.log.child({ stream: this.stream, consumer: this.#name })
     this.#ackWaitMs = (made.config.ack_wait ?? DEFAULT_ACK_WAIT_MS * NS_PER_MS) / NS_PER_MS
     if (this.#retry.deadLetter !== false) {
       this.#deadLetters = new DeadLetters(this.stream, this.#retry.deadLetter)
-      await this.#deadLetters.start(runtime)
+      const deadLetters = this.#deadLetters
+      await translated(`The dead letters of the stream "${this.stream}" can't be kept`, () =>
+        deadLetters.start(runtime),
+      )
     }
     this.#listen()
     this.#forgetConnection = runtime.onConnection((event) => {
@@ -153,7 +186,7 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     if (!(await super.isSettled())) return false
     if (this.routes.length === 0 || this.#name === '') return true
     const info = await this.info().catch(() => undefined)
-    return (info === undefined || info.num_pending === 0) && this.held === 0
+    return (info === undefined || info.num_pending === 0) && this.due === 0
   }
 
   // --- the source's side
@@ -165,28 +198,40 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   message(raw: Msg): void {
     const message = new StreamMessage(raw, this.#sender as AckSender, this.#mode === 'none')
     if (this.#options.ordered && !this.#isNext(message)) return
-    if (this.#options.durable === undefined) this.#lastSeq = Math.max(this.#lastSeq, message.seq)
+    // What an earlier consumer still sends may be of a stream that is gone.
+    if (this.#options.durable === undefined && message.consumer === this.#name) {
+      this.#lastSeq = Math.max(this.#lastSeq, message.seq)
+    }
     this.take(message)
   }
 
   async revive(why: string): Promise<void> {
     const runtime = this.runtime()
     const log = this.log ?? runtime.log
+    const { durable, ordered } = this.#options
     const revival = ++this.#revivals
     log.debug({ why }, 'looking after the consumer')
+    // Whoever made it sees to it.
+    if (durable !== undefined && this.#options.declare === 'none') return
     const exists = await runtime.jsm.consumers.info(this.stream, this.#name).then(
       () => true,
       (thrown) => {
-        if (/consumer not found|stream not found/.test(reasonOf(thrown))) return false
+        if (isApiError(thrown, CONSUMER_NOT_FOUND, STREAM_NOT_FOUND)) return false
         throw thrown
       },
     )
     // A later revival has taken over, or the end has come.
     if (revival !== this.#revivals || this.running === null) return
-    if (exists && !this.#options.ordered) return
+    if (exists && !ordered) return
+    const stream = await this.#streamNow()
+    if (revival !== this.#revivals || this.running === null) return
     if (exists) await runtime.jsm.consumers.delete(this.stream, this.#name).catch(() => false)
-    else log.warn({ why }, 'the consumer is gone: making it again')
-    await this.#make(this.#options.durable === undefined ? this.#configFromHere() : this.#config)
+    const config = this.#configAgain(stream)
+    if (!exists && durable !== undefined && this.#options.declare === 'check') {
+      throw new ContrailError('CONSUMER_MISSING', `The stream "${this.stream}" has no consumer "${durable}".`)
+    }
+    if (!exists) log.warn({ why }, 'the consumer is gone: making it again')
+    await this.#make(config)
     if (revival !== this.#revivals) return
     await this.#source?.pause(this.runtime().isConnected())
     this.#listen()
@@ -210,6 +255,7 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     if (this.#mode === 'first') message.ack()
     else if (this.#retry.attempts !== Number.POSITIVE_INFINITY) {
       const streamMessage = message as StreamMessage
+      if (streamMessage.againHere > 0) return true
       // Delivered once too often: whoever had it died with it before it could say so.
       if (streamMessage.deliveries > this.#retry.attempts) {
         void this.#giveUp(streamMessage, new Error('delivered too often without an answer'))
@@ -230,6 +276,10 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   override failed(message: Message, thrown: unknown): Promise<void> | undefined {
     const streamMessage = message as StreamMessage
     const log = this.logOf(message)
+    if (thrown instanceof ContrailError && thrown.code === 'ACK_NOT_CONFIRMED') {
+      log.error({ err: thrown }, 'handled, but the ack is not confirmed: it may come again')
+      return undefined
+    }
     switch (this.#mode) {
       case 'always':
         log.error({ err: thrown }, 'the handler failed; acknowledged all the same')
@@ -246,8 +296,32 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
           { err: thrown, try: streamMessage.deliveries, nextInMs: Math.round(pause) },
           'the handler failed; trying again',
         )
+        if (this.retriesHere) {
+          message.againInMs = pause
+          return undefined
+        }
         message.nack(pause)
         if (this.#options.durable === undefined) this.#remember(streamMessage.seq)
+        return undefined
+      }
+      case 'on-success':
+        log.error({ err: thrown }, 'the handler failed; the message comes again after ack wait')
+        if (this.retriesHere) message.againInMs = this.#ackWaitMs
+        return undefined
+      case 'none': {
+        // What can't be read is the same the next time.
+        const isFinal = !this.retriesHere || thrown instanceof InvalidMessageError
+        const pause = isFinal ? null : this.#retry.pauseAfter(streamMessage.deliveries)
+        if (pause === null) {
+          if (this.#deadLetters !== null) return this.#giveUp(streamMessage, thrown)
+          log.error({ err: thrown, try: streamMessage.deliveries }, 'the handler failed')
+          return undefined
+        }
+        log.warn(
+          { err: thrown, try: streamMessage.deliveries, nextInMs: Math.round(pause) },
+          'the handler failed; trying again',
+        )
+        message.againInMs = pause
         return undefined
       }
       default:
@@ -271,20 +345,37 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     } catch (reason) {
       // Not lost: it stays in the stream and comes back.
       log.error({ err: reason }, 'the dead letter could not be stored; the message will come again')
-      message.nack('5s')
+      if (this.retriesHere) message.againInMs = LETTER_AGAIN_MS
+      else message.nack(LETTER_AGAIN_MS)
     }
   }
 
   async #make(config: Partial<ConsumerConfig>): Promise<ConsumerInfo> {
-    const info = await this.runtime().jsm.consumers.add(this.stream, config)
+    const info = await this.#declared(config)
     this.#name = info.name
     this.#lastDeliverySeq = 0
     this.made(info)
     return info
   }
 
+  #declared(config: Partial<ConsumerConfig>): Promise<ConsumerInfo> {
+    const { durable, declare = 'ensure' } = this.#options
+    if (durable !== undefined) {
+      if (declare === 'none') return Promise.resolve(assumedConsumer(this.stream, config))
+      return declareConsumer(this.runtime(), this.stream, config, declare)
+    }
+    const { consumers } = this.runtime().jsm
+    const subjects = this.subjects.join(', ')
+    return translated(`A consumer of the stream "${this.stream}" (${subjects}) can't be made`, () =>
+      consumers.add(this.stream, config),
+    )
+  }
+
   /** The consumer was made, or made again. */
   protected made(_info: ConsumerInfo): void {}
+
+  /** The stream is another one of the same name: what was known of the old one's sequences is worth nothing. */
+  protected beganAnew(): void {}
 
   #listen(): void {
     const { nc, pullTimes } = this.runtime()
@@ -312,8 +403,44 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     return true
   }
 
-  #configFromHere(): Partial<ConsumerConfig> {
-    if (this.#lastSeq === 0) return this.#config
+  /** The stream as it is now; undefined when it may not be asked for. @throws what the server says, when it is gone */
+  async #streamNow(): Promise<StreamNow | undefined> {
+    try {
+      const { created, state } = await this.runtime().jsm.streams.info(this.stream)
+      this.#isStreamGone = false
+      return { created: String(created), lastSeq: state.last_seq }
+    } catch (thrown) {
+      if (!isApiError(thrown, STREAM_NOT_FOUND)) return undefined
+      if (!this.#isStreamGone) {
+        this.#isStreamGone = true
+        this.log?.warn('the stream is gone: waiting until it is made again')
+      }
+      throw thrown
+    }
+  }
+
+  /** Where the consumer begins when it is made again: behind what was read, or anew where the stream is another one. */
+  #configAgain(stream: StreamNow | undefined): Partial<ConsumerConfig> {
+    const isAnother =
+      stream !== undefined && this.#streamCreated !== undefined && stream.created !== this.#streamCreated
+    if (stream !== undefined) this.#streamCreated = stream.created
+    if (isAnother) {
+      this.log?.warn('the stream was made again: reading it from its beginning')
+      this.#lastSeq = 0
+      this.#toCome.clear()
+      this.beganAnew()
+      this.#config = fromItsBeginning(this.#config)
+    } else if (stream !== undefined && stream.lastSeq < this.#lastSeq) {
+      // An older state of it came back.
+      this.log?.warn(
+        { read: this.#lastSeq, last: stream.lastSeq },
+        'the stream ends before what was read of it',
+      )
+      this.#lastSeq = stream.lastSeq
+      this.#toCome.clear()
+      this.beganAnew()
+    }
+    if (this.#options.durable !== undefined || this.#lastSeq === 0) return this.#config
     const { opt_start_time: _, ...rest } = this.#config
     const from = Math.min(this.#lastSeq + 1, ...this.#toCome)
     return { ...rest, deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: from }
@@ -325,11 +452,35 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
 
   #sayWorking(): void {
     const now = performance.now()
+    // In order, all at once: should this process die, none of a key's messages comes again before an earlier one.
+    const isInOrder = this.flow.orderBy !== undefined
+    const isDue =
+      isInOrder && [...this.#held].some((held) => now - held.touchedAt >= this.#ackWaitMs / WORKING_PART)
     for (const held of this.#held) {
+      if (isInOrder) {
+        if (!isDue) break
+        held.touchedAt = now
+        held.working()
+        continue
+      }
       if (now - held.touchedAt < this.#ackWaitMs / WORKING_PART) continue
       held.touchedAt = now
       held.working()
     }
     for (const message of this.unread) message.working()
   }
+}
+
+interface StreamNow {
+  readonly created: string
+  readonly lastSeq: number
+}
+
+/** Sequences of the old stream, and what was new then, mean nothing to another one: all of it came later. */
+function fromItsBeginning(config: Partial<ConsumerConfig>): Partial<ConsumerConfig> {
+  const { deliver_policy } = config
+  if (deliver_policy === DeliverPolicy.StartTime || deliver_policy === DeliverPolicy.LastPerSubject)
+    return config
+  const { opt_start_seq: _, ...rest } = config
+  return { ...rest, deliver_policy: DeliverPolicy.All }
 }

@@ -6,6 +6,7 @@ import type {
   NatsConnection,
   Payload,
 } from '@nats-io/nats-core'
+import { asContrailError } from '../client-errors.ts'
 import { type CodecOption, codecOf, decode } from '../codec.ts'
 import { ContrailError } from '../errors.ts'
 import { Outgoing, type OutgoingKind, type PublishMiddleware, runThrough } from '../middleware.ts'
@@ -86,7 +87,7 @@ export class BrokerPublisher {
 
   /** Where a declared stream takes the subject, waits for its PubAck; else resolves to undefined at once. */
   publish(subject: string, data: unknown, options: PublishOptions = {}): Promise<PublishResult | undefined> {
-    if (options.replyTo === undefined && this.#takenByStream(subject)) {
+    if (options.replyTo === undefined && this.isTakenByStream(subject)) {
       return this.publishToStream(subject, data, options)
     }
     try {
@@ -162,6 +163,11 @@ export class BrokerPublisher {
     )) as unknown as Msg
     const value = decode(codec, answer.data, subject)
     return (options.schema === undefined ? value : await validate(options.schema, value, subject)) as T
+  }
+
+  /** The server says that the app may not publish there. */
+  notPermitted(subject: string, reason: Error): void {
+    this.#pipeline.notPermitted(subject, reason)
   }
 
   disconnected(): void {
@@ -247,7 +253,8 @@ export class BrokerPublisher {
     return this.#outer === null ? this.#middleware : [...this.#outer.#around(), ...this.#middleware]
   }
 
-  #takenByStream(subject: string): boolean {
+  /** Does a declared stream take it? */
+  isTakenByStream(subject: string): boolean {
     if (this.#streamSubjects.length === 0) return false
     let taken = this.#isStreams.get(subject)
     if (taken === undefined) {
@@ -266,7 +273,11 @@ export class BrokerPublisher {
     }
     this.counts.published++
     if (this.#isConnected) {
-      this.#nc.publish(subject, payload, options)
+      try {
+        this.#nc.publish(subject, payload, options)
+      } catch (thrown) {
+        throw asContrailError(thrown, `Publishing ${payload.length} bytes to "${subject}" failed`, false)
+      }
       return
     }
     if (this.#keptBytes + payload.length > this.#reconnectBuffer) {

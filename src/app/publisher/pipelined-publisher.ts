@@ -11,6 +11,7 @@ import {
   type Payload,
   type Subscription,
 } from '@nats-io/nats-core'
+import { asContrailError } from '../client-errors.ts'
 import { ContrailError, PublishRefusedError } from '../errors.ts'
 
 export interface PublisherLimits {
@@ -37,7 +38,7 @@ interface Pending {
   /** It has not been sent: there was no connection. */
   isUnsent: boolean
   /** The last answer, where it says to ask again. */
-  refused: PublishRefusedError | null
+  refused: ContrailError | null
   /** The last answer was that nobody listens. */
   isUnheard: boolean
   /** How often it was sent. */
@@ -56,6 +57,21 @@ const DUPLICATE_IN_PROCESS = 10158
 const REPEAT_DUPLICATE_AFTER_MS = 50
 /** When nobody answered at all, what is stored only once is sent again after so long, then after twice as long: a leader may have died with it. */
 const REPEAT_LOST_MS = 2000
+
+const NO_RESPONDERS = 503
+
+type Answer = PubAck & { error?: { err_code: number; description: string } }
+
+/** A stream's answer; null: it is none. */
+function ackOf(message: Msg): Answer | null {
+  try {
+    const answer: Answer | null = JSON.parse(message.string())
+    const isStreams = typeof answer?.stream === 'string' || typeof answer?.error?.err_code === 'number'
+    return isStreams ? answer : null
+  } catch {
+    return null
+  }
+}
 
 export class PipelinedPublisher {
   readonly #nc: NatsConnection
@@ -83,7 +99,8 @@ export class PipelinedPublisher {
     this.#prefix = `${createInbox()}.`
     this.#inbox = nc.subscribe(`${this.#prefix}*`, {
       callback: (error, message) => {
-        if (error !== null) this.#rejectAll(error)
+        if (error !== null)
+          this.#rejectAll(asContrailError(error, 'Acknowledgements can not be received', false))
         else this.#answered(message)
       },
     })
@@ -143,6 +160,15 @@ export class PipelinedPublisher {
     })
   }
 
+  /** The server says that this connection may not publish there. */
+  notPermitted(subject: string, reason: Error): void {
+    for (const [token, one] of [...this.#pending]) {
+      if (one.subject !== subject) continue
+      this.#end(token, one)
+      this.#reject(one, asContrailError(reason, `Publishing to "${subject}" is not permitted`, false))
+    }
+  }
+
   /** What is published from now on waits for the connection: the client would throw it away. */
   disconnected(): void {
     this.#isConnected = false
@@ -180,7 +206,10 @@ export class PipelinedPublisher {
       this.#nc.publish(one.subject, one.payload, { reply: this.#prefix + token, headers: one.headers })
     } catch (thrown) {
       this.#end(token, one)
-      this.#reject(one, thrown as Error)
+      this.#reject(
+        one,
+        asContrailError(thrown, `Publishing ${one.bytes} bytes to "${one.subject}" failed`, false),
+      )
     }
   }
 
@@ -188,18 +217,19 @@ export class PipelinedPublisher {
     const token = message.subject.slice(this.#prefix.length)
     const one = this.#pending.get(token)
     if (one === undefined) return
-    if (message.data.length === 0) {
-      // 503: no stream listens (yet).
+    if (message.headers?.code === NO_RESPONDERS) {
+      // No stream listens (yet).
       one.isUnheard = true
       one.repeatAt = performance.now() + REPEAT_AFTER_MS
       return
     }
-    let ack: PubAck & { error?: { err_code: number; description: string } }
-    try {
-      ack = JSON.parse(message.string())
-    } catch (thrown) {
-      this.#end(token, one)
-      this.#reject(one, thrown as Error)
+    const ack = ackOf(message)
+    if (ack === null) {
+      // Somebody who listens there answered first: the stream's own answer is still to come.
+      one.refused = new ContrailError(
+        'PUBLISH_TIMEOUT',
+        `Publishing to "${one.subject}" was answered by somebody who is no stream, and not acknowledged in time.`,
+      )
       return
     }
     if (ack.error === undefined) {

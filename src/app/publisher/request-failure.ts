@@ -1,5 +1,6 @@
 /** Why a request has no answer that can be used. */
 import { errors, type Msg } from '@nats-io/nats-core'
+import { asContrailError } from '../client-errors.ts'
 import { ContrailError, RequestFailedError, reasonOf } from '../errors.ts'
 
 const DEFAULT_ERROR_STATUS = 500
@@ -15,20 +16,9 @@ export function noAnswer(subject: string, thrown: unknown, timeoutMs: number): C
   if (reason instanceof errors.TimeoutError) {
     return new ContrailError('REQUEST_TIMEOUT', `${request} had no answer in ${timeoutMs} ms.`, cause)
   }
-  if (reason instanceof errors.PermissionViolationError) {
-    return new ContrailError('NOT_PERMITTED', `${request} is not permitted: ${reasonOf(reason)}.`, cause)
-  }
-  if (
-    reason instanceof errors.ClosedConnectionError ||
-    reason instanceof errors.DrainingConnectionError ||
-    // The client has no class for what was under way when it was closed.
-    (reason instanceof errors.RequestError && reason.message === 'connection closed')
-  ) {
-    return new ContrailError('STOPPED', `${request} had no answer before the end.`, cause)
-  }
-  if (reason instanceof errors.InvalidSubjectError) {
-    return new ContrailError('INVALID_SUBJECT', `"${subject}": ${reasonOf(reason)}.`, cause)
-  }
+  // The client has no class for what was under way when it was closed.
+  const translated = asContrailError(thrown, `${request} failed`, false)
+  if (translated.code !== 'CLIENT_FAILED') return translated
   return new ContrailError('DISCONNECTED', `${request} failed: ${reasonOf(reason)}.`, cause)
 }
 

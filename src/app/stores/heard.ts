@@ -1,18 +1,19 @@
 /** Asks a store again while nobody listens for it: a cluster elects a leader, and what nobody heard was not done. */
 import { errors } from '@nats-io/nats-core'
+import { asContrailError } from '../client-errors.ts'
 import { ContrailError } from '../errors.ts'
 
 const AGAIN_AFTER_MS = 250
 const GIVE_UP_MS = 5000
 
-/** @throws ContrailError NO_RESPONDERS when nobody has listened for 5 s; else what `ask` throws */
+/** @throws ContrailError NO_RESPONDERS when nobody has listened for 5 s; else what `ask` throws, as one of the framework's */
 export async function untilHeard<T>(store: string, ask: () => Promise<T>): Promise<T> {
   const end = performance.now() + GIVE_UP_MS
   for (;;) {
     try {
       return await ask()
     } catch (thrown) {
-      if (!isUnheard(thrown)) throw thrown
+      if (!isUnheard(thrown)) throw asContrailError(thrown, `Asking ${store} failed`)
       if (performance.now() > end) {
         throw new ContrailError('NO_RESPONDERS', `Nobody answers for ${store}.`, { cause: thrown })
       }

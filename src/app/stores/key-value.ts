@@ -1,12 +1,15 @@
 /** A key-value bucket whose values are typed. */
+import { StoreCompression, type StreamConfig } from '@nats-io/jetstream'
 import { type KV, type KvEntry, Kvm, type KvOptions } from '@nats-io/kv'
+import { asContrailError, isApiError, translated } from '../client-errors.ts'
 import { type Codec, type CodecOption, codecOf, decode } from '../codec.ts'
-import { ContrailError, reasonOf } from '../errors.ts'
+import { ContrailError } from '../errors.ts'
 import type { StreamMessage } from '../message.ts'
 import type { Declaration, Runtime } from '../runtime.ts'
 import { type Schema, validate } from '../schema.ts'
 import type { Params, SubjectPattern } from '../subject-pattern.ts'
 import { type Duration, type Size, toBytes, toMs } from '../units.ts'
+import { checkDeclare, type Declare, declareStream } from './declaring.ts'
 import { untilHeard } from './heard.ts'
 import { type KeyValueEvent, keyPatterns, keyPrefix, operationOf } from './key-value-watch.ts'
 import type { StreamOwner } from './stream.ts'
@@ -29,8 +32,8 @@ export interface KeyValueOptions<
   /** Default: 'file'. */
   storage?: 'file' | 'memory'
   replicas?: number
-  /** 'create' (default): made when it is not there. 'check': must be there. */
-  declare?: 'create' | 'check'
+  /** Default: 'ensure'. @see Declare */
+  declare?: Declare
   /** Options of the official client, over all others. */
   config?: Partial<KvOptions>
 }
@@ -44,7 +47,8 @@ export interface Entry<T> {
 }
 
 const DEFAULT_UPDATE_ATTEMPTS = 100
-const WRONG_LAST_SEQUENCE = 10071
+const WRONG_LAST_SEQUENCE = [10071, 10164]
+const NS_PER_MS = 1_000_000
 
 export class KeyValue<T, Deps extends object = object> implements Declaration {
   readonly stage = 'store'
@@ -59,6 +63,7 @@ export class KeyValue<T, Deps extends object = object> implements Declaration {
     options: KeyValueOptions<Schema | undefined, CodecOption | undefined>,
     owner: StreamOwner,
   ) {
+    checkDeclare(options.declare)
     this.bucket = bucket
     this.#options = options
     this.#codec = codecOf(options.codec)
@@ -89,10 +94,17 @@ export class KeyValue<T, Deps extends object = object> implements Declaration {
     return this.#ask((kv) => kv.put(key, payload))
   }
 
-  /** Puts a value where there is none. @throws the client's error when there is one */
+  /** Puts a value where there is none. @throws ContrailError KEY_EXISTS when there is one */
   async create(key: string, value: T): Promise<number> {
     const payload = await this.#write(key, value)
-    return this.#ask((kv) => kv.create(key, payload))
+    try {
+      return await this.#ask((kv) => kv.create(key, payload))
+    } catch (thrown) {
+      if (!isConflict(thrown)) throw thrown
+      throw new ContrailError('KEY_EXISTS', `"${key}" in "${this.bucket}" has a value already.`, {
+        cause: thrown,
+      })
+    }
   }
 
   /**
@@ -139,7 +151,12 @@ export class KeyValue<T, Deps extends object = object> implements Declaration {
   /** The keys that have a value. */
   async keys(filter?: string | string[]): Promise<string[]> {
     const keys: string[] = []
-    for await (const key of await this.#ask((kv) => kv.keys(filter))) keys.push(key)
+    const found = await this.#ask((kv) => kv.keys(filter))
+    try {
+      for await (const key of found) keys.push(key)
+    } catch (thrown) {
+      throw asContrailError(thrown, `The keys of the bucket "${this.bucket}" can't be read`)
+    }
     return keys
   }
 
@@ -221,15 +238,21 @@ export class KeyValue<T, Deps extends object = object> implements Declaration {
   }
 
   async start(runtime: Runtime): Promise<void> {
-    const options = this.#options
+    const { bucket } = this
+    const what = `the bucket "${bucket}"`
+    const declare = this.#options.declare ?? 'ensure'
     const kvm = new Kvm(runtime.js)
-    if (options.declare === 'check') {
-      this.#kv = await kvm.open(this.bucket)
-      await this.#kv.status().catch((thrown) => {
-        throw new ContrailError('STREAM_MISSING', `There is no bucket "${this.bucket}": ${reasonOf(thrown)}.`)
-      })
-      return
-    }
+    const options = this.#clientsOptions(runtime)
+    // The client changes what it is given.
+    const create = () => kvm.create(bucket, { ...options })
+    await declareStream(runtime, what, streamOf(bucket, options), declare, create)
+    this.#kv = await translated(`The bucket "${bucket}" can't be opened`, () =>
+      declare === 'none' ? kvm.open(bucket) : create(),
+    )
+  }
+
+  #clientsOptions(runtime: Runtime): Partial<KvOptions> {
+    const options = this.#options
     const wanted: Partial<KvOptions> = {}
     if (options.history !== undefined) wanted.history = options.history
     if (options.ttl !== undefined) wanted.ttl = toMs(options.ttl, 'ttl')
@@ -239,7 +262,7 @@ export class KeyValue<T, Deps extends object = object> implements Declaration {
     if (options.storage !== undefined) wanted.storage = options.storage as KvOptions['storage']
     const replicas = options.replicas ?? runtime.replicas
     if (replicas !== undefined) wanted.replicas = replicas
-    this.#kv = await kvm.create(this.bucket, { ...wanted, ...options.config })
+    return { ...wanted, ...options.config }
   }
 
   async stop(): Promise<void> {}
@@ -255,7 +278,29 @@ export class KeyValue<T, Deps extends object = object> implements Declaration {
   }
 }
 
+/** What a bucket's options say of its stream (ADR-8); what they don't speak of is left as it is. */
+function streamOf(bucket: string, options: Partial<KvOptions>): Partial<StreamConfig> & { name: string } {
+  const config: Partial<StreamConfig> & { name: string } = { name: options.streamName ?? `KV_${bucket}` }
+  if (options.history !== undefined) config.max_msgs_per_subject = options.history
+  if (options.ttl !== undefined) config.max_age = options.ttl * NS_PER_MS
+  if (options.max_bytes !== undefined) config.max_bytes = options.max_bytes
+  if (options.maxValueSize !== undefined) config.max_msg_size = options.maxValueSize
+  if (options.storage !== undefined) config.storage = options.storage
+  if (options.replicas !== undefined) config.num_replicas = options.replicas
+  if (options.description !== undefined) config.description = options.description
+  if (options.placement !== undefined) config.placement = options.placement
+  if (options.republish !== undefined) config.republish = options.republish
+  if (options.metadata !== undefined) config.metadata = options.metadata
+  if (options.compression !== undefined) {
+    config.compression = options.compression ? StoreCompression.S2 : StoreCompression.None
+  }
+  if (options.markerTTL !== undefined && options.markerTTL > 0) {
+    config.allow_msg_ttl = true
+    config.subject_delete_marker_ttl = options.markerTTL * NS_PER_MS
+  }
+  return config
+}
+
 function isConflict(thrown: unknown): boolean {
-  const code = (thrown as { code?: number; api_error?: { err_code?: number } }).code
-  return code === WRONG_LAST_SEQUENCE || /wrong last sequence|key exists/i.test(reasonOf(thrown))
+  return isApiError(thrown, ...WRONG_LAST_SEQUENCE)
 }

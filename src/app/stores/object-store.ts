@@ -1,6 +1,7 @@
 /** An object store: large things under a name, in chunks, with their digest checked. */
 import { createReadStream, createWriteStream } from 'node:fs'
 import { Readable, Writable } from 'node:stream'
+import { StoreCompression, type StreamConfig } from '@nats-io/jetstream'
 import {
   type ObjectStoreOptions as ClientsOptions,
   type ObjectStore as ClientsStore,
@@ -8,11 +9,13 @@ import {
   type ObjectStoreMeta,
   Objm,
 } from '@nats-io/obj'
+import { asContrailError, translated } from '../client-errors.ts'
 import { ContrailError } from '../errors.ts'
 import type { StreamMessage } from '../message.ts'
 import type { Declaration, Runtime } from '../runtime.ts'
 import { SubjectPattern } from '../subject-pattern.ts'
 import { type Duration, type Size, toBytes, toNs } from '../units.ts'
+import { checkDeclare, type Declare, declareStream } from './declaring.ts'
 import { untilHeard } from './heard.ts'
 import type { StreamOwner } from './stream.ts'
 import { Watch, type WatchHandler, type WatchOptions } from './watch.ts'
@@ -25,6 +28,8 @@ export interface ObjectStoreOptions {
   /** Default: 'file'. */
   storage?: 'file' | 'memory'
   replicas?: number
+  /** Default: 'ensure'. @see Declare */
+  declare?: Declare
   /** Options of the official client, over all others. */
   config?: Partial<ClientsOptions>
 }
@@ -46,6 +51,7 @@ export class ObjectStore<Deps extends object = object> implements Declaration {
   #store: ClientsStore | null = null
 
   constructor(bucket: string, options: ObjectStoreOptions, owner: StreamOwner) {
+    checkDeclare(options.declare)
     this.bucket = bucket
     this.#options = options
     this.#owner = owner
@@ -65,7 +71,12 @@ export class ObjectStore<Deps extends object = object> implements Declaration {
   ): Promise<ObjectInfo> {
     const meta = typeof name === 'string' ? { name } : name
     // A stream of bytes can't be read twice.
-    if (typeof content !== 'string' && !(content instanceof Uint8Array)) return this.obj.put(meta, content)
+    if (typeof content !== 'string' && !(content instanceof Uint8Array)) {
+      const { obj } = this
+      return translated(`"${meta.name}" can't be put into the object store "${this.bucket}"`, () =>
+        obj.put(meta, content),
+      )
+    }
     const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content
     return this.#ask((obj) => obj.putBlob(meta, bytes))
   }
@@ -85,7 +96,9 @@ export class ObjectStore<Deps extends object = object> implements Declaration {
     if (found === null) return undefined
     await found.data.pipeTo(Writable.toWeb(createWriteStream(path)))
     const failed = await found.error
-    if (failed !== null) throw failed
+    if (failed !== null) {
+      throw asContrailError(failed, `"${name}" of the object store "${this.bucket}" can't be read`)
+    }
     return found.info
   }
 
@@ -123,6 +136,19 @@ export class ObjectStore<Deps extends object = object> implements Declaration {
   }
 
   async start(runtime: Runtime): Promise<void> {
+    const { bucket } = this
+    const declare = this.#options.declare ?? 'ensure'
+    const objm = new Objm(runtime.js)
+    const options = this.#clientsOptions(runtime)
+    // The client changes what it is given.
+    const create = () => objm.create(bucket, { ...options })
+    await declareStream(runtime, `the object store "${bucket}"`, streamOf(bucket, options), declare, create)
+    this.#store = await translated(`The object store "${bucket}" can't be opened`, () =>
+      declare === 'none' ? objm.open(bucket) : create(),
+    )
+  }
+
+  #clientsOptions(runtime: Runtime): Partial<ClientsOptions> {
     const options = this.#options
     const wanted: Partial<ClientsOptions> = {}
     if (options.description !== undefined) wanted.description = options.description
@@ -131,7 +157,7 @@ export class ObjectStore<Deps extends object = object> implements Declaration {
     if (options.storage !== undefined) wanted.storage = options.storage as ClientsOptions['storage']
     const replicas = options.replicas ?? runtime.replicas
     if (replicas !== undefined) wanted.replicas = replicas
-    this.#store = await new Objm(runtime.js).create(this.bucket, { ...wanted, ...options.config })
+    return { ...wanted, ...options.config }
   }
 
   async stop(): Promise<void> {}
@@ -153,4 +179,23 @@ function eventOf(message: StreamMessage, ignoreDeletes: boolean): ObjectEvent | 
     revision: message.seq,
     time: message.time,
   }
+}
+
+/** What a store's options say of its stream (ADR-20); what they don't speak of is left as it is. */
+function streamOf(
+  bucket: string,
+  options: Partial<ClientsOptions>,
+): Partial<StreamConfig> & { name: string } {
+  const config: Partial<StreamConfig> & { name: string } = { name: `OBJ_${bucket}` }
+  if (options.description !== undefined) config.description = options.description
+  if (options.ttl !== undefined) config.max_age = options.ttl
+  if (options.max_bytes !== undefined) config.max_bytes = options.max_bytes
+  if (options.storage !== undefined) config.storage = options.storage
+  if (options.replicas !== undefined) config.num_replicas = options.replicas
+  if (options.placement !== undefined) config.placement = options.placement
+  if (options.metadata !== undefined) config.metadata = options.metadata
+  if (options.compression !== undefined) {
+    config.compression = options.compression ? StoreCompression.S2 : StoreCompression.None
+  }
+  return config
 }

@@ -2,9 +2,19 @@
 import type { JetStreamClient } from '@nats-io/jetstream'
 import { type KV, Kvm, type KvOptions } from '@nats-io/kv'
 import { type ObjectStore, type ObjectStoreOptions, Objm } from '@nats-io/obj'
+import { isApiError, STREAM_NOT_FOUND, translated } from '../client-errors.ts'
 import { reasonOf } from '../errors.ts'
 
-export async function openKeyValue(
+export function openKeyValue(
+  js: JetStreamClient,
+  bucket: string,
+  replicas: number | undefined,
+  options?: Partial<KvOptions>,
+): Promise<KV> {
+  return translated(`The bucket "${bucket}" can't be opened`, () => open(js, bucket, replicas, options))
+}
+
+async function open(
   js: JetStreamClient,
   bucket: string,
   replicas: number | undefined,
@@ -17,14 +27,25 @@ export async function openKeyValue(
   const isThere = await kv.status().then(
     () => true,
     (thrown) => {
-      if (/not found/.test(reasonOf(thrown))) return false
+      if (isApiError(thrown, STREAM_NOT_FOUND)) return false
       throw thrown
     },
   )
   return isThere ? kv : kvm.create(bucket, { replicas })
 }
 
-export async function openObjectStore(
+export function openObjectStore(
+  js: JetStreamClient,
+  bucket: string,
+  replicas: number | undefined,
+  options?: Partial<ObjectStoreOptions>,
+): Promise<ObjectStore> {
+  return translated(`The object store "${bucket}" can't be opened`, () =>
+    openStore(js, bucket, replicas, options),
+  )
+}
+
+async function openStore(
   js: JetStreamClient,
   bucket: string,
   replicas: number | undefined,

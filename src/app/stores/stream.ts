@@ -7,6 +7,7 @@ import {
   type StreamConfig,
   type StreamInfo,
 } from '@nats-io/jetstream'
+import { translated } from '../client-errors.ts'
 import type { CodecOption } from '../codec.ts'
 import {
   BatchConsumer,
@@ -16,7 +17,7 @@ import {
 } from '../consumer/batch-consumer.ts'
 import type { ConsumeOptions } from '../consumer/options.ts'
 import { StreamConsumer } from '../consumer/stream-consumer.ts'
-import { ContrailError, reasonOf } from '../errors.ts'
+import { ContrailError } from '../errors.ts'
 import type { AnyHandler, DataOf, Handler } from '../handler.ts'
 import type { StreamMessage } from '../message.ts'
 import { type BatchMessage, publishAtomic } from '../publisher/batch.ts'
@@ -35,17 +36,12 @@ import type { Schema } from '../schema.ts'
 import { type Params, SubjectPattern } from '../subject-pattern.ts'
 import type { Owner } from '../subscription.ts'
 import { type Duration, type Size, toBytes, toNs } from '../units.ts'
-
-/**
- * What happens at the start: 'ensure' (default) makes or updates the stream, 'create' makes it when it is not there and
- * leaves it as it is otherwise, 'check' only compares, 'none' asks nothing.
- */
-export type Declare = 'ensure' | 'create' | 'check' | 'none'
+import { checkDeclare, type Declare, declareStream } from './declaring.ts'
 
 export interface StreamOptions {
   /** What it stores; wildcards and {names} allowed. Default: its name in lower case and `.>` behind it. */
   subjects?: readonly string[]
-  /** Default: 'ensure'. */
+  /** Default: 'ensure'. @see Declare */
   declare?: Declare
   description?: string
   /** Default: 'limits'. 'workqueue': acknowledged is removed; 'interest': kept while consumers want it. */
@@ -133,6 +129,7 @@ export class Stream<Deps extends object = object> implements Declaration {
         `"${name}" is no stream name (no dots, spaces, wildcards, slashes).`,
       )
     }
+    checkDeclare(options.declare)
     this.name = name
     this.#options = options
     this.#owner = owner
@@ -248,41 +245,25 @@ export class Stream<Deps extends object = object> implements Declaration {
 
   /** What the server says of it. */
   info(): Promise<StreamInfo> {
-    return this.#runtime().jsm.streams.info(this.name)
+    const { streams } = this.#runtime().jsm
+    return translated(`The stream "${this.name}" can't be looked up`, () => streams.info(this.name))
   }
 
   /** Removes messages: all, those of a subject, or all but the last `keep`. Resolves to how many. */
   async purge(options: { subject?: string; keep?: number } = {}): Promise<number> {
     const request =
       options.subject === undefined ? { keep: options.keep } : { filter: options.subject, keep: options.keep }
-    return (await this.#runtime().jsm.streams.purge(this.name, request as never)).purged
+    const { streams } = this.#runtime().jsm
+    const done = await translated(`The stream "${this.name}" can't be purged`, () =>
+      streams.purge(this.name, request as never),
+    )
+    return done.purged
   }
 
   async start(runtime: Runtime): Promise<void> {
     runtime.publisher.addStreamSubjects(this.subjects)
-    const declare = this.#options.declare ?? 'ensure'
-    if (declare === 'none') return
     const wanted = configOf(this.name, this.subjects, { replicas: runtime.replicas, ...this.#options })
-    const existing = await runtime.jsm.streams.info(this.name).catch((thrown) => {
-      if (/stream not found/.test(reasonOf(thrown))) return undefined
-      throw thrown
-    })
-    if (existing === undefined) {
-      if (declare === 'check') throw new ContrailError('STREAM_MISSING', `There is no stream "${this.name}".`)
-      await runtime.jsm.streams.add(wanted as never)
-      runtime.log.info({ stream: this.name }, 'stream created')
-      return
-    }
-    const different = differences(wanted, existing.config)
-    if (declare === 'create' || different.length === 0) return
-    if (declare === 'check') {
-      throw new ContrailError(
-        'STREAM_MISMATCH',
-        `The stream "${this.name}" is not as it is declared: ${different.join(', ')}.`,
-      )
-    }
-    await runtime.jsm.streams.update(this.name, { ...existing.config, ...wanted } as never)
-    runtime.log.info({ stream: this.name, changed: different }, 'stream updated')
+    await declareStream(runtime, `the stream "${this.name}"`, wanted, this.#options.declare ?? 'ensure')
   }
 
   async stop(): Promise<void> {}
@@ -296,17 +277,4 @@ export class Stream<Deps extends object = object> implements Declaration {
   #notConnected(): ContrailError {
     return new ContrailError('NOT_STARTED', `The stream "${this.name}" is not connected.`)
   }
-}
-
-/** The fields in which a configuration is not as it is wanted. */
-function differences(wanted: Partial<StreamConfig>, existing: StreamConfig): string[] {
-  const found: string[] = []
-  for (const [field, value] of Object.entries(wanted)) {
-    const has = existing[field as keyof StreamConfig]
-    // The server leaves out what is false, empty or zero.
-    const isNothing = (one: unknown) => one === undefined || one === false || one === '' || one === 0
-    if (isNothing(value) && isNothing(has)) continue
-    if (JSON.stringify(value) !== JSON.stringify(has)) found.push(field)
-  }
-  return found
 }

@@ -1,6 +1,7 @@
 /** Watching a store: what is there first, then what changes, in order, without gaps or repeats over reconnects. */
 import type { ConsumerInfo } from '@nats-io/jetstream'
 import type { DeliverFrom } from '../consumer/options.ts'
+import type { RetryOptions } from '../consumer/retry.ts'
 import { StreamConsumer } from '../consumer/stream-consumer.ts'
 import type { AppContext, HandlerContext } from '../context.ts'
 import type { Held } from '../delivery.ts'
@@ -26,6 +27,12 @@ export type WatchFrom =
 export interface WatchOptions extends Pick<FlowOptions, 'concurrency'> {
   /** Default: 'last'. */
   from?: WatchFrom
+  /**
+   * How often a handler that throws gets the event again; what comes later waits meanwhile (with `concurrency` above 1
+   * only what comes later for the same key). Then it is given up, with a line in the log and a call of `app.onError`.
+   * Default: 5 attempts, after 100 ms, 400 ms, 1.6 s, 6.4 s. What can't be read is not tried again.
+   */
+  retry?: Pick<RetryOptions, 'attempts' | 'backoff'>
   /** Deletes and purges are left out. Default: false. */
   ignoreDeletes?: boolean
   /**
@@ -45,6 +52,7 @@ export type WatchHandler<Event, Params extends object, Deps extends object> = (
 export type ReadEvent<Event> = (message: StreamMessage) => Event | undefined | PromiseLike<Event | undefined>
 
 const DEFAULT_STOP = '30s'
+const DEFAULT_RETRY: RetryOptions = { attempts: 5, backoff: { initial: '100ms', factor: 4, max: '10s' } }
 const ASK_AGAIN_MS = 1000
 
 function deliverFrom(from: WatchFrom): DeliverFrom {
@@ -78,7 +86,7 @@ class WatchConsumer<Deps extends object> extends StreamConsumer<Deps, never> {
   #end: number | null = null
   #lastCome = 0
   /** What is not above this is not asked for. */
-  readonly #before: number
+  #before: number
   readonly #onlyUpdates: boolean
 
   constructor(
@@ -91,7 +99,14 @@ class WatchConsumer<Deps extends object> extends StreamConsumer<Deps, never> {
     super(
       stream,
       patterns,
-      { ordered: true, deliver: deliverFrom(options.from ?? 'last'), concurrency: options.concurrency },
+      {
+        ordered: true,
+        deliver: deliverFrom(options.from ?? 'last'),
+        concurrency: options.concurrency,
+        retry: options.retry ?? DEFAULT_RETRY,
+        // One at a time all are in order; side by side those of a key are.
+        ...((options.concurrency ?? 1) > 1 ? { orderBy: (message: Message) => message.subject } : {}),
+      },
       owner,
     )
     this.#onCaughtUp = onCaughtUp
@@ -150,6 +165,12 @@ class WatchConsumer<Deps extends object> extends StreamConsumer<Deps, never> {
       // The last one may be removed before it comes: then another is the last.
       await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS).unref())
     }
+  }
+
+  protected override beganAnew(): void {
+    this.#before = 0
+    this.#end = null
+    this.#lastCome = 0
   }
 
   protected override entered(held: Held): void {

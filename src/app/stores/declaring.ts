@@ -1,0 +1,155 @@
+/** How a stream (a bucket's too) comes to be as it is declared: made, updated, compared; and what an update may not do unasked. */
+import { DiscardPolicy, RetentionPolicy, type StreamConfig, type StreamInfo } from '@nats-io/jetstream'
+import { asContrailError, isApiError, STREAM_NOT_FOUND, translated } from '../client-errors.ts'
+import { ContrailError, reasonOf } from '../errors.ts'
+import type { Runtime } from '../runtime.ts'
+import { type Difference, differences, sentenceOf } from './differences.ts'
+
+/**
+ * What happens at the start: 'ensure' (default) makes or updates it, but refuses changes by which messages are lost;
+ * 'allow-loss' makes those too; 'create' makes it when it is not there and leaves it as it is otherwise; 'check' only
+ * compares; 'none' asks nothing.
+ */
+export type Declare = 'ensure' | 'allow-loss' | 'create' | 'check' | 'none'
+
+const DECLARES: readonly string[] = ['ensure', 'allow-loss', 'create', 'check', 'none']
+const NS_PER_MS = 1_000_000
+
+/** @throws ContrailError INVALID_OPTION */
+export function checkDeclare(declare: Declare | undefined): void {
+  if (declare !== undefined && !DECLARES.includes(declare)) {
+    throw new ContrailError('INVALID_OPTION', `declare: "${declare}" is none of ${DECLARES.join(', ')}.`)
+  }
+}
+
+/**
+ * @param what for sentences: `the stream "ORDERS"`, `the bucket "stock"`
+ * @param wanted the fields that the declaration speaks of
+ * @param make how it is made, where `wanted` alone would not do
+ * @throws ContrailError STREAM_MISSING, STREAM_MISMATCH ('check'); WOULD_LOSE, STREAM_FIXED, SUBJECTS_OVERLAP and others
+ */
+export async function declareStream(
+  runtime: Runtime,
+  what: string,
+  wanted: Partial<StreamConfig> & { name: string },
+  declare: Declare,
+  make?: () => Promise<unknown>,
+): Promise<void> {
+  if (declare === 'none') return
+  const { streams } = runtime.jsm
+  const bindings = { stream: wanted.name }
+  const existing = await translated(`${upper(what)} can't be looked up`, () =>
+    streams.info(wanted.name).catch((thrown) => {
+      if (isApiError(thrown, STREAM_NOT_FOUND)) return undefined
+      throw thrown
+    }),
+  )
+  if (existing === undefined) {
+    if (declare === 'check') throw new ContrailError('STREAM_MISSING', `There is no ${bare(what)}.`)
+    await translated(`${upper(what)}${subjectsOf(wanted)} can't be made`, () =>
+      make === undefined ? streams.add(wanted as never) : make(),
+    )
+    runtime.log.info(bindings, 'stream created')
+    return
+  }
+  const different = differences(wanted, existing.config)
+  if (declare === 'create' || different.length === 0) return
+  const all = different.map(sentenceOf).join(', ')
+  if (declare === 'check') {
+    throw new ContrailError('STREAM_MISMATCH', `${upper(what)} is not as it is declared: ${all}.`)
+  }
+  const lost = different.flatMap((one) => lossOf(one, existing, wanted) ?? [])
+  if (lost.length > 0 && declare !== 'allow-loss') {
+    throw new ContrailError('WOULD_LOSE', `${upper(what)} is not changed: ${lost.join('; ')}.`)
+  }
+  const changed = different.map((one) => one.field)
+  try {
+    await streams.update(wanted.name, updateOf(existing.config, wanted) as never)
+    if (lost.length > 0) runtime.log.warn({ ...bindings, changed, lost }, 'stream updated, with loss')
+    else runtime.log.info({ ...bindings, changed }, 'stream updated')
+  } catch (thrown) {
+    if (!isApiError(thrown, ...CANNOT_CHANGE))
+      throw asContrailError(thrown, `${upper(what)} can't be updated (${all})`)
+    const reason = reasonOf(thrown)
+    throw new ContrailError(
+      'STREAM_FIXED',
+      `${upper(what)} can't be changed (${all}): ${reason}. \`nats stream rm ${wanted.name}\` removes it with all its messages.`,
+      { cause: thrown, errorCode: (thrown as { code?: number }).code },
+    )
+  }
+}
+
+function updateOf(existing: StreamConfig, wanted: Partial<StreamConfig>): Partial<StreamConfig> {
+  const config = { ...existing, ...wanted }
+  if (wanted.metadata !== undefined) config.metadata = { ...existing.metadata, ...wanted.metadata }
+  // Ids can't be remembered for longer than messages are kept: the server would refuse it.
+  const isTooLong = config.max_age > 0 && config.duplicate_window > config.max_age
+  if (isTooLong && wanted.duplicate_window === undefined) config.duplicate_window = config.max_age
+  return config
+}
+
+/** Invalid configuration, and its neighbours: the answers to what can't be updated. */
+const CANNOT_CHANGE = [10052, 10055]
+
+/**
+ * What a change loses, as a sentence; null: nothing. A smaller limit counts as a loss even where less is stored today: an
+ * app that starts in a test and not where the messages are would be worse. Only on an empty stream nothing can be lost.
+ */
+function lossOf(
+  { field, has, wanted }: Difference,
+  { config, state }: StreamInfo,
+  all: Partial<StreamConfig>,
+): string | null {
+  const change = sentenceOf({ field, has, wanted })
+  const dropsOld = (all.discard ?? config.discard) !== DiscardPolicy.New
+  switch (field) {
+    case 'retention':
+      return has === RetentionPolicy.Limits && wanted === RetentionPolicy.Interest && state.messages > 0
+        ? `${change}: of its ${state.messages} messages those go that no consumer waits for`
+        : null
+    case 'max_age': {
+      if (!isSmaller(wanted, has) || state.messages === 0) return null
+      const before = new Date(Date.now() - (wanted as number) / NS_PER_MS).toISOString()
+      return `${change}: messages from before ${before} go (the oldest is of ${state.first_ts})`
+    }
+    case 'max_msgs':
+      if (!isSmaller(wanted, has) || state.messages === 0 || !dropsOld) return null
+      return `${change}: it holds ${state.messages} messages, the oldest go beyond that`
+    case 'max_bytes':
+      if (!isSmaller(wanted, has) || state.messages === 0 || !dropsOld) return null
+      return `${change}: it holds ${state.bytes} bytes, the oldest messages go beyond that`
+    case 'max_msgs_per_subject':
+      if (!isSmaller(wanted, has) || state.messages === 0) return null
+      return `${change}: it holds ${state.messages} messages on ${state.num_subjects ?? 'its'} subjects, the oldest of each go beyond that`
+    case 'discard':
+      // What was refused when the stream was full now drives out what is stored.
+      return wanted === DiscardPolicy.Old && hasLimit(config) && state.messages > 0
+        ? `${change}: when it is full its oldest messages go`
+        : null
+    default:
+      return null
+  }
+}
+
+/** Is it a limit, and a tighter one? Zero, -1 and nothing are none. */
+function isSmaller(wanted: unknown, has: unknown): boolean {
+  const limit = Number(wanted ?? 0)
+  const before = Number(has ?? 0)
+  return limit > 0 && (before <= 0 || limit < before)
+}
+
+function hasLimit(config: StreamConfig): boolean {
+  return (config.max_msgs ?? 0) > 0 || (config.max_bytes ?? 0) > 0
+}
+
+function subjectsOf({ subjects }: Partial<StreamConfig>): string {
+  return subjects === undefined || subjects.length === 0 ? '' : ` (subjects ${subjects.join(', ')})`
+}
+
+function upper(what: string): string {
+  return what[0].toUpperCase() + what.slice(1)
+}
+
+function bare(what: string): string {
+  return what.replace(/^the /, '')
+}
