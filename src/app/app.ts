@@ -162,7 +162,7 @@ function timersOf(options: BrokerOptions): SetTimer {
     }
   }
   return (callback, delayMs) => {
-    const timer = setTimeout(callback, delayMs)
+    const timer = setTimeout(callback, delayMs).unref()
     return { cancel: () => clearTimeout(timer) }
   }
 }

@@ -20,7 +20,8 @@ export interface SubscribeOptions<
   /**
    * Does it answer requests? Default: with what it returns, when that is something, and with what it throws, unless it has
    * turned out to only listen: on a subject that a declared stream takes (the answer is the stream's), after it let a
-   * request go without an answer, or when a message can't be read and there is no `schema`. `true`: always, with nothing
+   * request go without an answer, or when a message can't be read and neither `schema` nor
+   * `codec` says what it should be. `true`: always, with nothing
    * where it returns nothing. `false`: never.
    */
   reply?: boolean
@@ -162,8 +163,8 @@ export class CoreSubscription<
     if (this.#reply !== undefined) return this.#reply
     if (thrown instanceof ReplyError) return true
     if (this.#onlyListens || this.runtime().publisher.isTakenByStream(message.subject)) return false
-    const hasSchema = this.routes.some(({ schema }) => schema !== undefined)
-    return !(thrown instanceof InvalidMessageError) || hasSchema
+    const hasForm = this.routes.some(({ schema, codec }) => schema !== undefined || codec !== jsonCodec)
+    return !(thrown instanceof InvalidMessageError) || hasForm
   }
 
   override unhandled(message: Message): void {

@@ -174,19 +174,30 @@ export class Dispatcher {
     return new Promise((resolve) => this.#idle.push(resolve))
   }
 
-  /** Takes out what has not begun, or was to begin again, for its owner to give it back: of a key in its order. */
-  clear(): Work[] {
+  /** Ends all pauses: what pauses, and what waits for its key, comes out for its owner to give it back. */
+  endPauses(): Work[] {
     this.#isClosed = true
     const left: Work[] = []
-    for (const [work, timer] of this.#pausing) {
+    const paused = [...this.#pausing]
+    this.#pausing.clear()
+    for (const [work, timer] of paused) {
       timer.cancel()
       left.push(work)
+      if (work.key === null) continue
+      const waiting = this.#keys.get(work.key) as Fifo<Work>
+      this.#waitingForKey -= waiting.length
+      drain(waiting, left)
+      this.#keys.delete(work.key)
     }
-    const paused = [...this.#pausing.keys()]
-    this.#pausing.clear()
+    if (paused.length > 0 && this.held === 0) this.#tellIdle()
+    return left
+  }
+
+  /** Takes out what has not begun, or was to begin again, for its owner to give it back: of a key in its order. */
+  clear(): Work[] {
+    const left = this.endPauses()
     drain(this.#ready, left)
     for (const waiting of this.#keys.values()) drain(waiting, left)
-    for (const { key } of paused) if (key !== null) this.#keys.delete(key)
     drain(this.#queue, left)
     this.#waitingForKey = 0
     clearTimeout(this.#timer)

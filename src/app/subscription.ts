@@ -188,6 +188,7 @@ export abstract class Subscription<
     }
     await this.#opening?.catch(() => {})
     await this.pause()
+    for (const work of this.dispatcher.endPauses()) work.giveBack()
     await untilIdle(this.dispatcher, deadline)
     for (const work of this.dispatcher.clear()) work.giveBack()
     for (const message of this.unread.splice(0)) this.giveBack(message)

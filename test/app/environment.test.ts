@@ -97,7 +97,7 @@ test('user and password, or a token, may be in the URL, and are in no log line o
   assert.equal(app.state, 'running')
   const wrong = new App(`nats://me:wrong-one@127.0.0.1:${port}`, { log })
   await assert.rejects(wrong.start(), (error: ContrailError) => {
-    assert.equal(error.code, 'CANNOT_CONNECT')
+    assert.equal(error.code, 'NOT_AUTHORIZED')
     assert.doesNotMatch(error.message, /wrong-one/)
     return true
   })

@@ -208,7 +208,7 @@ test('a publication that fails has the code of its error', async (t) => {
   await app.start()
   await assert.rejects(app.publish('orders.a', 1, { expect: { lastSeq: 7 } }))
   const span = await named(1, 'publish orders.a')
-  assert.equal(span.attributes['error.type'], 'PUBLISH_REFUSED')
+  assert.equal(span.attributes['error.type'], 'WRONG_LAST_SEQUENCE')
   assert.equal(span.status.code, SpanStatusCode.ERROR)
 })
 

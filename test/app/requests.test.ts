@@ -99,9 +99,9 @@ test('requests and answers have headers and codecs', async (t) => {
   assert.equal(await app.request('upper', 'hello', { codec: 'text', headers: { Who: 'me' } }), 'HELLO me')
 })
 
-test('where no handler returns anything the answer is undefined', async (t) => {
+test('where a handler that is to answer returns nothing the answer is undefined', async (t) => {
   const app = makeApp(t)
-  app.subscribe('nothing', () => {})
+  app.subscribe('nothing', { reply: true }, () => {})
   await app.start()
   assert.equal(await app.request('nothing'), undefined)
 })

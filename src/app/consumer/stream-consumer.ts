@@ -21,7 +21,7 @@ import {
   DEFAULT_ACK_WAIT_MS,
   DEFAULT_MAX_IN_FLIGHT,
 } from './options.ts'
-import { PullLoop } from './pull-loop.ts'
+import { LEAPING_PULL_TIMES, PullLoop } from './pull-loop.ts'
 import { PushSource, type PushTarget, pushTarget } from './push-source.ts'
 import { RetryPolicy } from './retry.ts'
 import type { MessageSource, MessageSourceOwner } from './source.ts'
@@ -59,7 +59,7 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   #source: MessageSource | null = null
   #sender: AckSender | null = null
   #name = ''
-  #keepAlive: NodeJS.Timeout | undefined
+  #keepAlive: { cancel(): void } | undefined
   #ackWaitMs = DEFAULT_ACK_WAIT_MS
   #forgetConnection: () => void = () => {}
   /** Ordered: where the next consumer begins, and which delivery is the next. */
@@ -152,13 +152,22 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     this.#forgetConnection = runtime.onConnection((event) => {
       if (event === 'reconnected') this.#source?.reconnected()
     })
-    if (this.#mode !== 'none') {
-      this.#keepAlive = setInterval(
-        () => this.#sayWorking(),
-        Math.max(10, this.#ackWaitMs / WORKING_PART / 2),
-      )
-      this.#keepAlive.unref()
-    }
+  }
+
+  /** While messages are held: says now and then that they are worked on, by the broker's clock, which a test may move on. */
+  #keepWorking(): void {
+    if (this.#mode === 'none' || this.#keepAlive !== undefined || this.running === null) return
+    this.#keepAlive = this.running.setTimer(
+      this.#workingTick,
+      Math.max(10, this.#ackWaitMs / WORKING_PART / 2),
+    )
+  }
+
+  readonly #workingTick = (): void => {
+    this.#keepAlive = undefined
+    if (this.#held.size === 0 && this.unread.length === 0) return
+    this.#sayWorking(this.running?.pullTimes === LEAPING_PULL_TIMES)
+    this.#keepWorking()
   }
 
   protected override async pause(): Promise<void> {
@@ -167,7 +176,8 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   }
 
   protected override async close(): Promise<void> {
-    clearInterval(this.#keepAlive)
+    this.#keepAlive?.cancel()
+    this.#keepAlive = undefined
     this.#source = null
     this.#held.clear()
     const runtime = this.running
@@ -203,6 +213,7 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
       this.#lastSeq = Math.max(this.#lastSeq, message.seq)
     }
     this.take(message)
+    if (this.unread.length > 0) this.#keepWorking()
   }
 
   async revive(why: string): Promise<void> {
@@ -240,7 +251,9 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   // --- a delivery's side
 
   protected override entered(held: Held): void {
-    if (this.#mode !== 'none') this.#held.add(held)
+    if (this.#mode === 'none') return
+    this.#held.add(held)
+    this.#keepWorking()
   }
 
   override left(held: Held): void {
@@ -450,20 +463,14 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     if (this.#toCome.size < MAX_TO_COME) this.#toCome.add(seq)
   }
 
-  #sayWorking(): void {
+  /** @param all whatever the time: it passes by leaps */
+  #sayWorking(all: boolean): void {
     const now = performance.now()
+    const isDue = (held: Held) => all || now - held.touchedAt >= this.#ackWaitMs / WORKING_PART
     // In order, all at once: should this process die, none of a key's messages comes again before an earlier one.
-    const isInOrder = this.flow.orderBy !== undefined
-    const isDue =
-      isInOrder && [...this.#held].some((held) => now - held.touchedAt >= this.#ackWaitMs / WORKING_PART)
+    const isTogether = this.flow.orderBy !== undefined && [...this.#held].some(isDue)
     for (const held of this.#held) {
-      if (isInOrder) {
-        if (!isDue) break
-        held.touchedAt = now
-        held.working()
-        continue
-      }
-      if (now - held.touchedAt < this.#ackWaitMs / WORKING_PART) continue
+      if (!isTogether && !isDue(held)) continue
       held.touchedAt = now
       held.working()
     }

@@ -1,0 +1,113 @@
+/** A stream or a bucket is removed and made again while an app reads it: it is read from its beginning, and the log says so. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { DeliverPolicy } from '@nats-io/jetstream'
+import { makeApp, onCluster, until } from './support.ts'
+
+const AGAIN = 'the stream was made again: reading it from its beginning'
+
+test('consumers of every kind begin anew on a stream that was made again', async (t) => {
+  const app = makeApp(t)
+  const orders = app.stream('ORDERS')
+  const seen: Record<string, unknown[]> = {
+    ordered: [],
+    fromSequence: [],
+    ephemeral: [],
+    fresh: [],
+    durable: [],
+    batch: [],
+  }
+  orders.consume('orders.>', { ordered: true }, (data) => seen.ordered.push(data))
+  orders.consume('orders.>', { ordered: true, deliver: { seq: 3 } }, (data) => seen.fromSequence.push(data))
+  orders.consume('orders.>', {}, (data) => seen.ephemeral.push(data))
+  orders.consume('orders.>', { durable: 'fresh', deliver: 'new' }, (data) => seen.fresh.push(data))
+  orders.consume('orders.>', { durable: 'durable' }, (data) => seen.durable.push(data))
+  orders.consumeBatch('orders.>', { size: 2, wait: '20ms' }, (data) => seen.batch.push(...data))
+  await app.start()
+  for (let i = 0; i < 5; i++) await orders.publish('orders.x', i)
+  await until(
+    () => Object.values(seen).reduce((sum, list) => sum + list.length, 0) === 28,
+    'the first round',
+    10_000,
+  )
+  const { streams } = app.context.jsm
+  const { config } = await orders.info()
+  await streams.delete('ORDERS')
+  await until(() => app.lines.some(({ sentence }) => /the stream is gone: waiting/.test(sentence)))
+  await streams.add(config)
+  for (let i = 10; i < 13; i++) await orders.publish('orders.x', i)
+  await until(() => Object.values(seen).every((list) => list.length >= 6), 'the second round', 20_000)
+  await pause(100)
+  for (const [kind, list] of Object.entries(seen)) {
+    assert.deepEqual(
+      list.filter((data) => (data as number) >= 10),
+      [10, 11, 12],
+      kind,
+    )
+  }
+  const told = app.lines.filter(({ sentence }) => sentence === AGAIN)
+  assert.equal(told.length, 6)
+  assert.ok(told.every(({ stream, level }) => stream === 'ORDERS' && level === 'warn'))
+})
+
+test('a watch begins anew on a bucket that was made again', async (t) => {
+  const app = makeApp(t)
+  const stock = app.keyValue<number>('stock')
+  const seen: Record<string, string[]> = { last: [], updates: [], revision: [] }
+  stock.watch('>', ({ key }) => seen.last.push(key))
+  stock.watch('>', { from: 'updates' }, ({ key }) => seen.updates.push(key))
+  await app.start()
+  for (let i = 0; i < 5; i++) await stock.put(`old${i}`, i)
+  const late = stock.watch('>', { from: { revision: 4 } }, ({ key }) => seen.revision.push(key))
+  await late.caughtUp
+  await until(() => seen.last.length === 5 && seen.updates.length === 5 && seen.revision.length === 2)
+  const { streams } = app.context.jsm
+  const { config } = await streams.info('KV_stock')
+  await streams.delete('KV_stock')
+  await streams.add(config)
+  for (let i = 0; i < 3; i++) await stock.put(`new${i}`, i)
+  const fresh = (keys: string[]) => keys.filter((key) => key.startsWith('new'))
+  await until(() => Object.values(seen).every((keys) => fresh(keys).length >= 3), 'what is new', 20_000)
+  await pause(100)
+  for (const keys of Object.values(seen)) assert.deepEqual(fresh(keys), ['new0', 'new1', 'new2'])
+  assert.ok(app.lines.some(({ sentence, stream }) => sentence === AGAIN && stream === 'KV_stock'))
+})
+
+test('a watch that was made when its bucket was about to go has caught up on the new one', async (t) => {
+  const app = makeApp(t)
+  const stock = app.keyValue<number>('stock')
+  await app.start()
+  for (let i = 0; i < 5; i++) await stock.put(`old${i}`, i)
+  const { streams } = app.context.jsm
+  const { config } = await streams.info('KV_stock')
+  let release = () => {}
+  const held = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const watch = stock.watch('>', () => held)
+  await app.ready()
+  await until(() => watch.held > 0)
+  await streams.delete('KV_stock')
+  await streams.add(config)
+  release()
+  await watch.caughtUp
+})
+
+test('a consumer that was removed while its stream stayed goes on behind the last message', async (t) => {
+  const app = makeApp(t)
+  const orders = app.stream('ORDERS')
+  const seen: unknown[] = []
+  const consumer = orders.consume('orders.>', {}, (data) => seen.push(data))
+  await app.start()
+  await orders.publish('orders.x', 1)
+  await until(() => seen.length === 1)
+  const { consumers } = app.context.jsm
+  await consumers.delete('ORDERS', consumer.name)
+  await orders.publish('orders.x', 2)
+  await until(() => seen.length === 2, 'the second', 20_000)
+  assert.deepEqual(seen, [1, 2])
+  assert.ok(app.lines.every(({ sentence }) => sentence !== AGAIN))
+  const { config } = await consumer.info()
+  if (!onCluster) assert.equal(config.deliver_policy, DeliverPolicy.StartSequence)
+})
