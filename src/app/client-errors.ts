@@ -52,7 +52,8 @@ function codeOf(error: Error, onJetStream: boolean): ErrorCode | undefined {
   if (/max_payload/.test(message)) return 'MESSAGE_TOO_LARGE'
   if (/^invalid (key|bucket name)|^invalid (stream|durable|consumer)? ?name/i.test(message))
     return 'INVALID_NAME'
-  if (/^object (store )?not found|^bucket not found/.test(message)) return 'NOT_FOUND'
+  if (/^object store not found/.test(message)) return 'STREAM_MISSING'
+  if (/^object not found/.test(message)) return 'NOT_FOUND'
   if (message === 'connection closed') return 'STOPPED'
   return undefined
 }

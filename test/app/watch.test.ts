@@ -118,6 +118,76 @@ test('a value that the schema refuses is logged, and the watch goes on', async (
   assert.ok(app.lines.some((line) => line.level === 'error' && String(line.subject).endsWith('bad')))
 })
 
+test('an event whose handler throws comes again, and what comes later waits for it', async (t) => {
+  const app = makeApp(t)
+  const stock = app.keyValue<number>('stock')
+  await app.start()
+  for (const value of [1, 2, 3]) await stock.put(`k${value}`, value)
+  const seen: number[] = []
+  let failures = 0
+  const watch = stock.watch('>', ({ value = -1 }) => {
+    if (value === 2 && ++failures < 3) throw new Error('not yet')
+    seen.push(value)
+  })
+  await watch.caughtUp
+  assert.deepEqual(seen, [1, 2, 3])
+  assert.equal(failures, 3)
+})
+
+test('side by side only what comes later for the same key waits', async (t) => {
+  const app = makeApp(t)
+  const stock = app.keyValue<number>('stock', { history: 5 })
+  await app.start()
+  const seen: string[] = []
+  let isBroken = true
+  stock.watch('>', { from: 'updates', concurrency: 4, retry: { backoff: '20ms' } }, ({ key, value }) => {
+    if (key === 'a' && value === 1 && isBroken) throw new Error('not yet')
+    seen.push(`${key}${value}`)
+  })
+  await app.ready()
+  for (const value of [1, 2]) for (const key of ['a', 'b']) await stock.put(key, value)
+  await until(() => seen.length === 2)
+  isBroken = false
+  await until(() => seen.length === 4)
+  assert.deepEqual(seen, ['b1', 'b2', 'a1', 'a2'])
+})
+
+test('an event that no try could handle is told to onError and logged, and the watch goes on', async (t) => {
+  const app = makeApp(t)
+  const told: unknown[] = []
+  app.onError((thrown, { subject }) => told.push([subject, (thrown as Error).message]))
+  const stock = app.keyValue<number>('stock')
+  await app.start()
+  for (const value of [1, 2]) await stock.put(`k${value}`, value)
+  const seen: number[] = []
+  const watch = stock.watch('>', { retry: { attempts: 2, backoff: '10ms' } }, ({ value = -1 }) => {
+    if (value === 1) throw new Error('never')
+    seen.push(value)
+  })
+  await watch.caughtUp
+  assert.deepEqual(seen, [2])
+  assert.deepEqual(told, [
+    ['$KV.stock.k1', 'never'],
+    ['$KV.stock.k1', 'never'],
+  ])
+  const last = app.lines.filter(({ level }) => level === 'error').at(-1)
+  assert.deepEqual([last?.sentence, last?.try, last?.subject], ['the handler failed', 2, '$KV.stock.k1'])
+})
+
+test('an ordered consumer tries again where it is told to', async (t) => {
+  const app = makeApp(t)
+  const orders = app.stream('ORDERS')
+  const begun: unknown[] = []
+  orders.consume('orders.>', { ordered: true, retry: { attempts: 2, backoff: '10ms' } }, (data) => {
+    begun.push(data)
+    if (data === 1) throw new Error('never')
+  })
+  await app.start()
+  for (const n of [1, 2]) await orders.publish('orders.a', n)
+  await until(() => begun.length === 3)
+  assert.deepEqual(begun, [1, 1, 2])
+})
+
 test('a watch without a handler is read by for await', async (t) => {
   const app = makeApp(t)
   const stock = app.keyValue<number>('stock')
