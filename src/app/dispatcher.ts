@@ -1,6 +1,5 @@
 /** Starts work in order, so many at a time; by key one after the other; and not more often than a rate allows. */
-import { ContrailError } from './errors.ts'
-import { type Duration, toMs } from './units.ts'
+import { type Rate, RateWindow } from './rate.ts'
 
 /** A piece of work: `run` returns true when it is done already, else it calls `done` on the dispatcher later. */
 export interface Work {
@@ -15,41 +14,6 @@ export interface Work {
 
 /** Calls `callback` once after so long; what comes back ends it. */
 export type SetTimer = (callback: () => void, delayMs: number) => { cancel(): void }
-
-/** In no stretch of time of that length more than so many begin; they may begin all at once. */
-export interface Rate {
-  /** So many messages (up to 1,000,000) … */
-  messages: number
-  /** … in so long. */
-  per: Duration
-}
-
-const MAX_RATE = 1_000_000
-
-/** When the last messages began: as many as may begin within the time. */
-class RateWindow {
-  readonly #perMs: number
-  readonly #begunAt: Float64Array
-  #oldest = 0
-
-  constructor(messages: number, perMs: number) {
-    this.#perMs = perMs
-    this.#begunAt = new Float64Array(messages).fill(Number.NEGATIVE_INFINITY)
-  }
-
-  /** Milliseconds until so many more may begin; 0: now, and they are counted. */
-  take(size: number, now: number): number {
-    const { length } = this.#begunAt
-    const count = Math.min(size, length)
-    const freeAt = this.#begunAt[(this.#oldest + count - 1) % length] + this.#perMs
-    if (freeAt > now) return freeAt - now
-    for (let i = 0; i < count; i++) {
-      this.#begunAt[this.#oldest] = now
-      this.#oldest = (this.#oldest + 1) % length
-    }
-    return 0
-  }
-}
 
 /** A first-in first-out queue on an array that is trimmed now and then. */
 class Fifo<T> {
@@ -104,17 +68,8 @@ export class Dispatcher {
    * @throws ContrailError INVALID_OPTION
    */
   constructor(concurrency: number, rate?: Rate) {
-    if (
-      rate !== undefined &&
-      !(Number.isInteger(rate.messages) && rate.messages >= 1 && rate.messages <= MAX_RATE)
-    ) {
-      throw new ContrailError(
-        'INVALID_OPTION',
-        `rate.messages: ${rate.messages} is no whole number from 1 to ${MAX_RATE}.`,
-      )
-    }
     this.#concurrency = concurrency
-    this.#rate = rate === undefined ? null : new RateWindow(rate.messages, toMs(rate.per, 'rate.per'))
+    this.#rate = rate === undefined ? null : new RateWindow(rate)
   }
 
   /** What waits, pauses or runs. */

@@ -20,7 +20,6 @@ export type { AppContext, BaseContext, HandlerContext, MessageContext, Subscript
 export type { CoreSubscription, SubscribeOptions } from './core-subscription.ts'
 export type { Lifetime, ProvideOptions } from './dependencies.ts'
 export { DESCRIBE_AS, DESCRIBE_TO } from './describing.ts'
-export type { Rate } from './dispatcher.ts'
 export type { EmbeddedOptions } from './embedded-broker.ts'
 export {
   ContrailError,
@@ -61,6 +60,7 @@ export type { Expectations, PublishOptions, PublishResult, RequestOptions } from
 export type { PublisherLimits } from './publisher/pipelined-publisher.ts'
 export type { Publisher, PublisherOptions } from './publisher/publisher.ts'
 export type { Schedule, ScheduleOptions, When } from './publisher/schedule.ts'
+export type { Rate } from './rate.ts'
 export { Router, type RouterOptions } from './router.ts'
 export type { ConnectionEvent } from './runtime.ts'
 export type { Schema } from './schema.ts'

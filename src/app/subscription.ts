@@ -2,7 +2,7 @@
 import type { CodecOption } from './codec.ts'
 import type { SubscriptionInfo } from './context.ts'
 import { type ContextClass, contextClassFor, Delivery, type DeliveryOwner, type Held } from './delivery.ts'
-import { Dispatcher, type Rate } from './dispatcher.ts'
+import { Dispatcher, type Work } from './dispatcher.ts'
 import { ContrailError } from './errors.ts'
 import { type AnyHandler, type DataOf, type Handler, type HandlerOptions, Route } from './handler.ts'
 import type { Log } from './log.ts'
@@ -10,6 +10,7 @@ import type { Message } from './message.ts'
 import type { HandlerMetrics } from './metrics/handler-metrics.ts'
 import type { ConsumerState, LiveSubscription } from './metrics/metrics.ts'
 import type { Middleware } from './middleware.ts'
+import type { Rate } from './rate.ts'
 import type { Declaration, Runtime } from './runtime.ts'
 import type { Schema } from './schema.ts'
 import type { SubjectPattern } from './subject-pattern.ts'
@@ -188,14 +189,19 @@ export abstract class Subscription<
     }
     await this.#opening?.catch(() => {})
     await this.pause()
-    for (const work of this.dispatcher.endPauses()) work.giveBack()
+    await this.giveBackInOrder(this.dispatcher.endPauses())
     await untilIdle(this.dispatcher, deadline)
-    for (const work of this.dispatcher.clear()) work.giveBack()
+    await this.giveBackInOrder(this.dispatcher.clear())
     for (const message of this.unread.splice(0)) this.giveBack(message)
     this.#end()
     await this.close()
     this.running.metrics.ended(this)
     this.running = null
+  }
+
+  /** Gives back work that won't be done, so that it comes again in this order. */
+  protected async giveBackInOrder(work: readonly Work[]): Promise<void> {
+    for (const one of work) one.giveBack()
   }
 
   /** Whoever waits for a message gets none. */

@@ -4,6 +4,7 @@ import type { Msg } from '@nats-io/nats-core'
 import { CONSUMER_NOT_FOUND, isApiError, STREAM_NOT_FOUND, translated } from '../client-errors.ts'
 import type { CodecOption } from '../codec.ts'
 import type { Held } from '../delivery.ts'
+import type { Work } from '../dispatcher.ts'
 import { ContrailError, InvalidMessageError, reasonOf } from '../errors.ts'
 import { type AckSender, type Message, StreamMessage } from '../message.ts'
 import type { ConsumerState } from '../metrics/metrics.ts'
@@ -25,6 +26,7 @@ import { LEAPING_PULL_TIMES, PullLoop } from './pull-loop.ts'
 import { PushSource, type PushTarget, pushTarget } from './push-source.ts'
 import { RetryPolicy } from './retry.ts'
 import type { MessageSource, MessageSourceOwner } from './source.ts'
+import { fromItsBeginning, StreamIdentity, type StreamNow } from './stream-identity.ts'
 
 const NS_PER_MS = 1_000_000
 /** No consumer has more unacknowledged messages than this by default (max_ack_pending). */
@@ -68,9 +70,7 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   /** Ephemeral: sequences that are to come again, and would not from a new consumer. */
   readonly #toCome = new Set<number>()
   #revivals = 0
-  /** When the stream was made: it may be another one of the same name. */
-  #streamCreated: string | undefined
-  #isStreamGone = false
+  readonly #identity: StreamIdentity
 
   constructor(
     stream: string,
@@ -82,6 +82,7 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     super(patterns, flowOf(options), concurrency, owner)
     checkDeclare(options.declare)
     this.stream = stream
+    this.#identity = new StreamIdentity(stream)
     this.#options = options
     this.#mode = options.ordered ? 'none' : (options.ack ?? 'nack-on-error')
     this.#push = pushTarget(stream, options)
@@ -135,9 +136,7 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
       publish: (subject, payload) => runtime.nc.publish(subject, payload),
       request: (subject, payload, options) => runtime.nc.request(subject, payload, options),
     }
-    if (this.#options.declare !== 'none') {
-      this.#streamCreated = (await this.#streamNow().catch(() => undefined))?.created
-    }
+    if (this.#options.declare !== 'none') await this.#identity.learn(runtime)
     const made = await this.#make(this.#config)
     this.log = runtime.log.child({ stream: this.stream, consumer: this.#name })
     this.#ackWaitMs = (made.config.ack_wait ?? DEFAULT_ACK_WAIT_MS * NS_PER_MS) / NS_PER_MS
@@ -192,6 +191,19 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     message.nack()
   }
 
+  /**
+   * nats-server tries the first that comes back with a request of ours that is over already, and puts it behind the others
+   * then: where order counts it has to have done so before they come.
+   */
+  protected override async giveBackInOrder(work: readonly Work[]): Promise<void> {
+    const [first, ...others] = work
+    first?.giveBack()
+    if (this.flow.orderBy !== undefined && others.length > 0 && this.running?.isConnected() === true) {
+      await this.info().catch(() => {})
+    }
+    for (const one of others) one.giveBack()
+  }
+
   override async isSettled(): Promise<boolean> {
     if (!(await super.isSettled())) return false
     if (this.routes.length === 0 || this.#name === '') return true
@@ -234,7 +246,7 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     // A later revival has taken over, or the end has come.
     if (revival !== this.#revivals || this.running === null) return
     if (exists && !ordered) return
-    const stream = await this.#streamNow()
+    const stream = await this.#identity.now(runtime, log)
     if (revival !== this.#revivals || this.running === null) return
     if (exists) await runtime.jsm.consumers.delete(this.stream, this.#name).catch(() => false)
     const config = this.#configAgain(stream)
@@ -416,27 +428,9 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     return true
   }
 
-  /** The stream as it is now; undefined when it may not be asked for. @throws what the server says, when it is gone */
-  async #streamNow(): Promise<StreamNow | undefined> {
-    try {
-      const { created, state } = await this.runtime().jsm.streams.info(this.stream)
-      this.#isStreamGone = false
-      return { created: String(created), lastSeq: state.last_seq }
-    } catch (thrown) {
-      if (!isApiError(thrown, STREAM_NOT_FOUND)) return undefined
-      if (!this.#isStreamGone) {
-        this.#isStreamGone = true
-        this.log?.warn('the stream is gone: waiting until it is made again')
-      }
-      throw thrown
-    }
-  }
-
   /** Where the consumer begins when it is made again: behind what was read, or anew where the stream is another one. */
   #configAgain(stream: StreamNow | undefined): Partial<ConsumerConfig> {
-    const isAnother =
-      stream !== undefined && this.#streamCreated !== undefined && stream.created !== this.#streamCreated
-    if (stream !== undefined) this.#streamCreated = stream.created
+    const isAnother = stream !== undefined && this.#identity.isAnother(stream)
     if (isAnother) {
       this.log?.warn('the stream was made again: reading it from its beginning')
       this.#lastSeq = 0
@@ -476,18 +470,4 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     }
     for (const message of this.unread) message.working()
   }
-}
-
-interface StreamNow {
-  readonly created: string
-  readonly lastSeq: number
-}
-
-/** Sequences of the old stream, and what was new then, mean nothing to another one: all of it came later. */
-function fromItsBeginning(config: Partial<ConsumerConfig>): Partial<ConsumerConfig> {
-  const { deliver_policy } = config
-  if (deliver_policy === DeliverPolicy.StartTime || deliver_policy === DeliverPolicy.LastPerSubject)
-    return config
-  const { opt_start_seq: _, ...rest } = config
-  return { ...rest, deliver_policy: DeliverPolicy.All }
 }

@@ -1,0 +1,45 @@
+/** How many messages may begin within a stretch of time. */
+import { ContrailError } from './errors.ts'
+import { type Duration, toMs } from './units.ts'
+
+/** In no stretch of time of that length more than so many begin; they may begin all at once. */
+export interface Rate {
+  /** So many messages (up to 1,000,000) … */
+  messages: number
+  /** … in so long. */
+  per: Duration
+}
+
+const MAX_RATE = 1_000_000
+
+/** When the last messages began: as many as may begin within the time. */
+export class RateWindow {
+  readonly #perMs: number
+  readonly #begunAt: Float64Array
+  #oldest = 0
+
+  /** @throws ContrailError INVALID_OPTION */
+  constructor({ messages, per }: Rate) {
+    if (!(Number.isInteger(messages) && messages >= 1 && messages <= MAX_RATE)) {
+      throw new ContrailError(
+        'INVALID_OPTION',
+        `rate.messages: ${messages} is no whole number from 1 to ${MAX_RATE}.`,
+      )
+    }
+    this.#perMs = toMs(per, 'rate.per')
+    this.#begunAt = new Float64Array(messages).fill(Number.NEGATIVE_INFINITY)
+  }
+
+  /** Milliseconds until so many more may begin; 0: now, and they are counted. */
+  take(size: number, now: number): number {
+    const { length } = this.#begunAt
+    const count = Math.min(size, length)
+    const freeAt = this.#begunAt[(this.#oldest + count - 1) % length] + this.#perMs
+    if (freeAt > now) return freeAt - now
+    for (let i = 0; i < count; i++) {
+      this.#begunAt[this.#oldest] = now
+      this.#oldest = (this.#oldest + 1) % length
+    }
+    return 0
+  }
+}
