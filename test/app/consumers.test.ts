@@ -281,3 +281,25 @@ test('a handler’s result goes to the subject that `returns` names, before the 
   await orders.publish('orders.a', { price: 21 })
   assert.deepEqual((await read.next({ timeout: '5s' }))?.json(), { total: 42 })
 })
+
+test('a consumer that limits requests is asked within its limits', async (t) => {
+  const app = makeApp(t)
+  const orders = app.stream('ORDERS')
+  const seen: unknown[] = []
+  let requests = 0
+  const config = { max_batch: 5, max_expires: 2e9 }
+  orders.consume('orders.>', { durable: 'w', config }, (data) => {
+    seen.push(data)
+  })
+  app.subscribe('$JS.API.CONSUMER.MSG.NEXT.ORDERS.w', { codec: 'bytes' }, () => {
+    requests++
+  })
+  await app.start()
+  const sent = Array.from({ length: 40 }, (_, i) => i)
+  await Promise.all(sent.map((i) => orders.publish('orders.x', i)))
+  await until(() => seen.length === 40)
+  assert.deepEqual(seen, sent)
+  // What is refused would be asked for again and again.
+  await pause(300)
+  assert.ok(requests <= 40 / 5 + 60, `${requests} requests`)
+})

@@ -9,6 +9,15 @@ export interface PullTimes {
   readonly heartbeatMs: number
 }
 
+/** What a consumer's configuration allows a request. */
+export interface PullLimits {
+  /** Messages; 0 or less: no limit. */
+  readonly maxBatch: number
+  /** How long it waits; 0: no limit. */
+  readonly maxExpiresMs: number
+}
+
+export const NO_PULL_LIMITS: PullLimits = { maxBatch: 0, maxExpiresMs: 0 }
 export const DEFAULT_PULL_TIMES: PullTimes = { expiresMs: 30_000, heartbeatMs: 5000 }
 /** Where time passes by leaps there is nothing to be heard meanwhile. */
 export const LEAPING_PULL_TIMES: PullTimes = { expiresMs: 10 * 365 * 86_400_000, heartbeatMs: 0 }
@@ -25,12 +34,14 @@ export class PullLoop implements MessageSource {
   readonly #window: number
   readonly #subject: string
   readonly #times: PullTimes
+  readonly #maxBatch: number
   #inbox: Subscription | null = null
   #outstanding = 0
   #heardAt = 0
   #monitor: NodeJS.Timeout | undefined
   #isReviving = false
   #revivals = 0
+  #revivedAt = Number.NEGATIVE_INFINITY
   #isPaused = false
   #serial = 0
 
@@ -44,8 +55,10 @@ export class PullLoop implements MessageSource {
     window: number,
     owner: MessageSourceOwner,
     times: PullTimes = DEFAULT_PULL_TIMES,
+    { maxBatch, maxExpiresMs }: PullLimits = NO_PULL_LIMITS,
   ) {
-    this.#times = times
+    this.#times = maxExpiresMs > 0 && maxExpiresMs < times.expiresMs ? within(times, maxExpiresMs) : times
+    this.#maxBatch = maxBatch > 0 ? maxBatch : Number.POSITIVE_INFINITY
     this.#nc = nc
     this.#subject = subject
     this.#window = window
@@ -68,7 +81,7 @@ export class PullLoop implements MessageSource {
   /** Asks for more if there is room for a good part of the window. */
   refill(): void {
     if (this.#isPaused || this.#isReviving || this.#inbox === null) return
-    const space = this.#owner.space() - this.#outstanding
+    const space = Math.min(this.#maxBatch, this.#owner.space() - this.#outstanding)
     if (space < 1 || this.#outstanding > this.#window * REFILL_PART) return
     this.#outstanding += space
     const { expiresMs, heartbeatMs } = this.#times
@@ -145,9 +158,12 @@ export class PullLoop implements MessageSource {
     const revival = ++this.#revivals
     try {
       await this.#owner.revive(why)
+      // All is well there, and yet it refuses us: not as fast as it can answer.
+      if (performance.now() - this.#revivedAt < RETRY_MS) await pause(RETRY_MS)
     } catch {
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref())
+      await pause(RETRY_MS)
     }
+    this.#revivedAt = performance.now()
     if (revival !== this.#revivals) return
     this.#isReviving = false
     if (this.#isPaused || this.#nc.isClosed()) return
@@ -155,4 +171,13 @@ export class PullLoop implements MessageSource {
     this.#listen()
     this.refill()
   }
+}
+
+/** A request's heartbeat may take half of its time at most. */
+function within({ heartbeatMs }: PullTimes, expiresMs: number): PullTimes {
+  return { expiresMs, heartbeatMs: Math.min(heartbeatMs, Math.floor(expiresMs / 2)) }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref())
 }

@@ -22,7 +22,7 @@ import {
   DEFAULT_ACK_WAIT_MS,
   DEFAULT_MAX_IN_FLIGHT,
 } from './options.ts'
-import { LEAPING_PULL_TIMES, PullLoop } from './pull-loop.ts'
+import { LEAPING_PULL_TIMES, NO_PULL_LIMITS, type PullLimits, PullLoop } from './pull-loop.ts'
 import { PushSource, type PushTarget, pushTarget } from './push-source.ts'
 import { RetryPolicy } from './retry.ts'
 import type { MessageSource, MessageSourceOwner } from './source.ts'
@@ -60,6 +60,7 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   #deadLetters: DeadLetters | null = null
   #source: MessageSource | null = null
   #sender: AckSender | null = null
+  #limits: PullLimits = NO_PULL_LIMITS
   #name = ''
   #keepAlive: { cancel(): void } | undefined
   #ackWaitMs = DEFAULT_ACK_WAIT_MS
@@ -377,6 +378,8 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
 
   async #make(config: Partial<ConsumerConfig>): Promise<ConsumerInfo> {
     const info = await this.#declared(config)
+    const { max_batch = 0, max_expires = 0 } = info.config
+    this.#limits = { maxBatch: max_batch, maxExpiresMs: max_expires / NS_PER_MS }
     this.#name = info.name
     this.#lastDeliverySeq = 0
     this.made(info)
@@ -412,6 +415,7 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
             this.window,
             this,
             pullTimes,
+            this.#limits,
           )
         : new PushSource(nc, this.#push, this.window, this)
     this.#source.start()
