@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { DeliverPolicy } from '@nats-io/jetstream'
+import { restartableServer } from './servers.ts'
 import { makeApp, onCluster, until } from './support.ts'
 
 const AGAIN = 'the stream was made again: reading it from its beginning'
@@ -110,4 +111,27 @@ test('a consumer that was removed while its stream stayed goes on behind the las
   assert.ok(app.lines.every(({ sentence }) => sentence !== AGAIN))
   const { config } = await consumer.info()
   if (!onCluster) assert.equal(config.deliver_policy, DeliverPolicy.StartSequence)
+})
+
+test('what is in memory is made again when its server comes back, and read anew', async (t) => {
+  const server = await restartableServer()
+  const app = makeApp(t, { server, broker: { servers: server.url, connection: { reconnectTimeWait: 50 } } })
+  const events = app.stream('EVENTS', { storage: 'memory' })
+  const stock = app.keyValue<number>('stock', { storage: 'memory', history: 3 })
+  const seen: unknown[] = []
+  const keys: string[] = []
+  events.consume('events.>', { durable: 'd' }, (data) => seen.push(data))
+  stock.watch('>', ({ key }) => keys.push(key))
+  await app.start()
+  for (const n of [1, 2, 3]) {
+    await events.publish('events.a', n)
+    await stock.put(`old${n}`, n)
+  }
+  await until(() => seen.length === 3 && keys.length === 3)
+  await server.stop()
+  await server.start()
+  await events.publish('events.a', 10, { timeout: '20s' })
+  await until(async () => (await stock.put('new', 1).catch(() => 0)) > 0, 'the bucket', 20_000)
+  await until(() => seen.includes(10) && keys.includes('new'), 'what is new', 20_000)
+  assert.equal((await app.context.jsm.streams.info('KV_stock')).config.max_msgs_per_subject, 3)
 })

@@ -38,6 +38,7 @@ export class CronJob<Deps extends object = object> implements Declaration {
   readonly #options: CronOptions
   readonly #handler: CronHandler<Deps>
   #consumer: StreamConsumer<Deps, object> | null = null
+  #forget: () => void = () => {}
 
   /** @throws ContrailError INVALID_OPTION */
   constructor(name: string, when: When, options: CronOptions, handler: CronHandler<Deps>, owner: Owner) {
@@ -67,9 +68,17 @@ export class CronJob<Deps extends object = object> implements Declaration {
     this.#consumer = consumer
     await consumer.start(runtime)
     await this.#ensureSchedule(runtime, id, target)
+    // A server that comes back without its store has no turns for us any more.
+    this.#forget = runtime.onConnection((event) => {
+      if (event !== 'reconnected') return
+      ensureStream(runtime)
+        .then(() => this.#ensureSchedule(runtime, id, target))
+        .catch((err) => runtime.log.warn({ err, job: this.name }, 'the job could not be looked after'))
+    })
   }
 
   async stop(deadline: AbortSignal): Promise<void> {
+    this.#forget()
     await this.#consumer?.stop(deadline)
     this.#consumer = null
   }

@@ -79,6 +79,27 @@ export async function declareStream(
   }
 }
 
+/**
+ * Declares it, and makes it again when it is not there after a reconnect: what is in memory is gone with its server.
+ * Resolves to what ends that. Parameters and errors: those of `declareStream`.
+ */
+export async function keepDeclared(
+  runtime: Runtime,
+  what: string,
+  wanted: Partial<StreamConfig> & { name: string },
+  declare: Declare,
+  make?: () => Promise<unknown>,
+): Promise<() => void> {
+  await declareStream(runtime, what, wanted, declare, make)
+  if (declare === 'none' || declare === 'check') return () => {}
+  return runtime.onConnection((event) => {
+    if (event !== 'reconnected') return
+    declareStream(runtime, what, wanted, 'create', make).catch((err) => {
+      runtime.log.warn({ err, stream: wanted.name }, `${what} could not be looked after`)
+    })
+  })
+}
+
 function updateOf(existing: StreamConfig, wanted: Partial<StreamConfig>): Partial<StreamConfig> {
   const config = { ...existing, ...wanted }
   if (wanted.metadata !== undefined) config.metadata = { ...existing.metadata, ...wanted.metadata }

@@ -9,7 +9,7 @@ import type { Declaration, Runtime } from '../runtime.ts'
 import { type Schema, validate } from '../schema.ts'
 import type { Params, SubjectPattern } from '../subject-pattern.ts'
 import { type Duration, type Size, toBytes, toMs } from '../units.ts'
-import { checkDeclare, type Declare, declareStream } from './declaring.ts'
+import { checkDeclare, type Declare, keepDeclared } from './declaring.ts'
 import { untilHeard } from './heard.ts'
 import { type KeyValueEvent, keyPatterns, keyPrefix, operationOf } from './key-value-watch.ts'
 import type { StreamOwner } from './stream.ts'
@@ -56,6 +56,7 @@ export class KeyValue<T, Deps extends object = object> implements Declaration {
   readonly #options: KeyValueOptions<Schema | undefined, CodecOption | undefined>
   readonly #codec: Codec
   readonly #owner: StreamOwner
+  #forget: () => void = () => {}
   #kv: KV | null = null
 
   constructor(
@@ -245,7 +246,7 @@ export class KeyValue<T, Deps extends object = object> implements Declaration {
     const options = this.#clientsOptions(runtime)
     // The client changes what it is given.
     const create = () => kvm.create(bucket, { ...options })
-    await declareStream(runtime, what, streamOf(bucket, options), declare, create)
+    this.#forget = await keepDeclared(runtime, what, streamOf(bucket, options), declare, create)
     this.#kv = await translated(`The bucket "${bucket}" can't be opened`, () =>
       declare === 'none' ? kvm.open(bucket) : create(),
     )
@@ -265,7 +266,9 @@ export class KeyValue<T, Deps extends object = object> implements Declaration {
     return { ...wanted, ...options.config }
   }
 
-  async stop(): Promise<void> {}
+  async stop(): Promise<void> {
+    this.#forget()
+  }
 
   #ask<R>(what: (kv: KV) => Promise<R>): Promise<R> {
     const { kv } = this

@@ -15,7 +15,7 @@ import type { StreamMessage } from '../message.ts'
 import type { Declaration, Runtime } from '../runtime.ts'
 import { SubjectPattern } from '../subject-pattern.ts'
 import { type Duration, type Size, toBytes, toNs } from '../units.ts'
-import { checkDeclare, type Declare, declareStream } from './declaring.ts'
+import { checkDeclare, type Declare, keepDeclared } from './declaring.ts'
 import { untilHeard } from './heard.ts'
 import type { StreamOwner } from './stream.ts'
 import { Watch, type WatchHandler, type WatchOptions } from './watch.ts'
@@ -48,6 +48,7 @@ export class ObjectStore<Deps extends object = object> implements Declaration {
   readonly bucket: string
   readonly #options: ObjectStoreOptions
   readonly #owner: StreamOwner
+  #forget: () => void = () => {}
   #store: ClientsStore | null = null
 
   constructor(bucket: string, options: ObjectStoreOptions, owner: StreamOwner) {
@@ -142,7 +143,13 @@ export class ObjectStore<Deps extends object = object> implements Declaration {
     const options = this.#clientsOptions(runtime)
     // The client changes what it is given.
     const create = () => objm.create(bucket, { ...options })
-    await declareStream(runtime, `the object store "${bucket}"`, streamOf(bucket, options), declare, create)
+    this.#forget = await keepDeclared(
+      runtime,
+      `the object store "${bucket}"`,
+      streamOf(bucket, options),
+      declare,
+      create,
+    )
     this.#store = await translated(`The object store "${bucket}" can't be opened`, () =>
       declare === 'none' ? objm.open(bucket) : create(),
     )
@@ -160,7 +167,9 @@ export class ObjectStore<Deps extends object = object> implements Declaration {
     return { ...wanted, ...options.config }
   }
 
-  async stop(): Promise<void> {}
+  async stop(): Promise<void> {
+    this.#forget()
+  }
 
   #ask<R>(what: (obj: ClientsStore) => Promise<R>): Promise<R> {
     const { obj } = this

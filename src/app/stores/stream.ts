@@ -36,7 +36,7 @@ import type { Schema } from '../schema.ts'
 import { type Params, SubjectPattern } from '../subject-pattern.ts'
 import type { Owner } from '../subscription.ts'
 import { type Duration, type Size, toBytes, toNs } from '../units.ts'
-import { checkDeclare, type Declare, declareStream } from './declaring.ts'
+import { checkDeclare, type Declare, keepDeclared } from './declaring.ts'
 
 export interface StreamOptions {
   /** What it stores; wildcards and {names} allowed. Default: its name in lower case and `.>` behind it. */
@@ -121,6 +121,7 @@ export class Stream<Deps extends object = object> implements Declaration {
   #subjects: readonly string[]
   readonly #options: StreamOptions
   readonly #owner: StreamOwner
+  #forget: () => void = () => {}
 
   constructor(name: string, options: StreamOptions, owner: StreamOwner) {
     if (!NAME.test(name)) {
@@ -263,10 +264,17 @@ export class Stream<Deps extends object = object> implements Declaration {
   async start(runtime: Runtime): Promise<void> {
     runtime.publisher.addStreamSubjects(this.subjects)
     const wanted = configOf(this.name, this.subjects, { replicas: runtime.replicas, ...this.#options })
-    await declareStream(runtime, `the stream "${this.name}"`, wanted, this.#options.declare ?? 'ensure')
+    this.#forget = await keepDeclared(
+      runtime,
+      `the stream "${this.name}"`,
+      wanted,
+      this.#options.declare ?? 'ensure',
+    )
   }
 
-  async stop(): Promise<void> {}
+  async stop(): Promise<void> {
+    this.#forget()
+  }
 
   #runtime(): Runtime {
     const runtime = this.#owner.runtime()
