@@ -18,11 +18,10 @@ export interface SubscribeOptions<
 > extends HandlerOptions<S, C>,
     FlowOptions {
   /**
-   * Does it answer requests? Default: with what it returns, when that is something, and with what it throws, unless it has
-   * turned out to only listen: on a subject that a declared stream takes (the answer is the stream's), after it let a
-   * request go without an answer, or when a message can't be read and neither `schema` nor
-   * `codec` says what it should be. `true`: always, with nothing
-   * where it returns nothing. `false`: never.
+   * Does it answer requests? `true`: always, with nothing where it returns nothing. `false`: never. Default: with what it
+   * returns, when that is something, and with what it throws, unless it has turned out to only listen: on a subject that a
+   * declared stream takes (the answer is the stream's), after it let a request go without an answer, or when a message
+   * can't be read and neither `schema` nor `codec` says what it should be.
    */
   reply?: boolean
   /** Queue group: each message goes to one member. */

@@ -191,14 +191,19 @@ export class Delivery implements Work, Held {
     if (pauseMs === null) return false
     message.againInMs = null
     message.replyHeaders = undefined
-    if (this.#owner.dispatcher.again(this, pauseMs, this.#owner.runtime().setTimer)) {
-      if (message instanceof StreamMessage) message.againHere++
-      this.hasWaited = true
-      this.#isFailed = false
-      return true
+    const owner = this.#owner
+    // Behind the end of its subscription there is nothing to begin again, and maybe no connection to say so.
+    if (owner.dispatcher.isClosed) {
+      try {
+        owner.giveBack(message)
+      } catch {}
+      return false
     }
-    this.#owner.giveBack(message)
-    return false
+    if (message instanceof StreamMessage) message.againHere++
+    this.hasWaited = true
+    this.#isFailed = false
+    owner.dispatcher.again(this, pauseMs, owner.runtime().setTimer)
+    return true
   }
 
   /** What `succeeded` waits for may fail: a result that can't be sent, an ack that is not confirmed. */

@@ -103,12 +103,16 @@ export class Dispatcher {
     this.#pump()
   }
 
+  /** True when no pause begins any more: the end is near. */
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
   /**
-   * Instead of `done`, or before `run` returns false: the work runs again after a pause, and what has its key waits for it.
-   * False when nothing begins any more: the work is still running, and is to be given back and done.
+   * Instead of `done`, or before `run` returns false, unless it is closed: the work runs again after a pause, and what has
+   * its key waits for it.
    */
-  again(work: Work, pauseMs: number, setTimer: SetTimer): boolean {
-    if (this.#isClosed) return false
+  again(work: Work, pauseMs: number, setTimer: SetTimer): void {
     this.#running--
     const timer = setTimer(
       () => {
@@ -120,7 +124,6 @@ export class Dispatcher {
     )
     this.#pausing.set(work, timer)
     this.#pump()
-    return true
   }
 
   /** Resolves when nothing waits and nothing runs. */
@@ -182,7 +185,10 @@ export class Dispatcher {
       from.shift()
       if (!isReady && work.key !== null) this.#keys.set(work.key, new Fifo())
       this.#running++
-      if (work.run()) this.#finished(work)
+      const isDone = work.run()
+      // Counted when it has begun: never more begin within the time than by the clock of who notes it.
+      this.#rate?.count(work.size ?? 1, performance.now())
+      if (isDone) this.#finished(work)
     }
     this.#pumping = false
   }
@@ -215,7 +221,7 @@ export class Dispatcher {
   }
 
   #mayBegin(rate: RateWindow, work: Work): boolean {
-    const waitMs = rate.take(work.size ?? 1, performance.now())
+    const waitMs = rate.waitMs(work.size ?? 1, performance.now())
     if (waitMs === 0) return true
     this.#timer ??= setTimeout(
       () => {

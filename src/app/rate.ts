@@ -30,16 +30,19 @@ export class RateWindow {
     this.#begunAt = new Float64Array(messages).fill(Number.NEGATIVE_INFINITY)
   }
 
-  /** Milliseconds until so many more may begin; 0: now, and they are counted. */
-  take(size: number, now: number): number {
+  /** Milliseconds until so many more may begin; 0: now. */
+  waitMs(size: number, now: number): number {
     const { length } = this.#begunAt
-    const count = Math.min(size, length)
-    const freeAt = this.#begunAt[(this.#oldest + count - 1) % length] + this.#perMs
-    if (freeAt > now) return freeAt - now
-    for (let i = 0; i < count; i++) {
+    const last = (this.#oldest + Math.min(size, length) - 1) % length
+    return Math.max(0, this.#begunAt[last] + this.#perMs - now)
+  }
+
+  /** So many have begun, not later than now. */
+  count(size: number, now: number): void {
+    const { length } = this.#begunAt
+    for (let i = Math.min(size, length); i > 0; i--) {
       this.#begunAt[this.#oldest] = now
       this.#oldest = (this.#oldest + 1) % length
     }
-    return 0
   }
 }

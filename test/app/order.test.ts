@@ -126,6 +126,31 @@ test('what waits for its next try goes back when the app stops, and comes again 
   assert.deepEqual(seen, [1, 2, 3])
 })
 
+test('a handler that fails after its app has stopped waiting for it harms nothing', async (t) => {
+  const base = makeApp(t)
+  await base.start()
+  const app = new App({ nc: base.context.nc }, { log: new MemoryLog(), stopTimeout: '100ms' })
+  let fail = () => {}
+  let hasBegun = false
+  app.stream('JOBS').consume('jobs.>', { durable: 'w', orderBy: () => 'all' }, () => {
+    hasBegun = true
+    return new Promise((_, reject) => {
+      fail = () => reject(new Error('late'))
+    })
+  })
+  await app.start()
+  await app.publish('jobs.x', 1)
+  await until(() => hasBegun)
+  await app.stop()
+  const unhandled: unknown[] = []
+  const note = (reason: unknown) => unhandled.push(reason)
+  process.on('unhandledRejection', note)
+  t.after(() => process.off('unhandledRejection', note))
+  fail()
+  await pause(50)
+  assert.deepEqual(unhandled, [])
+})
+
 /** Work that notes when it began. */
 class Noted implements Work {
   readonly key: string | null
@@ -171,7 +196,7 @@ test('in no stretch of time more begin than the rate says, by key, of a key, or 
     // Not slower than it may be either, as far as whole batches fit.
     const expectedMs = (40 / (size === 4 ? 8 : 10) - 1) * 100
     const tookMs = begun[39] - begun[0]
-    assert.ok(tookMs >= expectedMs - 1 && tookMs < expectedMs + 1000, `${tookMs} ms with ${key}, ${size}`)
+    assert.ok(tookMs >= expectedMs - 1 && tookMs < expectedMs + 5000, `${tookMs} ms with ${key}, ${size}`)
   }
 })
 

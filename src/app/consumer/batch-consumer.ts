@@ -141,17 +141,17 @@ export class BatchConsumer<Deps extends object = object> extends StreamConsumer<
     let isFailed = false
     let leave: (() => Promise<void>) | undefined
     try {
-      leave = await runtime.dependencies.enter(context, (name, thrown) =>
-        runtime.log.error({ err: thrown }, `letting go of "${name}" failed`),
-      )
-      const around = [...this.middleware, ...this.#route.middleware]
-      await runThrough(around, context as never, () => this.#handler(data as never[], context))
-    } catch (thrown) {
-      isFailed = true
-      for (const message of readable) if (message.settlement === 'open') await this.failed(message, thrown)
-      await runtime.onError(thrown, context)
-    }
-    try {
+      try {
+        leave = await runtime.dependencies.enter(context, (name, thrown) =>
+          runtime.log.error({ err: thrown }, `letting go of "${name}" failed`),
+        )
+        const around = [...this.middleware, ...this.#route.middleware]
+        await runThrough(around, context as never, () => this.#handler(data as never[], context))
+      } catch (thrown) {
+        isFailed = true
+        for (const message of readable) if (message.settlement === 'open') await this.failed(message, thrown)
+        await runtime.onError(thrown, context)
+      }
       if (!isFailed) await this.#acknowledge(readable, context)
     } finally {
       await leave?.()
