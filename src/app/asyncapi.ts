@@ -72,10 +72,11 @@ export function asyncApi<Deps extends object>(app: App<Deps>, options: AsyncApiO
 }
 
 class DocumentBuilder {
-  readonly channels: JsonObject = {}
-  readonly operations: JsonObject = {}
-  readonly messages: JsonObject = {}
-  readonly stores: JsonObject = {}
+  // Without a prototype: a subject may be called `constructor`.
+  readonly channels: JsonObject = Object.create(null)
+  readonly operations: JsonObject = Object.create(null)
+  readonly messages: JsonObject = Object.create(null)
+  readonly stores: JsonObject = Object.create(null)
   /** Whose declarations come now; null: there is but one. */
   broker: string | null = null
 
@@ -118,7 +119,7 @@ class DocumentBuilder {
   }
 
   store(kind: string, name: string, what: JsonObject): void {
-    this.stores[kind] ??= {}
+    this.stores[kind] ??= Object.create(null) as JsonObject
     ;(this.stores[kind] as JsonObject)[this.#key(name)] = what
   }
 

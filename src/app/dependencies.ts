@@ -21,6 +21,7 @@ interface Provider {
 }
 
 const RESERVED = new Set([
+  '__proto__',
   'nc',
   'js',
   'jsm',

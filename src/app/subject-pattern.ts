@@ -38,6 +38,7 @@ export class SubjectPattern {
       const isLast = position === tokens.length - 1
       const named = NAME.exec(token)
       if (named !== null) {
+        if (named[1] === '__proto__') throw invalid(source, 'no name may be __proto__')
         if (this.#names.includes(named[1])) throw invalid(source, `the name ${named[1]} is there twice`)
         if (named[2] === '>' && !isLast) throw invalid(source, `{${named[1]}>} must be at the end`)
         this.#names.push(named[1])
@@ -83,7 +84,7 @@ export class SubjectPattern {
       .map((token) => {
         const named = NAME.exec(token)
         if (named === null) return token
-        const value = String(params[named[1]] ?? '')
+        const value = Object.hasOwn(params, named[1]) ? String(params[named[1]] ?? '') : ''
         if (value === '' || /[\s*>]/.test(value) || (named[2] === '' && value.includes('.'))) {
           throw invalid(this.source, `${JSON.stringify(value)} can't stand for {${named[1]}}`)
         }

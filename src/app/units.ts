@@ -16,17 +16,19 @@ const MS_PER_UNIT: Record<string, number> = {
   w: 604_800_000,
 }
 
-const BYTES_PER_UNIT: Record<string, number> = {
-  b: 1,
-  kb: 1000,
-  mb: 1e6,
-  gb: 1e9,
-  tb: 1e12,
-  kib: 1024,
-  mib: 1024 ** 2,
-  gib: 1024 ** 3,
-  tib: 1024 ** 4,
-}
+const BYTES_PER_UNIT: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    b: 1,
+    kb: 1000,
+    mb: 1e6,
+    gb: 1e9,
+    tb: 1e12,
+    kib: 1024,
+    mib: 1024 ** 2,
+    gib: 1024 ** 3,
+    tib: 1024 ** 4,
+  }),
+)
 
 const NS_PER_MS = 1_000_000
 
@@ -57,7 +59,7 @@ export function toBytes(size: Size, option: string): number {
     throw notA('size', size, option)
   }
   const match = size.trim().match(/^(\d+(?:\.\d+)?)\s*([a-z]+)$/i)
-  const unit = match === null ? undefined : BYTES_PER_UNIT[match[2].toLowerCase()]
+  const unit = match === null ? undefined : BYTES_PER_UNIT.get(match[2].toLowerCase())
   if (match === null || unit === undefined) throw notA('size', size, option)
   return Math.round(Number(match[1]) * unit)
 }

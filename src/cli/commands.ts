@@ -38,7 +38,7 @@ const aliases: Readonly<Record<string, string>> = {
 /** Runs one command; without words, shows the help. Exit code 2 for what is wrong on the command line, 1 for what fails. */
 export async function runCommand(words: readonly string[]): Promise<void> {
   const [word = 'help', ...rest] = words
-  const name = aliases[word] ?? word
+  const name = Object.hasOwn(aliases, word) ? aliases[word] : word
   if (!Object.hasOwn(commands, name)) {
     console.error(`contrail: unknown command ${JSON.stringify(word)}\n\n${usage()}`)
     process.exitCode = 2

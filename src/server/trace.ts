@@ -86,9 +86,10 @@ export class TracedTransport implements Transport {
     this.connection = connection
     const incoming = new LineTracer('<<-', this.tell)
     const receive = connection.receive
-    connection.receive = (chunk) => {
-      incoming.feed(chunk)
-      receive.call(connection, chunk)
+    connection.receive = (chunk, end = chunk.length) => {
+      // Behind `end` the transport's buffer has what others sent. A closed connection's payloads are never kept.
+      if (!connection.isClosed) incoming.feed(end === chunk.length ? chunk : chunk.subarray(0, end))
+      receive.call(connection, chunk, end)
     }
   }
 

@@ -69,6 +69,8 @@ test('what is no crontab is none', () => {
     'x * * * * *',
     '-1 * * * * *',
     '@often',
+    'constructor',
+    '__proto__',
   ]) {
     assert.equal(parseCron(text), null, text)
   }

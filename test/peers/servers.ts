@@ -31,6 +31,8 @@ export const natsServer = join(root, '.peers', 'bin', `nats-server${exe}`)
 export const python = isWindows
   ? join(root, '.peers', 'venv', 'Scripts', 'python.exe')
   : join(root, '.peers', 'venv', 'bin', 'python')
+/** `$CONTRAIL_SERVER_FLAGS`: more flags for ours, for example `-DV`. */
+const contrailFlags = (process.env.CONTRAIL_SERVER_FLAGS ?? '').split(' ').filter((flag) => flag !== '')
 /** `$CONTRAIL_SERVER` puts another program in its place (nats-server itself shows what the harness alone lets differ). */
 export const contrailServer = process.env.CONTRAIL_SERVER ?? join(root, 'bin', 'contrail-server')
 
@@ -100,6 +102,7 @@ export class PeerServer {
       '-sd',
       join(this.directory, 'store'),
       ...this.flags,
+      ...(this.kind === 'contrail' ? contrailFlags : []),
     ]
     const isScript = this.kind === 'contrail' && basename(contrailServer) !== basename(natsServer)
     const program = isScript

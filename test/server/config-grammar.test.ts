@@ -32,6 +32,11 @@ const valid: [string, string, unknown][] = [
     'a: true\nb: Yes\nc: ON\nd: false\ne: no\nf: off',
     { a: true, b: true, c: true, d: false, e: false, f: false },
   ],
+  [
+    'names of every object are words like others',
+    'a: constructor\nb: __proto__\nc: 1constructor\ntoString: valueOf\nd { hasOwnProperty: 1 }',
+    { a: 'constructor', b: '__proto__', c: '1constructor', toString: 'valueOf', d: { hasOwnProperty: 1 } },
+  ],
   ['quoted words are not', 'a: "true"\nb: \'off\'', { a: 'true', b: 'off' }],
   [
     'suffixes multiply by 1000 or 1024',
@@ -139,4 +144,12 @@ test('durations as Go writes them', () => {
   assert.equal(parseDurationMs('0'), 0)
   assert.throws(() => parseDurationMs('abc'), /^Error: time: invalid duration "abc"$/)
   assert.throws(() => parseDurationMs('5'), /missing unit in duration "5"/)
+})
+
+test('names of every object are no variables, and no escapes', () => {
+  assert.throws(
+    () => parse('a: $constructor'),
+    /variable reference for 'constructor' on line 1 can not be found/,
+  )
+  assert.throws(() => parse('a: $__proto__'), /variable reference for '__proto__' on line 1 can not be found/)
 })

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { type IncomingMessage, request } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import { jetstream, jetstreamManager } from '@nats-io/jetstream'
 import { connect } from '@nats-io/transport-node'
@@ -162,10 +163,72 @@ test('what is asked wrongly is answered in the words of nats-server', async (t) 
     ['/connz?limit=abc', 400, `Error decoding int for 'limit': strconv.Atoi: parsing "abc": invalid syntax`],
     ['/connz?sort=stop', 400, 'sort by stop only valid on closed connections'],
     ['/subsz?test=foo..bar', 400, 'invalid test subject, must be valid publish subject: foo..bar'],
+    ['/connz?sort=__proto__', 400, 'invalid sorting option: __proto__'],
+    ['/connz?sort=constructor', 400, 'invalid sorting option: constructor'],
+    ['/connz?state=__proto__', 400, 'Error decoding state for __proto__'],
+    [
+      '/connz?auth=constructor',
+      400,
+      `Error decoding boolean for 'auth': strconv.ParseBool: parsing "constructor": invalid syntax`,
+    ],
+    [
+      '/subsz?subs=%E4%BD%A0%0A%07%22%00',
+      400,
+      `Error decoding boolean for 'subs': strconv.ParseBool: parsing "你\\n\\a\\"\\x00": invalid syntax`,
+    ],
+    [
+      '/jsz?offset=9223372036854775808',
+      400,
+      `Error decoding int for 'offset': strconv.Atoi: parsing "9223372036854775808": value out of range`,
+    ],
+    [
+      '/connz?cid=18446744073709551616',
+      400,
+      `Error decoding uint64 for 'cid': strconv.ParseUint: parsing "18446744073709551616": value out of range`,
+    ],
+    ['/%zz', 400, '400 Bad Request'],
+    ['/__proto__', 404, '404 page not found\n'],
     ['/nope', 404, '404 page not found\n'],
   ] as const) {
     const answer = await get(server, path)
     assert.deepEqual([answer.status, answer.text, answer.type], [status, text, 'text/plain; charset=utf-8'])
+  }
+})
+
+test('a path that is not plain is sent to the plain one, as Go does', async (t) => {
+  const server = await monitored(t)
+  for (const [path, location] of [
+    ['//', '/'],
+    ['//varz?x=1', '/varz?x=1'],
+    ['/./varz', '/varz'],
+    ['/varz//', '/varz/'],
+    ['/..', '/'],
+  ]) {
+    // fetch would make the path plain itself.
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      request({ port: server.monitorPort, path }, resolve).on('error', reject).end()
+    })
+    response.resume()
+    assert.deepEqual([response.statusCode, response.headers.location], [307, location])
+  }
+})
+
+test('numbers at the ends of their range page through nothing', async (t) => {
+  const server = await monitored(t, { jetstream: true })
+  for (const [query, offset, limit] of [
+    [
+      'offset=9223372036854775807&limit=9223372036854775807',
+      Number.MAX_SAFE_INTEGER,
+      Number.MAX_SAFE_INTEGER,
+    ],
+    ['offset=-9223372036854775808&limit=-5', 0, 1024],
+    ['offset=00000000000000000000000000000001&limit=0', 1, 1024],
+  ] as const) {
+    for (const page of ['connz', 'subsz']) {
+      const { json } = await get(server, `/${page}?${query}`)
+      assert.deepEqual([json.offset, json.limit], [offset, limit], `${page} ${query}`)
+    }
+    assert.equal((await get(server, `/jsz?accounts=1&${query}`)).status, 200)
   }
 })
 

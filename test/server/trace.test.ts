@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { connect } from '@nats-io/transport-node'
 import type { Logger } from '../../src/server/index.ts'
 import { LineTracer } from '../../src/server/trace.ts'
 import { start } from './support.ts'
@@ -50,4 +51,45 @@ test('a server that traces tells both directions, with the connection', async (t
     assert.ok(text.includes(part), part)
   }
   assert.match(told[0], /^127\.0\.0\.1:\d+ - cid:\d+ .*<<- \[CONNECT /)
+})
+
+test('over TCP a server that traces understands the same as one that does not', async (t) => {
+  const told: string[] = []
+  const server = await start(t, {
+    port: 0,
+    trace: true,
+    logger: { log: (level, text) => void (level === 'trace' && told.push(text)) },
+  })
+  const loud = await connect({ servers: server.url, name: 'loud' })
+  const quiet = await connect({ servers: server.url, name: 'quiet', user: 'u', pass: 'hidden' })
+  const heard: string[] = []
+  const subscription = quiet.subscribe('foo.*', {
+    callback: (_error, message) => void heard.push(message.string()),
+  })
+  await quiet.flush()
+  // Long packets leave their bytes in the buffer that the short ones behind them are read into.
+  const long = `secret of loud\r\nPUB foo.x 1\r\ny\r\n${'z'.repeat(20_000)}`
+  const wanted: string[] = []
+  for (let round = 0; round < 20; round++) {
+    for (const [client, text] of [
+      [loud, long],
+      [quiet, `short ${round}`],
+    ] as const) {
+      client.publish('foo.bar', text)
+      await client.flush()
+      wanted.push(text)
+    }
+  }
+  await quiet.flush()
+  assert.deepEqual(heard, wanted)
+  assert.equal(subscription.getReceived(), 40)
+  const label = told.find((line) => line.includes('quiet'))?.split(' - ')[1] as string
+  const ofQuiet = told.filter((line) => line.includes(`${label} `) && line.includes('<<- '))
+  assert.ok(ofQuiet.length >= 43, `${ofQuiet.length}`)
+  assert.deepEqual(
+    ofQuiet.filter((line) => line.includes('secret of loud')),
+    [],
+  )
+  assert.ok(!told.join().includes('hidden'))
+  await Promise.all([loud.close(), quiet.close()])
 })

@@ -39,15 +39,20 @@ export async function openPlace(
   } catch (thrown) {
     throw new CommandFailure(`The store in ${name} can't be opened: ${(thrown as Error).message}`)
   }
-  const nc = await server.connect()
-  return {
-    name,
-    nc,
-    jsm: await jetstreamManager(nc, { timeout: API_MS }),
-    close: async () => {
-      await nc.close()
-      await server.stop()
-    },
+  try {
+    const nc = await server.connect()
+    return {
+      name,
+      nc,
+      jsm: await jetstreamManager(nc, { timeout: API_MS }),
+      close: async () => {
+        await nc.close()
+        await server.stop()
+      },
+    }
+  } catch (thrown) {
+    await server.stop()
+    throw new CommandFailure(`The store in ${name} gives no answer: ${(thrown as Error).message}`)
   }
 }
 
@@ -56,21 +61,32 @@ async function openUrl(name: string, credentials: string | undefined): Promise<P
   let user: string | undefined
   let pass: string | undefined
   for (const text of name.split(',')) {
-    const url = new URL(text.trim())
-    user ??= decodeURIComponent(url.username) || undefined
-    pass ??= decodeURIComponent(url.password) || undefined
-    servers.push(`${url.hostname}:${url.port || 4222}`)
+    try {
+      const url = new URL(text.trim())
+      user ??= decodeURIComponent(url.username) || undefined
+      pass ??= decodeURIComponent(url.password) || undefined
+      servers.push(`${url.hostname}:${url.port || 4222}`)
+    } catch {
+      // The text may hold a password: it is not shown.
+      throw new CommandFailure(
+        'The URL can not be read: wanted is nats://USER:PASSWORD@HOST:PORT, escaped.',
+        2,
+      )
+    }
   }
+  let nc: NatsConnection | undefined
   try {
-    const nc = await connect({
+    nc = await connect({
       servers,
       user,
       pass,
       timeout: CONNECT_MS,
       authenticator: credentials === undefined ? undefined : credsAuthenticator(await readFile(credentials)),
     })
-    return { name, nc, jsm: await jetstreamManager(nc, { timeout: API_MS }), close: () => nc.close() }
+    const open = nc
+    return { name, nc, jsm: await jetstreamManager(nc, { timeout: API_MS }), close: () => open.close() }
   } catch (thrown) {
+    await nc?.close()
     throw new CommandFailure(`No connection to ${name}: ${(thrown as Error).message}. Is it running there?`)
   }
 }

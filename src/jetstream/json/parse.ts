@@ -26,7 +26,7 @@ const ESCAPES: Record<number, string> = {
 /** A byte as Go quotes it in errors. */
 function quoted(byte: number): string {
   const hex = byte.toString(16).padStart(2, '0')
-  if (byte in ESCAPES) return `'${ESCAPES[byte]}'`
+  if (Object.hasOwn(ESCAPES, byte)) return `'${ESCAPES[byte]}'`
   return byte < 32 || byte === 127 ? `'\\x${hex}'` : `'${String.fromCharCode(byte)}'`
 }
 
@@ -67,7 +67,7 @@ class Reader {
     if (c === '[') return this.nested(() => this.array())
     if (c === '"') return this.string()
     if (c === '-' || (c >= '0' && c <= '9')) return this.number()
-    if (c !== undefined && c in LITERALS) return this.literal(c)
+    if (c !== undefined && Object.hasOwn(LITERALS, c)) return this.literal(c)
     return this.fail('looking for beginning of value')
   }
 

@@ -34,15 +34,15 @@ const BOUNDS: readonly Bounds[] = [
   { min: 0, max: 6, names: WEEKDAYS },
 ]
 
-const PREDEFINED: Readonly<Record<string, string>> = {
-  '@yearly': '0 0 0 1 1 *',
-  '@annually': '0 0 0 1 1 *',
-  '@monthly': '0 0 0 1 * *',
-  '@weekly': '0 0 0 * * 0',
-  '@daily': '0 0 0 * * *',
-  '@midnight': '0 0 0 * * *',
-  '@hourly': '0 0 * * * *',
-}
+const PREDEFINED: ReadonlyMap<string, string> = new Map([
+  ['@yearly', '0 0 0 1 1 *'],
+  ['@annually', '0 0 0 1 1 *'],
+  ['@monthly', '0 0 0 1 * *'],
+  ['@weekly', '0 0 0 * * 0'],
+  ['@daily', '0 0 0 * * *'],
+  ['@midnight', '0 0 0 * * *'],
+  ['@hourly', '0 0 * * * *'],
+])
 
 const SECOND_MS = 1000
 const DAY_MS = 86_400_000
@@ -51,7 +51,7 @@ const LONGEST_YEARS = 5
 
 /** null when it is no crontab. */
 export function parseCron(text: string): Cron | null {
-  const fields = (PREDEFINED[text] ?? text).split(/\s+/).filter((field) => field !== '')
+  const fields = (PREDEFINED.get(text) ?? text).split(/\s+/).filter((field) => field !== '')
   if (fields.length !== BOUNDS.length) return null
   const parsed: Field[] = []
   for (const [i, field] of fields.entries()) {

@@ -12,15 +12,21 @@ const BCRYPT_REFERENCE = '2a$'
 const MAX_INCLUDES = 32
 const MAX_DEPTH = 128
 
-const booleans: Record<string, boolean> = {
-  true: true,
-  yes: true,
-  on: true,
-  false: false,
-  no: false,
-  off: false,
-}
-const escapes: Record<string, string> = { t: '\t', n: '\n', r: '\r', '"': '"', '\\': '\\' }
+const booleans: ReadonlyMap<string, boolean> = new Map([
+  ['true', true],
+  ['yes', true],
+  ['on', true],
+  ['false', false],
+  ['no', false],
+  ['off', false],
+])
+const escapes: ReadonlyMap<string, string> = new Map([
+  ['t', '\t'],
+  ['n', '\n'],
+  ['r', '\r'],
+  ['"', '"'],
+  ['\\', '\\'],
+])
 
 export interface ParseOptions {
   /** Shown in errors. */
@@ -253,7 +259,7 @@ class ConfigParser {
         `Expected two hexadecimal digits after '\\x', but got '${scanner.peek()}${scanner.peek(1)}'`,
       )
     }
-    const plain = escapes[character]
+    const plain = escapes.get(character)
     if (plain !== undefined) return plain
     const allowed = 'Only the following escape characters are allowed: \\xXX, \\t, \\n, \\r, \\", \\\\.'
     throw scanner.fail(`Invalid escape character '${character}'. ${allowed}`)
@@ -292,7 +298,7 @@ class ConfigParser {
     }
     if (isEscaped) return string(place, text)
     if (text.startsWith('$')) return this.variable(text.slice(1), place)
-    const truth = booleans[text.toLowerCase()]
+    const truth = booleans.get(text.toLowerCase())
     if (truth !== undefined) return { place, data: truth, isFloat: false }
     const number = parseNumber(text)
     if (number !== null) return { place, data: number.value, isFloat: number.isFloat }
@@ -308,7 +314,7 @@ class ConfigParser {
       entry.isVariable = true
       return { ...entry.value, place }
     }
-    const text = this.options.environment[name]
+    const text = Object.hasOwn(this.options.environment, name) ? this.options.environment[name] : undefined
     if (text === undefined) {
       throw new ConfigError(`variable reference for '${name}' on line ${place.line} can not be found`)
     }

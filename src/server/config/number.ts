@@ -1,10 +1,10 @@
 /** Numbers and times as configuration files and flags write them. */
 
 const KIBI = 1024
-const units: Record<string, number> = {}
+const units = new Map<string, number>()
 for (const [i, letter] of [...'kmgtpe'].entries()) {
-  units[letter] = 1000 ** (i + 1)
-  for (const end of ['b', 'i', 'ib']) units[letter + end] = KIBI ** (i + 1)
+  units.set(letter, 1000 ** (i + 1))
+  for (const end of ['b', 'i', 'ib']) units.set(letter + end, KIBI ** (i + 1))
 }
 
 /**
@@ -15,7 +15,7 @@ export function parseNumber(text: string): { value: number; isFloat: boolean } |
   if (match === null) return null
   const [, whole, fraction, suffix] = match
   if (fraction !== undefined) return suffix === '' ? { value: Number(text), isFloat: true } : null
-  const unit = suffix === '' ? 1 : units[suffix.toLowerCase()]
+  const unit = suffix === '' ? 1 : units.get(suffix.toLowerCase())
   return unit === undefined ? null : { value: Number(whole) * unit, isFloat: false }
 }
 

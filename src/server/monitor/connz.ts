@@ -5,8 +5,6 @@ import { goTime } from './go-text.ts'
 import type { MonitoredServer } from './monitored-server.ts'
 import { BadQuery, type Query } from './query.ts'
 
-const DEFAULT_LIMIT = 1024
-
 type Order = (a: ConnectionRecord, b: ConnectionRecord) => number
 
 const largestFirst =
@@ -15,8 +13,9 @@ const largestFirst =
     value(b) - value(a)
 const byId: Order = (a, b) => a.id - b.id
 
-function orders(nowMs: number): Readonly<Record<string, Order>> {
-  return {
+/** Maps, so that no name of every object (`constructor`, `__proto__`) is taken for one of ours. */
+function orders(nowMs: number): ReadonlyMap<string, Order> {
+  const table: Record<string, Order> = {
     '': byId,
     cid: byId,
     start: byId,
@@ -33,15 +32,16 @@ function orders(nowMs: number): Readonly<Record<string, Order>> {
     reason: (a, b) => (a.reason < b.reason ? -1 : a.reason > b.reason ? 1 : 0),
     rtt: largestFirst((record) => record.rttMs),
   }
+  return new Map(Object.entries(table))
 }
 
-const states: Readonly<Record<string, 'all' | 'closed' | 'open'>> = {
-  '': 'open',
-  open: 'open',
-  closed: 'closed',
-  any: 'all',
-  all: 'all',
-}
+const states: ReadonlyMap<string, 'all' | 'closed' | 'open'> = new Map([
+  ['', 'open'],
+  ['open', 'open'],
+  ['closed', 'closed'],
+  ['any', 'all'],
+  ['all', 'all'],
+])
 
 export function connz(server: MonitoredServer, query: Query): Record<string, unknown> {
   const { bus } = server
@@ -50,12 +50,11 @@ export function connz(server: MonitoredServer, query: Query): Record<string, unk
   const auth = query.boolean('auth')
   const detailed = query.text('subs').toLowerCase() === 'detail'
   const listed = !detailed && query.boolean('subs')
-  const offset = Math.max(0, query.integer('offset'))
-  const limit = query.integer('limit') || DEFAULT_LIMIT
   const id = query.integer('cid', 'uint64')
-  const state = states[query.text('state').toLowerCase()]
+  const { offset, limit } = query.page()
+  const state = states.get(query.text('state').toLowerCase())
   if (state === undefined) throw new BadQuery(`Error decoding state for ${query.text('state')}`)
-  const order = orders(nowMs)[sort]
+  const order = orders(nowMs).get(sort)
   if (order === undefined) throw new BadQuery(`invalid sorting option: ${sort}`)
   if (state !== 'closed' && (sort === 'stop' || sort === 'reason')) {
     throw new BadQuery(`sort by ${sort} only valid on closed connections`)

@@ -1,5 +1,6 @@
 /** Monitoring over HTTP: nats-server's pages with its keys. */
 import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { quoted } from '../../wire/index.ts'
 import { connz } from './connz.ts'
 import { goJson } from './go-text.ts'
 import { healthz } from './healthz.ts'
@@ -8,12 +9,14 @@ import type { MonitoredServer } from './monitored-server.ts'
 import { BadQuery, Query } from './query.ts'
 import { rootPage } from './root.ts'
 import { subsz } from './subsz.ts'
+import { type Target, targetOf } from './target.ts'
 import { varz } from './varz.ts'
 
 export { ClosedConnections, recordOf } from './connection-record.ts'
 export type { MonitoredServer } from './monitored-server.ts'
 
 const JSON_TYPE = 'application/json'
+const HTML_TYPE = 'text/html; charset=utf-8'
 const TEXT_TYPE = 'text/plain; charset=utf-8'
 
 type Page = (server: MonitoredServer, query: Query) => { status: number; type: string; text: string }
@@ -22,18 +25,20 @@ const json =
   (body: (server: MonitoredServer, query: Query) => unknown): Page =>
   (server, query) => ({ status: 200, type: JSON_TYPE, text: goJson(body(server, query)) })
 
-const pages: Readonly<Record<string, Page>> = {
-  '/': () => ({ status: 200, type: 'text/html; charset=utf-8', text: rootPage() }),
-  '/varz': json(varz),
-  '/connz': json(connz),
-  '/subsz': json(subsz),
-  '/subscriptionsz': json(subsz),
-  '/jsz': json(jsz),
-  '/healthz': (server, query) => {
-    const { status, body } = healthz(server, query)
-    return { status, type: JSON_TYPE, text: goJson(body, false) }
-  },
+const health: Page = (server, query) => {
+  const { status, body } = healthz(server, query)
+  return { status, type: JSON_TYPE, text: goJson(body, false) }
 }
+
+const pages: ReadonlyMap<string, Page> = new Map([
+  ['/', () => ({ status: 200, type: HTML_TYPE, text: rootPage() })],
+  ['/varz', json(varz)],
+  ['/connz', json(connz)],
+  ['/subsz', json(subsz)],
+  ['/subscriptionsz', json(subsz)],
+  ['/jsz', json(jsz)],
+  ['/healthz', health],
+])
 
 export class Monitor {
   /** The port in use, once it listens. */
@@ -66,18 +71,38 @@ export class Monitor {
     })
   }
 
+  /** Whatever is asked, and whatever a page throws: the answer is a status, and the server goes on. */
   private answer(request: IncomingMessage, response: ServerResponse): void {
-    const url = new URL(request.url ?? '/', 'http://localhost')
+    try {
+      this.show(targetOf(request.url ?? '/'), response)
+    } catch (error) {
+      const { message, stack } = error as Error
+      this.server.bus.log('error', `Monitoring ${quoted(request.url ?? '')} failed: ${stack ?? message}`)
+      if (response.headersSent) response.destroy()
+      else send(response, 500, TEXT_TYPE, '500 Internal Server Error\n')
+    }
+  }
+
+  private show(target: Target, response: ServerResponse): void {
+    if (target.kind === 'bad') {
+      send(response, 400, TEXT_TYPE, '400 Bad Request')
+      return
+    }
+    if (target.kind === 'redirect') {
+      response.setHeader('Location', target.location)
+      send(response, 307, HTML_TYPE, `<a href="${htmlText(target.location)}">Temporary Redirect</a>.\n\n`)
+      return
+    }
     const base = this.server.settings.monitorBasePath
-    const path = url.pathname.startsWith(base) ? url.pathname.slice(base.length) || '/' : ''
-    const page = Object.hasOwn(pages, path) ? pages[path] : undefined
+    const path = target.path.startsWith(base) ? target.path.slice(base.length) || '/' : ''
+    const page = pages.get(path)
     if (page === undefined) {
       send(response, 404, TEXT_TYPE, '404 page not found\n')
       return
     }
     this.server.requests[path] = (this.server.requests[path] ?? 0) + 1
     try {
-      const { status, type, text } = page(this.server, new Query(url.searchParams))
+      const { status, type, text } = page(this.server, new Query(target.parameters))
       if (type === JSON_TYPE) response.setHeader('Access-Control-Allow-Origin', '*')
       send(response, status, type, text)
     } catch (error) {
@@ -90,4 +115,8 @@ export class Monitor {
 function send(response: ServerResponse, status: number, type: string, text: string): void {
   response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text) })
   response.end(text)
+}
+
+function htmlText(text: string): string {
+  return text.replace(/[<>&"']/g, (character) => `&#${character.charCodeAt(0)};`)
 }

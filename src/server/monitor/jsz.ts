@@ -3,16 +3,13 @@ import { goTime } from './go-text.ts'
 import type { MonitoredServer } from './monitored-server.ts'
 import type { Query } from './query.ts'
 
-const DEFAULT_LIMIT = 1024
-
 export function jsz(server: MonitoredServer, query: Query): Record<string, unknown> {
   const account = query.text('acc')
   const consumers = query.boolean('consumers')
   const streams = query.boolean('streams') || consumers
   const accounts = query.boolean('accounts') || streams
   const config = query.boolean('config')
-  const offset = Math.max(0, query.integer('offset'))
-  const limit = query.integer('limit') || DEFAULT_LIMIT
+  const { offset, limit } = query.page()
   const head = { server_id: server.id, now: goTime(server.bus.clock.now()) }
   const { jetstream } = server
   if (jetstream === null) {

@@ -5,13 +5,10 @@ import { goTime } from './go-text.ts'
 import type { MonitoredServer } from './monitored-server.ts'
 import { BadQuery, type Query } from './query.ts'
 
-const DEFAULT_LIMIT = 1024
-
 export function subsz(server: MonitoredServer, query: Query): Record<string, unknown> {
   const { bus } = server
   const listed = query.boolean('subs')
-  const offset = Math.max(0, query.integer('offset'))
-  const limit = query.integer('limit') || DEFAULT_LIMIT
+  const { offset, limit } = query.page()
   const test = query.text('test')
   const account = query.text('acc')
   if (test !== '' && !isLiteralSubject(test)) {
