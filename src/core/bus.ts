@@ -16,6 +16,8 @@ export interface BusOptions {
   /** Fields of INFO that are the same for every client. */
   info?: Record<string, unknown>
   log?: (level: LogLevel, text: string) => void
+  /** Gets what is thrown where nobody could catch it: a fault of the program. Default: it is thrown. */
+  onFault?: (thrown: unknown) => void
 }
 
 /** How often connections are looked after (pings, deadlines), at most and at least. */
@@ -24,7 +26,9 @@ const MIN_CARE_MS = 5
 
 /** The message bus of one server: its accounts, its connections and what is counted over all of them. */
 export class Bus {
-  readonly turn = new Turn()
+  readonly turn: Turn
+  /** For promises that nobody waits for, and the like. */
+  readonly fault: (thrown: unknown) => void
   readonly clock: Clock
   readonly limits: CoreLimits
   readonly authenticator: Authenticator
@@ -46,6 +50,12 @@ export class Bus {
   isClosed = false
 
   constructor(options: BusOptions) {
+    this.turn = new Turn(options.onFault ?? null)
+    this.fault =
+      options.onFault ??
+      ((thrown) => {
+        throw thrown
+      })
     this.clock = options.clock
     this.limits = { ...DEFAULT_LIMITS, ...options.limits }
     this.authenticator = options.authenticator ?? openAuthenticator
@@ -133,6 +143,20 @@ export class Bus {
     this.care = null
     this.turn.drain()
     for (const connection of [...this.connections.values()]) connection.close(CloseReason.serverShutdown)
+  }
+
+  /** Ends at once: no task of a turn runs any more, and connections go without a word. */
+  abandon(): void {
+    this.isClosed = true
+    this.care?.clear()
+    this.turn.stop()
+    for (const connection of [...this.connections.values()]) {
+      try {
+        connection.close(CloseReason.serverShutdown, false)
+      } catch {
+        // Whatever state it is in: its transport ends it.
+      }
+    }
   }
 
   private scheduleCare(): void {

@@ -493,7 +493,8 @@ export class Connection implements Operations {
     this.close(reason, false)
   }
 
-  private end(text: string, reason: string): void {
+  /** Tells the client why, but not the log, then closes once that was sent. */
+  end(text: string, reason: string): void {
     if (this.isClosed) return
     this.sendError(text)
     this.close(reason)

@@ -19,9 +19,32 @@ export class Turn {
   private flushes: TurnTask[] = []
   private spareFlushes: TurnTask[] = []
   private scheduled = false
+  private readonly onFault: ((thrown: unknown) => void) | null
+  private isStopped = false
   private readonly immediate = (): void => {
     this.scheduled = false
-    this.drain()
+    if (this.isStopped) return
+    if (this.onFault === null) {
+      this.drain()
+      return
+    }
+    try {
+      this.drain()
+    } catch (thrown) {
+      this.onFault(thrown)
+    }
+  }
+
+  /** `onFault`: gets what a task throws at the end of a turn; without it nobody catches that. */
+  constructor(onFault: ((thrown: unknown) => void) | null = null) {
+    this.onFault = onFault
+  }
+
+  /** Forgets what is deferred, for good. */
+  stop(): void {
+    this.isStopped = true
+    this.work.length = 0
+    this.flushes.length = 0
   }
 
   deferWork(task: TurnTask): void {
@@ -75,7 +98,7 @@ export class Turn {
   }
 
   private schedule(): void {
-    if (this.scheduled) return
+    if (this.scheduled || this.isStopped) return
     this.scheduled = true
     setImmediate(this.immediate)
   }

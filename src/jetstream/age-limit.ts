@@ -65,7 +65,7 @@ export class AgeLimit {
     const sec = Math.floor(limitMs / 1000)
     const through = stream.log.seqAtTime(sec, Math.floor((limitMs - sec * 1000) * 1e6)) - 1
     if (stream.markers.isOn) {
-      void this.expireWithMarkers(through, ageMs)
+      this.expireWithMarkers(through, ageMs).catch(stream.js.bus.fault)
       return
     }
     if (!stream.ttls.hasForever) {

@@ -77,7 +77,7 @@ export class MessageTtls {
       if (isMarked) over.push(seq)
       else this.stream.removeSoon(seq)
     }
-    if (over.length > 0) void this.stream.markers.expire(over)
+    if (over.length > 0) this.stream.markers.expire(over).catch(this.stream.js.bus.fault)
     this.arm()
   }
 

@@ -10,6 +10,7 @@
 import type { ConnectionOptions, NatsConnection, ServerInfo } from '@nats-io/nats-core'
 import type { Bus } from '../core/index.ts'
 import type { Admission } from './admission.ts'
+import type { Guard } from './guard.ts'
 import { type InProcessHost, InProcessTransport } from './in-process-transport.ts'
 
 type Internals = typeof import('@nats-io/nats-core/internal')
@@ -29,10 +30,12 @@ export class InProcessClients {
   private readonly handlers = new Set<Handler>()
 
   private readonly admission: Admission
+  private readonly guard: Guard
 
-  constructor(bus: Bus, admission: Admission) {
+  constructor(bus: Bus, admission: Admission, guard: Guard) {
     this.bus = bus
     this.admission = admission
+    this.guard = guard
   }
 
   /**
@@ -47,6 +50,7 @@ export class InProcessClients {
         return clients.bus
       },
       admission: this.admission,
+      guard: this.guard,
       checkOptions: (info: ServerInfo, wanted) => nats.checkOptions(info, wanted),
     }
     if (this.bus === null) throw new Error('the server has stopped')
@@ -75,6 +79,12 @@ export class InProcessClients {
   stop(): void {
     this.bus = null
     for (const handler of this.handlers) handler.options.reconnect = false
+  }
+
+  /** Ends all at once, whatever state the server is in. */
+  destroy(): void {
+    this.stop()
+    for (const handler of this.handlers) (handler.transport as InProcessTransport | undefined)?.disconnect()
   }
 }
 

@@ -3,6 +3,7 @@ import type { Server as ClientServer, ConnectionOptions, ServerInfo } from '@nat
 import type { Transport as ClientTransport } from '@nats-io/nats-core/internal'
 import type { Bus, Connection, Transport } from '../core/index.ts'
 import type { Admission } from './admission.ts'
+import type { Guard } from './guard.ts'
 import { CONTRAIL_VERSION } from './versions.ts'
 
 /** Bytes the client has not read yet above which the server holds back what follows. */
@@ -13,6 +14,7 @@ export interface InProcessHost {
   /** Null once the server is stopping. */
   readonly bus: Bus | null
   readonly admission: Admission
+  readonly guard: Guard
   /** nats-core's own check of what the client wants against what INFO offers. */
   checkOptions(info: ServerInfo, options: ConnectionOptions): void
 }
@@ -49,7 +51,10 @@ export class InProcessTransport implements ClientTransport {
     if (bus === null || bus.isClosed) throw new Error('the server has stopped')
     this.host.checkOptions(bus.info as unknown as ServerInfo, options)
     const peer = { host: '127.0.0.1', port: 0, kind: 'in-process' as const }
-    this.connection = this.host.admission.admit(this.serverSide(), peer)
+    this.host.guard.run(() => {
+      this.connection = this.host.admission.admit(this.serverSide(), peer)
+    })
+    if (this.connection === null) throw new Error('the server has stopped')
   }
 
   /** The server's end. */
@@ -88,7 +93,7 @@ export class InProcessTransport implements ClientTransport {
   /** Gives the server what has been waiting, until it has enough again. */
   private feed(): void {
     let fed = 0
-    while (!this.isPaused && fed < this.outbound.length) this.connection?.receive(this.outbound[fed++])
+    while (!this.isPaused && fed < this.outbound.length) this.receive(this.outbound[fed++])
     this.outbound.splice(0, fed)
   }
 
@@ -96,7 +101,16 @@ export class InProcessTransport implements ClientTransport {
     if (this.isClosed || this.connection === null) return
     const chunk = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength)
     if (this.isPaused || this.outbound.length > 0) this.outbound.push(chunk)
-    else this.connection.receive(chunk)
+    else this.receive(chunk)
+  }
+
+  /** The stack is the client's: what the server throws does not concern it. */
+  private receive(chunk: Buffer): void {
+    try {
+      this.connection?.receive(chunk)
+    } catch (thrown) {
+      this.host.guard.report(thrown)
+    }
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
@@ -120,7 +134,7 @@ export class InProcessTransport implements ClientTransport {
       }
       if (this.isHeldBack && this.inboundBytes <= HIGH_WATER_BYTES) {
         this.isHeldBack = false
-        this.connection?.output.sent()
+        this.host.guard.run(() => this.connection?.output.sent())
       }
     }
     this.finish(undefined)
@@ -156,7 +170,7 @@ export class InProcessTransport implements ClientTransport {
     this.closeError = error
     this.inbound.length = 0
     this.wakeUp()
-    this.connection?.close('Client Closed', false)
+    this.host.guard.run(() => this.connection?.close('Client Closed', false))
     this.tellClosed(error)
   }
 

@@ -12,7 +12,7 @@ import {
   shownConfig,
   streamState,
 } from '../jetstream/index.ts'
-import { realFileSystem } from '../ports/real-file-system.ts'
+import type { FileSystem } from '../ports/index.ts'
 import { Store } from '../storage/index.ts'
 import type { Logger } from './logger.ts'
 import { goDuration, goTime } from './monitor/go-text.ts'
@@ -23,6 +23,7 @@ import { API_LEVEL } from './versions.ts'
 export interface JetStreamServiceOptions {
   bus: Bus
   settings: Settings
+  fileSystem: FileSystem
   serverId: string
   serverName: string
   logger: Logger
@@ -65,7 +66,7 @@ export class JetStreamService {
     try {
       store = await Store.open({
         directory,
-        fileSystem: settings.storage.fileSystem ?? realFileSystem,
+        fileSystem: options.fileSystem,
         limits: settings.storage.limits ?? {},
         clock: settings.clock,
         syncInterval: settings.syncInterval,
@@ -79,17 +80,24 @@ export class JetStreamService {
     }
     const maxMemory = settings.maxMemoryStore ?? Math.floor(totalmem() * DEFAULT_SHARE)
     const maxStore = settings.maxFileStore ?? (await freeShare(directory))
-    const jetstream = await JetStream.open({
-      bus,
-      store,
-      clock: settings.clock,
-      log: (level, text) => logger.log(level, text),
-      domain: settings.domain,
-      maxMemory,
-      maxStore,
-      serverName: options.serverName,
-      serverId: options.serverId,
-    })
+    let jetstream: JetStream
+    try {
+      jetstream = await JetStream.open({
+        bus,
+        store,
+        clock: settings.clock,
+        log: (level, text) => logger.log(level, text),
+        domain: settings.domain,
+        maxMemory,
+        maxStore,
+        serverName: options.serverName,
+        serverId: options.serverId,
+      })
+    } catch (error) {
+      // What failed first is told; that the store closes badly too would only hide it.
+      await store.close().catch(() => {})
+      throw new Error(`Can't start JetStream: ${(error as Error).message}`, { cause: error })
+    }
     const config = {
       max_memory: maxMemory,
       max_storage: maxStore,

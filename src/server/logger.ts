@@ -1,6 +1,7 @@
 /** Log lines in nats-server's manner: `[pid] 2026/11/25 03:00:00.123456 [INF] text`. */
 import { closeSync, openSync, writeSync } from 'node:fs'
 import type { LogLevel } from '../core/index.ts'
+import { printable } from '../wire/index.ts'
 
 export type LogLineLevel = LogLevel | 'fatal'
 
@@ -67,8 +68,34 @@ export class TextLogger implements Logger {
   }
 }
 
-/** Takes lines and forgets them. */
-export const silentLogger: Logger = { log: () => {} }
+/** Takes lines and forgets them, but for the end of a server that nobody asked for: that is a warning of the process. */
+export const warningLogger: Logger = {
+  log: (level, text) => {
+    if (level === 'fatal') process.emitWarning(text, 'ContrailServerWarning')
+  },
+}
+
+/**
+ * What clients say of themselves comes into lines: each stays one line, and nothing in it moves a cursor. What the logger
+ * behind it throws is its owner's to hear of, outside of the server.
+ */
+export class LineLogger implements Logger {
+  private readonly logger: Logger
+
+  constructor(logger: Logger) {
+    this.logger = logger
+  }
+
+  log(level: LogLineLevel, text: string): void {
+    try {
+      this.logger.log(level, printable(text))
+    } catch (thrown) {
+      process.nextTick(() => {
+        throw thrown
+      })
+    }
+  }
+}
 
 function timestamp(utc: boolean): string {
   const nowMs = performance.timeOrigin + performance.now()

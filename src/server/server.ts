@@ -1,16 +1,22 @@
 import type { ConnectionOptions, NatsConnection } from '@nats-io/nats-core'
 import { Bus, type LogLevel } from '../core/index.ts'
+import { realFileSystem } from '../ports/real-file-system.ts'
 import { Admission } from './admission.ts'
+import { Guard, GuardedClock, type ServerFault } from './guard.ts'
+import { GuardedFiles } from './guarded-files.ts'
 import { newCurveKey, newServerId } from './identity.ts'
 import { InProcessClients } from './in-process-client.ts'
 import { serverInfo } from './info.ts'
 import { JetStreamService } from './jetstream-service.ts'
-import { type Logger, silentLogger } from './logger.ts'
+import { LineLogger, type Logger, warningLogger } from './logger.ts'
 import type { Monitor, MonitoredServer } from './monitor/index.ts'
 import { type ServerOptions, type Settings, settle } from './options.ts'
 import { TcpListener } from './tcp-listener.ts'
 import { authenticatorOf } from './users.ts'
 import { COMPATIBLE_VERSION, CONTRAIL_VERSION } from './versions.ts'
+
+/** Lines of a fault's stack in the log. */
+const STACK_LINES = 20
 
 /**
  * A NATS server in this process.
@@ -25,10 +31,16 @@ export class Server {
   readonly id: string
   /** The name clients see in INFO. */
   readonly name: string
-  /** Resolves when the server has stopped, for whatever reason. */
+  /**
+   * Resolves when the server has stopped. Rejects when it has ended by a fault of its own (a `ServerFault`: something in it
+   * threw where nobody catches; nothing was written to the store from then on), or could not close its store. Nobody has
+   * to listen: a rejection is never left unhandled.
+   */
   readonly closed: Promise<void>
   private readonly settings: Settings
   private readonly logger: Logger
+  private readonly guard = new Guard()
+  private readonly files: GuardedFiles
   private readonly bus: Bus
   private readonly admission: Admission
   private readonly clients: InProcessClients
@@ -37,25 +49,36 @@ export class Server {
   private monitor: Monitor | null = null
   private boundPort: number | null = null
   private stopping: Promise<void> | null = null
-  private tellClosed: () => void = () => {}
+  private tellClosed: (ended: Promise<void>) => void = () => {}
   private unhook: () => void = () => {}
+  private rejectFaulted: (ended: Promise<void>) => void = () => {}
+  /** Rejects after a fault, when all that was open has been given back. */
+  private readonly faulted = new Promise<void>((resolve) => {
+    this.rejectFaulted = resolve
+  })
 
   private constructor(settings: Settings, logger: Logger) {
-    this.settings = settings
+    const { guard } = this
+    this.settings = { ...settings, clock: new GuardedClock(settings.clock, guard) }
     this.logger = logger
     this.id = newServerId()
     this.name = settings.name === '' ? this.id : settings.name
     this.closed = new Promise((resolve) => {
       this.tellClosed = resolve
     })
+    this.closed.catch(() => {})
+    this.faulted.catch(() => {})
+    this.files = new GuardedFiles(settings.storage.fileSystem ?? realFileSystem, guard)
     this.bus = new Bus({
-      clock: settings.clock,
+      clock: this.settings.clock,
       limits: settings.limits,
       authenticator: authenticatorOf(settings),
       log: (level: LogLevel, text: string) => logger.log(level, text),
+      onFault: guard.report,
     })
     this.admission = new Admission(this.bus, settings.trace)
-    this.clients = new InProcessClients(this.bus, this.admission)
+    this.clients = new InProcessClients(this.bus, this.admission, guard)
+    guard.onFault = (fault) => this.fail(fault)
   }
 
   /**
@@ -65,12 +88,14 @@ export class Server {
    */
   static async start(options: ServerOptions = {}): Promise<Server> {
     options.signal?.throwIfAborted()
-    const server = new Server(settle(options), options.logger ?? silentLogger)
+    const server = new Server(settle(options), new LineLogger(options.logger ?? warningLogger))
     try {
-      await server.open()
+      await Promise.race([server.open(), server.closed])
+      if (server.guard.fault !== null) throw server.guard.fault
       options.signal?.throwIfAborted()
     } catch (error) {
-      await server.stop()
+      // Why it did not start is told, not what else went wrong with it on the way back.
+      await server.stop().catch(() => {})
       throw error
     }
     server.stopWith(options.signal)
@@ -112,9 +137,13 @@ export class Server {
   /**
    * Stops: clients are disconnected, the store is closed with everything in it durable. Calling it again waits
    * for the same end.
+   * @throws what `closed` rejects with: the store could not be closed, or the server has ended by a fault before
    */
   stop(): Promise<void> {
-    this.stopping ??= this.close()
+    if (this.stopping === null) {
+      this.stopping = Promise.race([this.close(), this.faulted])
+      this.tellClosed(this.stopping)
+    }
     return this.stopping
   }
 
@@ -145,13 +174,14 @@ export class Server {
       this.jetstream = await JetStreamService.open({
         bus,
         settings,
+        fileSystem: this.files.fileSystem,
         serverId: this.id,
         serverName: this.name,
         logger,
       })
     }
     if (settings.port !== null) {
-      const listener = new TcpListener(bus, this.admission)
+      const listener = new TcpListener(bus, this.admission, this.guard)
       const wanted = hostPort(settings.host, settings.port)
       const listening = listener.listen(settings.host, settings.port)
       const failure = `Error listening on port: ${wanted}`
@@ -198,20 +228,64 @@ export class Server {
     this.logger.log('info', `Starting http monitor on ${hostPort(settings.monitorHost, port)}`)
   }
 
+  /** Every step, in the reverse of their order at the start, whatever fails on the way. Throws what failed first. */
   private async close(): Promise<void> {
-    this.unhook()
-    this.clients.stop()
-    const listenerClosed = this.listener?.close()
-    await this.jetstream?.stopServing()
-    this.bus.close()
-    await this.jetstream?.close()
-    await Promise.all([listenerClosed, this.monitor?.close()])
-    this.tellClosed()
+    const failures: unknown[] = []
+    const step = async (undo: () => unknown): Promise<void> => {
+      try {
+        await undo()
+      } catch (error) {
+        failures.push(error)
+      }
+    }
+    await step(() => this.unhook())
+    await step(() => this.clients.stop())
+    const listenerClosed = step(() => this.listener?.close())
+    await step(() => this.jetstream?.stopServing())
+    await step(() => this.bus.close())
+    await step(() => this.jetstream?.close())
+    await listenerClosed
+    await step(() => this.monitor?.close())
+    await step(() => this.files.abandon())
+    if (failures.length > 0) throw failures[0]
+  }
+
+  /** Something in here threw where nobody catches: all ends at once, and nothing more is written. */
+  private fail(fault: ServerFault): void {
+    const { cause } = fault
+    this.logger.log('fatal', fault.message)
+    const stack = cause instanceof Error ? (cause.stack ?? '') : ''
+    for (const line of stack.split('\n').slice(0, STACK_LINES)) this.logger.log('fatal', line)
+    this.rejectFaulted(this.tearDown(fault))
+    this.stopping ??= this.faulted
+    this.tellClosed(this.faulted)
+  }
+
+  /** Rejects at the end, with the fault. */
+  private async tearDown(fault: ServerFault): Promise<void> {
+    const { bus } = this
+    const steps = [
+      () => this.unhook(),
+      () => bus.abandon(),
+      () => this.clients.destroy(),
+      () => this.listener?.destroy(),
+      () => this.monitor?.close(),
+      () => this.files.abandon(),
+    ]
+    for (const step of steps) {
+      try {
+        await step()
+      } catch {
+        // What is broken can't be asked to end in order.
+      }
+    }
+    throw fault
   }
 
   private stopWith(signal: AbortSignal | undefined): void {
     if (signal === undefined) return
-    const stop = () => void this.stop()
+    // Whether it stopped well is told by `closed`.
+    const stop = () => void this.stop().catch(() => {})
     signal.addEventListener('abort', stop, { once: true })
     this.unhook = () => signal.removeEventListener('abort', stop)
   }

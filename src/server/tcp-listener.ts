@@ -1,6 +1,8 @@
 import { createServer, type Server as NetServer, type Socket } from 'node:net'
-import type { Bus, Connection, Transport } from '../core/index.ts'
+import { type Bus, CloseReason, type Connection, type Transport } from '../core/index.ts'
 import type { Admission } from './admission.ts'
+import { Descriptors, RefusalLog } from './descriptors.ts'
+import type { Guard } from './guard.ts'
 import { readInto } from './read-into.ts'
 
 /** Bytes of one connection through a TCP socket. */
@@ -10,14 +12,20 @@ class SocketTransport implements Transport {
   /** Writes whose callback has not come; while there are some, the last may still hold its buffer. */
   private callbacks = 0
   private isBusy = false
+  private readonly guard: Guard
   private readonly onWritten = (): void => {
     if (--this.callbacks > 0 || !this.isBusy) return
     this.isBusy = false
-    this.connection?.output.sent()
+    try {
+      this.connection?.output.sent()
+    } catch (thrown) {
+      this.guard.report(thrown)
+    }
   }
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, guard: Guard) {
     this.socket = socket
+    this.guard = guard
   }
 
   write(bytes: Buffer): boolean {
@@ -48,14 +56,17 @@ class SocketTransport implements Transport {
 /** Accepts clients on a TCP port. */
 export class TcpListener {
   private readonly server: NetServer
-  private readonly bus: Bus
   private readonly sockets = new Set<Socket>()
   private readonly admission: Admission
+  private readonly guard: Guard
+  private readonly descriptors = new Descriptors()
+  private readonly refusals: RefusalLog
 
-  constructor(bus: Bus, admission: Admission) {
-    this.bus = bus
+  constructor(bus: Bus, admission: Admission, guard: Guard) {
     this.admission = admission
-    this.server = createServer({ noDelay: true }, (socket) => this.accept(socket))
+    this.guard = guard
+    this.refusals = new RefusalLog((level, text) => bus.log(level, `Client port: ${text}`))
+    this.server = createServer({ noDelay: true }, (socket) => guard.run(() => this.accept(socket)))
   }
 
   /**
@@ -68,7 +79,8 @@ export class TcpListener {
       this.server.once('error', reject)
       this.server.listen({ host, port, backlog: 1024 }, () => {
         this.server.off('error', reject)
-        this.server.on('error', (error) => this.bus.log('error', `Accept: ${error.message}`))
+        // Without descriptors libuv drops who knocks and goes on listening.
+        this.server.on('error', (error) => this.refusals.refuse(error.message))
         const address = this.server.address()
         resolve(typeof address === 'object' && address !== null ? address.port : port)
       })
@@ -86,8 +98,16 @@ export class TcpListener {
     })
   }
 
+  /** Ends all at once. */
+  destroy(): void {
+    this.server.close()
+    for (const socket of this.sockets) socket.destroy()
+  }
+
   private accept(socket: Socket): void {
-    const transport = new SocketTransport(socket)
+    const { guard } = this
+    const isTooMany = this.descriptors.areScarce(socket)
+    const transport = new SocketTransport(socket, guard)
     this.sockets.add(socket)
     const connection = this.admission.admit(transport, {
       host: plainAddress(socket.remoteAddress ?? ''),
@@ -95,18 +115,28 @@ export class TcpListener {
       kind: 'tcp',
     })
     transport.connection = connection
-    readInto(socket, (buffer, end) => connection.receive(buffer, end))
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      connection.close(
-        error.code === 'ECONNRESET' || error.code === 'EPIPE' ? 'Client Closed' : 'Read Error',
-        false,
-      )
+    readInto(socket, (buffer, end) => {
+      try {
+        connection.receive(buffer, end)
+      } catch (thrown) {
+        guard.report(thrown)
+      }
     })
-    socket.on('end', () => connection.close('Client Closed', true))
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      const isGone = error.code === 'ECONNRESET' || error.code === 'EPIPE'
+      guard.run(() => connection.close(isGone ? 'Client Closed' : 'Read Error', false))
+    })
+    socket.on('end', () => guard.run(() => connection.close('Client Closed', true)))
     socket.on('close', () => {
       this.sockets.delete(socket)
-      connection.close('Client Closed', false)
+      guard.run(() => connection.close('Client Closed', false))
     })
+    if (isTooMany) {
+      connection.end('maximum connections exceeded', CloseReason.maxConnections)
+      this.refusals.refuse(this.descriptors.describe())
+    } else {
+      this.refusals.accept()
+    }
   }
 }
 

@@ -4,6 +4,7 @@ import type { Server as ClientServer, ConnectionOptions } from '@nats-io/nats-co
 import { Bus, type Connection, type Message } from '../../src/core/index.ts'
 import { realClock } from '../../src/ports/real-clock.ts'
 import { Admission } from '../../src/server/admission.ts'
+import { Guard } from '../../src/server/guard.ts'
 import { InProcessTransport } from '../../src/server/in-process-transport.ts'
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
@@ -13,6 +14,7 @@ async function connected(): Promise<{ bus: Bus; transport: InProcessTransport; c
   const transport = new InProcessTransport({
     bus,
     admission: new Admission(bus, false),
+    guard: new Guard(),
     checkOptions: () => {},
   })
   await transport.connect({} as ClientServer, {} as ConnectionOptions)

@@ -78,10 +78,12 @@ export class Api {
     try {
       const answer = handle()
       if (answer instanceof Promise) {
-        answer.then(
-          (body) => this.succeed(request, route, body),
-          (error) => this.fail(request, route, error),
-        )
+        answer
+          .then(
+            (body) => this.succeed(request, route, body),
+            (error) => this.fail(request, route, error),
+          )
+          .catch(this.account.js.bus.fault)
       } else this.succeed(request, route, answer)
     } catch (error) {
       this.fail(request, route, error)

@@ -30,7 +30,8 @@ export function snapshotStream(request: ApiRequest): object {
   if (!isLiteralSubject(asked.deliver_subject ?? '')) throw apiError('JSSnapshotDeliverSubjectInvalidErr')
   const snapshot = new Snapshot(stream, request, asked)
   // Behind the answer, which is sent when all that was stored before is durable.
-  stream.js.store.barrier(() => stream.clock.setTimer(() => void snapshot.send(), 0))
+  const send = () => void snapshot.send().catch(stream.js.bus.fault)
+  stream.js.store.barrier(() => stream.clock.setTimer(send, 0))
   return { config: shownConfig(stream), state: snapshot.state }
 }
 

@@ -115,7 +115,9 @@ export class Schedules {
     // In the order of the stream, whatever the order of the turns.
     due.sort((left, right) => left.seq - right.seq)
     for (const entry of due) entry.isRunning = true
-    void this.#runAll(due).finally(() => this.arm())
+    this.#runAll(due)
+      .finally(() => this.arm())
+      .catch(this.#stream.js.bus.fault)
     this.arm()
   }
 
