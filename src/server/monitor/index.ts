@@ -1,6 +1,8 @@
 /** Monitoring over HTTP: nats-server's pages with its keys. */
 import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { quoted } from '../../wire/index.ts'
+import { Descriptors, RefusalLog } from '../descriptors.ts'
 import { connz } from './connz.ts'
 import { goJson } from './go-text.ts'
 import { healthz } from './healthz.ts'
@@ -16,6 +18,11 @@ export { ClosedConnections, recordOf } from './connection-record.ts'
 export type { MonitoredServer } from './monitored-server.ts'
 
 const JSON_TYPE = 'application/json'
+/** Connections that are taken though descriptors are scarce, and how long one may be silent, milliseconds. */
+const SPARE_CONNECTIONS = 8
+const SPARE_MS = 2000
+const NO_DESCRIPTORS =
+  'HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n'
 const HTML_TYPE = 'text/html; charset=utf-8'
 const TEXT_TYPE = 'text/plain; charset=utf-8'
 
@@ -45,10 +52,16 @@ export class Monitor {
   port = 0
   private readonly http: HttpServer
   private readonly server: MonitoredServer
+  private readonly descriptors = new Descriptors()
+  private readonly refusals: RefusalLog
+  /** Connections taken though descriptors were scarce. */
+  private readonly spare = new Set<Socket>()
 
   constructor(server: MonitoredServer) {
     this.server = server
+    this.refusals = new RefusalLog((level, text) => server.bus.log(level, `Monitoring port: ${text}`))
     this.http = createServer((request, response) => this.answer(request, response))
+    this.http.on('connection', (socket) => this.admit(socket))
   }
 
   /** Listens; resolves to the port. Rejects with node:net's error. */
@@ -57,6 +70,7 @@ export class Monitor {
       this.http.once('error', reject)
       this.http.listen({ host, port }, () => {
         this.http.off('error', reject)
+        this.http.on('error', (error) => this.refusals.refuse(error.message))
         const address = this.http.address()
         this.port = typeof address === 'object' && address !== null ? address.port : port
         resolve(this.port)
@@ -71,8 +85,27 @@ export class Monitor {
     })
   }
 
+  /**
+   * Without descriptors to spare a few are taken all the same, for a moment: whoever watches wants to see just then, and
+   * must not take the server for dead.
+   */
+  private admit(socket: Socket): void {
+    if (!this.descriptors.areScarce(socket)) {
+      this.refusals.accept()
+    } else if (this.spare.size < SPARE_CONNECTIONS) {
+      this.spare.add(socket)
+      socket.on('close', () => this.spare.delete(socket))
+      socket.setTimeout(SPARE_MS, () => socket.destroy())
+    } else {
+      this.refusals.refuse(this.descriptors.describe())
+      socket.write(NO_DESCRIPTORS)
+      socket.destroySoon()
+    }
+  }
+
   /** Whatever is asked, and whatever a page throws: the answer is a status, and the server goes on. */
   private answer(request: IncomingMessage, response: ServerResponse): void {
+    if (this.spare.has(request.socket)) response.setHeader('Connection', 'close')
     try {
       this.show(targetOf(request.url ?? '/'), response)
     } catch (error) {
