@@ -52,17 +52,29 @@ export class Broker {
     middleware: readonly PublishMiddleware[],
     log: Log,
   ): Promise<Broker> {
-    let embedded: EmbeddedBroker | null = null
-    let nc: NatsConnection
-    if ('nc' in options) nc = options.nc
-    else if ('servers' in options) nc = await connectTo(options, options)
-    else {
-      embedded = await startEmbedded(options)
-      nc = await embedded.connect({ name: options.name, ...options.connection })
+    /** What takes back what is open so far, the first first. */
+    const opened: Array<() => Promise<unknown>> = []
+    try {
+      let embedded: EmbeddedBroker | null = null
+      let nc: NatsConnection
+      if ('nc' in options) nc = options.nc
+      else if ('servers' in options) nc = await connectTo(options, options)
+      else {
+        const server = await startEmbedded(options, log)
+        opened.push(() => server.stop())
+        nc = await server.connect({ name: options.name, ...options.connection })
+        embedded = server
+      }
+      const ownsConnection = !('nc' in options)
+      if (ownsConnection) opened.push(() => nc.close())
+      const jsm = await jetstreamManager(nc, { checkAPI: false })
+      const publisher = new BrokerPublisher(nc, middleware, options.publish ?? {})
+      return new Broker({ nc, jsm, publisher, embedded, ownsConnection, log })
+    } catch (thrown) {
+      // Why it failed is told, not what else goes wrong on the way back.
+      for (const close of opened.reverse()) await close().catch(() => {})
+      throw thrown
     }
-    const jsm = await jetstreamManager(nc, { checkAPI: false })
-    const publisher = new BrokerPublisher(nc, middleware, options.publish ?? {})
-    return new Broker({ nc, jsm, publisher, embedded, ownsConnection: !('nc' in options), log })
   }
 
   /** Where others connect to the embedded server; null when there is none, or it has no port. */

@@ -1,7 +1,8 @@
 /** The one place where an app meets the server itself: it starts one in this process. */
 import type { NatsConnection } from '@nats-io/nats-core'
-import type { Clock, EncryptionOptions } from '../server/index.ts'
+import type { Clock, EncryptionOptions, Logger } from '../server/index.ts'
 import { ContrailError, reasonOf } from './errors.ts'
+import type { Log } from './log.ts'
 
 export interface EmbeddedOptions {
   /** Folder of the store. Default: './.contrail'. */
@@ -27,7 +28,17 @@ export interface EmbeddedBroker {
 
 const DEFAULT_DIR = './.contrail'
 
-export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedBroker> {
+/** What goes wrong in the server is told by the app's log; the rest of its lines are its own affair. */
+function serverLog(log: Log): Logger {
+  return {
+    log: (level, text) => {
+      if (level === 'fatal' || level === 'error') log.error(`embedded server: ${text}`)
+      else if (level === 'warn') log.warn(`embedded server: ${text}`)
+    },
+  }
+}
+
+export async function startEmbedded(options: EmbeddedOptions, log: Log): Promise<EmbeddedBroker> {
   const { Server } = await import('../server/index.ts')
   const server = await Server.start({
     jetstream: true,
@@ -35,6 +46,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedB
     port: options.port,
     host: options.host,
     clock: options.clock,
+    logger: serverLog(log),
     ...(options.encryption === undefined ? {} : { encryption: options.encryption }),
   }).catch((thrown) => {
     throw startFailure(thrown, options)

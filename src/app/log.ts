@@ -32,22 +32,40 @@ export function makeLog(level: LogLevel | undefined): Log {
   return (process.stdout.isTTY ? pino(options, forPeople) : pino(options)) as unknown as Log
 }
 
+/** An error's stack, indented: none of its lines can be taken for one of the log. */
+function stackText(stack: string): string {
+  return stack
+    .split('\n')
+    .map((line) => `\n    ${printable(line)}`)
+    .join('')
+}
+
 const LEVELS: Record<number, string> = { 20: 'debug', 30: 'info', 40: 'warn', 50: 'error' }
 const COLOURS: Record<string, string> = { debug: '90', info: '32', warn: '33', error: '31' }
 
-/** `12:30:01.250 info billed stream=ORDERS order=7`, and an error's stack below. */
+/** What senders put into subjects, headers and the like: it breaks no line, and moves no cursor. */
+function printable(text: string): string {
+  return text.replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, (character) => {
+    const code = (character.codePointAt(0) as number).toString(16)
+    return code.length > 4 ? `\\u{${code}}` : `\\u${code.padStart(4, '0')}`
+  })
+}
+
 const forPeople: DestinationStream = {
-  write(line: string): void {
-    const { level, time, msg, err, pid: _, hostname: __, ...bindings } = JSON.parse(line)
-    const name = LEVELS[level] ?? String(level)
-    const clock = new Date(time).toTimeString().slice(0, 8)
-    const millis = String(time % 1000).padStart(3, '0')
-    const pairs = Object.entries(bindings).map(
-      ([key, value]) => ` \x1b[90m${key}=\x1b[0m${typeof value === 'string' ? value : JSON.stringify(value)}`,
-    )
-    const stack = err === undefined ? '' : `\n${err.stack ?? err.message ?? JSON.stringify(err)}`
-    process.stdout.write(
-      `\x1b[90m${clock}.${millis}\x1b[0m \x1b[${COLOURS[name] ?? '0'}m${name}\x1b[0m ${msg ?? ''}${pairs.join('')}${stack}\n`,
-    )
-  },
+  write: (line) => void process.stdout.write(textForPeople(line)),
+}
+
+/** `12:30:01.250 info billed stream=ORDERS order=7`, and an error's stack below, of one of pino's lines. */
+export function textForPeople(line: string): string {
+  const { level, time, msg, err, pid: _, hostname: __, ...bindings } = JSON.parse(line)
+  const name = LEVELS[level] ?? String(level)
+  const clock = new Date(time).toTimeString().slice(0, 8)
+  const millis = String(time % 1000).padStart(3, '0')
+  const pairs = Object.entries(bindings).map(([key, value]) => {
+    const shown = typeof value === 'string' ? value : JSON.stringify(value)
+    return ` \x1b[90m${printable(key)}=\x1b[0m${printable(shown)}`
+  })
+  const stack = err === undefined ? '' : stackText(String(err.stack ?? err.message ?? JSON.stringify(err)))
+  const head = `\x1b[90m${clock}.${millis}\x1b[0m \x1b[${COLOURS[name] ?? '0'}m${name}\x1b[0m`
+  return `${head} ${printable(msg ?? '')}${pairs.join('')}${stack}\n`
 }
