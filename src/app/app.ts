@@ -365,10 +365,13 @@ export class App<Deps extends object = object> extends BrokerRouter<Deps> implem
    * kept the app from starting: not caught, that ends the process, printed once.
    */
   async run(): Promise<void> {
-    const forget = onSignals((signal) => {
-      this.log.info({ signal }, 'stopping')
-      void this.stop()
-    })
+    const forget = onSignals(
+      (signal) => {
+        this.log.info({ signal }, 'stopping')
+        void this.stop()
+      },
+      (signal) => this.log.info({ signal }, 'a signal without a meaning'),
+    )
     try {
       await this.start()
       await this.stopped

@@ -6,6 +6,9 @@ interface Runnable {
   run(): Promise<void>
 }
 
+// Node opens its inspector at USR1, and HUP and USR2 end it. A listener of the app's own is called beside.
+for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2']) process.on(signal, () => {})
+
 const file = process.argv[2]
 // What the file sees is as if it had been started itself.
 process.argv.splice(1, 1)

@@ -41,6 +41,7 @@ export async function run(words: readonly string[]): Promise<void> {
     await runWorkers(file, whole(values.workers, '--workers', 1, MAX_WORKERS), values)
     return
   }
+  tellSignals()
   const child = startApp(file, {}, values.watch ? ['--watch', '--watch-preserve-output'] : [])
   // The app stops by itself at the signal that the terminal sends to both.
   const pass = (signal: NodeJS.Signals) => child.kill(signal)
@@ -54,6 +55,7 @@ async function runWorkers(
   count: number,
   options: { dir?: string; port?: string; watch?: boolean },
 ): Promise<void> {
+  tellSignals()
   const port = options.port === undefined ? 0 : whole(options.port, '--port', 0, 65_535)
   const given = process.env.CONTRAIL_URL || process.env.NATS_URL
   const server = given
@@ -74,6 +76,13 @@ async function runWorkers(
     process.exitCode = await workers.run()
   } finally {
     await server?.stop()
+  }
+}
+
+/** These have no meaning for the parent; the app hears of them where they are sent to the whole group. */
+function tellSignals(): void {
+  for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) {
+    process.on(signal, () => console.error(`contrail: ${signal} has no effect`))
   }
 }
 

@@ -2,10 +2,12 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { ConfigError, readConfigFile } from './config/index.ts'
 import { CommandError, type CommandLine, FlagError, parseCommandLine } from './flags.ts'
+import { ServerFault } from './guard.ts'
 import type { Launch } from './launch.ts'
 import { TextLogger } from './logger.ts'
 import { temporaryStoreDir } from './options.ts'
 import { PidFile, PortsFile } from './process-files.ts'
+import { EXIT_BY_FAULT, ProcessWatch } from './process-watch.ts'
 import { Server } from './server.ts'
 import { USAGE } from './usage.ts'
 import { COMPATIBLE_VERSION, CONTRAIL_VERSION } from './versions.ts'
@@ -16,12 +18,14 @@ const DEFAULT_HOST = '0.0.0.0'
 
 /** Runs `contrail-server` with these words of the command line, until a signal ends it. */
 export async function run(words: readonly string[]): Promise<void> {
+  // Before anything else: a signal may come at any time.
+  const watch = new ProcessWatch()
   const line = readCommandLine(words)
   if (line === null) return
   if (line.wants === 'help') process.stdout.write(USAGE)
   else if (line.wants === 'version')
     console.log(`${NAME}: v${CONTRAIL_VERSION} (nats-server v${COMPATIBLE_VERSION})`)
-  else await launch(line)
+  else await launch(line, watch)
 }
 
 function readCommandLine(words: readonly string[]): CommandLine | null {
@@ -40,7 +44,7 @@ function readCommandLine(words: readonly string[]): CommandLine | null {
   }
 }
 
-async function launch(line: CommandLine): Promise<void> {
+async function launch(line: CommandLine, watch: ProcessWatch): Promise<void> {
   const wanted = readConfiguration(line)
   if (wanted === null) return
   if (line.wants === 'check') {
@@ -57,6 +61,7 @@ async function launch(line: CommandLine): Promise<void> {
     giveUp(`error opening file: ${(error as Error).message}`)
     return
   }
+  watch.use(logger)
   await serve(wanted, logger)
 }
 
@@ -90,14 +95,14 @@ function readConfiguration(line: CommandLine): Launch | null {
 async function serve(wanted: Launch, logger: TextLogger): Promise<void> {
   const stop = new AbortController()
   let server: Server | null = null
-  const end = async (name: string) => {
+  const end = (name: string) => {
     logger.log('info', `Trapped "${name}" signal`)
     logger.log('info', 'Initiating Shutdown...')
+    // How it ends is told by `closed`.
     stop.abort()
-    await server?.stop()
   }
-  process.on('SIGTERM', () => void end('terminated'))
-  process.on('SIGINT', () => void end('interrupt'))
+  process.on('SIGTERM', () => end('terminated'))
+  process.on('SIGINT', () => end('interrupt'))
   let pidFile: PidFile | null = null
   let portsFile: PortsFile | null = null
   try {
@@ -105,16 +110,22 @@ async function serve(wanted: Launch, logger: TextLogger): Promise<void> {
     if (wanted.pidFile !== undefined) pidFile = PidFile.write(wanted.pidFile)
     if (wanted.portsFileDir !== undefined) portsFile = PortsFile.write(wanted.portsFileDir, NAME, server)
   } catch (error) {
-    await server?.stop()
+    await server?.stop().catch(() => {})
     if (!stop.signal.aborted) {
-      logger.log('fatal', (error as Error).message)
+      if (!(error instanceof ServerFault)) logger.log('fatal', (error as Error).message)
       process.exitCode = 1
     }
   }
-  await server?.closed
+  try {
+    await server?.closed
+  } catch (error) {
+    // A fault is in the log already.
+    if (!(error instanceof ServerFault)) logger.log('fatal', (error as Error).message)
+    process.exitCode = error instanceof ServerFault ? EXIT_BY_FAULT : 1
+  }
   pidFile?.remove()
   portsFile?.remove()
-  if (process.exitCode !== 1) logger.log('info', 'Server Exiting..')
+  if (!process.exitCode) logger.log('info', 'Server Exiting..')
   logger.close()
   process.exit(process.exitCode ?? 0)
 }

@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, type TestContext, test } from 'node:test'
+import { jetstream, jetstreamManager } from '@nats-io/jetstream'
+import { connect } from '@nats-io/transport-node'
+
+const root = join(import.meta.dirname, '..', '..', '..')
+const main = join(root, 'build', 'src', 'server', 'main.js')
+const scratch = mkdtempSync(join(tmpdir(), 'contrail-signals-'))
+after(() => rmSync(scratch, { recursive: true, force: true }))
+/** Windows has no signals to send. */
+const onPosix = { skip: process.platform === 'win32' }
+const IGNORED: NodeJS.Signals[] = ['SIGHUP', 'SIGUSR1', 'SIGUSR2']
+
+class Program {
+  readonly child: ChildProcess
+  readonly ended: Promise<number | null>
+  output = ''
+
+  constructor(t: TestContext, words: readonly string[], env: Record<string, string> = {}) {
+    this.child = spawn(process.execPath, words, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, LOG_LEVEL: 'info', ...env },
+    })
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      stream?.on('data', (chunk) => {
+        this.output += chunk
+      })
+    }
+    this.ended = new Promise((resolve) => this.child.once('close', (code) => resolve(code)))
+    t.after(async () => {
+      this.child.kill('SIGKILL')
+      await this.ended
+    })
+  }
+
+  async until(text: string | RegExp): Promise<void> {
+    const isThere = (): boolean =>
+      typeof text === 'string' ? this.output.includes(text) : text.test(this.output)
+    const deadline = performance.now() + 20_000
+    while (!isThere()) {
+      assert.ok(performance.now() < deadline, `${text} does not come: ${this.output}`)
+      assert.equal(this.child.exitCode ?? this.child.signalCode, null, this.output)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+  }
+}
+
+const server = (sd: string): string[] => ['-a', '127.0.0.1', '-p', '-1', '-js', '-sd', join(scratch, sd)]
+
+test('HUP, USR1 and USR2 are logged, and neither end a server nor open the inspector', onPosix, async (t) => {
+  const program = new Program(t, [main, ...server('one')])
+  await program.until('Server is ready')
+  for (const [signal, name] of [
+    ['SIGHUP', 'hangup'],
+    ['SIGUSR1', 'user defined signal 1'],
+    ['SIGUSR2', 'user defined signal 2'],
+  ] as const) {
+    program.child.kill(signal)
+    await program.until(`Trapped "${name}" signal; it has no effect`)
+  }
+  const port = Number(/client connections on \S+:(\d+)/.exec(program.output)?.[1])
+  const client = await connect({ port })
+  await client.flush()
+  await client.close()
+  program.child.kill('SIGTERM')
+  assert.equal(await program.ended, 0)
+  assert.doesNotMatch(program.output, /Debugger listening/)
+})
+
+test('nor while they start', onPosix, async (t) => {
+  // With -t nothing is served: most of its life is its start.
+  const file = join(scratch, 'c.conf')
+  writeFileSync(file, 'port: -1\n')
+  const programs = IGNORED.flatMap((signal) =>
+    ['contrail-server', 'contrail'].map((bin) => {
+      const words = bin === 'contrail' ? ['server'] : []
+      const loaded = join(scratch, `loaded-${signal}-${bin}.mjs`)
+      // Tells when the program's first lines have run, while it loads the rest.
+      writeFileSync(
+        loaded,
+        `const timer = setInterval(() => {
+  if (process.listenerCount(${JSON.stringify(signal)}) === 0) return
+  clearInterval(timer)
+  process.stdout.write('begun')
+}, 0)
+`,
+      )
+      return {
+        signal,
+        program: new Program(t, [
+          '--import',
+          `file://${loaded}`,
+          join(root, 'bin', bin),
+          ...words,
+          '-c',
+          file,
+          '-t',
+        ]),
+      }
+    }),
+  )
+  for (const { signal, program } of programs) {
+    await program.until('begun')
+    program.child.kill(signal)
+  }
+  for (const { signal, program } of programs) {
+    assert.equal(await program.ended, 0, `${signal} ${program.output}`)
+    assert.doesNotMatch(program.output, /Debugger listening/)
+  }
+})
+
+test('nor an app, its parent or its workers', onPosix, async (t) => {
+  const app = join(root, 'build', 'src', 'app', 'index.js')
+  const file = join(scratch, 'app.mjs')
+  writeFileSync(
+    file,
+    `import { App } from ${JSON.stringify(`file://${app}`)}
+export default new App({ memory: true })
+`,
+  )
+  const entry = join(root, 'build', 'src', 'cli', 'main.js')
+  for (const words of [
+    ['run', file],
+    ['run', file, '--workers', '2', '--dir', join(scratch, 'workers')],
+  ]) {
+    const program = new Program(t, [entry, ...words])
+    await program.until(words.length > 2 ? /"started"[\s\S]*"started"/ : '"started"')
+    const workers = [...program.output.matchAll(/"pid":(\d+)/g)].map((match) => Number(match[1]))
+    for (const signal of IGNORED) {
+      program.child.kill(signal)
+      await program.until(`contrail: ${signal} has no effect`)
+      for (const pid of new Set(workers)) process.kill(pid, signal)
+      await program.until(`"signal":"${signal}"`)
+    }
+    program.child.kill('SIGTERM')
+    assert.equal(await program.ended, 0, program.output)
+    assert.doesNotMatch(program.output, /Debugger listening/)
+  }
+})
+
+for (const [what, code] of [
+  ['an uncaught exception', `setTimeout(() => { throw new Error('broken\\nforged') }, 0)`],
+  ['an unhandled rejection', `Promise.reject(new Error('broken\\nforged'))`],
+] as const) {
+  test(
+    `${what} is logged as fatal and ends the process, and nothing acknowledged is lost`,
+    onPosix,
+    async (t) => {
+      const folder = `store-${what.length}`
+      const wrapper = join(scratch, `${folder}.mjs`)
+      // A fault that comes when it is told to.
+      writeFileSync(
+        wrapper,
+        `process.on('SIGWINCH', () => { ${code} })\nawait import(${JSON.stringify(`file://${main}`)})\n`,
+      )
+      const program = new Program(t, [wrapper, ...server(folder)])
+      await program.until('Server is ready')
+      const client = await connect({
+        port: Number(/client connections on \S+:(\d+)/.exec(program.output)?.[1]),
+      })
+      await (await jetstreamManager(client)).streams.add({ name: 'S', subjects: ['s'] })
+      const js = jetstream(client)
+      for (let i = 0; i < 20; i++) await js.publish('s', `${i}`)
+      const closed = client.close()
+      program.child.kill('SIGWINCH')
+      assert.equal(await program.ended, 2, program.output)
+      await closed
+      const fatal = program.output.split('\n').filter((line) => line.includes('[FTL]'))
+      assert.match(fatal[0], /\[FTL\] un(caught exception|handled rejection): broken\\nforged$/)
+      assert.ok(fatal.length > 1, 'the stack is there')
+      assert.doesNotMatch(program.output, /^forged/m)
+      assert.doesNotMatch(program.output, /Initiating Shutdown/)
+      const again = new Program(t, [main, ...server(folder)])
+      await again.until('Server is ready')
+      const second = await connect({
+        port: Number(/client connections on \S+:(\d+)/.exec(again.output)?.[1]),
+      })
+      const { state } = await (await jetstreamManager(second)).streams.info('S')
+      assert.equal(state.messages, 20)
+      await second.close()
+    },
+  )
+}
