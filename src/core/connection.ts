@@ -10,6 +10,7 @@ import {
   type Operations,
   Parser,
   type ProtocolFailure,
+  quoted,
 } from '../wire/index.ts'
 import type { Account } from './account.ts'
 import type { Bus } from './bus.ts'
@@ -150,7 +151,7 @@ export class Connection implements Operations {
     if (this.wasConnected) this.dropSubscriptions()
     const identity = bus.authenticator.authenticate(options, this)
     if (identity === null || options.account !== '' || options.new_account) {
-      const who = options.user === '' ? '' : ` - User "${options.user}"`
+      const who = options.user === '' ? '' : ` - User ${quoted(options.user)}`
       bus.log('error', `${this.name} - authentication error${who}`)
       this.end('Authorization Violation', CloseReason.authenticationFailure)
       return
@@ -421,8 +422,8 @@ export class Connection implements Operations {
   private introduce(): void {
     const { version, lang, name } = this.options
     const client = [version === '' ? '' : `v${version}`, lang, name].filter((part) => part !== '').join(':')
-    if (client !== '') this.name += ` - ${JSON.stringify(client)}`
-    if (this.user !== '') this.name += ` - ${JSON.stringify(`${this.account.name}/${this.user}`)}`
+    if (client !== '') this.name += ` - ${quoted(client)}`
+    if (this.user !== '') this.name += ` - ${quoted(`${this.account.name}/${this.user}`)}`
   }
 
   private join(account: Account): void {
@@ -508,8 +509,4 @@ const SYSTEM_ACCOUNT = '$SYS'
 
 function utf8(latin1: string): string {
   return Buffer.from(latin1, 'latin1').toString('utf8')
-}
-
-function quoted(text: string): string {
-  return JSON.stringify(text)
 }

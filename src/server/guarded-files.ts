@@ -102,8 +102,9 @@ function guarded(inner: object, guard: Guard): Record<string, Method> {
 function methodsOf(object: object): Set<string> {
   const names = new Set<string>()
   for (let at = object; at !== null && at !== Object.prototype; at = Object.getPrototypeOf(at)) {
-    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(at))) {
-      if (typeof value === 'function' && name !== 'constructor') names.add(name)
+    for (const name of Object.getOwnPropertyNames(at)) {
+      const isMethod = typeof (object as Record<string, unknown>)[name] === 'function'
+      if (isMethod && name !== 'constructor') names.add(name)
     }
   }
   return names
