@@ -36,15 +36,16 @@ interface CommonOptions {
 export type BrokerOptions = (EmbeddedOptions | RemoteOptions | { nc: NatsConnection }) & CommonOptions
 
 const DEFAULT_PREFIX = 'CONTRAIL'
+const SECRETS = ['KEY', 'PREV_KEY', 'PASSWORD', 'TOKEN']
 
 /** Short forms: one URL, or several of a cluster. */
 export type BrokerArgument = string | readonly string[] | BrokerOptions
 
 /**
  * Options from the environment: those of a server where CONTRAIL_URL or NATS_URL is set, else of an embedded broker.
- * docs/framework/apps.md has the names. Empty is not set.
+ * docs/framework/apps.md has the names. Empty is not set; an empty secret is an error.
  * @param prefix what names begin with; another than CONTRAIL for a second broker: 'EU' reads EU_URL, EU_USER …
- * @throws ContrailError INVALID_OPTION when a number is none
+ * @throws ContrailError INVALID_OPTION when a number is none, or a secret is empty
  */
 export function brokerFromEnvironment(
   environment: NodeJS.ProcessEnv = process.env,
@@ -55,6 +56,7 @@ export function brokerFromEnvironment(
     environment[`${prefix}_${name}`] ||
     (natsName !== undefined && prefix === DEFAULT_PREFIX ? environment[natsName] : undefined) ||
     undefined
+  for (const name of SECRETS) if (environment[`${prefix}_${name}`] === '') throw empty(`${prefix}_${name}`)
   const number = (name: string): number | undefined => wholeNumber(`${prefix}_${name}`, read(name))
   const url = read('URL', 'NATS_URL')
   if (url === undefined) {
@@ -77,6 +79,28 @@ export function brokerFromEnvironment(
     connectTimeout: read('CONNECT_TIMEOUT'),
     replicas: number('REPLICAS'),
   }
+}
+
+/**
+ * An empty secret is no secret: the store would be plain text, the login nobody's.
+ * @throws ContrailError INVALID_OPTION
+ */
+export function refuseEmptySecrets(options: BrokerOptions): void {
+  const { encryption } = options as EmbeddedOptions
+  const { user, password, token } = options as RemoteOptions
+  const secrets: Record<string, unknown> = {
+    'encryption.key': encryption === undefined ? undefined : (encryption.key ?? ''),
+    'encryption.previousKey': encryption?.previousKey,
+    user,
+    password,
+    token,
+  }
+  for (const [name, secret] of Object.entries(secrets)) if (secret === '') throw empty(name)
+}
+
+function empty(name: string): ContrailError {
+  const sentence = `${name} is empty: leave it out if there is none (is an environment variable not set?).`
+  return new ContrailError('INVALID_OPTION', sentence)
 }
 
 /** A number of the environment. @throws ContrailError INVALID_OPTION */

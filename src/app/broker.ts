@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { type JetStreamClient, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
 import { credsAuthenticator, errors, type NatsConnection } from '@nats-io/nats-core'
-import type { BrokerOptions, RemoteOptions } from './broker-options.ts'
+import { type BrokerOptions, type RemoteOptions, refuseEmptySecrets } from './broker-options.ts'
 import { asContrailError } from './client-errors.ts'
 import { type EmbeddedBroker, startEmbedded } from './embedded-broker.ts'
 import { ContrailError, reasonOf } from './errors.ts'
@@ -52,6 +52,7 @@ export class Broker {
     middleware: readonly PublishMiddleware[],
     log: Log,
   ): Promise<Broker> {
+    refuseEmptySecrets(options)
     /** What takes back what is open so far, the first first. */
     const opened: Array<() => Promise<unknown>> = []
     try {

@@ -36,7 +36,7 @@ export interface ServerOptions {
    * at the latest so many milliseconds later; acknowledged messages may then be lost when the machine fails.
    */
   syncInterval?: 'always' | number
-  /** Encryption of the store on disk. An empty key: none. Default: none. */
+  /** Encryption of the store on disk. Default: none. */
   encryption?: EncryptionOptions
   /** Bytes that streams in memory may take in all. Default: 75% of the machine's memory. */
   maxMemoryStore?: number
@@ -170,6 +170,7 @@ export function settle(options: ServerOptions): Settings {
     throw new Error('Can not have a single user/pass and a users array')
   }
   if (options.users && options.token) throw new Error('Can not have a token and a users array')
+  refuseEmptySecrets(options)
   for (const secret of [
     options.password,
     options.token,
@@ -203,8 +204,37 @@ export function settle(options: ServerOptions): Settings {
 }
 
 function encryptionBy(options: EncryptionOptions | undefined): Encryption | null {
-  if (options === undefined || options.key === '') return null
-  return { cipher: 'chacha', ...options }
+  return options === undefined ? null : { cipher: 'chacha', ...options }
+}
+
+const OPEN = 'anyone could log in'
+
+/**
+ * nats-server takes an empty secret for none and lets everybody in, or writes plain text. Nobody means that: most often an
+ * environment variable is not set.
+ * @throws Error that names the option
+ */
+function refuseEmptySecrets({ user, password, token, users, encryption }: ServerOptions): void {
+  if (token === '') throw new Error(emptySecret('token', OPEN))
+  if (user === '') throw new Error(emptySecret('user', OPEN))
+  if (password === '') throw new Error(emptySecret('password', OPEN))
+  if (user !== undefined && password === undefined) throw new Error(`user "${user}" needs a password`)
+  if (password !== undefined && user === undefined) throw new Error(`a password needs a user: ${OPEN}`)
+  if (users !== undefined && users.length === 0) throw new Error(emptySecret('users', OPEN))
+  for (const each of users ?? []) {
+    if (!each.user) throw new Error(emptySecret('the name of a user', OPEN))
+    if (!each.password) throw new Error(emptySecret(`the password of user "${each.user}"`, OPEN))
+  }
+  if (encryption === undefined) return
+  if (!encryption.key) throw new Error(emptySecret('the key of the encryption', PLAIN))
+  if (encryption.previousKey === '') throw new Error(emptySecret('the previous key of the encryption', PLAIN))
+}
+
+const PLAIN = 'the store would not be encrypted'
+
+/** Why an empty secret is refused. */
+export function emptySecret(what: string, consequence: string): string {
+  return `${what} is empty: ${consequence}; leave it out if that is meant (is an environment variable not set?)`
 }
 
 export const HASHED_REFUSAL = 'passwords hashed by bcrypt are not supported yet: give them plainly'

@@ -63,6 +63,30 @@ test('a second broker has a prefix of its own, and takes nothing from the first 
   assert.deepEqual(said(environment, 'EU'), { servers: ['nats://eu'], token: 't' })
 })
 
+test('an empty secret is an error, in the environment and in options', async () => {
+  for (const name of ['KEY', 'PREV_KEY', 'PASSWORD', 'TOKEN']) {
+    for (const [variable, prefix] of [
+      [`CONTRAIL_${name}`, undefined],
+      [`EU_${name}`, 'EU'],
+    ] as const) {
+      assert.throws(
+        () => brokerFromEnvironment({ [variable]: '' }, prefix),
+        (error: ContrailError) =>
+          error.code === 'INVALID_OPTION' && error.message.startsWith(`${variable} is empty`),
+      )
+    }
+  }
+  for (const options of [
+    { memory: true, encryption: { key: '' } },
+    { memory: true, encryption: { key: 'k', previousKey: '' } },
+    { servers: 'nats://127.0.0.1:1', token: '' },
+    { servers: 'nats://127.0.0.1:1', user: 'u', password: '' },
+  ]) {
+    const app = new App(options, { log: new MemoryLog() })
+    await assert.rejects(app.start(), (error: ContrailError) => error.code === 'INVALID_OPTION')
+  }
+})
+
 test('a number that is none is refused with the name of its variable', () => {
   for (const name of ['CONTRAIL_PORT', 'CONTRAIL_REPLICAS']) {
     assert.throws(

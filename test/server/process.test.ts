@@ -119,6 +119,21 @@ test('mistakes on the command line', async (t) => {
   assert.equal(word.stderr, 'contrail-server: unrecognized command: "extra"\n')
 })
 
+test('empty secrets are told, exit code 1, as flags too', async (t) => {
+  for (const flags of [
+    ['--auth', ''],
+    ['--auth='],
+    ['--user', 'u', '--pass', ''],
+    ['--user=', '--pass=p'],
+    ['--user', 'u'],
+    ['--pass', 'p'],
+  ]) {
+    const refused = new Process(t, main, ...local, ...flags)
+    assert.equal(await refused.ended, 1, flags.join(' '))
+    assert.match(refused.stderr, /\[FTL\] (.* is empty: anyone could log in|.* needs a )/, flags.join(' '))
+  }
+})
+
 test('a configuration file is read, flags win over it, and -t only checks it', async (t) => {
   const file = join(folder(), 'c.conf')
   writeFileSync(file, 'server_name: from-file\nhost: 127.0.0.1\nport: -1\nauthorization { token: abc }\n')

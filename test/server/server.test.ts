@@ -102,6 +102,23 @@ test('options that contradict each other are refused', async () => {
   await assert.rejects(Server.start({ port: 70_000 }), /port must be between/)
 })
 
+test('an empty secret is refused, not taken for none', async () => {
+  for (const [options, text] of [
+    [{ token: '' }, /^token is empty: anyone could log in; leave it out/],
+    [{ user: '', password: 'p' }, /^user is empty/],
+    [{ user: 'u', password: '' }, /^password is empty/],
+    [{ user: 'u' }, /^user "u" needs a password/],
+    [{ password: 'p' }, /^a password needs a user/],
+    [{ users: [] }, /^users is empty/],
+    [{ users: [{ user: 'u', password: '' }] }, /^the password of user "u" is empty/],
+    [{ users: [{ user: '', password: 'p' }] }, /^the name of a user is empty/],
+    [{ encryption: { key: '' } }, /^the key of the encryption is empty: the store would not be encrypted/],
+    [{ encryption: { key: 'k', previousKey: '' } }, /^the previous key of the encryption is empty/],
+  ] as const) {
+    await assert.rejects(Server.start(options), { message: text })
+  }
+})
+
 test('users, a user and a token are asked for', async (t) => {
   const users = [
     { user: 'a', password: 'x' },

@@ -1,6 +1,6 @@
 /** `authorization { user, password, token, users, timeout }`. */
 import type { Launch } from '../launch.ts'
-import { HASHED_REFUSAL, isHashed, type UserOptions } from '../options.ts'
+import { emptySecret, HASHED_REFUSAL, isHashed, type UserOptions } from '../options.ts'
 import { parseDurationMs } from './number.ts'
 import type { KeyTable, Reader } from './reader.ts'
 import { type ConfigEntry, ConfigMap, typeName } from './value.ts'
@@ -15,6 +15,7 @@ interface Authorization {
 
 export function authorization({ server }: Launch, entry: ConfigEntry, reader: Reader): void {
   const found: Authorization = {}
+  const mistakes = reader.errors.length
   reader.each(reader.map(entry), found, authorizationKeys, refusedKeys)
   const { user, password, token, users } = found
   if (user !== undefined && token !== undefined) reader.fail('Cannot have a user/pass and token')
@@ -22,10 +23,16 @@ export function authorization({ server }: Launch, entry: ConfigEntry, reader: Re
   if (users !== undefined && (user !== undefined || password !== undefined)) {
     reader.fail('Can not have a single user/pass and a users array')
   }
+  if (reader.errors.length === mistakes) {
+    if (users?.length === 0) reader.fail(emptySecret('users', OPEN))
+    if (user !== undefined && password === undefined)
+      reader.fail(`user ${JSON.stringify(user)} needs a password`)
+    if (password !== undefined && user === undefined) reader.fail(`a password needs a user: ${OPEN}`)
+  }
   if (user !== undefined) server.user = user
   if (password !== undefined) server.password = password
   if (token !== undefined) server.token = token
-  if (users !== undefined && users.length > 0) server.users = users
+  if (users !== undefined) server.users = users
   if (found.timeoutMs !== undefined) server.authTimeout = found.timeoutMs
 }
 
@@ -37,12 +44,13 @@ const authorizationKeys: KeyTable<Authorization> = {
   pass: password,
   password,
   token: (target, entry, reader) => {
-    target.token = secret(reader.string(entry), reader)
+    target.token = secret(entry, reader)
   },
   timeout: (target, entry, reader) => {
     target.timeoutMs = timeoutMs(entry, reader)
   },
   users: (target, entry, reader) => {
+    const mistakes = reader.errors.length
     target.users = reader.array(entry).map((value) => {
       const { data } = value
       if (!(data instanceof ConfigMap))
@@ -50,17 +58,19 @@ const authorizationKeys: KeyTable<Authorization> = {
       const user = { user: '', password: '' }
       reader.each(data as ConfigMap, user, userKeys, refusedUserKeys)
       if (user.user === '') reader.fail('User entry requires a user')
+      if (user.password === '' && reader.errors.length === mistakes)
+        reader.fail(`user ${JSON.stringify(user.user)} needs a password`)
       return user
     })
   },
 }
 
 function user(...[target, entry, reader]: Parameters<Key>): void {
-  target.user = reader.string(entry)
+  target.user = named(entry, reader)
 }
 
 function password(...[target, entry, reader]: Parameters<Key>): void {
-  target.password = secret(reader.string(entry), reader)
+  target.password = secret(entry, reader)
 }
 
 type UserKey = KeyTable<UserOptions>[string]
@@ -77,7 +87,7 @@ function userName(...[target, entry, reader]: Parameters<UserKey>): void {
 }
 
 function userPassword(...[target, entry, reader]: Parameters<UserKey>): void {
-  target.password = secret(reader.string(entry), reader)
+  target.password = secret(entry, reader)
 }
 
 const later = 'Contrail does not serve it yet'
@@ -113,7 +123,17 @@ function timeoutMs(entry: ConfigEntry, reader: Reader): number {
   }
 }
 
-function secret(text: string, reader: Reader): string {
+const OPEN = 'anyone could log in'
+
+/** nats-server takes an empty one for none. */
+function named(entry: ConfigEntry, reader: Reader): string {
+  const text = reader.string(entry)
+  if (text === '') reader.fail(emptySecret(entry.key, OPEN))
+  return text
+}
+
+function secret(entry: ConfigEntry, reader: Reader): string {
+  const text = named(entry, reader)
   if (isHashed(text)) reader.fail(HASHED_REFUSAL)
   return text
 }

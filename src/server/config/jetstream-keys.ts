@@ -1,5 +1,6 @@
 /** `jetstream: true`, `jetstream: enabled`, `jetstream { … }`. */
 import type { Launch } from '../launch.ts'
+import { emptySecret } from '../options.ts'
 import { parseDurationMs } from './number.ts'
 import type { KeyTable, Reader } from './reader.ts'
 import { type ConfigEntry, ConfigMap, typeName } from './value.ts'
@@ -10,7 +11,11 @@ export function jetstream(launch: Launch, entry: ConfigEntry, reader: Reader): v
   else if (typeof data === 'string') launch.server.jetstream = isEnabled(data, reader)
   else if (data instanceof ConfigMap) {
     launch.server.jetstream = true
+    const mistakes = reader.errors.length
     reader.each(data, launch, jetstreamKeys, refusedKeys)
+    // nats-server takes a cipher without a key for nothing.
+    if (launch.server.encryption?.key === '' && reader.errors.length === mistakes)
+      reader.fail(`cipher or prev_key without a key: ${PLAIN}`)
   } else reader.fail(`Expected a map, bool or string to define JetStream, got ${typeName(entry.value)}`)
 }
 
@@ -110,7 +115,7 @@ function syncInterval(...[{ server }, entry, reader]: Parameters<Key>): void {
   }
 }
 
-/** 'aes', 'chacha' or 'chachapoly'; without a key it has no effect. */
+/** 'aes', 'chacha' or 'chachapoly'; the key may come behind it. */
 function cipher(...[{ server }, entry, reader]: Parameters<Key>): void {
   const text = reader.string(entry)
   const word = text.toLowerCase()
@@ -121,9 +126,18 @@ function cipher(...[{ server }, entry, reader]: Parameters<Key>): void {
 }
 
 function encryptionKey(...[{ server }, entry, reader]: Parameters<Key>): void {
-  server.encryption = { ...server.encryption, key: reader.string(entry) }
+  server.encryption = { ...server.encryption, key: secret(entry, reader) }
 }
 
 function previousKey(...[{ server }, entry, reader]: Parameters<Key>): void {
-  server.encryption = { key: '', ...server.encryption, previousKey: reader.string(entry) }
+  server.encryption = { key: '', ...server.encryption, previousKey: secret(entry, reader) }
+}
+
+const PLAIN = 'the store would not be encrypted'
+
+/** nats-server takes an empty one for none. */
+function secret(entry: ConfigEntry, reader: Reader): string {
+  const text = reader.string(entry)
+  if (text === '') reader.fail(emptySecret(entry.key, PLAIN))
+  return text
 }
