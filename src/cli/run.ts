@@ -72,6 +72,8 @@ async function runWorkers(
     startApp(file, { CONTRAIL_URL: url, CONTRAIL_WORKER: String(number) }, options.watch ? ['--watch'] : []),
   )
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => workers.stop(signal))
+  // It has ended by a fault: the log says so, and `stop` throws it below.
+  server?.closed.catch(() => workers.stop('SIGTERM'))
   try {
     process.exitCode = await workers.run()
   } finally {
