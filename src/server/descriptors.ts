@@ -12,7 +12,7 @@ const RESERVED = 128
 /** Where there are few in all, the store has this share. */
 const RESERVED_SHARE = 0.5
 /** Below this number nobody asks for the limit. */
-const PLENTY = 48
+const PLENTY = 32
 /** While connections are refused the log says so this often, at first and at last, milliseconds. */
 const FIRST_PAUSE_MS = 10
 const LONGEST_PAUSE_MS = 1000

@@ -244,6 +244,8 @@ export class Server {
     await step(() => this.jetstream?.stopServing())
     await step(() => this.bus.close())
     await step(() => this.jetstream?.close())
+    // Whom a step that failed has left.
+    await step(() => this.bus.abandon())
     await listenerClosed
     await step(() => this.monitor?.close())
     await step(() => this.files.abandon())

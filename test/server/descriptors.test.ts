@@ -36,7 +36,7 @@ test('the limit is asked for once, and not while numbers are low', () => {
     asked++
     return 120
   })
-  for (let i = 0; i < 40; i++) assert.equal(descriptors.areScarce(socketWith(i)), false)
+  for (let i = 0; i < 32; i++) assert.equal(descriptors.areScarce(socketWith(i)), false)
   assert.equal(asked, 0)
   for (let i = 50; i < 60; i++) assert.equal(descriptors.areScarce(socketWith(i)), false)
   assert.equal(asked, 1)

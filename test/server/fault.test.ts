@@ -206,6 +206,8 @@ test("the user's own exceptions stay the user's", async (t) => {
     for (const other of others) process.on('uncaughtException', other)
     for (const other of rejections) process.on('unhandledRejection', other)
   }
+  // The client has given up reading; its timers go with it.
+  await client.close().catch(() => {})
   const second = await connect({ port: server.port as number })
   await second.flush()
   await second.close()
