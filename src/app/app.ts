@@ -368,7 +368,10 @@ export class App<Deps extends object = object> extends BrokerRouter<Deps> implem
     const forget = onSignals(
       (signal) => {
         this.log.info({ signal }, 'stopping')
-        void this.stop()
+        // What failed is in the log.
+        this.stop().catch(() => {
+          process.exitCode = 1
+        })
       },
       (signal) => this.log.info({ signal }, 'a signal without a meaning'),
     )
