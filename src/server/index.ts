@@ -3,6 +3,7 @@
  */
 
 export type { Clock, FileHandle, FileSystem, Timer } from '../ports/index.ts'
+export { ServerFault } from './guard.ts'
 export { type Logger, type LogLineLevel, TextLogger, type TextLoggerOptions } from './logger.ts'
 export type { EncryptionOptions, ServerOptions, StorageOptions, UserOptions } from './options.ts'
 export { Server } from './server.ts'

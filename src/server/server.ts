@@ -1,6 +1,7 @@
 import type { ConnectionOptions, NatsConnection } from '@nats-io/nats-core'
 import { Bus, type LogLevel } from '../core/index.ts'
 import { realFileSystem } from '../ports/real-file-system.ts'
+import { bind, hostPort, urlHost } from './address.ts'
 import { Admission } from './admission.ts'
 import { Guard, GuardedClock, type ServerFault } from './guard.ts'
 import { GuardedFiles } from './guarded-files.ts'
@@ -300,33 +301,4 @@ export class Server {
     if (users.length > 0) return { user: users[0].user, pass: users[0].password }
     return {}
   }
-}
-
-/** The address a client on this machine can use for where the server listens. */
-function urlHost(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1'
-  if (host === '::') return '[::1]'
-  return host.includes(':') ? `[${host}]` : host
-}
-
-function hostPort(host: string, port: number): string {
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`
-}
-
-/** Says what is wrong with an address as nats-server does; `code` stays that of node:net. */
-async function bind(listening: Promise<number>, sentence: (why: string) => string): Promise<number> {
-  try {
-    return await listening
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    const why = (code !== undefined && bindFailures[code]) || message
-    throw Object.assign(new Error(sentence(why), { cause: error }), { code })
-  }
-}
-
-const bindFailures: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'bind: address already in use',
-  EACCES: 'bind: permission denied',
-  EADDRNOTAVAIL: 'bind: cannot assign requested address',
-  ENOTFOUND: 'no such host',
 }
