@@ -9,6 +9,7 @@ import { isSparse } from './compaction.ts'
 import { writeCopy, writeDocument } from './document.ts'
 import type { SegmentFlusher } from './flusher.ts'
 import type { Journal } from './journal.ts'
+import type { StoreLimits } from './limits.ts'
 import type { LogCatalog } from './log-catalog.ts'
 import type { LogFiles } from './log-files.ts'
 import type { MessageLog } from './message-log.ts'
@@ -35,6 +36,7 @@ interface Work {
 
 /** What a checkpoint needs of the store. */
 export interface CheckpointHost extends ReclaimHost {
+  readonly limits: StoreLimits
   readonly failure: Error | null
   readonly shortage: Error | null
   /** Rejects when there is not enough room on the disk to go on. */
@@ -49,9 +51,6 @@ const MAX_COMPACTIONS = 8
 const AFTER_COMPACTION_MS = 1000
 /** Time from when nothing lives in a segment until its files go, milliseconds. */
 const AFTER_EMPTIED_MS = 2000
-/** What the documents of a checkpoint take, and of each log, about. */
-const NEEDED_BYTES = 64 * 1024
-const NEEDED_FOR_LOG_BYTES = 16 * 1024
 /** Time until a file that could not be removed is tried again, milliseconds. */
 const AFTER_NOT_REMOVED_MS = 10_000
 
@@ -116,7 +115,10 @@ export class Checkpointer {
 
   /** Bytes that the next checkpoint writes, about. */
   get neededBytes(): number {
-    return neededFor(this.dirty)
+    // Documents of logs are small, most of them.
+    let bytes = this.host.limits.documentBytes
+    for (const log of this.dirty) bytes += this.host.limits.documentBytes / 4 + log.unflushedBytes
+    return bytes
   }
 
   /** Asks for a checkpoint, soon; several wishes are one, of the earliest time. */
@@ -262,7 +264,7 @@ export class Checkpointer {
     }
     // The rest is not to take the room that housekeeping needs, unless that gives the whole journal back.
     const freeBytes = await this.files.fileSystem.freeBytes(this.directory)
-    if (freeBytes < neededFor(this.dirty)) await this.reserve.make()
+    if (freeBytes < this.neededBytes) await this.reserve.make()
   }
 
   private async carryOverAll(work: Work): Promise<void> {
@@ -327,10 +329,4 @@ export class Checkpointer {
       this.request(AFTER_COMPACTION_MS)
     }
   }
-}
-
-function neededFor(logs: Iterable<MessageLog>): number {
-  let bytes = NEEDED_BYTES
-  for (const log of logs) bytes += NEEDED_FOR_LOG_BYTES + log.unflushedBytes
-  return bytes
 }

@@ -17,6 +17,8 @@ export interface StoreLimits {
   layoutBytes: number
   /** Room that is kept for housekeeping on a full disk: so much at least, an eighth of what is stored, and little more than a segment at most. */
   reserveBytes: number
+  /** Room that a document of the store takes, at most as a rule. */
+  documentBytes: number
   /** Appended and not yet durable bytes above which publishers are paused, and below which they go on. */
   overloadBytes: number
   drainBytes: number
@@ -38,6 +40,7 @@ export const DEFAULT_STORE_LIMITS: Readonly<StoreLimits> = {
   journalBytes: 32 * 1024 * 1024,
   layoutBytes: 1024 * 1024,
   reserveBytes: 2 * 1024 * 1024,
+  documentBytes: 64 * 1024,
   overloadBytes: 16 * 1024 * 1024,
   drainBytes: 4 * 1024 * 1024,
   stalledBytes: 64 * 1024 * 1024,

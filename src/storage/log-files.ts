@@ -187,11 +187,14 @@ export class LogFiles {
   async removeLeftovers(log: MessageLog): Promise<void> {
     const folder = this.folder(log.id)
     const named = new Set(log.segments.map((segment) => fileNumber(segment.id)))
-    for (const name of await this.fileSystem.list(folder)) {
+    const left = (await this.fileSystem.list(folder)).filter((name) => {
       const [stem, kind] = name.split('.')
-      const isOurs = kind === 'segment' || kind === 'index'
-      if (isOurs && !named.has(stem)) await this.fileSystem.remove(`${folder}/${name}`)
-    }
+      return (kind === 'segment' || kind === 'index') && !named.has(stem)
+    })
+    if (left.length === 0) return
+    // The state that doesn't name them may have been put there just before a kill, and is not on the disk for sure.
+    await this.fileSystem.syncDirectory(folder)
+    for (const name of left) await this.fileSystem.remove(`${folder}/${name}`)
   }
 
   private trimHandles(keep: Segment): void {

@@ -13,7 +13,7 @@ import type { LogFiles } from './log-files.ts'
 import type { LogState } from './log-state.ts'
 import type { LogHost, MessageLog } from './message-log.ts'
 import { ReadFailure } from './read-failure.ts'
-import { DOCUMENT_BYTES, type Reserve } from './reserve.ts'
+import type { Reserve } from './reserve.ts'
 import type { Segment, SegmentState } from './segment.ts'
 
 /** A segment that is not a log's any more: nothing lives in it, or another took its place. */
@@ -79,7 +79,7 @@ export class Reclaimer {
     if (log.segments.some((segment) => segment.indexedCount !== segment.count)) {
       const captured = captureLog(log, journal.nextLsn)
       await this.host.durable()
-      const bytes = log.unflushedBytes + DOCUMENT_BYTES
+      const bytes = log.unflushedBytes + this.reserve.documentBytes
       await this.reserve.lending(bytes, () => carryOver(captured, this.files, this.flusher, this.host))
       await this.shrinkWritten(log, stillHas)
     }
@@ -94,8 +94,8 @@ export class Reclaimer {
     sparse.sort((a, b) => a.liveBytes - b.liveBytes)
     for (const old of sparse.slice(0, MOST_REWRITTEN)) {
       while (stillHas() && log.segments.includes(old)) {
-        const roomBytes = (await this.reserve.freeBytes()) - 2 * DOCUMENT_BYTES
-        const isWhole = old.liveBytes + DOCUMENT_BYTES <= roomBytes
+        const roomBytes = (await this.reserve.freeBytes()) - 2 * this.reserve.documentBytes
+        const isWhole = old.liveBytes + this.reserve.documentBytes <= roomBytes
         const isDone = isWhole ? await this.replace(log, old) : await this.moveTail(log, old, roomBytes)
         if (!isDone) break
       }
@@ -103,7 +103,7 @@ export class Reclaimer {
   }
 
   private async replace(log: MessageLog, old: Segment): Promise<boolean> {
-    const bytes = old.liveBytes + DOCUMENT_BYTES
+    const bytes = old.liveBytes + this.reserve.documentBytes
     if ((await this.reserve.lending(bytes, () => this.rewrite(log, old))) === null) return false
     const emptied = [emptiedNow(log, old)]
     // What the new one lacks is gone for good only now.
@@ -128,7 +128,7 @@ export class Reclaimer {
     if (!log.segments.includes(old)) return false
     const id = log.nextSegmentId++
     const tail = compacted(old, id, this.host, (offset) => ({ buffer: data, at: offset - start }), position)
-    await this.reserve.lending(liveBytes + DOCUMENT_BYTES, () => this.write(log, tail))
+    await this.reserve.lending(liveBytes + this.reserve.documentBytes, () => this.write(log, tail))
     if (!log.split(old, position, tail)) {
       await this.files.removeSegment(tail)
       return false
@@ -206,7 +206,7 @@ export class Reclaimer {
       if (firstSeq + count - 1 > state.lastSeq) return false
     state.segments = [...segments.values()].sort((a, b) => a.firstSeq - b.firstSeq)
     state.nextSegmentId = Math.max(state.nextSegmentId, log.nextSegmentId)
-    await this.reserve.lending(DOCUMENT_BYTES, async () => {
+    await this.reserve.lending(this.reserve.documentBytes, async () => {
       await writeDocument(fileSystem, path, state)
       await fileSystem.syncDirectory(folder)
     })

@@ -4,15 +4,16 @@
  */
 import type { FileSystem } from '../ports/index.ts'
 import { settle, syncFile } from './document.ts'
+import type { StoreLimits } from './limits.ts'
 
 /** Zeros are written in steps of this size. */
 const STEP_BYTES = 256 * 1024
-/** Room for a document, or a lock. */
-export const DOCUMENT_BYTES = 128 * 1024
 
 export class Reserve {
   /** It was given up, since there was no room. */
   onLent: ((error: Error) => void) | null = null
+  /** Room for a document, or a lock. */
+  readonly documentBytes: number
   private readonly fileSystem: FileSystem
   private readonly directory: string
   private readonly path: string
@@ -23,21 +24,16 @@ export class Reserve {
   /** Bytes of the file; -1: not known. */
   private bytes = -1
 
-  /** As large as `leastBytes` for a store of nothing. */
-  constructor(
-    fileSystem: FileSystem,
-    directory: string,
-    leastBytes: number,
-    mostBytes: number,
-    warn: (text: string) => void,
-  ) {
+  constructor(fileSystem: FileSystem, directory: string, limits: StoreLimits, warn: (text: string) => void) {
     this.warn = warn
+    this.documentBytes = 2 * limits.documentBytes
     this.fileSystem = fileSystem
     this.directory = directory
     this.path = `${directory}/reserve`
-    this.leastBytes = leastBytes
-    this.mostBytes = mostBytes
-    this.wantedBytes = leastBytes
+    this.leastBytes = limits.reserveBytes
+    // A segment is rewritten in it.
+    this.mostBytes = limits.segmentBytes + limits.reserveBytes
+    this.wantedBytes = this.leastBytes
   }
 
   /** So much is stored: the reserve is to be an eighth of it, within its bounds. Takes effect with the next `make`. */

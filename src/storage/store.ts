@@ -19,7 +19,7 @@ import { appendJson, appendTwice, type Json, MessageLog } from './message-log.ts
 import { isPassing, RETRY_MS } from './passing-error.ts'
 import { RecordView } from './record.ts'
 import { type ReplayHost, replayRecord } from './replay.ts'
-import { DOCUMENT_BYTES, Reserve } from './reserve.ts'
+import { Reserve } from './reserve.ts'
 import {
   type Encryption,
   endConverting,
@@ -96,14 +96,7 @@ export class Store implements CheckpointHost, ReplayHost {
     const { catalog, cache } = this
     this.files = new LogFiles(options.fileSystem, directory, this.limits.openSegments)
     this.flusher = new SegmentFlusher(this.files, cache, (error) => this.failedOrShort(error))
-    this.reserve = new Reserve(
-      options.fileSystem,
-      directory,
-      this.limits.reserveBytes,
-      // A segment is rewritten in it.
-      this.limits.segmentBytes + this.limits.reserveBytes,
-      (text) => this.warn(text),
-    )
+    this.reserve = new Reserve(options.fileSystem, directory, this.limits, (text) => this.warn(text))
     this.reserve.onLent = (error) => this.short(error)
     this.checkpointer = new Checkpointer({
       host: this,
@@ -460,7 +453,9 @@ export class Store implements CheckpointHost, ReplayHost {
     try {
       await fileSystem.makeDirectory(directory)
       // A file of a few bytes, for which there may be no room.
-      this.unlock = await this.reserve.lending(DOCUMENT_BYTES, () => fileSystem.lock(`${directory}/lock`))
+      this.unlock = await this.reserve.lending(this.reserve.documentBytes, () =>
+        fileSystem.lock(`${directory}/lock`),
+      )
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if (code !== 'EACCES' && code !== 'EPERM' && code !== 'EROFS') throw error
@@ -502,7 +497,8 @@ export class Store implements CheckpointHost, ReplayHost {
     // Deleted before another of its name was made, by a record that is not in the journal any more.
     for (const log of this.catalog.nameless()) this.forget(log)
     await this.reserve.make().catch((error: Error) => this.failedOrShort(error))
-    if (sealing === null) await this.reserve.lending(DOCUMENT_BYTES, () => keepStoreDocument(raw, directory))
+    if (sealing === null)
+      await this.reserve.lending(this.reserve.documentBytes, () => keepStoreDocument(raw, directory))
     else if (sealing.isConverting) await this.leaveNothingPlain(raw, directory)
     // What was replayed is carried over soon: it is in memory, and would be replayed again.
     if (this.checkpointer.isWanted) this.checkpointer.request(AFTER_REPLAY_MS)

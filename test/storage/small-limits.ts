@@ -11,5 +11,6 @@ export const SMALL_LIMITS: Partial<StoreLimits> = {
   journalBytes: 8192,
   layoutBytes: 2048,
   reserveBytes: 4096,
+  documentBytes: 2048,
   stalledBytes: 256 * 1024,
 }

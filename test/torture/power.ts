@@ -15,6 +15,8 @@ const LIMITS = {
   firstJournalBytes: 2048,
   journalBytes: 8192,
   layoutBytes: 2048,
+  reserveBytes: 4096,
+  documentBytes: 2048,
 }
 
 const QUIET = 'quiet'
@@ -33,6 +35,11 @@ function textOf(model: Model): string {
 /** One in four is synced now and then only. */
 const isRelaxed = (seed: number): boolean => seed % 4 === 3
 const SYNC_INTERVAL_MS = 100
+/** One in four is on a disk that is too small, and has nothing but removals left when it is full. */
+const isTight = (seed: number): boolean => seed % 4 === 1
+const TIGHT_BYTES = 27_000
+/** A full disk is looked at again after so long. */
+const RETRY_MS = 1000
 
 function open(
   seed: number,
@@ -79,8 +86,16 @@ class Workload {
    * which little is done, whose state stays that of an earlier checkpoint.
    */
   private readonly isUnhurried: boolean
+  private readonly time: SimulatedClock
+  private readonly disk: SimulatedFileSystem
+  private readonly isTight: boolean
+  /** Rounds in which nothing new was taken. */
+  tightRounds = 0
 
-  constructor(seed: number, store: Store, clock: SimulatedClock) {
+  constructor(seed: number, store: Store, clock: SimulatedClock, disk: SimulatedFileSystem) {
+    this.disk = disk
+    this.time = clock
+    this.isTight = isTight(seed)
     this.random = new Random(seed)
     this.store = store
     this.clock = isRelaxed(seed) ? clock : null
@@ -94,11 +109,30 @@ class Workload {
       for (let step = 0; step < steps; step++) this.step()
       this.rounds.push(textOf(this.model))
       const number = this.rounds.length - 1
-      await new Promise<void>((resolve) => this.store.barrier(resolve))
+      if (this.store.shortage !== null) this.tightRounds++
+      await this.durable()
       this.acknowledged = number
       this.batches.push(this.store.committedBatch)
       this.clock?.advance(this.random.below(SYNC_INTERVAL_MS))
       if (this.isUnhurried) for (let i = this.random.below(MOST_TURNS); i > 0; i--) await Promise.resolve()
+    }
+  }
+
+  private async durable(): Promise<void> {
+    let isDone = false
+    this.store.barrier(() => {
+      isDone = true
+    })
+    if (!this.isTight) {
+      if (!isDone) await new Promise<void>((resolve) => this.store.barrier(resolve))
+      return
+    }
+    for (let turn = 0; !isDone || (this.store.shortage !== null && turn < 3); turn++) {
+      for (let i = 0; i < MOST_TURNS && !isDone; i++) await Promise.resolve()
+      await new Promise(setImmediate)
+      // Nobody needs an answer without power.
+      if (this.disk.hasCrashed) return new Promise(() => {})
+      if (this.store.shortage !== null) this.time.advance(RETRY_MS)
     }
   }
 
@@ -117,10 +151,11 @@ class Workload {
   private step(): void {
     const { random, store, model } = this
     const isQuiet = this.isUnhurried && this.rounds.length % 30 > 20 && random.chance(0.15)
+    const isFull = store.shortage !== null
     const names = [...model.keys()].filter((name) => (name === QUIET) === isQuiet)
     if (names.length === 0 || (!isQuiet && names.length < 3 && random.chance(0.05))) {
       const name = `log${random.below(1000)}`
-      if (!model.has(name)) this.create(name)
+      if (!model.has(name) && !isFull) this.create(name)
       return
     }
     const name = names[random.below(names.length)]
@@ -128,6 +163,7 @@ class Workload {
     const expected = model.get(name) as NonNullable<ReturnType<Model['get']>>
     const dice = random.next()
     if (dice < 0.6) {
+      if (isFull) return
       const subject = Buffer.from(`s.${random.below(5)}`)
       const body = Buffer.from(`${name}:${log.lastSeq + 1}:${'x'.repeat(random.below(200))}`)
       const seq = log.append(subject, 0, subject.length, body, 0, 0, body.length, 1, 2)
@@ -142,12 +178,16 @@ class Workload {
       for (const each of expected.messages.keys()) if (each <= seq) expected.messages.delete(each)
     } else if (dice < 0.83) {
       const filter = `s.${random.below(5)}`
-      log.purge(subjectFilter([filter]), 0, 0)
-      for (const [seq, text] of expected.messages)
-        if (text.startsWith(`${filter}|`)) expected.messages.delete(seq)
+      const keep = random.below(3)
+      log.purge(subjectFilter([filter]), 0, keep)
+      const matching = [...expected.messages].filter(([, text]) => text.startsWith(`${filter}|`))
+      for (const [seq] of matching.slice(0, Math.max(0, matching.length - keep)))
+        expected.messages.delete(seq)
     } else if (dice < 0.85) {
-      log.purge(null, 0, 0)
-      expected.messages.clear()
+      const keep = random.below(4)
+      log.purge(null, 0, keep)
+      for (const seq of [...expected.messages.keys()].slice(0, Math.max(0, expected.messages.size - keep)))
+        expected.messages.delete(seq)
     } else if (dice < 0.86) {
       if (isQuiet) return
       store.deleteLog(log)
@@ -198,6 +238,8 @@ export interface Crashed {
   crashed: boolean
   /** Rounds that had been acknowledged. */
   acknowledged: number
+  /** Rounds in which the disk was full. */
+  tightRounds: number
   /** What is wrong afterwards; null: nothing. */
   failure: string | null
 }
@@ -215,13 +257,18 @@ export async function crashOnce(
   const fileSystem = new SimulatedFileSystem(seed)
   fileSystem.ignoresSync = options.ignoresSync ?? false
   fileSystem.crashAt = crashAt
+  const onTheSameDisk = (machine: SimulatedFileSystem): SimulatedFileSystem => {
+    if (isTight(seed)) machine.capacityBytes = TIGHT_BYTES
+    return machine
+  }
+  onTheSameDisk(fileSystem)
   const crash = fileSystem.untilCrash()
   let workload: Workload | null = null
   const run = async (): Promise<void> => {
     const clock = new SimulatedClock()
     const store = await open(seed, fileSystem, options.encryption, clock)
     store.onNeedsCommit = () => queueMicrotask(() => store.commit())
-    workload = new Workload(seed, store, clock)
+    workload = new Workload(seed, store, clock, fileSystem)
     await workload.run(rounds)
     if (seed % 2 === 0) await store.close()
     fileSystem.hasCrashed = true
@@ -230,6 +277,7 @@ export async function crashOnce(
   const crashed = crashAt > 0 && fileSystem.operations >= crashAt
   const done = workload as Workload | null
   const acknowledged = done?.acknowledged ?? 0
+  const tightRounds = done?.tightRounds ?? 0
   const states = done?.rounds ?? [textOf(new Map())]
   const promised = done?.promised ?? 0
   let least = promised
@@ -243,7 +291,7 @@ export async function crashOnce(
   }
   try {
     const isKill = crashAt % 3 === 1
-    let machine = isKill ? fileSystem.killed(seed) : fileSystem.restart(seed + crashAt)
+    let machine = onTheSameDisk(isKill ? fileSystem.killed(seed) : fileSystem.restart(seed + crashAt))
     if (isKill) least = acknowledged
     if (isKill || crashAt % 3 === 0) {
       machine.crashAt = 1 + (crashAt % (isKill ? 61 : 17))
@@ -260,14 +308,14 @@ export async function crashOnce(
       await Promise.race([again().catch((error: Error) => (failure = error)), second])
       if (failure !== null) throw failure
       if (!isSeen) least = promised
-      machine = machine.restart(seed * 31 + crashAt)
+      machine = onTheSameDisk(machine.restart(seed * 31 + crashAt))
     }
     const store = await open(seed, machine, options.encryption)
     const found = await contentOf(store)
     await store.close()
     roundOf(found)
-    return { crashed, acknowledged, failure: null }
+    return { crashed, acknowledged, tightRounds, failure: null }
   } catch (thrown) {
-    return { crashed, acknowledged, failure: `${place}: ${(thrown as Error).message}` }
+    return { crashed, acknowledged, tightRounds, failure: `${place}: ${(thrown as Error).message}` }
   }
 }
