@@ -137,9 +137,14 @@ export class Store implements CheckpointHost, ReplayHost {
     return this.limits.chunkBits
   }
 
-  /** Number of the batch that is open; everything appended now is in it. */
-  get openBatch(): number {
-    return this.journal?.openBatch ?? 0
+  /** The batch that has the last of what was appended: all is committed when it is. */
+  get lastBatch(): number {
+    return this.journal?.lastBatch ?? 0
+  }
+
+  /** Is all that was appended committed? */
+  get isIdle(): boolean {
+    return this.journal?.isIdle ?? true
   }
 
   get committedBatch(): number {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DuplicateWindow } from '../../src/jetstream/publish/duplicates.ts'
 import { Random } from '../../src/ports/random.ts'
-import { House } from './house.ts'
+import { House, tick } from './house.ts'
 
 test('a message with an id that was there within the window is acknowledged and not stored', async () => {
   const house = await House.open()
@@ -58,4 +58,22 @@ test('the window agrees with a map, whatever comes', () => {
   }
   window.expire(nowMs + 501)
   assert.equal(window.size, 0)
+})
+
+test('a duplicate that comes while its original is being written is acknowledged with it, though nothing else comes', async () => {
+  const house = await House.open()
+  await house.stream({ name: 'A', subjects: ['a'] })
+  const received = house.listen('reply.*')
+  house.send('a', '1', ['Nats-Msg-Id: x'], 'reply.1')
+  house.store.commit()
+  assert.equal(house.store.isIdle, false)
+  house.send('a', '1', ['Nats-Msg-Id: x'], 'reply.2')
+  for (let i = 0; i < 50; i++) await tick()
+  assert.deepEqual(
+    received.map(({ subject, body }) => [subject, JSON.parse(body).duplicate ?? false]),
+    [
+      ['reply.1', false],
+      ['reply.2', true],
+    ],
+  )
 })

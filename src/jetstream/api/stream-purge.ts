@@ -1,6 +1,7 @@
 import { subjectFilter } from '../../subjects/index.ts'
 import { apiError } from '../errors.ts'
 import { decodeRequest } from '../json/decode.ts'
+import { MAX_SEQUENCE, sequenceRange } from '../ranges.ts'
 import { type ApiRequest, hasJson, streamNamed } from './request.ts'
 
 const FIELDS = { filter: 'string', seq: 'uint64', keep: 'uint64' } as const
@@ -12,6 +13,7 @@ export function purgeStream(request: ApiRequest): object {
   const { filter = '', seq = 0, keep = 0 } = asked
   if (seq > 0 && keep > 0) throw apiError('JSBadRequestErr')
   const stream = streamNamed(request)
+  if (seq > MAX_SEQUENCE) throw apiError('JSStreamPurgeFailedF', { err: sequenceRange('sequence') })
   if (stream.config.sealed) throw apiError('JSStreamSealedErr')
   if (stream.config.deny_purge) throw apiError('JSStreamPurgeFailedF', { err: 'stream purge not permitted' })
   return { success: true, purged: stream.purge(filter === '' ? null : subjectFilter([filter]), seq, keep) }

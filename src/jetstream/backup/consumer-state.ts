@@ -9,6 +9,7 @@ import { stampMetadata } from '../consumer/metadata.ts'
 import { Progress } from '../consumer/progress.ts'
 import { encodeProgress, restoreEntry } from '../consumer/progress-log.ts'
 import { decodeRequest } from '../json/decode.ts'
+import { MAX_DURATION_NS, MAX_SEQUENCE } from '../ranges.ts'
 import type { Stream } from '../stream.ts'
 import type { ConsumerConfig } from '../types.ts'
 
@@ -86,7 +87,7 @@ export function restoreConsumer(stream: Stream, name: string, { config, state }:
     return
   }
   const ledger = stream.log.createLedger(name, meta as unknown as Json)
-  const entry = restoreEntry(progress)
+  const entry = restoreEntry(progress, 1)
   ledger.append(entry, 0, entry.length, false)
   // From here on as after a restart, with that entry as the last one.
   ledger.recovered = { snapshot: encodeProgress(progress, 1), entries: [] }
@@ -103,7 +104,7 @@ function progressOf(state: ConsumerState, config: ConsumerConfig): Progress {
   const waiting = Object.entries(state.pending ?? {}).map(([seq, { Sequence, Timestamp }]) => ({
     seq: whole(Number(seq)),
     consumerSeq: whole(Sequence),
-    timeMs: Math.floor(Timestamp / Number(NS_PER_MS)),
+    timeMs: timeOf(Timestamp),
   }))
   waiting.sort((left, right) => left.seq - right.seq)
   for (const { seq, consumerSeq, timeMs } of waiting) progress.pending.add(seq, consumerSeq, timeMs)
@@ -114,6 +115,13 @@ function progressOf(state: ConsumerState, config: ConsumerConfig): Progress {
 }
 
 function whole(value: number): number {
-  if (Number.isSafeInteger(value) && value >= 0) return value
+  if (Number.isSafeInteger(value) && value >= 0 && value <= MAX_SEQUENCE) return value
   throw new Error(`${JSON.stringify(value)} is no sequence`)
+}
+
+/** Milliseconds of a time in nanoseconds. @throws Error */
+function timeOf(timestampNs: number): number {
+  if (Number.isFinite(timestampNs) && Math.abs(timestampNs) <= MAX_DURATION_NS)
+    return Math.floor(timestampNs / 1e6)
+  throw new Error(`${JSON.stringify(timestampNs)} is no time`)
 }

@@ -12,6 +12,7 @@ import { ApiError, apiError } from '../errors.ts'
 import { encodeJson } from '../json/encode.ts'
 import { parseTtlMs } from '../publish/check-headers.ts'
 import { PublishHeaders, SCHEDULE, TTL } from '../publish/headers.ts'
+import { MAX_SEQUENCE, sequenceRange } from '../ranges.ts'
 import { Stream, type StreamMeta } from '../stream.ts'
 import { streamInfo } from '../stream-info.ts'
 import { formatMs } from '../time-text.ts'
@@ -21,6 +22,8 @@ import { type ConsumerBackup, readConsumerBackup, restoreConsumer } from './cons
 const ID_LENGTH = 22
 /** Nothing came for so long: whoever sent it is gone. */
 const IDLE_MS = 5000
+/** Records keep the seconds in 32 bits. */
+const MAX_TIME_NS = 2n ** 32n * 1_000_000_000n
 const NS_PER_S = 1_000_000_000n
 const NS_PER_MS = 1_000_000n
 /** States of consumers are kept until the messages are there. */
@@ -112,7 +115,8 @@ export class Restore {
   private takeState(entry: ArchiveEntry): void {
     if (entry.name !== 'state.json') throw new Error('expected state.json first')
     const state = JSON.parse(entry.body.toString()) as StreamState
-    const isNumber = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0
+    const isNumber = (value: unknown) =>
+      Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= MAX_SEQUENCE
     if (![state.first_seq, state.last_seq, state.consumer_count].every(isNumber)) {
       throw new Error('error in state.json: sequences are missing')
     }
@@ -134,6 +138,9 @@ export class Restore {
     const most = this.config.max_msg_size ?? -1
     if (most >= 0 && body.length > most)
       throw new Error(`message sequence ${seq} exceeds maximum message size`)
+    if (seq > MAX_SEQUENCE) throw new Error(sequenceRange('message sequence'))
+    if (entry.timeNs < 0n || entry.timeNs >= MAX_TIME_NS)
+      throw new Error(`message sequence ${seq} has no valid time`)
     if (seq <= log.lastSeq) throw new Error(`message sequence ${seq} out of order`)
     const sec = Number(entry.timeNs / NS_PER_S)
     const nsec = Number(entry.timeNs % NS_PER_S)

@@ -1,5 +1,6 @@
 import { isSubset, isValidSubject, subjectsCollide } from '../../subjects/index.ts'
 import { apiError } from '../errors.ts'
+import { MAX_SEQUENCE, sequenceRange } from '../ranges.ts'
 import type { StreamConfig } from '../types.ts'
 
 /** Limits of a stream's configuration. */
@@ -41,6 +42,7 @@ export function checkStreamConfig(asked: StreamConfig, pedantic = false): Stream
   checkName(config)
   applyDefaults(config, pedantic)
   checkAges(config, pedantic)
+  checkFirstSequence(config)
   checkCombinations(config, pedantic)
   checkUnsupported(config)
   checkSubjects(config)
@@ -128,6 +130,11 @@ function checkAges(config: StreamConfig, pedantic: boolean): void {
   if (window > 0 && window < STREAM_LIMITS.smallestWindowNs) {
     throw invalidConfig('duplicates window needs to be >= 100ms')
   }
+}
+
+/** A stream whose sequences begin above what a record holds could never store a message. */
+function checkFirstSequence(config: StreamConfig): void {
+  if ((config.first_seq ?? 0) > MAX_SEQUENCE) throw invalidConfig(sequenceRange('first sequence'))
 }
 
 function checkCombinations(config: StreamConfig, pedantic: boolean): void {

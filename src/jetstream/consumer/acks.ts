@@ -1,5 +1,6 @@
 import type { Message } from '../../core/index.ts'
 import { readNumber } from '../../wire/ascii.ts'
+import { decodeRequest, type Fields, LENIENT } from '../json/decode.ts'
 import type { Consumer } from './consumer.ts'
 import { parseDuration } from './go-duration.ts'
 import { sendNoResponders } from './status.ts'
@@ -30,13 +31,14 @@ function ackKind(buffer: Buffer, start: number, end: number): AckKind {
   return 'unknown'
 }
 
+const NAK_FIELDS: Fields = { delay: 'time.Duration', [LENIENT]: true }
+
 /** The delay of `-NAK {"delay": ns}` or `-NAK 10s` in nanoseconds; null when there is none or it makes no sense. */
 function nakDelay(argument: string): number | null {
   if (argument === '') return null
   if (!argument.startsWith('{')) return parseDuration(argument)
   try {
-    const delay = (JSON.parse(argument) as { delay?: unknown }).delay ?? 0
-    return typeof delay === 'number' && Number.isInteger(delay) ? delay : null
+    return decodeRequest<{ delay?: number }>(argument, NAK_FIELDS, 'ConsumerNakOptions').delay ?? 0
   } catch {
     return null
   }

@@ -2,7 +2,7 @@ import type { Ledger, Store } from '../../storage/index.ts'
 import type { Stream } from '../stream.ts'
 import { Confirmations } from './confirmations.ts'
 import type { Consumer } from './consumer.ts'
-import { encodeProgress, ProgressLog } from './progress-log.ts'
+import { encodeProgress, ProgressLog, restoreEntry } from './progress-log.ts'
 
 /**
  * What a consumer did in this turn, on its way to the journal: one entry, then the messages that are settled by it (so that a
@@ -70,6 +70,12 @@ export class ConsumerLedger {
       this.steps.clear()
     }
     return encodeProgress(this.consumer.progress, this.steps.number - 1)
+  }
+
+  /** After damage: the state as it is now is where the entries that follow go on from. */
+  beginAnew(): void {
+    this.finished.push(restoreEntry(this.consumer.progress, this.steps.number))
+    this.steps.number++
   }
 
   /** The configuration changed. */

@@ -2,6 +2,7 @@ import type { Message, Target, Turn, TurnTask } from '../../core/index.ts'
 import { type Ledger, ReadFailure } from '../../storage/index.ts'
 import { type SubjectFilter, subjectFilter } from '../../subjects/index.ts'
 import { READ_AGAIN_MS } from '../later.ts'
+import { MAX_SEQUENCE } from '../ranges.ts'
 import type { Stream } from '../stream.ts'
 import type { ConsumerConfig } from '../types.ts'
 import { Acks } from './acks.ts'
@@ -103,11 +104,15 @@ export class Consumer implements TurnTask {
     const meta = ledger.meta as unknown as ConsumerMeta
     const progress = new Progress(ackModeOf(meta.config))
     const { bus } = stream.account.account
-    const entry = recoverProgress(ledger, progress, (text) =>
-      bus.log('error', `stream ${stream.name}: ${text}`),
+    const { entry, isDamaged } = recoverProgress(ledger, progress, stream.log.lastSeq, (text) =>
+      bus.log(
+        'warn',
+        `stream ${stream.name}: ${text}; what is not known to be acknowledged is delivered again`,
+      ),
     )
     const consumer = new Consumer(stream, ledger.name, meta, progress, ledger)
     consumer.ledger.steps.number = entry + 1
+    if (isDamaged) consumer.ledger.beginAnew()
     consumer.isRecovered = true
     reconcile(consumer)
     if (progress.pending.size > 0) consumer.checkPendingAt(stream.clock.now() + ACK_WAIT_SLACK_MS)
@@ -232,7 +237,8 @@ export class Consumer implements TurnTask {
   }
 
   /** Starts again at a stream sequence, with nothing delivered. */
-  reset(seq: number): void {
+  reset(asked: number): void {
+    const seq = Math.min(asked, MAX_SEQUENCE + 1)
     this.progress.startAt(seq)
     this.ledger.steps.startAt(seq)
     this.count.skipList = null

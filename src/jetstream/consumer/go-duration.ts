@@ -1,5 +1,7 @@
 /** Durations as Go writes them: "1h2m3s", "250ms", "1.5s". */
 
+import { MAX_DURATION_NS } from '../ranges.ts'
+
 const NS_PER_MS = 1e6
 const NS_PER_S = 1e9
 
@@ -43,5 +45,5 @@ export function parseDuration(text: string): number | null {
     ns += Number(found[1]) * UNITS[found[2]]
     at = part.lastIndex
   }
-  return at === 0 ? null : sign * Math.round(ns)
+  return at === 0 || ns >= MAX_DURATION_NS ? null : sign * Math.round(ns)
 }

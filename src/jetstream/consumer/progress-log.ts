@@ -1,3 +1,5 @@
+import { crc32 } from 'node:zlib'
+import { MAX_SEQUENCE } from '../ranges.ts'
 import type { Progress } from './progress.ts'
 import { NumberReader, NumberWriter } from './varint.ts'
 
@@ -29,7 +31,10 @@ const START = 7
 const SKIP = 8
 const RESTORE = 9
 
-const SNAPSHOT_VERSION = 1
+const SNAPSHOT_VERSION = 2
+/** Without a checksum at the end: as older versions wrote it. */
+const UNCHECKED_VERSION = 1
+const CHECKSUM_BYTES = 4
 
 /** Collects the steps of a turn. */
 export class ProgressLog {
@@ -144,14 +149,39 @@ export class ProgressLog {
   }
 }
 
+/** Number of an entry, 0 when it has none that can be read. */
+export function numberOf(entry: Buffer): number {
+  try {
+    return new NumberReader(entry).unsigned()
+  } catch {
+    return 0
+  }
+}
+
+/** Is it an entry with the whole state, which stands whatever came before it? */
+export function isRestoreEntry(entry: Buffer): boolean {
+  const input = new NumberReader(entry)
+  input.unsigned()
+  return !input.isAtEnd && input.byte() === RESTORE
+}
+
 /**
- * Does again what an entry says, unless its number is not above `after`. Returns the number. Throws RangeError or Error when
- * the entry is not one.
+ * Does again what an entry says, unless its number is not above `after`. Returns the number. `lastKnownSeq`: of the stream; no run
+ * is longer. Throws RangeError or Error when the entry is not one, or when entries before it are missing.
  */
-export function replay(entry: Buffer, progress: Progress, after: number): number {
+export function replay(entry: Buffer, progress: Progress, after: number, lastKnownSeq: number): number {
   const input = new NumberReader(entry)
   const number = input.unsigned()
   if (number <= after) return after
+  if (number > after + 1 && !isRestoreEntry(entry))
+    throw new RangeError(`entries ${after + 1} to ${number - 1} are missing`)
+  if (input.isAtEnd) throw new RangeError('consumer state ends early')
+  const run = (first: number): number => {
+    const count = input.unsigned() + 1
+    if (first < 1 || count > lastKnownSeq || first + count - 1 > MAX_SEQUENCE)
+      throw new RangeError('consumer state holds a sequence out of range')
+    return count
+  }
   let lastSeq = 0
   while (!input.isAtEnd) {
     const kind = input.byte()
@@ -159,7 +189,7 @@ export function replay(entry: Buffer, progress: Progress, after: number): number
       case DELIVER: {
         const timeMs = input.unsigned()
         let seq = lastSeq + input.signed()
-        for (let left = input.unsigned() + 1; left > 0; left--) progress.deliver(seq++, timeMs)
+        for (let left = run(seq); left > 0; left--) progress.deliver(seq++, timeMs)
         lastSeq = seq - 1
         break
       }
@@ -171,7 +201,7 @@ export function replay(entry: Buffer, progress: Progress, after: number): number
       }
       case SETTLE: {
         let seq = lastSeq + input.signed()
-        for (let left = input.unsigned() + 1; left > 0; left--) progress.settle(seq++)
+        for (let left = run(seq); left > 0; left--) progress.settle(seq++)
         lastSeq = seq - 1
         break
       }
@@ -209,11 +239,11 @@ export function replay(entry: Buffer, progress: Progress, after: number): number
   return number
 }
 
-/** A journal entry, the first of a consumer, by which it has the state that a backup has. */
-export function restoreEntry(progress: Progress): Buffer {
+/** The journal entry `number`, by which a consumer has this state whatever came before: from a backup, or after damage. */
+export function restoreEntry(progress: Progress, number: number): Buffer {
   const snapshot = encodeProgress(progress, 0)
   const out = new NumberWriter()
-  out.unsigned(1)
+  out.unsigned(number)
   out.byte(RESTORE)
   out.unsigned(snapshot.length)
   return Buffer.concat([out.buffer.subarray(0, out.length), snapshot])
@@ -247,14 +277,25 @@ export function encodeProgress(progress: Progress, number: number): Buffer {
     out.unsigned(redelivered)
     out.signed(times)
   }
-  return Buffer.from(out.buffer.subarray(0, out.length))
+  const snapshot = Buffer.alloc(out.length + CHECKSUM_BYTES)
+  out.buffer.copy(snapshot, 0, 0, out.length)
+  snapshot.writeUInt32LE(crc32(snapshot.subarray(0, out.length)), out.length)
+  return snapshot
 }
 
 /** Fills a fresh `progress`; returns the number of the last entry in it. Throws when the bytes are not a snapshot. */
 export function decodeProgress(snapshot: Buffer, progress: Progress): number {
-  const input = new NumberReader(snapshot)
-  const version = input.byte()
-  if (version !== SNAPSHOT_VERSION) throw new Error(`consumer state of version ${version} is not supported`)
+  const version = new NumberReader(snapshot).byte()
+  if (version !== SNAPSHOT_VERSION && version !== UNCHECKED_VERSION)
+    throw new Error(`consumer state of version ${version} is not supported`)
+  let end = snapshot.length
+  if (version === SNAPSHOT_VERSION) {
+    end -= CHECKSUM_BYTES
+    if (end < 1 || crc32(snapshot.subarray(0, end)) !== snapshot.readUInt32LE(end))
+      throw new Error('its checksum does not hold')
+  }
+  const input = new NumberReader(snapshot.subarray(0, end))
+  input.byte()
   const number = input.unsigned()
   progress.nextStreamSeq = input.unsigned()
   progress.deliveredStreamSeq = input.unsigned()
@@ -265,12 +306,15 @@ export function decodeProgress(snapshot: Buffer, progress: Progress): number {
   let consumerSeq = 0
   let timeMs = 0
   for (let left = input.unsigned(); left > 0; left--) {
-    seq += input.unsigned()
+    const step = input.unsigned()
+    seq += step
     consumerSeq += input.signed()
     timeMs += input.signed()
+    if (step === 0 || seq > MAX_SEQUENCE) throw new RangeError('it holds a sequence out of range')
     progress.pending.add(seq, consumerSeq, timeMs)
   }
   for (let left = input.unsigned(); left > 0; left--)
     progress.redelivered.set(input.unsigned(), input.signed())
+  if (!input.isAtEnd) throw new Error('it goes on behind its end')
   return number
 }

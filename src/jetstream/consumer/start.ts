@@ -1,5 +1,6 @@
 import type { MessageLog } from '../../storage/index.ts'
 import type { SubjectFilter } from '../../subjects/index.ts'
+import { MAX_SEQUENCE } from '../ranges.ts'
 import type { ConsumerConfig } from '../types.ts'
 import { SkipList } from './skip-list.ts'
 import { type Instant, parseTime } from './time-text.ts'
@@ -39,7 +40,10 @@ export function chooseStart(
     }
     case 'by_start_sequence':
       // May lie in the future, unlike the others.
-      return { seq: Math.max(config.opt_start_seq as number, log.firstSeq), skipList: null }
+      return {
+        seq: Math.min(Math.max(config.opt_start_seq as number, log.firstSeq), MAX_SEQUENCE + 1),
+        skipList: null,
+      }
     case 'last_per_subject': {
       if (maxPerSubject === 1) return within(log.firstSeq)
       const seqs: number[] = []

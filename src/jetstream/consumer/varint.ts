@@ -18,8 +18,12 @@ export class NumberWriter {
     this.buffer[this.length++] = value
   }
 
-  unsigned(value: number): void {
+  /** What is out of range is written as the nearest number that can be read back. */
+  unsigned(given: number): void {
     this.reserve(8)
+    let value = given
+    if (!(value >= 0)) value = 0
+    else if (value > Number.MAX_SAFE_INTEGER) value = Number.MAX_SAFE_INTEGER
     while (value > 0x7fffffff) {
       this.buffer[this.length++] = (value % 128) | 0x80
       value = Math.floor(value / 128)
@@ -72,8 +76,8 @@ export class NumberReader {
     for (let factor = 1; ; factor *= 128) {
       const part = this.byte()
       value += (part & 127) * factor
-      if (part < 128) return value
-      if (factor > 2 ** 49) throw new RangeError('consumer state holds a number out of range')
+      if (part < 128 && value <= Number.MAX_SAFE_INTEGER) return value
+      if (factor >= 2 ** 49) throw new RangeError('consumer state holds a number out of range')
     }
   }
 

@@ -2,6 +2,7 @@ import type { MessageLog } from '../../storage/index.ts'
 import { subjectFilter } from '../../subjects/index.ts'
 import { parseDuration } from '../consumer/go-duration.ts'
 import { type ApiError, apiError } from '../errors.ts'
+import { MAX_TTL_MS } from '../ranges.ts'
 import {
   EXPECTED_LAST_MSG_ID,
   EXPECTED_LAST_SEQ,
@@ -81,7 +82,7 @@ export function parseTtlMs(text: string): number | null {
   if (text.toLowerCase() === 'never') return Number.POSITIVE_INFINITY
   if (/^\d+$/.test(text) && text !== '0') {
     const seconds = Number(text)
-    return Number.isSafeInteger(seconds) ? seconds * 1000 : null
+    return seconds < 2 ** 63 ? Math.min(seconds * 1000, MAX_TTL_MS) : null
   }
   const ns = parseDuration(text)
   return ns === null || ns < 1e9 ? null : Math.floor(ns / 1e9) * 1000

@@ -4,6 +4,7 @@ import { type SubjectFilter, subjectFilter } from '../../subjects/index.ts'
 import type { Message } from '../../wire/index.ts'
 import { type ApiError, apiError } from '../errors.ts'
 import { encodeJson } from '../json/encode.ts'
+import { MAX_SEQUENCE, sequenceRange } from '../ranges.ts'
 import { checkSchedule, PURGE } from '../schedules/check.ts'
 import type { Stream } from '../stream.ts'
 import type { StreamConfig } from '../types.ts'
@@ -252,9 +253,10 @@ export class Ingest implements MessageHandler {
   /** Sends the ack once the message is durable. */
   private acknowledge(message: Message, seq: number, isDuplicate: boolean): void {
     if (message.replyStart === message.replyEnd || this.config.no_ack) return
-    if (this.acksAtOnce || (isDuplicate && seq <= this.log.committedSeq)) {
+    const { store } = this.stream.js
+    if (this.acksAtOnce || (isDuplicate && (seq <= this.log.committedSeq || store.isIdle))) {
       this.acks.send(message, this.prefix, seq, isDuplicate)
-    } else this.acks.add(message, this.prefix, seq, isDuplicate, this.stream.js.store.openBatch)
+    } else this.acks.add(message, this.prefix, seq, isDuplicate, store.lastBatch)
   }
 
   /** Checks what the headers ask for, in the order in which nats-server does. */
@@ -308,6 +310,7 @@ export class Ingest implements MessageHandler {
     if (message.headerLength > MAX_HEADER_BYTES) return apiError('JSStreamHeaderExceedsMaximumErr')
     if (stream.js.isExhausted(log.inMemory) || stream.later.isWaiting)
       return apiError('JSInsufficientResourcesErr')
+    if (log.lastSeq >= MAX_SEQUENCE) return FULL.sequences
     if (!this.isDiscardNew) return null
     const { subject, subjectStart, subjectEnd } = message
     let replacesOne = false
@@ -402,6 +405,7 @@ function replyOf(message: Message): string {
 
 /** With discard new, by the limit that is reached. */
 const FULL = {
+  sequences: apiError('JSStreamStoreFailedF', { err: sequenceRange('sequence') }),
   messages: apiError('JSStreamStoreFailedF', { err: 'maximum messages exceeded' }),
   bytes: apiError('JSStreamStoreFailedF', { err: 'maximum bytes exceeded' }),
   subject: apiError('JSStreamStoreFailedF', { err: 'maximum messages per subject exceeded' }),

@@ -1,5 +1,6 @@
 import type { Message } from '../../core/index.ts'
 import { type ApiError, apiError } from '../errors.ts'
+import { MAX_SEQUENCE, sequenceRange } from '../ranges.ts'
 import { checkSchedule } from '../schedules/check.ts'
 import {
   checkIncrement,
@@ -138,8 +139,9 @@ export class StagedChecks {
   /** With discard new: does all that was checked so far fit? */
   private checkRoom(message: Message, isRollup: boolean, subject: string): ApiError | null {
     const { log, config } = this.ingest
-    if (config.discard !== 'new') return null
     const failed = (err: string): ApiError => apiError('JSStreamStoreFailedF', { err })
+    if (log.lastSeq + this.messages > MAX_SEQUENCE) return failed(sequenceRange('sequence'))
+    if (config.discard !== 'new') return null
     const { max_msgs: maxMsgs = -1, max_bytes: maxBytes = -1, max_msgs_per_subject: perSubject = -1 } = config
     if (maxMsgs > 0 && log.messages + this.messages > maxMsgs) return failed('maximum messages exceeded')
     if (maxBytes > 0 && log.bytes + this.bytes > maxBytes) return failed('maximum bytes exceeded')
