@@ -4,6 +4,7 @@ import type { Store } from '../storage/index.ts'
 import { JetStreamAccount } from './account.ts'
 import { Consumer } from './consumer/consumer.ts'
 import { apiError } from './errors.ts'
+import { streamOfIds } from './publish/msg-id-log.ts'
 import { StoreWatch } from './store-watch.ts'
 import { Stream, type StreamMeta } from './stream.ts'
 import type { StreamConfig } from './types.ts'
@@ -67,6 +68,8 @@ export class JetStream implements TurnTask {
   /** Streams that wait for a commit, and streams that have grown beyond their limits in this turn. */
   private awaiting: Stream[] = []
   private over: Stream[] = []
+  /** Streams with ids of messages that are to be written with the next commit. */
+  private readonly withIds: Stream[] = []
 
   /** Opens JetStream on a store: recovers its streams and consumers and begins to answer. */
   static async open(options: JetStreamOptions): Promise<JetStream> {
@@ -129,6 +132,7 @@ export class JetStream implements TurnTask {
   close(): void {
     if (this.isClosed) return
     this.isClosed = true
+    this.commit()
     for (const account of this.accounts.values()) account.close(SHUTDOWN_STATUS)
     this.store.commit()
   }
@@ -193,9 +197,21 @@ export class JetStream implements TurnTask {
     }
   }
 
+  /** A stream stored a message with an id, the first of this turn. */
+  notedMsgId(stream: Stream): void {
+    this.withIds.push(stream)
+  }
+
   /** The end of a turn in which something was stored. */
   run(): void {
     this.trim()
+    this.commit()
+  }
+
+  /** Messages and their ids are committed together. */
+  private commit(): void {
+    for (let i = 0; i < this.withIds.length; i++) if (!this.withIds[i].isClosed) this.withIds[i].flushMsgIds()
+    this.withIds.length = 0
     this.store.commit()
   }
 
@@ -210,6 +226,11 @@ export class JetStream implements TurnTask {
   private async recover(): Promise<void> {
     const recovered: Promise<void>[] = []
     for (const [name, log] of this.store.logs) {
+      const idsOf = streamOfIds(name)
+      if (idsOf !== null) {
+        if (!this.store.logs.has(idsOf)) this.store.deleteLog(log)
+        continue
+      }
       const slash = name.lastIndexOf('/')
       const account = this.accounts.get(name.slice(0, slash))
       if (account === undefined) {

@@ -1,6 +1,7 @@
 import type { MessageLog } from '../storage/index.ts'
 import { eventHead } from './advisories.ts'
 import type { JetStream, Log } from './jetstream.ts'
+import { streamOfIds } from './publish/msg-id-log.ts'
 
 /** Damage that is found by reading is told after so long, all of a stream at once, milliseconds. */
 const TELL_AFTER_MS = 100
@@ -50,6 +51,14 @@ export class StoreWatch {
       const lostNow = lost.count - lost.told
       if (lostNow <= 0) continue
       lost.told = lost.count
+      const idsOf = streamOfIds(name)
+      if (idsOf !== null) {
+        this.log(
+          'error',
+          `stream ${idsOf}: some message ids of its duplicate window are lost to damage on the disk`,
+        )
+        continue
+      }
       const slash = name.lastIndexOf('/')
       const stream = name.slice(slash + 1)
       const sequences = lost.sequences.slice(-lostNow).slice(0, MOST_NAMED)

@@ -12,7 +12,7 @@ import type { JetStream } from './jetstream.ts'
 import { Later } from './later.ts'
 import { MessageTtls } from './message-ttls.ts'
 import { Ingest } from './publish/ingest.ts'
-import { MsgIdMarks } from './publish/msg-id-marks.ts'
+import { MsgIdLog } from './publish/msg-id-log.ts'
 import { removeWithoutInterest } from './retention.ts'
 import { Schedules } from './schedules/schedules.ts'
 import { ledStreamInfo } from './stream-info.ts'
@@ -57,7 +57,7 @@ export class Stream {
   /** Owned by JetStream: the stream waits for the end of the turn, and for a commit. */
   isOverLimit = false
   isAwaitingCommit = false
-  private readonly msgIds: MsgIdMarks
+  private readonly msgIds: MsgIdLog
   private readonly subscriptions = new Map<string, InternalSubscription>()
   private maxMsgs = -1
   private maxBytes = -1
@@ -79,7 +79,7 @@ export class Stream {
     this.markers = new DeleteMarkers(this)
     this.ttls = new MessageTtls(this)
     this.schedules = new Schedules(this)
-    this.msgIds = new MsgIdMarks(log)
+    this.msgIds = new MsgIdLog(account.js.store, log)
     this.configure()
     this.countBytes()
   }
@@ -93,8 +93,9 @@ export class Stream {
   }
 
   /** Takes back the ids of the last while after a restart. */
-  recoverMsgIds(): Promise<void> {
-    return this.msgIds.recover(this.ingest, this.clock.now())
+  async recoverMsgIds(): Promise<void> {
+    const { ingest, log } = this
+    ingest.lastMsgId = await this.msgIds.recover(ingest.duplicates, log.lastSeq, this.clock.now())
   }
 
   /** Takes over a checked configuration. */
@@ -119,6 +120,7 @@ export class Stream {
     for (const consumer of [...this.consumers.values()]) consumer.delete('409 Consumer Deleted')
     this.account.streams.delete(this.name)
     this.js.store.deleteLog(this.log)
+    this.msgIds.delete()
     this.js.count(this.log.inMemory, -this.countedBytes)
     this.countedBytes = 0
   }
@@ -162,9 +164,14 @@ export class Stream {
     for (let i = 0; i < list.length; i++) list[i].committed()
   }
 
-  /** A message with an id was stored. */
-  noteMsgId(nowMs: number): void {
-    this.msgIds.note(nowMs)
+  /** A message with the id `[start, end)` was stored. */
+  noteMsgId(id: Buffer, start: number, end: number, seq: number, nowMs: number): void {
+    if (this.msgIds.add(id, start, end, seq, nowMs)) this.js.notedMsgId(this)
+  }
+
+  /** Before a commit: the ids of the messages in it. */
+  flushMsgIds(): void {
+    this.msgIds.flush(this.clock.now(), this.ingest.duplicates.windowMs)
   }
 
   // What removes messages

@@ -77,3 +77,75 @@ test('a duplicate that comes while its original is being written is acknowledged
     ],
   )
 })
+
+for (const retention of ['limits', 'workqueue', 'interest']) {
+  test(`ids of messages that are gone are known after restart and loss of power (${retention})`, async () => {
+    let house = await House.open()
+    const limits = retention === 'limits' ? { max_msgs: 2 } : {}
+    const config = { name: 'A', subjects: ['a.*'], retention, allow_rollup_hdrs: true, ...limits }
+    await house.stream({ ...config, duplicate_window: 60e9 })
+    await house.api('CONSUMER.CREATE.A.c', {
+      stream_name: 'A',
+      config: { durable_name: 'c', ack_policy: 'explicit' },
+    })
+    const ids = ['limit', 'acked', 'deleted', 'rolled', 'purged', 'last']
+    for (const id of ids)
+      assert.equal((await house.publish(`a.${id}`, id, [`Nats-Msg-Id: ${id}`])).duplicate, undefined)
+    const replies: string[] = []
+    house.bus.account('$G').subscribe('in', {
+      onMessage: (message) =>
+        replies.push(message.reply.toString('utf8', message.replyStart, message.replyEnd)),
+    })
+    house.send('$JS.API.CONSUMER.MSG.NEXT.A.c', JSON.stringify({ batch: 2 }), [], 'in')
+    await house.pass(10)
+    for (const reply of replies) if (reply !== '') await house.ask(reply)
+    await house.api('STREAM.MSG.DELETE.A', { seq: 3 })
+    await house.publish('a.rolled', '', ['Nats-Rollup: sub', 'Nats-Msg-Id: roll'])
+    await house.api('STREAM.PURGE.A')
+    assert.equal((await house.state('A')).messages, 0)
+    const check = async (): Promise<void> => {
+      for (const [i, id] of ids.entries()) {
+        const ack = await house.publish(`a.${id}`, id, [`Nats-Msg-Id: ${id}`])
+        assert.deepEqual([id, ack.seq, ack.duplicate], [id, i + 1, true])
+      }
+      assert.equal((await house.state('A')).messages, 0)
+    }
+    await check()
+    house = await house.crash()
+    await check()
+    // With a checkpoint, twice: the journal and the segments have nothing of the messages any more.
+    house = await house.restart()
+    house = await house.restart()
+    await check()
+    house = await house.crash()
+    await check()
+    await house.pass(60_001)
+    house = await house.restart()
+    assert.equal((await house.publish('a.last', 'x', ['Nats-Msg-Id: last'])).duplicate, undefined)
+    await house.pass(10)
+    const kept = house.store.logs.get('$G/.msg-ids/A')
+    assert.equal(kept?.messages, 1)
+  })
+}
+
+test('a stream that is deleted takes its ids along', async () => {
+  let house = await House.open()
+  await house.stream({ name: 'A', subjects: ['a'] })
+  await house.publish('a', '', ['Nats-Msg-Id: x'])
+  await house.api('STREAM.DELETE.A')
+  await house.stream({ name: 'A', subjects: ['a'] })
+  house = await house.restart()
+  assert.equal(house.store.logs.size, 1)
+  assert.equal((await house.publish('a', '', ['Nats-Msg-Id: x'])).seq, 1)
+})
+
+test('ids of a turn that are too many for one record are kept in several', async () => {
+  let house = await House.open()
+  await house.stream({ name: 'A', subjects: ['a'], retention: 'workqueue' })
+  const id = (i: number): string => `Nats-Msg-Id: ${i}${'y'.repeat(500)}`
+  const [first] = await Promise.all(Array.from({ length: 2000 }, (_, i) => house.publish('a', '', [id(i)])))
+  assert.equal(first.seq, 1)
+  await house.api('STREAM.PURGE.A')
+  house = await house.crash()
+  for (const i of [0, 700, 1999]) assert.equal((await house.publish('a', '', [id(i)])).duplicate, true)
+})

@@ -347,7 +347,7 @@ export class Ingest implements MessageHandler {
     const end = parsed.end(MSG_ID)
     this.duplicates.add(parsed.buffer, start, end, seq, nowMs)
     this.lastMsgId = Buffer.from(parsed.buffer.subarray(start, end))
-    this.stream.noteMsgId(nowMs)
+    this.stream.noteMsgId(parsed.buffer, start, end, seq, nowMs)
   }
 
   private rememberTtl(parsed: PublishHeaders, seq: number): void {
