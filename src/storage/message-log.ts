@@ -386,6 +386,20 @@ export class MessageLog {
     return this.list.previous(filter, Math.min(upTo, this.committedSeq))
   }
 
+  /** For each subject that matches its last live, committed sequence up to `upTo`; no more than `most` and one. */
+  lastOfEach(filter: SubjectFilter, upTo: number, most: number): number[] {
+    if (upTo >= this.lastSeq && this.committedSeq === this.lastSeq) {
+      const found: number[] = []
+      this.list.eachSlot(filter, (slot) => {
+        found.push(this.table.lasts[slot])
+      })
+      // Newest first, so that a cut leaves the oldest out.
+      found.sort((a, b) => b - a)
+      return found.length > most ? found.slice(0, most + 1) : found
+    }
+    return this.list.lastOfEach(filter, Math.min(upTo, this.committedSeq), most)
+  }
+
   /** How many live messages from `from` on match: exact. */
   count(filter: SubjectFilter | null, from: number): number {
     if (from > this.firstSeq) return this.list.countFrom(filter, from)

@@ -106,6 +106,27 @@ export class SegmentList {
     return 0
   }
 
+  /** For each subject that matches its last live sequence up to `top`, newest first; stops when there are more than `most`. */
+  lastOfEach(filter: SubjectFilter, top: number, most: number): number[] {
+    const found: number[] = []
+    const seen = new Set<string>()
+    for (let i = this.indexOf(top); i >= 0; i--) {
+      const segment = this.all[i]
+      if (segment.live === 0 || segment.firstSeq > top) continue
+      const columns = segment.index()
+      const memo = columns.matches(filter)
+      for (let position = Math.min(top - segment.firstSeq, segment.count - 1); position >= 0; position--) {
+        if (segment.isDeleted(position) || !columns.isMatch(memo, filter, position)) continue
+        const subject = columns.subjectAt(position)
+        if (seen.has(subject)) continue
+        seen.add(subject)
+        found.push(segment.firstSeq + position)
+        if (found.length > most) return found
+      }
+    }
+    return found
+  }
+
   /** How many live messages match: those of the subject table. */
   countAll(filter: SubjectFilter): number {
     let total = 0

@@ -78,14 +78,29 @@ function matchLatin1(tokens: Token[], subject: string): boolean {
   return false
 }
 
+/** With more patterns, those without wildcards are looked up: that costs a text, and not one comparison for each. */
+const MANY_PATTERNS = 16
+const NONE: ReadonlySet<string> = new Set()
+
+function isLiteralPattern(tokens: readonly Token[]): boolean {
+  return tokens.every((token) => token.literal !== null)
+}
+
+function literalsOf(compiled: readonly Token[][]): ReadonlySet<string> {
+  const literal = compiled.filter(isLiteralPattern)
+  return new Set(literal.map((tokens) => tokens.map((token) => token.literal).join('.')))
+}
+
 /**
  * Builds a filter from patterns; none means everything. Patterns are taken as valid (see `isValidSubject`).
  */
 export function subjectFilter(patterns: readonly string[]): SubjectFilter {
   const compiled = patterns.map(compile)
   const all = patterns.length === 0 || patterns.includes('>')
+  const literals = patterns.length > MANY_PATTERNS ? literalsOf(compiled) : NONE
+  const scanned = literals.size > 0 ? compiled.filter((tokens) => !isLiteralPattern(tokens)) : compiled
   const single = compiled.length === 1 ? compiled[0] : null
-  const isLiteral = !all && single !== null && single.every((token) => token.literal !== null)
+  const isLiteral = !all && single !== null && isLiteralPattern(single)
   return {
     patterns,
     all,
@@ -93,13 +108,15 @@ export function subjectFilter(patterns: readonly string[]): SubjectFilter {
     matches(buffer, start, end) {
       if (all) return true
       if (single !== null) return matchBytes(single, buffer, start, end)
-      for (let i = 0; i < compiled.length; i++) if (matchBytes(compiled[i], buffer, start, end)) return true
+      if (literals.size > 0 && literals.has(buffer.toString('latin1', start, end))) return true
+      for (let i = 0; i < scanned.length; i++) if (matchBytes(scanned[i], buffer, start, end)) return true
       return false
     },
     matchesLatin1(subject) {
       if (all) return true
       if (single !== null) return matchLatin1(single, subject)
-      for (let i = 0; i < compiled.length; i++) if (matchLatin1(compiled[i], subject)) return true
+      if (literals.size > 0 && literals.has(subject)) return true
+      for (let i = 0; i < scanned.length; i++) if (matchLatin1(scanned[i], subject)) return true
       return false
     },
   }

@@ -67,11 +67,10 @@ export async function directMultiLast(
     upTo--
   }
   const shownUpTo = wanted.up_to_time === undefined && wanted.up_to_seq ? wanted.up_to_seq : upTo
-  const seqs: number[] = []
-  log.eachSubject(subjectFilter(wanted.multi_last as string[]), (subject, _count, last) => {
-    const seq = last <= upTo ? last : log.previous(subjectFilter([subject]), upTo)
-    if (seq > 0 && seq >= (wanted.seq ?? 0)) seqs.push(seq)
-  })
+  const from = wanted.seq ?? 0
+  const filter = subjectFilter(wanted.multi_last as string[])
+  // One pass back from there: it ends when there are more subjects than may be asked for.
+  const seqs = log.lastOfEach(filter, upTo, MAX_RESULTS).filter((seq) => seq >= from)
   if (seqs.length > MAX_RESULTS) return answer.status('413 Too Many Results')
   if (seqs.length === 0) return answer.status('404 No Results')
   seqs.sort((a, b) => a - b)

@@ -1,4 +1,4 @@
-import { hasWildcard, isSubset, isValidSubject } from '../../subjects/index.ts'
+import { hasWildcard, isSubset, isValidSubject, PatternSet } from '../../subjects/index.ts'
 import { apiError } from '../errors.ts'
 import type { ConsumerConfig, StreamConfig } from '../types.ts'
 import { FLOW_CONTROL_HEARTBEAT_NS, filtersOf, isDurable, retainsMessages } from './config.ts'
@@ -141,11 +141,10 @@ function checkFilters(config: ConsumerConfig): void {
   if (config.filter_subject && several.length > 0) throw consumerError('JSConsumerDuplicateFilterSubjects')
   if (several.includes('')) throw consumerError('JSConsumerEmptyFilter')
   const filters = filtersOf(config)
-  for (const [i, subject] of filters.entries()) {
+  const known = new PatternSet(filters)
+  for (const subject of filters) {
     if (!isValidSubject(subject)) throw invalidConfigError('invalid subject')
-    for (const [j, other] of filters.entries()) {
-      if (i !== j && isSubset(subject, other)) throw consumerError('JSConsumerOverlappingSubjectFilters')
-    }
+    if (known.isCovered(subject)) throw consumerError('JSConsumerOverlappingSubjectFilters')
   }
 }
 
