@@ -12,6 +12,18 @@ export interface StateDetails {
   subjects?: Record<string, number>
 }
 
+/** Deleted sequences that an answer lists at most, the oldest: `num_deleted` tells of all. */
+const MAX_DELETED_SHOWN = 500_000
+
+function deletedOf(stream: Stream): number[] {
+  const shown: number[] = []
+  for (const seq of stream.log.deleted()) {
+    if (shown.length === MAX_DELETED_SHOWN) break
+    shown.push(seq)
+  }
+  return shown
+}
+
 /** The state as the API shows it. */
 export function streamState(stream: Stream, details: StateDetails = {}): StreamState {
   const { log } = stream
@@ -32,7 +44,7 @@ export function streamState(stream: Stream, details: StateDetails = {}): StreamS
     ...(log.subjectCount > 0 ? { num_subjects: log.subjectCount } : {}),
     ...(details.subjects === undefined ? {} : { subjects: details.subjects }),
     ...(hasDeleted ? { num_deleted: log.numDeleted } : {}),
-    ...(hasDeleted && details.deleted ? { deleted: [...log.deleted()] } : {}),
+    ...(hasDeleted && details.deleted ? { deleted: deletedOf(stream) } : {}),
     ...(log.lost.count > 0 ? { lost: { msgs: [...log.lost.sequences], bytes: log.lost.bytes } } : {}),
     consumer_count: consumers,
   }

@@ -118,3 +118,14 @@ test('a consumer that starts or is reset far in the future is read back', async 
   const after = await house.api('CONSUMER.INFO.A.c')
   assert.deepEqual([after.delivered, after.num_pending], [before.delivered, before.num_pending])
 })
+
+test('a stream with a gap of more than can be listed tells how many are missing, and lists the oldest', async () => {
+  const house = await House.open()
+  await house.stream({ name: 'A', subjects: ['a'] })
+  await house.publish('a', 'x')
+  const stream = house.js.account('$G')?.streams.get('A')
+  stream?.log.skipTo(MOST)
+  await house.publish('a', 'y')
+  const state = await house.state('A', { deleted_details: true })
+  assert.deepEqual([state.num_deleted, (state.deleted as number[]).length], [MOST - 2, 500_000])
+})

@@ -87,7 +87,7 @@ const BODIES = [
   '{"name":"S","max_msgs":9223372036854775808}',
   '{"name":"S","max_msg_size":2147483647}',
   '{"name":"S","max_msg_size":2147483648}',
-  '{"name":"S","first_seq":18446744073709551615}',
+  '{"name":"S","first_seq":281474976710655}',
   '{"name":"S","first_seq":-1}',
   '{"name":"S","unknown":{"deep":[1,2,{"a":null}]}}',
   '{"name":"S","metadata":{"a":"b","_nats.x":"y"}}',
