@@ -29,6 +29,7 @@ const openings = [
   'ports/real-file-system.ts',
   'ports/overlay-file-system.ts',
   'subjects/filter.ts',
+  'subjects/hash.ts',
   'wire/ascii.ts',
 ]
 

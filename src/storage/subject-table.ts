@@ -1,7 +1,7 @@
 /** Live subjects of a log: how many messages each has, and where the first and last are. */
 
-const FNV_OFFSET = 0x811c9dc5 | 0
-const FNV_PRIME = 0x01000193
+import { hashBytes } from '../subjects/hash.ts'
+
 const NONE = -1
 
 /**
@@ -108,10 +108,4 @@ const GONE = -2
 
 function spread(hash: number): number {
   return hash ^ (hash >>> 15)
-}
-
-function hashBytes(buffer: Buffer, start: number, end: number): number {
-  let hash = FNV_OFFSET
-  for (let i = start; i < end; i++) hash = Math.imul(hash ^ buffer[i], FNV_PRIME)
-  return hash
 }

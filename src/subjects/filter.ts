@@ -3,6 +3,8 @@
  * `>` for one or more.
  */
 
+import { LiteralSet } from './literal-set.ts'
+
 const DOT = 46
 
 /** Tells which subjects somebody wants; built once, asked often. */
@@ -78,7 +80,7 @@ function matchLatin1(tokens: Token[], subject: string): boolean {
   return false
 }
 
-/** With more patterns, those without wildcards are looked up: that costs a text, and not one comparison for each. */
+/** With more patterns, those without wildcards are looked up instead of being compared one by one. */
 const MANY_PATTERNS = 16
 const NONE: ReadonlySet<string> = new Set()
 
@@ -98,6 +100,7 @@ export function subjectFilter(patterns: readonly string[]): SubjectFilter {
   const compiled = patterns.map(compile)
   const all = patterns.length === 0 || patterns.includes('>')
   const literals = patterns.length > MANY_PATTERNS ? literalsOf(compiled) : NONE
+  const literalBytes = literals.size > 0 ? new LiteralSet(literals) : null
   const scanned = literals.size > 0 ? compiled.filter((tokens) => !isLiteralPattern(tokens)) : compiled
   const single = compiled.length === 1 ? compiled[0] : null
   const isLiteral = !all && single !== null && isLiteralPattern(single)
@@ -108,7 +111,7 @@ export function subjectFilter(patterns: readonly string[]): SubjectFilter {
     matches(buffer, start, end) {
       if (all) return true
       if (single !== null) return matchBytes(single, buffer, start, end)
-      if (literals.size > 0 && literals.has(buffer.toString('latin1', start, end))) return true
+      if (literalBytes?.has(buffer, start, end)) return true
       for (let i = 0; i < scanned.length; i++) if (matchBytes(scanned[i], buffer, start, end)) return true
       return false
     },

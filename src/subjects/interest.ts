@@ -3,10 +3,9 @@
  * keyed by the bytes of the subject, so that the usual message is routed without making a string.
  */
 import { equalBytes } from '../wire/ascii.ts'
+import { FNV_OFFSET, FNV_PRIME } from './hash.ts'
 
 const DOT = 46
-const FNV_OFFSET = 0x811c9dc5 | 0
-const FNV_PRIME = 0x01000193
 
 /** What the index needs to know of a subscription. */
 export interface Interested {

@@ -1,3 +1,4 @@
+import { hashBytes } from '../../subjects/index.ts'
 import { copyBytes, equalBytes } from '../../wire/index.ts'
 
 /** Ids remembered at most; when there are more within the window, the oldest are forgotten. */
@@ -153,7 +154,6 @@ export class DuplicateWindow {
 }
 
 function hashOf(buffer: Buffer, start: number, end: number): number {
-  let hash = 0x811c9dc5 | 0
-  for (let i = start; i < end; i++) hash = Math.imul(hash ^ buffer[i], 0x01000193)
+  const hash = hashBytes(buffer, start, end)
   return hash ^ (hash >>> 15)
 }

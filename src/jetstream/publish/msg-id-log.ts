@@ -1,4 +1,4 @@
-import { type Json, type MessageLog, RecordView, type Store } from '../../storage/index.ts'
+import { type Json, type MessageLog, ReadFailure, RecordView, type Store } from '../../storage/index.ts'
 import { copyBytes } from '../../wire/index.ts'
 import { readRecord } from '../read-record.ts'
 import type { DuplicateWindow } from './duplicates.ts'
@@ -78,7 +78,12 @@ export class MsgIdLog {
     if (buffer.length > KEPT_BYTES) this.buffer = Buffer.allocUnsafeSlow(0)
     if (nowMs - this.expiredMs < EXPIRE_EVERY_MS) return
     this.expiredMs = nowMs
-    this.expire(log, nowMs - windowMs)
+    try {
+      this.expire(log, nowMs - windowMs)
+    } catch (error) {
+      // What can't be read now goes the next time.
+      if (!(error instanceof ReadFailure)) throw error
+    }
   }
 
   /** Takes the ids of the window into memory after a start; returns the id of message `lastSeq`, empty when it has none. */
