@@ -8,6 +8,7 @@ import { AgeLimit } from './age-limit.ts'
 import type { Consumer } from './consumer/consumer.ts'
 import { Consumers } from './consumers.ts'
 import { DeleteMarkers } from './delete-markers.ts'
+import { apiError } from './errors.ts'
 import type { JetStream } from './jetstream.ts'
 import { Later } from './later.ts'
 import { MessageTtls } from './message-ttls.ts'
@@ -15,6 +16,7 @@ import { Ingest } from './publish/ingest.ts'
 import { MsgIdLog } from './publish/msg-id-log.ts'
 import { removeWithoutInterest } from './retention.ts'
 import { Schedules } from './schedules/schedules.ts'
+import { Slices } from './slices.ts'
 import { ledStreamInfo } from './stream-info.ts'
 import type { StreamConfig, StreamInfo } from './types.ts'
 
@@ -27,6 +29,8 @@ export interface StreamMeta {
   isRestoring?: boolean
 }
 
+/** Sequences looked at by a purge at a time. */
+const PURGE_SLICE = 4096
 /** Trimming is told to consumers message by message up to this many, as a purge beyond. */
 const MAX_SINGLE_REMOVALS = 64
 
@@ -216,10 +220,10 @@ export class Stream {
   }
 
   /** Removes what matches (null: everything) below `upToSeq` (0: no bound) but the `keep` newest; returns how many. */
-  purge(filter: SubjectFilter | null, upToSeq: number, keep: number): number {
+  purge(filter: SubjectFilter | null, upToSeq: number, keep: number, fromSeq = 0): number {
     let removed: number
     try {
-      removed = this.log.purge(filter, upToSeq, keep)
+      removed = this.log.purge(filter, upToSeq, keep, fromSeq)
     } catch (error) {
       // Of what was removed before the read failed.
       this.countBytes()
@@ -242,6 +246,28 @@ export class Stream {
     } catch (error) {
       this.later.add(error, () => this.purge(filter, upToSeq, 0))
     }
+  }
+
+  /** The same for as many as there may be: others are served meanwhile, and what comes meanwhile stays. */
+  async purgeInSlices(filter: SubjectFilter | null, upToSeq: number, keep: number): Promise<number> {
+    const { log } = this
+    const isWhole = (filter === null || filter.all) && keep === 0 && (upToSeq === 0 || upToSeq > log.lastSeq)
+    if (isWhole || log.lastSeq - log.firstSeq < PURGE_SLICE) return this.purge(filter, upToSeq, keep)
+    const slices = new Slices()
+    let end = upToSeq > 0 ? Math.min(upToSeq, log.lastSeq + 1) : log.lastSeq + 1
+    for (let kept = 0; kept < keep; kept++) {
+      const seq = log.previous(filter, end - 1)
+      if (seq === 0) return 0
+      end = seq
+      if (slices.isOver) await slices.next()
+    }
+    let purged = 0
+    for (let from = log.firstSeq; from < end; from += PURGE_SLICE) {
+      purged += this.purge(filter, Math.min(from + PURGE_SLICE, end), 0, from)
+      if (slices.isOver) await slices.next()
+      if (this.isClosed) throw apiError('JSStreamNotFoundErr')
+    }
+    return purged
   }
 
   /** Brings the stream back within max_msgs and max_bytes by removing the oldest. */

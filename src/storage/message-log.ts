@@ -285,9 +285,10 @@ export class MessageLog {
   /**
    * Removes what matches (null: everything) below `upToSeq` (exclusive; 0: no bound) except the `keep` newest.
    * Returns how many.
+   * `fromSeq`: nothing before it matches any more.
    * @throws ReadFailure: what was removed before it stays so
    */
-  purge(filter: SubjectFilter | null, upToSeq: number, keep: number): number {
+  purge(filter: SubjectFilter | null, upToSeq: number, keep: number, fromSeq = 0): number {
     if (filter === null || filter.all) {
       const bound = upToSeq > 0 ? Math.min(upToSeq - 1, this.lastSeq) : this.lastSeq
       if (keep > 0) return this.removeThrough(Math.min(this.list.nthLast(keep, bound) - 1, bound))
@@ -296,7 +297,7 @@ export class MessageLog {
       this.journalJson(PURGE, { patterns: filter?.patterns ?? null, upToSeq, keep: 0 })
       return removed
     }
-    const seqs = this.matching(filter, upToSeq)
+    const seqs = this.matching(filter, upToSeq, fromSeq)
     const removed = Math.max(0, seqs.length - keep)
     let done = 0
     try {
@@ -313,12 +314,12 @@ export class MessageLog {
     return removed
   }
 
-  /** Live sequences that match, below `upToSeq` (0: no bound). */
-  private matching(filter: SubjectFilter, upToSeq: number): number[] {
+  /** Live sequences from `fromSeq` on that match, below `upToSeq` (0: no bound). */
+  private matching(filter: SubjectFilter, upToSeq: number, fromSeq: number): number[] {
     const seqs: number[] = []
     const bound = upToSeq > 0 ? upToSeq - 1 : this.lastSeq
     for (
-      let seq = this.nextUpTo(filter, this.firstSeq, bound);
+      let seq = this.nextUpTo(filter, Math.max(fromSeq, this.firstSeq), bound);
       seq > 0;
       seq = this.nextUpTo(filter, seq + 1, bound)
     ) {
@@ -447,6 +448,38 @@ export class MessageLog {
       const subject = Buffer.from(this.table.subjects[slot] as string, 'latin1').toString('utf8')
       visit(subject, this.table.counts[slot], this.table.lasts[slot])
     })
+  }
+
+  /**
+   * The same for a part of them, of `subjectSlots`; it may be called for one part after the other while messages come
+   * and go.
+   */
+  eachSubjectOf(
+    filter: SubjectFilter | null,
+    fromSlot: number,
+    toSlot: number,
+    visit: (subject: string, count: number) => void,
+  ): void {
+    const { subjects, counts } = this.table
+    for (let slot = fromSlot; slot < Math.min(toSlot, subjects.length); slot++) {
+      const subject = subjects[slot]
+      if (subject === null || (filter !== null && !filter.matchesLatin1(subject))) continue
+      visit(Buffer.from(subject, 'latin1').toString('utf8'), counts[slot])
+    }
+  }
+
+  /** Last live sequence of each subject that matches, in no order. */
+  lastSeqs(filter: SubjectFilter | null): number[] {
+    const seqs: number[] = []
+    const { lasts } = this.table
+    this.list.eachSlot(filter, (slot) => {
+      seqs.push(lasts[slot])
+    })
+    return seqs
+  }
+
+  get subjectSlots(): number {
+    return this.table.subjects.length
   }
 
   /** Smallest live sequence whose time is not before the given one; `lastSeq + 1` when there is none. */

@@ -6,7 +6,7 @@ import { SubjectTable } from './subject-table.ts'
 
 export class SegmentList {
   all: Segment[] = []
-  readonly table = new SubjectTable()
+  table = new SubjectTable()
   private lastFound: Segment | null = null
 
   /** The segment that has the sequence, or null. */
@@ -52,10 +52,7 @@ export class SegmentList {
   clear(): void {
     this.all = []
     this.lastFound = null
-    const { table } = this
-    for (let slot = 0; slot < table.subjects.length; slot++) {
-      if (table.subjects[slot] !== null) table.drop(slot)
-    }
+    this.table = new SubjectTable()
   }
 
   /** Smallest live sequence of `[start, limit]` that matches (null: everything); 0 when there is none. */

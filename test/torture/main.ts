@@ -4,6 +4,7 @@ import type { Encryption } from '../../src/storage/index.ts'
 import { corruptOnce } from './corruption.ts'
 import { faults } from './faults.ts'
 import { fullDisks } from './full-disk.ts'
+import { heavyRequests } from './heavy-requests.ts'
 import { crashJetStream } from './jetstream.ts'
 import { killRounds } from './kill.ts'
 import { overload } from './overload.ts'
@@ -13,7 +14,7 @@ import { soak } from './soak.ts'
 
 const HELP = `Usage: npm run torture -- [--part PART] [--rounds N] [--points N] [--cases N] [--seed S]
 
-  --part PART   kill, disk, full, faults, power, jetstream, corruption, overload, soak, or all but soak (default)
+  --part PART   kill, disk, full, faults, power, jetstream, corruption, overload, heavy, soak, or all but soak (default)
   --rounds N    kill -9 of a real server under load, so often (default 200); disk: a real file system's power failures (100)
   --points N    power failures of the simulated disk, one at each file operation (default 100,000; jetstream: 10,000; faults,
                 calls that fail: 20,000)
@@ -180,6 +181,7 @@ if (values.help) {
     jetstream: () => wholeServer(whole(values.points, 10_000), seed),
     corruption: () => corruption(whole(values.cases, 10_000), seed, encryption),
     overload: () => overload(progress),
+    heavy: () => heavyRequests(progress),
     soak: () => soak(whole(values.minutes, 10), progress),
   }
   const chosen = part === 'all' ? Object.keys(parts).filter((name) => name !== 'soak') : [part]

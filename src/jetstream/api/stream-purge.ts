@@ -7,7 +7,7 @@ import { type ApiRequest, hasJson, streamNamed } from './request.ts'
 const FIELDS = { filter: 'string', seq: 'uint64', keep: 'uint64' } as const
 
 /** `STREAM.PURGE.<stream>`: all, or what matches `filter`; below `seq`, or all but the `keep` newest. */
-export function purgeStream(request: ApiRequest): object {
+export async function purgeStream(request: ApiRequest): Promise<object> {
   let asked: { filter?: string; seq?: number; keep?: number } = {}
   if (hasJson(request.body)) asked = decodeRequest(request.body, FIELDS, 'JSApiStreamPurgeRequest')
   const { filter = '', seq = 0, keep = 0 } = asked
@@ -16,5 +16,6 @@ export function purgeStream(request: ApiRequest): object {
   if (seq > MAX_SEQUENCE) throw apiError('JSStreamPurgeFailedF', { err: sequenceRange('sequence') })
   if (stream.config.sealed) throw apiError('JSStreamSealedErr')
   if (stream.config.deny_purge) throw apiError('JSStreamPurgeFailedF', { err: 'stream purge not permitted' })
-  return { success: true, purged: stream.purge(filter === '' ? null : subjectFilter([filter]), seq, keep) }
+  const purged = await stream.purgeInSlices(filter === '' ? null : subjectFilter([filter]), seq, keep)
+  return { success: true, purged }
 }

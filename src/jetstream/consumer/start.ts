@@ -46,8 +46,7 @@ export function chooseStart(
       }
     case 'last_per_subject': {
       if (maxPerSubject === 1) return within(log.firstSeq)
-      const seqs: number[] = []
-      log.eachSubject(filter.all ? null : filter, (_subject, _count, lastSeq) => seqs.push(lastSeq))
+      const seqs = log.lastSeqs(filter.all ? null : filter)
       if (seqs.length === 0) return within(log.lastSeq)
       const sorted = Float64Array.from(seqs).sort()
       return { seq: sorted[0], skipList: new SkipList(sorted, log.lastSeq) }
