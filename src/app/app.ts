@@ -33,7 +33,8 @@ export interface AppOptions {
 
 export type AppState = 'new' | 'starting' | 'running' | 'stopping' | 'stopped'
 
-const DEFAULT_STOP_TIMEOUT = '30s'
+/** Below the 30 s after which Kubernetes kills. */
+const DEFAULT_STOP_TIMEOUT = '25s'
 const DEFAULT_NAME = 'contrail'
 
 /** A broker of an app: the one it is made with, or another of `app.broker`. */
@@ -427,6 +428,7 @@ export class App<Deps extends object = object> extends BrokerRouter<Deps> implem
     const wasNew = this.#state === 'new'
     this.#state = 'stopping'
     const deadline = AbortSignal.timeout(toMs(this.#stopTimeout, 'stopTimeout'))
+    deadline.addEventListener('abort', () => this.#giveUp.abort(), { once: true })
     const failures: unknown[] = []
     const attempt = async (what: string, step: () => Promise<unknown>) => {
       try {

@@ -20,8 +20,8 @@ export interface DeliveryOwner extends SubscriptionInfo {
   routeFor(message: Message): Route | undefined
   paramsOf(message: Message): Readonly<Record<string, string>>
   logOf(message: Message): Log
-  /** Before the handler; false: the message is not to be handled. */
-  admit(message: Message): boolean
+  /** Before the handler; false: the message is not to be handled. May have to be looked up. */
+  admit(message: Message): boolean | Promise<boolean>
   /** The handler is through. May return a promise, for example of a confirmed ack. */
   succeeded(message: Message, route: Route, result: unknown): Promise<void> | undefined
   /** The handler, or reading the message, threw. */
@@ -40,6 +40,8 @@ export interface Held {
   /** When it came, or when the server was last told that it is being worked on; `performance.now()`. */
   touchedAt: number
   working(): void
+  /** The app does not wait for its handler any longer: it goes back. */
+  abandon(): void
 }
 
 /** A handler's context: what belongs to the app comes from its prototype. */
@@ -114,6 +116,8 @@ export class Delivery implements Work, Held {
   /** It did not run as soon as it came: when it begins the clock must be read again. */
   hasWaited = false
   #isFailed = false
+  /** No handler had it. */
+  #isTurnedAway = false
 
   constructor(
     message: Message,
@@ -136,27 +140,16 @@ export class Delivery implements Work, Held {
     let pending: Promise<void> | undefined
     if (this.hasWaited) this.#begunAt = performance.now()
     try {
-      if (!owner.admit(message)) return this.#leave()
-      const route = owner.routeFor(message)
-      if (route === undefined) {
-        owner.unhandled(message)
-        return this.#leave()
-      }
-      if (!owner.isPlain || route.middleware.length > 0 || route.returns !== undefined) {
-        pending = this.#runTheLongWay(route)
-      } else {
-        const data = route.read(message)
-        if (isThenable(data)) {
-          pending = this.#finish(
-            route,
-            Promise.resolve(data).then((value) => this.#call(route, value)),
-          )
-        } else {
-          const result = this.#call(route, data)
-          if (isThenable(result)) pending = this.#finish(route, result)
-          else pending = this.#settled(owner.succeeded(message, route, result))
+      const admitted = owner.admit(message)
+      if (admitted === false) return this.#leave()
+      if (admitted === true) {
+        const route = owner.routeFor(message)
+        if (route === undefined) {
+          owner.unhandled(message)
+          return this.#leave()
         }
-      }
+        pending = this.#handle(route)
+      } else pending = this.#handleOnce(admitted)
     } catch (thrown) {
       pending = this.#failed(thrown)
     }
@@ -168,8 +161,47 @@ export class Delivery implements Work, Held {
     return false
   }
 
+  #handle(route: Route): Promise<void> | undefined {
+    const owner = this.#owner
+    const message = this.message
+    if (!owner.isPlain || route.middleware.length > 0 || route.returns !== undefined) {
+      return this.#runTheLongWay(route)
+    }
+    const data = route.read(message)
+    if (isThenable(data)) {
+      return this.#finish(
+        route,
+        Promise.resolve(data).then((value) => this.#call(route, value)),
+      )
+    }
+    const result = this.#call(route, data)
+    if (isThenable(result)) return this.#finish(route, result)
+    return this.#settled(owner.succeeded(message, route, result))
+  }
+
+  /** It is looked up whether the message is to be handled. */
+  async #handleOnce(admitted: Promise<boolean>): Promise<void> {
+    const owner = this.#owner
+    const message = this.message
+    try {
+      if (!(await admitted)) {
+        this.#isTurnedAway = true
+        return
+      }
+      const route = owner.routeFor(message)
+      if (route === undefined) owner.unhandled(message)
+      else await this.#handle(route)
+    } catch (thrown) {
+      await this.#failed(thrown)
+    }
+  }
+
   working(): void {
     this.message.working()
+  }
+
+  abandon(): void {
+    this.#owner.giveBack(this.message)
   }
 
   giveBack(): void {
@@ -217,6 +249,7 @@ export class Delivery implements Work, Held {
   }
 
   #ended(): void {
+    if (this.#isTurnedAway) return
     this.#owner.finished(this.message, performance.now() - this.#begunAt, this.#isFailed)
   }
 

@@ -121,6 +121,28 @@ export class StreamMessage extends Message {
     return Number(this.#field(2)) + this.againHere
   }
 
+  /** @internal Times that a handler failed with it before this delivery; null: not looked up. */
+  failedBefore: number | null = null
+  /** @internal Times that a handler had begun with it before, and nobody knows how it ended. */
+  begunBefore = 0
+  /** @internal What its last failure was. */
+  failure: string | undefined
+  /** @internal Something is written down of its tries. */
+  isCounted = false
+
+  /**
+   * Which try of a handler this is: 1 for the first. Unlike `deliveries` it does not count what was taken ahead and given
+   * back; without `retry.attempts` it does, since nothing is written down then.
+   */
+  get tries(): number {
+    return (this.failedBefore ?? Number(this.#field(2)) - 1) + this.againHere + 1
+  }
+
+  /** Nanoseconds since the epoch when the stream took it, as the server writes them. */
+  get timestamp(): string {
+    return this.#field(5)
+  }
+
   /** Sequence in the stream. */
   get seq(): number {
     return Number(this.#field(3))

@@ -189,8 +189,17 @@ export abstract class Subscription<
     }
     await this.#opening?.catch(() => {})
     await this.pause()
-    await this.giveBackInOrder(this.dispatcher.endPauses())
+    if (this.givesBack) {
+      // Others get at once what no handler has begun with.
+      await this.giveBackInOrder(this.dispatcher.clear())
+      for (const message of this.unread.splice(0)) this.giveBack(message)
+    } else await this.giveBackInOrder(this.dispatcher.endPauses())
     await untilIdle(this.dispatcher, deadline)
+    if (this.dispatcher.running > 0) {
+      // They have just been told, by the context's signal.
+      await Promise.race([this.dispatcher.idle(), new Promise((done) => setTimeout(done, ABORT_GRACE_MS))])
+      this.abandon()
+    }
     await this.giveBackInOrder(this.dispatcher.clear())
     for (const message of this.unread.splice(0)) this.giveBack(message)
     this.#end()
@@ -198,6 +207,14 @@ export abstract class Subscription<
     this.running.metrics.ended(this)
     this.running = null
   }
+
+  /** Is what no handler has begun with given back at a stop? Else it is handled: nobody else would have it. */
+  protected get givesBack(): boolean {
+    return false
+  }
+
+  /** Handlers that go on though the app has given them up. */
+  protected abandon(): void {}
 
   /** Gives back work that won't be done, so that it comes again in this order. */
   protected async giveBackInOrder(work: readonly Work[]): Promise<void> {
@@ -317,7 +334,7 @@ export abstract class Subscription<
     }
   }
 
-  admit(_message: Message): boolean {
+  admit(_message: Message): boolean | Promise<boolean> {
     return true
   }
 
@@ -339,6 +356,8 @@ export abstract class Subscription<
 }
 
 const UNSUBSCRIBE_TIMEOUT = '30s'
+/** So long handlers have to end when they are told by their signal. */
+const ABORT_GRACE_MS = 200
 
 async function untilIdle(dispatcher: Dispatcher, deadline: AbortSignal): Promise<void> {
   if (deadline.aborted || dispatcher.held === 0) return

@@ -103,7 +103,10 @@ export class BatchConsumer<Deps extends object = object> extends StreamConsumer<
 
   protected override async pause(): Promise<void> {
     await super.pause()
-    this.#close()
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    // No handler has begun with them.
+    for (const message of this.#collected.splice(0)) this.giveBack(message)
   }
 
   /** The batch is complete. */
@@ -125,7 +128,7 @@ export class BatchConsumer<Deps extends object = object> extends StreamConsumer<
     const data: unknown[] = []
     for (const message of messages) {
       try {
-        if (!this.admit(message)) continue
+        if (!(await this.admit(message))) continue
         data.push(await this.#route.read(message))
         readable.push(message)
       } catch (thrown) {
@@ -234,6 +237,10 @@ class Batch implements Work, Held {
 
   working(): void {
     for (const message of this.messages) message.working()
+  }
+
+  abandon(): void {
+    for (const message of this.messages) this.#consumer.giveBack(message)
   }
 
   giveBack(): void {

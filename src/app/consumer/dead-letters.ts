@@ -68,7 +68,8 @@ export class DeadLetters {
     const subject = this.#to === true ? `dead.${message.stream}.${message.subject}` : this.#to
     await runtime.publisher.publishToStream(subject, message.data, {
       headers: letter,
-      id: `dead:${message.stream}:${message.consumer}:${message.seq}`,
+      // With its time: in a stream made again the sequences begin anew.
+      id: `dead:${message.stream}:${message.consumer}:${message.seq}:${message.timestamp}`,
       codec: 'bytes',
     })
   }

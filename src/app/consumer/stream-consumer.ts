@@ -27,6 +27,7 @@ import { PushSource, type PushTarget, pushTarget } from './push-source.ts'
 import { RetryPolicy } from './retry.ts'
 import type { MessageSource, MessageSourceOwner } from './source.ts'
 import { fromItsBeginning, StreamIdentity, type StreamNow } from './stream-identity.ts'
+import { TryCounter } from './tries.ts'
 
 const NS_PER_MS = 1_000_000
 /** No consumer has more unacknowledged messages than this by default (max_ack_pending). */
@@ -35,6 +36,9 @@ const MAX_TO_COME = 1000
 const WORKING_PART = 3
 /** When a dead letter could not be stored. */
 const LETTER_AGAIN_MS = 5000
+
+/** Modes in which a message comes again when its handler fails. */
+const COUNTED: ReadonlySet<AckMode> = new Set(['nack-on-error', 'on-success', 'manual'])
 
 /** What is read in order and tried again holds up all that comes behind it. */
 const ONE_KEY = () => ''
@@ -58,6 +62,8 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   readonly #push: PushTarget | null
   readonly #held = new Set<Held>()
   #deadLetters: DeadLetters | null = null
+  /** Where there is an end of tries. */
+  #counter: TryCounter | null = null
   #source: MessageSource | null = null
   #sender: AckSender | null = null
   #limits: PullLimits = NO_PULL_LIMITS
@@ -148,6 +154,10 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
         deadLetters.start(runtime),
       )
     }
+    if (this.#retry.attempts !== Number.POSITIVE_INFINITY && COUNTED.has(this.#mode)) {
+      const isDurable = this.#options.durable !== undefined
+      this.#counter = new TryCounter(runtime, isDurable, runtime.replicas ?? made.config.num_replicas)
+    }
     this.#listen()
     this.#forgetConnection = runtime.onConnection((event) => {
       if (event === 'reconnected') this.#source?.reconnected()
@@ -187,8 +197,23 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     }
   }
 
-  /** Others get it at once. */
+  protected override get givesBack(): boolean {
+    return true
+  }
+
+  protected override abandon(): void {
+    for (const held of [...this.#held]) held.abandon()
+  }
+
+  /** Others get it at once. It costs no try. */
   override giveBack(message: Message): void {
+    const streamMessage = message as StreamMessage
+    if (streamMessage.isCounted && message.settlement === 'open') {
+      const { failedBefore, begunBefore, failure: reason } = streamMessage
+      const tries = { failed: failedBefore ?? 0, begun: begunBefore, ...(reason ? { reason } : {}) }
+      if (tries.failed + tries.begun === 0) this.#counter?.forget(streamMessage)
+      else void this.#counter?.keep(streamMessage, tries)
+    }
     message.nack()
   }
 
@@ -277,22 +302,44 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     this.#source?.refill()
   }
 
-  override admit(message: Message): boolean {
+  override admit(message: Message): boolean | Promise<boolean> {
     if (this.#mode === 'first') message.ack()
-    else if (this.#retry.attempts !== Number.POSITIVE_INFINITY) {
-      const streamMessage = message as StreamMessage
-      if (streamMessage.againHere > 0) return true
-      // Delivered once too often: whoever had it died with it before it could say so.
-      if (streamMessage.deliveries > this.#retry.attempts) {
-        void this.#giveUp(streamMessage, new Error('delivered too often without an answer'))
-        return false
-      }
+    if (this.#counter === null) return true
+    const streamMessage = message as StreamMessage
+    if (streamMessage.againHere > 0) return true
+    if (streamMessage.deliveries > 1) return this.#admitAgain(streamMessage, this.#counter)
+    streamMessage.failedBefore = 0
+    return true
+  }
+
+  /** It came before: was it handled then, and how did that end? */
+  async #admitAgain(message: StreamMessage, counter: TryCounter): Promise<boolean> {
+    const { failed, begun, reason } = await counter.of(message)
+    message.failedBefore = failed
+    message.begunBefore = begun
+    message.failure = reason
+    message.isCounted = failed + begun > 0
+    const { attempts } = this.#retry
+    if (failed + begun >= attempts) {
+      // Its letter could not be stored, or no process lives long enough to say what is wrong with it.
+      const why =
+        failed > 0 && reason !== undefined && begun === 0
+          ? reason
+          : `the process ended while it was handled, ${begun} times`
+      await this.#giveUp(message, new Error(why))
+      return false
+    }
+    if (message.deliveries > attempts) {
+      // So often, and no handler failed: maybe it takes its process along each time.
+      message.isCounted = true
+      await counter.keep(message, { failed, begun: begun + 1, ...(reason === undefined ? {} : { reason }) })
     }
     return true
   }
 
   override succeeded(message: Message): Promise<void> | undefined {
     if (this.#toCome.size > 0) this.#toCome.delete((message as StreamMessage).seq)
+    if ((message as StreamMessage).isCounted) this.#counter?.forget(message as StreamMessage)
     if (this.#mode === 'manual' || this.#mode === 'none') return undefined
     if (this.#options.confirmAcks) return message.ackConfirmed().then(() => {})
     message.ack()
@@ -306,6 +353,11 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
       log.error({ err: thrown }, 'handled, but the ack is not confirmed: it may come again')
       return undefined
     }
+    if (this.running?.signal.aborted !== false) {
+      log.warn({ err: thrown }, 'the app stopped before the handler was through: the message goes back')
+      this.giveBack(message)
+      return undefined
+    }
     switch (this.#mode) {
       case 'always':
         log.error({ err: thrown }, 'the handler failed; acknowledged all the same')
@@ -316,28 +368,21 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
         message.term(reasonOf(thrown))
         return undefined
       case 'nack-on-error': {
-        const pause = this.#retry.pauseAfter(streamMessage.deliveries)
+        const { tries } = streamMessage
+        const pause = this.#retry.pauseAfter(tries)
         if (pause === null) return this.#giveUp(streamMessage, thrown)
-        log.warn(
-          { err: thrown, try: streamMessage.deliveries, nextInMs: Math.round(pause) },
-          'the handler failed; trying again',
-        )
-        if (this.retriesHere) {
-          message.againInMs = pause
-          return undefined
-        }
-        message.nack(pause)
-        if (this.#options.durable === undefined) this.#remember(streamMessage.seq)
+        log.warn({ err: thrown, try: tries, nextInMs: Math.round(pause) }, 'the handler failed; trying again')
+        if (this.#counter !== null) return this.#tryAgain(streamMessage, this.#counter, pause, thrown)
+        this.#again(streamMessage, pause)
         return undefined
       }
       case 'on-success':
         log.error({ err: thrown }, 'the handler failed; the message comes again after ack wait')
-        if (this.retriesHere) message.againInMs = this.#ackWaitMs
-        return undefined
+        return this.#noteFailure(streamMessage, thrown)
       case 'none': {
         // What can't be read is the same the next time.
         const isFinal = !this.retriesHere || thrown instanceof InvalidMessageError
-        const pause = isFinal ? null : this.#retry.pauseAfter(streamMessage.deliveries)
+        const pause = isFinal ? null : this.#retry.pauseAfter(streamMessage.tries)
         if (pause === null) {
           if (this.#deadLetters !== null) return this.#giveUp(streamMessage, thrown)
           log.error({ err: thrown, try: streamMessage.deliveries }, 'the handler failed')
@@ -352,7 +397,7 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
       }
       default:
         log.error({ err: thrown }, 'the handler failed')
-        return undefined
+        return message.settlement === 'open' ? this.#noteFailure(streamMessage, thrown) : undefined
     }
   }
 
@@ -361,15 +406,61 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     if (this.#mode !== 'manual') message.ack()
   }
 
+  /** Comes again after a pause. */
+  #again(message: StreamMessage, pauseMs: number): void {
+    if (this.retriesHere) {
+      message.againInMs = pauseMs
+      return
+    }
+    message.nack(pauseMs)
+    if (this.#options.durable === undefined) this.#remember(message.seq)
+  }
+
+  /** It comes again after ack wait, unless that was the last try. */
+  #noteFailure(message: StreamMessage, thrown: unknown): Promise<void> | undefined {
+    if (this.#counter === null) {
+      if (this.retriesHere && this.#mode === 'on-success') message.againInMs = this.#ackWaitMs
+      return undefined
+    }
+    if (message.tries >= this.#retry.attempts) return this.#giveUp(message, thrown)
+    return this.#noted(message, this.#counter, thrown).then(() => {
+      if (this.retriesHere && this.#mode === 'on-success') message.againInMs = this.#ackWaitMs
+    })
+  }
+
+  async #noted(message: StreamMessage, counter: TryCounter, thrown: unknown): Promise<void> {
+    const tries = { failed: message.tries, begun: message.begunBefore, reason: reasonOf(thrown) }
+    message.isCounted = true
+    message.failure = tries.reason
+    await counter.keep(message, tries)
+  }
+
+  /** The try is written down before the message goes back: whoever has it next knows. */
+  async #tryAgain(
+    message: StreamMessage,
+    counter: TryCounter,
+    pauseMs: number,
+    thrown: unknown,
+  ): Promise<void> {
+    await this.#noted(message, counter, thrown)
+    this.#again(message, pauseMs)
+  }
+
   async #giveUp(message: StreamMessage, thrown: unknown): Promise<void> {
     const log = this.logOf(message)
     try {
       await this.#deadLetters?.take(message, thrown)
       if (this.#deadLetters !== null) this.metrics.deadLettered++
-      log.error({ err: thrown, try: message.deliveries }, 'the handler failed for the last time')
+      log.error({ err: thrown, try: message.tries }, 'the handler failed for the last time')
       message.term(reasonOf(thrown))
+      if (message.isCounted) this.#counter?.forget(message)
     } catch (reason) {
-      // Not lost: it stays in the stream and comes back.
+      // Not lost: it stays in the stream and comes back, and what it failed with is known then.
+      await this.#counter?.keep(message, {
+        failed: Math.max(message.failedBefore ?? 0, this.#retry.attempts),
+        begun: 0,
+        reason: reasonOf(thrown),
+      })
       log.error({ err: reason }, 'the dead letter could not be stored; the message will come again')
       if (this.retriesHere) message.againInMs = LETTER_AGAIN_MS
       else message.nack(LETTER_AGAIN_MS)

@@ -1,0 +1,113 @@
+/**
+ * How often a handler has failed with a message. The server counts deliveries, also those of messages that were only taken ahead
+ * and given back, so it is kept here: in a stream of its own, written when a handler fails. A message that is handled at its
+ * first delivery costs nothing.
+ */
+import { DiscardPolicy, StorageType } from '@nats-io/jetstream'
+import { reasonOf } from '../errors.ts'
+import type { StreamMessage } from '../message.ts'
+import type { Runtime } from '../runtime.ts'
+
+/** Streams of tries, and how long one is remembered after it was written. */
+export const TRIES_STREAM = 'CONTRAIL_TRIES'
+const SUBJECT = 'contrail.tries'
+const REMEMBERED_NS = 30 * 24 * 3600 * 1e9
+/** Kept here where the stream can't be had, the newest. */
+const MOST_IN_MEMORY = 10_000
+
+/** What is known of a message. */
+export interface Tries {
+  /** Times that a handler failed with it. */
+  failed: number
+  /** Times that a handler began, and nobody knows how it ended: the process did not live to tell. */
+  begun: number
+  /** Of the last failure. */
+  reason?: string
+}
+
+export class TryCounter {
+  readonly #runtime: Runtime
+  readonly #replicas: number | undefined
+  /** False: in memory only, for consumers that end with the process. */
+  #isDurable: boolean
+  #stream: Promise<void> | null = null
+  readonly #memory = new Map<string, Tries>()
+
+  constructor(runtime: Runtime, isDurable: boolean, replicas: number | undefined) {
+    this.#runtime = runtime
+    this.#isDurable = isDurable
+    this.#replicas = replicas
+  }
+
+  /** What is known; of what can't be looked up, nothing. */
+  async of(message: StreamMessage): Promise<Tries> {
+    const key = keyOf(message)
+    const here = this.#memory.get(key)
+    if (here !== undefined || !this.#isDurable) return here ?? { failed: 0, begun: 0 }
+    try {
+      const found = await this.#runtime.jsm.direct.getMessage(TRIES_STREAM, { last_by_subj: key })
+      if (found !== null && found.data.length > 0) return found.json<Tries>()
+    } catch (thrown) {
+      // No stream yet: no handler has failed so far.
+      this.#runtime.log.debug({ err: thrown }, 'tries can not be looked up')
+    }
+    return { failed: 0, begun: 0 }
+  }
+
+  /** Resolves when it is kept. */
+  async keep(message: StreamMessage, tries: Tries): Promise<void> {
+    const key = keyOf(message)
+    if (this.#isDurable) {
+      try {
+        this.#stream ??= this.#make()
+        await this.#stream
+        // Not by the app's publisher: its middleware is for the app's messages.
+        await this.#runtime.js.publish(key, JSON.stringify(tries))
+        return
+      } catch (thrown) {
+        this.#stream = null
+        this.#runtime.log.warn(
+          { err: thrown },
+          `tries can't be kept in the stream ${TRIES_STREAM} (${reasonOf(thrown)}): they count in this process only`,
+        )
+      }
+    }
+    if (this.#memory.size >= MOST_IN_MEMORY) {
+      this.#memory.delete(this.#memory.keys().next().value as string)
+    }
+    this.#memory.set(key, tries)
+  }
+
+  /** It is settled: nothing needs to be known any more. */
+  forget(message: StreamMessage): void {
+    const key = keyOf(message)
+    this.#memory.delete(key)
+    if (!this.#isDurable) return
+    this.#runtime.jsm.streams.purge(TRIES_STREAM, { filter: key }).catch(() => {})
+  }
+
+  async #make(): Promise<void> {
+    const { jsm } = this.#runtime
+    const exists = await jsm.streams.info(TRIES_STREAM).then(
+      () => true,
+      () => false,
+    )
+    if (exists) return
+    await jsm.streams.add({
+      name: TRIES_STREAM,
+      subjects: [`${SUBJECT}.>`],
+      storage: StorageType.File,
+      discard: DiscardPolicy.Old,
+      max_msgs_per_subject: 1,
+      max_age: REMEMBERED_NS,
+      allow_direct: true,
+      num_replicas: this.#replicas ?? 1,
+      description: 'How often handlers failed with messages that are still to be handled',
+    })
+  }
+}
+
+/** Of this message, and of none with its sequence in a stream made again. */
+function keyOf(message: StreamMessage): string {
+  return `${SUBJECT}.${message.stream}.${message.consumer}.${message.seq}.${message.timestamp}`
+}
