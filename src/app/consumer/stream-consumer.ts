@@ -3,7 +3,7 @@ import { type ConsumerConfig, type ConsumerInfo, DeliverPolicy } from '@nats-io/
 import type { Msg } from '@nats-io/nats-core'
 import { CONSUMER_NOT_FOUND, isApiError, STREAM_NOT_FOUND, translated } from '../client-errors.ts'
 import type { CodecOption } from '../codec.ts'
-import type { Held } from '../delivery.ts'
+import type { Delivery, Held } from '../delivery.ts'
 import type { Work } from '../dispatcher.ts'
 import { ContrailError, InvalidMessageError, reasonOf } from '../errors.ts'
 import { type AckSender, type Message, StreamMessage } from '../message.ts'
@@ -64,6 +64,10 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   #deadLetters: DeadLetters | null = null
   /** Where there is an end of tries. */
   #counter: TryCounter | null = null
+  /** Where several are handled at a time: messages in handlers, and one that is to be alone. */
+  readonly #handling = new Set<StreamMessage>()
+  #alone: { message: StreamMessage; isOver: Promise<void>; end(): void } | null = null
+  #oneLeft: () => void = () => {}
   #source: MessageSource | null = null
   #sender: AckSender | null = null
   #limits: PullLimits = NO_PULL_LIMITS
@@ -296,6 +300,13 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
 
   override left(held: Held): void {
     if (this.#mode !== 'none') this.#held.delete(held)
+    if (this.#counter === null || (this.#options.concurrency ?? 1) === 1) return
+    const { message } = held as Delivery
+    if (this.#handling.delete(message as StreamMessage)) this.#oneLeft()
+    if (this.#alone?.message !== message) return
+    const { end } = this.#alone
+    this.#alone = null
+    end()
   }
 
   protected override hasSpace(): void {
@@ -308,8 +319,29 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     const streamMessage = message as StreamMessage
     if (streamMessage.againHere > 0) return true
     if (streamMessage.deliveries > 1) return this.#admitAgain(streamMessage, this.#counter)
+    if (this.#alone !== null) return this.#alone.isOver.then(() => this.admit(message))
     streamMessage.failedBefore = 0
+    this.#handles(streamMessage)
     return true
+  }
+
+  #handles(message: StreamMessage): void {
+    if ((this.#options.concurrency ?? 1) > 1) this.#handling.add(message)
+  }
+
+  /** Nothing else is in a handler until this message is through: should the process end, it was this one. */
+  async #beAlone(message: StreamMessage): Promise<void> {
+    while (this.#alone !== null) await this.#alone.isOver
+    let end = (): void => {}
+    const isOver = new Promise<void>((resolve) => {
+      end = resolve
+    })
+    this.#alone = { message, isOver, end }
+    while (this.#handling.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#oneLeft = resolve
+      })
+    }
   }
 
   /** It came before: was it handled then, and how did that end? */
@@ -329,6 +361,9 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
       await this.#giveUp(message, new Error(why))
       return false
     }
+    if (begun > 0) await this.#beAlone(message)
+    else while (this.#alone !== null) await this.#alone.isOver
+    this.#handles(message)
     if (message.deliveries > attempts) {
       // So often, and no handler failed: maybe it takes its process along each time.
       message.isCounted = true
