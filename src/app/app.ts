@@ -25,7 +25,7 @@ export interface AppOptions {
   log?: Log
   /** Least level of the default log. Default: LOG_LEVEL of the environment, or 'info'. */
   logLevel?: LogLevel
-  /** How long `stop` waits for handlers. Default: 30 s. */
+  /** How long `stop` waits for handlers. Default: 25 s. */
   stopTimeout?: Duration
   /** Stops the app when it is aborted. */
   signal?: AbortSignal

@@ -15,6 +15,8 @@ export class AgeLimit {
   isIdle = false
   private readonly stream: Stream
   private timer: Timer | null = null
+  /** Up to this sequence nothing can get too old: it is gone, or never does. */
+  private passed = 0
   private readonly onTimer = (): void => this.retrying(() => this.expire())
 
   constructor(stream: Stream) {
@@ -71,7 +73,7 @@ export class AgeLimit {
     if (!stream.ttls.hasForever) {
       if (through >= stream.log.firstSeq) stream.removeThrough(through)
     } else {
-      for (let seq = this.nextAfter(0); seq > 0 && seq <= through; seq = this.nextAfter(seq))
+      for (let seq = this.nextAfter(this.passed); seq > 0 && seq <= through; seq = this.nextAfter(seq))
         stream.remove(seq)
     }
     this.waitForOldest(ageMs)
@@ -87,7 +89,7 @@ export class AgeLimit {
   private async expireWithMarkers(through: number, ageMs: number): Promise<void> {
     const { stream } = this
     const seqs: number[] = []
-    for (let seq = this.nextAfter(0); seq > 0 && seq <= through; seq = this.nextAfter(seq)) {
+    for (let seq = this.nextAfter(this.passed); seq > 0 && seq <= through; seq = this.nextAfter(seq)) {
       if (seqs.push(seq) === MOST_AT_ONCE) break
     }
     await stream.markers.expire(seqs)
@@ -99,15 +101,16 @@ export class AgeLimit {
   private oldestMs(): number {
     const { log, ttls } = this.stream
     if (!ttls.hasForever) return log.messages > 0 ? log.oldestMs() : Number.POSITIVE_INFINITY
-    const seq = this.nextAfter(0)
+    const seq = this.nextAfter(this.passed)
+    this.passed = seq > 0 ? seq - 1 : log.lastSeq
     return seq > 0 ? log.timeOfMs(seq) : Number.POSITIVE_INFINITY
   }
 
   /** The next message behind `seq` that can get too old; 0 when there is none. */
   private nextAfter(seq: number): number {
     const { log, ttls } = this.stream
-    let next = log.next(null, seq + 1)
-    while (next > 0 && ttls.isForever(next)) next = log.next(null, next + 1)
+    let next = log.nextLive(seq + 1)
+    while (next > 0 && ttls.isForever(next)) next = log.nextLive(next + 1)
     return next
   }
 

@@ -313,6 +313,11 @@ export class Stream {
     if (!this.isClosed && this.config.retention === 'interest') this.removeUnwanted()
   }
 
+  /** A consumer wants other messages than before: with interest retention nobody may want some any more. */
+  wantedAnew(): void {
+    if (!this.isClosed && this.config.retention === 'interest') this.removeUnwanted()
+  }
+
   private removeUnwanted(): void {
     try {
       removeWithoutInterest(this)

@@ -425,6 +425,20 @@ export class MessageLog {
     return slot < 0 ? 0 : this.list.firstOf(slot)
   }
 
+  /** What a message counts for; 0 when it is not there. */
+  sizeOfSeq(seq: number): number {
+    const segment = this.list.find(seq)
+    if (segment === null || segment.isDeleted(seq - segment.firstSeq)) return 0
+    const columns = segment.index()
+    const position = seq - segment.firstSeq
+    return this.sizeFrom(segment.lengthAt(columns, position), (columns.locals[position] & HAS_HEADERS) !== 0)
+  }
+
+  /** Smallest live sequence from `from` on, committed or not yet; 0 when there is none. */
+  nextLive(from: number): number {
+    return this.nextUpTo(null, from, this.lastSeq)
+  }
+
   /** Is this message there, committed or not yet? */
   has(seq: number): boolean {
     const segment = this.list.find(seq)

@@ -205,7 +205,8 @@ export class Consumer implements TurnTask {
     this.config = config
     this.samplePercent = samplePercent(config)
     const filters = filtersOf(config)
-    if (filters.join(' ') !== this.filter.patterns.join(' ')) {
+    const hasOtherFilters = filters.join(' ') !== this.filter.patterns.join(' ')
+    if (hasOtherFilters) {
       this.count.filter = subjectFilter(filters)
       this.count.skipList = null
       this.count.forget()
@@ -218,6 +219,7 @@ export class Consumer implements TurnTask {
     this.readPause()
     this.ledger.saveMeta()
     if (pausedBefore !== this.pausedUntilMs) this.advisories.paused(this.pausedUntilMs)
+    if (hasOtherFilters) this.stream.wantedAnew()
     this.wake()
   }
 

@@ -1,5 +1,5 @@
 import type { MessageHandler } from '../../core/index.ts'
-import type { MessageLog } from '../../storage/index.ts'
+import { type MessageLog, ReadFailure } from '../../storage/index.ts'
 import { type SubjectFilter, subjectFilter } from '../../subjects/index.ts'
 import type { Message } from '../../wire/index.ts'
 import { type ApiError, apiError } from '../errors.ts'
@@ -154,7 +154,8 @@ export class Ingest implements MessageHandler {
       addHeader(message, 'Nats-Rollup: sub')
       parsed.parse(message.body, message.bodyStart, message.bodyStart + message.headerLength)
     }
-    if (parsed.found !== 0 && parsed.has(TTL) && stream.markers.isOn)
+    // With one message of a subject it is as short as is said.
+    if (parsed.found !== 0 && parsed.has(TTL) && stream.markers.isOn && this.maxPerSubject !== 1)
       message = this.withMarkerTtl(message, parsed)
     const { subject, subjectStart, subjectEnd } = message
     const isKept = !this.isInterest || this.isWanted(message)
@@ -320,17 +321,31 @@ export class Ingest implements MessageHandler {
       }
       replacesOne = true
     }
-    if (replacesOne) return null
-    if (this.maxMsgs > 0 && log.messages >= this.maxMsgs) return FULL.messages
+    if (!replacesOne && this.maxMsgs > 0 && log.messages >= this.maxMsgs) return FULL.messages
     if (this.maxBytes > 0) {
       const size = log.sizeOf(
         subjectEnd - subjectStart,
         message.headerLength,
         bodyLength - message.headerLength,
       )
-      if (log.bytes + size > this.maxBytes) return FULL.bytes
+      if (log.bytes + size > this.maxBytes) {
+        if (!replacesOne) return FULL.bytes
+        // Only what is smaller than the one whose place it takes.
+        return this.sizeOfFirst(message) > size ? null : FULL.bytes
+      }
     }
     return null
+  }
+
+  /** Size of the oldest message of the subject; 0 where that can't be read now. */
+  private sizeOfFirst({ subject, subjectStart, subjectEnd }: Message): number {
+    const { log } = this
+    try {
+      return log.sizeOfSeq(log.firstSeqOf(subject, subjectStart, subjectEnd))
+    } catch (error) {
+      if (error instanceof ReadFailure) return 0
+      throw error
+    }
   }
 
   /** With interest retention: does any consumer want messages of this subject? */
