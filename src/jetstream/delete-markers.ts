@@ -5,6 +5,8 @@ import { readRecord } from './read-record.ts'
 import type { Stream } from './stream.ts'
 
 const REASON = 'Nats-Marker-Reason'
+/** What key-value clients write in place of a purged key tells so itself; behind a deleted one nats-server leaves a marker. */
+const KEY_IS_PURGED = /\nKV-Operation: *PURGE\r/
 
 /**
  * Subject delete markers (ADR-43, `subject_delete_marker_ttl`): where the last message of a subject has come to its end, by
@@ -61,7 +63,8 @@ export class DeleteMarkers {
 
   private isMarker(): boolean {
     const { buffer, bodyStart, headerLength } = this.view
-    return buffer.toString('latin1', bodyStart, bodyStart + headerLength).includes(`\n${REASON}:`)
+    const headers = buffer.toString('latin1', bodyStart, bodyStart + headerLength)
+    return headers.includes(`\n${REASON}:`) || KEY_IS_PURGED.test(headers)
   }
 
   private markerOf(subject: Buffer): Message {
