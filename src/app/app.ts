@@ -232,6 +232,8 @@ export class App<Deps extends object = object> extends BrokerRouter<Deps> implem
   #state: AppState = 'new'
   #starting: Promise<void> | null = null
   #stopping: Promise<void> | null = null
+  /** All steps of the start are done, or one has failed. */
+  #startEnds: Promise<void> = Promise.resolve()
   #resolveStopped: () => void = () => {}
   /** Resolves when the app has stopped, for whatever reason. */
   readonly stopped: Promise<void>
@@ -391,40 +393,47 @@ export class App<Deps extends object = object> extends BrokerRouter<Deps> implem
   async #start(): Promise<void> {
     this.#state = 'starting'
     const begun = performance.now()
+    const starting = this.#startAll()
+    this.#startEnds = starting.catch(() => {})
     try {
-      if (this.#outerSignal?.aborted)
-        throw new ContrailError('STOPPED', 'The signal was aborted before the start.')
-      this.#outerSignal?.addEventListener('abort', () => void this.stop(), { once: true })
-      for (const monitor of this.#monitors) {
-        await monitor.start()
-        this.log.info({ url: monitor.url }, 'the monitor listens')
-      }
-      await this.#hooks.run('onStart', undefined)
-      const brokers = this.brokers()
-      for (const broker of brokers) await broker.openBroker()
-      await this.#dependencies.start(this.context)
-      for (const broker of brokers) broker.addToContext(this.#dependencies.values)
-      for (const broker of brokers) await broker.startDeclarations()
-      if (this.#state === 'starting') this.#state = 'running'
-      this.onConnection((event) => {
-        if (event === 'closed' && this.#state === 'running') {
-          this.log.error('the connection was closed for good: stopping')
-          void this.stop()
-        }
-      })
-      await this.#hooks.run('afterStart', this.context)
+      await starting
     } catch (thrown) {
       // Whoever awaits the start has the error, and prints it: once.
       this.log.debug('the app could not start')
-      this.#state = 'running'
+      if (this.#state === 'starting') this.#state = 'running'
       await this.stop().catch(() => {})
       throw thrown
     }
     this.log.info({ app: this.name, ms: Math.round(performance.now() - begun) }, 'started')
   }
 
+  async #startAll(): Promise<void> {
+    if (this.#outerSignal?.aborted)
+      throw new ContrailError('STOPPED', 'The signal was aborted before the start.')
+    this.#outerSignal?.addEventListener('abort', () => void this.stop(), { once: true })
+    for (const monitor of this.#monitors) {
+      await monitor.start()
+      this.log.info({ url: monitor.url }, 'the monitor listens')
+    }
+    await this.#hooks.run('onStart', undefined)
+    const brokers = this.brokers()
+    for (const broker of brokers) await broker.openBroker()
+    await this.#dependencies.start(this.context)
+    for (const broker of brokers) broker.addToContext(this.#dependencies.values)
+    for (const broker of brokers) await broker.startDeclarations()
+    if (this.#state === 'starting') this.#state = 'running'
+    this.onConnection((event) => {
+      if (event === 'closed' && this.#state === 'running') {
+        this.log.error('the connection was closed for good: stopping')
+        void this.stop()
+      }
+    })
+    await this.#hooks.run('afterStart', this.context)
+  }
+
   async #stop(): Promise<void> {
-    if (this.#state === 'starting') await this.#starting?.catch(() => {})
+    // Not for the whole of `start`: when that fails it waits for us.
+    if (this.#state === 'starting') await this.#startEnds
     const wasNew = this.#state === 'new'
     this.#state = 'stopping'
     const deadline = AbortSignal.timeout(toMs(this.#stopTimeout, 'stopTimeout'))

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { constants } from 'node:os'
 import { resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { CommandFailure } from './failure.ts'
@@ -55,6 +56,6 @@ export function startApp(
 export function ended(child: ChildProcess): Promise<number> {
   return new Promise((done, reject) => {
     child.on('error', reject)
-    child.on('exit', (code, signal) => done(code ?? (signal === 'SIGINT' ? 130 : 143)))
+    child.on('exit', (code, signal) => done(code ?? 128 + constants.signals[signal as NodeJS.Signals]))
   })
 }

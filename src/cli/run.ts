@@ -43,10 +43,8 @@ export async function run(words: readonly string[]): Promise<void> {
   }
   tellSignals()
   const child = startApp(file, {}, values.watch ? ['--watch', '--watch-preserve-output'] : [])
-  // The app stops by itself at the signal that the terminal sends to both.
-  const pass = (signal: NodeJS.Signals) => child.kill(signal)
-  process.on('SIGTERM', pass)
-  process.on('SIGINT', () => {})
+  // An app that had it from the terminal too takes it for the same.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
   process.exitCode = await ended(child)
 }
 

@@ -167,3 +167,12 @@ test('an embedded broker keeps its data in its folder, for the next start', asyn
   }
   assert.ok(existsSync(join(dir, 'jetstream')))
 })
+
+test('a stop during a start that fails does not wait for itself', async () => {
+  const app = new App('nats://127.0.0.1:1', { log: new MemoryLog() })
+  const starting = app.start()
+  const stopping = app.stop()
+  await assert.rejects(starting, (error: ContrailError) => error.code === 'CANNOT_CONNECT')
+  await stopping
+  assert.equal(app.state, 'stopped')
+})
