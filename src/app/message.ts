@@ -129,6 +129,12 @@ export class StreamMessage extends Message {
   failure: string | undefined
   /** @internal Something is written down of its tries. */
   isCounted = false
+  /** @internal It is written down that a handler began with it this time. */
+  isMarked = false
+  /** @internal It is in a handler, where that is looked at (`Solitude`). */
+  isInside = false
+  /** @internal What its last try failed with: given up, but its letter is not stored yet. */
+  givenUp: { readonly thrown: unknown } | null = null
 
   /**
    * Which try of a handler this is: 1 for the first. Unlike `deliveries` it does not count what was taken ahead and given

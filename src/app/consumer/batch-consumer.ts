@@ -91,6 +91,10 @@ export class BatchConsumer<Deps extends object = object> extends StreamConsumer<
     return this.held
   }
 
+  protected override get handlesOneByOne(): boolean {
+    return false
+  }
+
   protected override get retriesHere(): boolean {
     return false
   }
@@ -152,7 +156,10 @@ export class BatchConsumer<Deps extends object = object> extends StreamConsumer<
         await runThrough(around, context as never, () => this.#handler(data as never[], context))
       } catch (thrown) {
         isFailed = true
-        for (const message of readable) if (message.settlement === 'open') await this.failed(message, thrown)
+        for (const message of readable) {
+          // What the handler has settled itself stays so.
+          await (message.settlement === 'open' ? this.failed(message, thrown) : this.succeeded(message))
+        }
         await runtime.onError(thrown, context)
       }
       if (!isFailed) await this.#acknowledge(readable, context)
@@ -175,8 +182,7 @@ export class BatchConsumer<Deps extends object = object> extends StreamConsumer<
     messages: readonly StreamMessage[],
     context: HandlerContext & BatchContext,
   ): Promise<void> {
-    const open = messages.filter((message) => message.settlement === 'open')
-    const settled = await Promise.allSettled(open.map((message) => this.succeeded(message)))
+    const settled = await Promise.allSettled(messages.map((message) => this.succeeded(message)))
     const missing = settled.find((one) => one.status === 'rejected')
     if (missing === undefined) return
     this.log?.error({ err: missing.reason }, 'a batch was handled, but not all of its acks are confirmed')

@@ -25,9 +25,10 @@ import {
 import { LEAPING_PULL_TIMES, NO_PULL_LIMITS, type PullLimits, PullLoop } from './pull-loop.ts'
 import { PushSource, type PushTarget, pushTarget } from './push-source.ts'
 import { RetryPolicy } from './retry.ts'
+import { Solitude } from './solitude.ts'
 import type { MessageSource, MessageSourceOwner } from './source.ts'
 import { fromItsBeginning, StreamIdentity, type StreamNow } from './stream-identity.ts'
-import { TryCounter } from './tries.ts'
+import { type Tries, TryCounter } from './tries.ts'
 
 const NS_PER_MS = 1_000_000
 /** No consumer has more unacknowledged messages than this by default (max_ack_pending). */
@@ -39,6 +40,17 @@ const LETTER_AGAIN_MS = 5000
 
 /** Modes in which a message comes again when its handler fails. */
 const COUNTED: ReadonlySet<AckMode> = new Set(['nack-on-error', 'on-success', 'manual'])
+
+function triesOf(failed: number, begun: number, reason: string | undefined): Tries {
+  return { failed, begun, ...(reason === undefined ? {} : { reason }) }
+}
+
+/** Why a message is given up that no handler has now. */
+function lastWords(failed: number, begun: number, reason: string | undefined): string {
+  const died = `the process ended while it was handled, ${begun} times`
+  if (begun === 0) return reason ?? `no handler could do with it, ${failed} times`
+  return failed > 0 && reason !== undefined ? `${reason}; ${died}` : died
+}
 
 /** What is read in order and tried again holds up all that comes behind it. */
 const ONE_KEY = () => ''
@@ -64,10 +76,10 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   #deadLetters: DeadLetters | null = null
   /** Where there is an end of tries. */
   #counter: TryCounter | null = null
-  /** Where several are handled at a time: messages in handlers, and one that is to be alone. */
-  readonly #handling = new Set<StreamMessage>()
-  #alone: { message: StreamMessage; isOver: Promise<void>; end(): void } | null = null
-  #oneLeft: () => void = () => {}
+  /** Where several are handled at a time, and tries have an end. */
+  #solitude: Solitude | null = null
+  /** What no handler has begun with yet goes back. */
+  #isEnding = false
   #source: MessageSource | null = null
   #sender: AckSender | null = null
   #limits: PullLimits = NO_PULL_LIMITS
@@ -158,9 +170,18 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
         deadLetters.start(runtime),
       )
     }
-    if (this.#retry.attempts !== Number.POSITIVE_INFINITY && COUNTED.has(this.#mode)) {
+    const { max_deliver = -1 } = made.config
+    if (max_deliver > 0 && !this.#options.ordered && this.#options.config?.max_deliver === undefined) {
+      this.log.warn(
+        { max_deliver },
+        'the server drops messages after so many deliveries, though none was handled',
+      )
+    }
+    this.#isEnding = false
+    if (this.#failuresMost !== Number.POSITIVE_INFINITY) {
       const isDurable = this.#options.durable !== undefined
       this.#counter = new TryCounter(runtime, isDurable, runtime.replicas ?? made.config.num_replicas)
+      this.#solitude = this.handlesOneByOne && (this.#options.concurrency ?? 1) > 1 ? new Solitude() : null
     }
     this.#listen()
     this.#forgetConnection = runtime.onConnection((event) => {
@@ -185,6 +206,10 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   }
 
   protected override async pause(): Promise<void> {
+    if (this.givesBack) {
+      this.#isEnding = true
+      this.#solitude?.close()
+    }
     this.#forgetConnection()
     await this.#source?.pause(this.runtime().isConnected())
   }
@@ -201,8 +226,20 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     }
   }
 
+  /** A durable consumer without acks has no way to give back. */
   protected override get givesBack(): boolean {
+    return this.#mode !== 'none' || this.#options.durable === undefined
+  }
+
+  /** False for who handles several messages as one. */
+  protected get handlesOneByOne(): boolean {
     return true
+  }
+
+  /** Failed tries after which a message is given up, also where its letter could not be stored then. */
+  get #failuresMost(): number {
+    if (COUNTED.has(this.#mode)) return this.#retry.attempts
+    return this.#mode === 'reject-on-error' && this.#retry.deadLetter !== false ? 1 : Number.POSITIVE_INFINITY
   }
 
   protected override abandon(): void {
@@ -212,11 +249,11 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   /** Others get it at once. It costs no try. */
   override giveBack(message: Message): void {
     const streamMessage = message as StreamMessage
-    if (streamMessage.isCounted && message.settlement === 'open') {
-      const { failedBefore, begunBefore, failure: reason } = streamMessage
-      const tries = { failed: failedBefore ?? 0, begun: begunBefore, ...(reason ? { reason } : {}) }
-      if (tries.failed + tries.begun === 0) this.#counter?.forget(streamMessage)
-      else void this.#counter?.keep(streamMessage, tries)
+    if (streamMessage.isMarked && message.settlement === 'open') {
+      streamMessage.isMarked = false
+      const { tries, begunBefore, failure } = streamMessage
+      if (tries + begunBefore === 1) this.#counter?.forget(streamMessage)
+      else void this.#counter?.keep(streamMessage, triesOf(tries - 1, begunBefore, failure))
     }
     message.nack()
   }
@@ -300,13 +337,7 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
 
   override left(held: Held): void {
     if (this.#mode !== 'none') this.#held.delete(held)
-    if (this.#counter === null || (this.#options.concurrency ?? 1) === 1) return
-    const { message } = held as Delivery
-    if (this.#handling.delete(message as StreamMessage)) this.#oneLeft()
-    if (this.#alone?.message !== message) return
-    const { end } = this.#alone
-    this.#alone = null
-    end()
+    this.#solitude?.leave((held as Delivery).message as StreamMessage)
   }
 
   protected override hasSpace(): void {
@@ -315,70 +346,75 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
 
   override admit(message: Message): boolean | Promise<boolean> {
     if (this.#mode === 'first') message.ack()
-    if (this.#counter === null) return true
     const streamMessage = message as StreamMessage
-    if (streamMessage.againHere > 0) return true
-    if (streamMessage.deliveries > 1) return this.#admitAgain(streamMessage, this.#counter)
-    if (this.#alone !== null) return this.#alone.isOver.then(() => this.admit(message))
-    streamMessage.failedBefore = 0
-    this.#handles(streamMessage)
-    return true
-  }
-
-  #handles(message: StreamMessage): void {
-    if ((this.#options.concurrency ?? 1) > 1) this.#handling.add(message)
-  }
-
-  /** Nothing else is in a handler until this message is through: should the process end, it was this one. */
-  async #beAlone(message: StreamMessage): Promise<void> {
-    while (this.#alone !== null) await this.#alone.isOver
-    let end = (): void => {}
-    const isOver = new Promise<void>((resolve) => {
-      end = resolve
-    })
-    this.#alone = { message, isOver, end }
-    while (this.#handling.size > 0) {
-      await new Promise<void>((resolve) => {
-        this.#oneLeft = resolve
-      })
+    if (streamMessage.givenUp !== null) return this.#giveUpAgain(streamMessage, streamMessage.givenUp.thrown)
+    if (this.#counter === null) return true
+    if (streamMessage.againHere === 0) {
+      if (streamMessage.deliveries > 1) return this.#admitAgain(streamMessage, this.#counter)
+      streamMessage.failedBefore = 0
     }
+    const mayBegin = this.#solitude === null || this.#solitude.enter(streamMessage)
+    return mayBegin === true || this.#orGoesBack(streamMessage, mayBegin)
   }
 
   /** It came before: was it handled then, and how did that end? */
   async #admitAgain(message: StreamMessage, counter: TryCounter): Promise<boolean> {
     const { failed, begun, reason } = await counter.of(message)
+    if (this.#isEnding) return this.#orGoesBack(message, false)
     message.failedBefore = failed
     message.begunBefore = begun
     message.failure = reason
     message.isCounted = failed + begun > 0
     const { attempts } = this.#retry
-    if (failed + begun >= attempts) {
+    const isCounting = COUNTED.has(this.#mode)
+    if (failed >= this.#failuresMost || (isCounting && failed + begun >= attempts)) {
       // Its letter could not be stored, or no process lives long enough to say what is wrong with it.
-      const why =
-        failed > 0 && reason !== undefined && begun === 0
-          ? reason
-          : `the process ended while it was handled, ${begun} times`
-      await this.#giveUp(message, new Error(why))
+      await this.#giveUp(message, new Error(lastWords(failed, begun, reason)))
       return false
     }
-    if (begun > 0) await this.#beAlone(message)
-    else while (this.#alone !== null) await this.#alone.isOver
-    this.#handles(message)
-    if (message.deliveries > attempts) {
+    const mayBegin = begun > 0 ? this.#solitude?.enterAlone(message) : this.#solitude?.enter(message)
+    if (!(await this.#orGoesBack(message, mayBegin ?? true))) return false
+    if (isCounting && message.deliveries > attempts) {
       // So often, and no handler failed: maybe it takes its process along each time.
       message.isCounted = true
-      await counter.keep(message, { failed, begun: begun + 1, ...(reason === undefined ? {} : { reason }) })
+      message.isMarked = true
+      await counter.keep(message, triesOf(failed, begun + 1, reason))
     }
     return true
   }
 
+  async #orGoesBack(message: StreamMessage, mayBegin: boolean | Promise<boolean>): Promise<boolean> {
+    if (await mayBegin) return true
+    this.giveBack(message)
+    return false
+  }
+
+  async #giveUpAgain(message: StreamMessage, thrown: unknown): Promise<boolean> {
+    await this.#giveUp(message, thrown)
+    return false
+  }
+
   override succeeded(message: Message): Promise<void> | undefined {
-    if (this.#toCome.size > 0) this.#toCome.delete((message as StreamMessage).seq)
-    if ((message as StreamMessage).isCounted) this.#counter?.forget(message as StreamMessage)
+    const streamMessage = message as StreamMessage
+    if (this.#toCome.size > 0) this.#toCome.delete(streamMessage.seq)
+    // By the handler itself: the server has it back already, but the try counts.
+    if (message.settlement === 'nacked') {
+      if (this.#options.durable === undefined) this.#remember(streamMessage.seq)
+      if (this.#counter === null) return undefined
+      return this.#noted(streamMessage, this.#counter, new Error('the handler put it back'))
+    }
+    this.#forgetTries(streamMessage)
     if (this.#mode === 'manual' || this.#mode === 'none') return undefined
     if (this.#options.confirmAcks) return message.ackConfirmed().then(() => {})
     message.ack()
     return undefined
+  }
+
+  #forgetTries(message: StreamMessage): void {
+    if (!message.isCounted) return
+    message.isCounted = false
+    message.isMarked = false
+    this.#counter?.forget(message)
   }
 
   override failed(message: Message, thrown: unknown): Promise<void> | undefined {
@@ -438,17 +474,24 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
 
   override unhandled(message: Message): void {
     this.logOf(message).warn('no handler takes this message')
+    this.#forgetTries(message as StreamMessage)
     if (this.#mode !== 'manual') message.ack()
   }
 
   /** Comes again after a pause. */
   #again(message: StreamMessage, pauseMs: number): void {
     if (this.retriesHere) {
-      message.againInMs = pauseMs
+      this.#pauses(message, pauseMs)
       return
     }
     message.nack(pauseMs)
     if (this.#options.durable === undefined) this.#remember(message.seq)
+  }
+
+  /** It is handled again here; others may be meanwhile. */
+  #pauses(message: StreamMessage, pauseMs: number): void {
+    this.#solitude?.leave(message)
+    message.againInMs = pauseMs
   }
 
   /** It comes again after ack wait, unless that was the last try. */
@@ -459,15 +502,15 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     }
     if (message.tries >= this.#retry.attempts) return this.#giveUp(message, thrown)
     return this.#noted(message, this.#counter, thrown).then(() => {
-      if (this.retriesHere && this.#mode === 'on-success') message.againInMs = this.#ackWaitMs
+      if (this.retriesHere && this.#mode === 'on-success') this.#pauses(message, this.#ackWaitMs)
     })
   }
 
   async #noted(message: StreamMessage, counter: TryCounter, thrown: unknown): Promise<void> {
-    const tries = { failed: message.tries, begun: message.begunBefore, reason: reasonOf(thrown) }
     message.isCounted = true
-    message.failure = tries.reason
-    await counter.keep(message, tries)
+    message.isMarked = false
+    message.failure = reasonOf(thrown)
+    await counter.keep(message, triesOf(message.tries, message.begunBefore, message.failure))
   }
 
   /** The try is written down before the message goes back: whoever has it next knows. */
@@ -488,17 +531,18 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
       if (this.#deadLetters !== null) this.metrics.deadLettered++
       log.error({ err: thrown, try: message.tries }, 'the handler failed for the last time')
       message.term(reasonOf(thrown))
-      if (message.isCounted) this.#counter?.forget(message)
+      message.givenUp = null
+      this.#forgetTries(message)
     } catch (reason) {
       // Not lost: it stays in the stream and comes back, and what it failed with is known then.
-      await this.#counter?.keep(message, {
-        failed: Math.max(message.failedBefore ?? 0, this.#retry.attempts),
-        begun: 0,
-        reason: reasonOf(thrown),
-      })
-      log.error({ err: reason }, 'the dead letter could not be stored; the message will come again')
-      if (this.retriesHere) message.againInMs = LETTER_AGAIN_MS
-      else message.nack(LETTER_AGAIN_MS)
+      message.isCounted = true
+      message.isMarked = false
+      await this.#counter?.keep(message, triesOf(this.#failuresMost, 0, reasonOf(thrown)))
+      log.error({ err: reason }, 'the dead letter could not be stored; it is tried again')
+      if (this.retriesHere || this.#mode === 'none') {
+        message.givenUp = { thrown }
+        this.#pauses(message, LETTER_AGAIN_MS)
+      } else message.nack(LETTER_AGAIN_MS)
     }
   }
 

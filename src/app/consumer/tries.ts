@@ -12,7 +12,7 @@ import type { Runtime } from '../runtime.ts'
 export const TRIES_STREAM = 'CONTRAIL_TRIES'
 const SUBJECT = 'contrail.tries'
 const REMEMBERED_NS = 30 * 24 * 3600 * 1e9
-/** Kept here where the stream can't be had, the newest. */
+/** Kept here while they are written, and where the stream can't be had; the newest. */
 const MOST_IN_MEMORY = 10_000
 
 /** What is known of a message. */
@@ -29,7 +29,7 @@ export class TryCounter {
   readonly #runtime: Runtime
   readonly #replicas: number | undefined
   /** False: in memory only, for consumers that end with the process. */
-  #isDurable: boolean
+  readonly #isDurable: boolean
   #stream: Promise<void> | null = null
   readonly #memory = new Map<string, Tries>()
 
@@ -42,28 +42,37 @@ export class TryCounter {
   /** What is known; of what can't be looked up, nothing. */
   async of(message: StreamMessage): Promise<Tries> {
     const key = keyOf(message)
-    const here = this.#memory.get(key)
-    if (here !== undefined || !this.#isDurable) return here ?? { failed: 0, begun: 0 }
-    try {
-      const found = await this.#runtime.jsm.direct.getMessage(TRIES_STREAM, { last_by_subj: key })
-      if (found !== null && found.data.length > 0) return found.json<Tries>()
-    } catch (thrown) {
-      // No stream yet: no handler has failed so far.
-      this.#runtime.log.debug({ err: thrown }, 'tries can not be looked up')
+    if (this.#isDurable) {
+      try {
+        const found = await this.#runtime.jsm.direct.getMessage(TRIES_STREAM, { last_by_subj: key })
+        const here = this.#memory.get(key)
+        if (found !== null && found.data.length > 0) {
+          const there = found.json<Tries>()
+          return here !== undefined && here.failed > there.failed ? here : there
+        }
+      } catch (thrown) {
+        // No stream yet: no handler has failed so far.
+        this.#runtime.log.debug({ err: thrown }, 'tries can not be looked up')
+      }
     }
-    return { failed: 0, begun: 0 }
+    return this.#memory.get(key) ?? { failed: 0, begun: 0 }
   }
 
-  /** Resolves when it is kept. */
+  /** Resolves when it is kept; for this process it is at once. */
   async keep(message: StreamMessage, tries: Tries): Promise<void> {
     const key = keyOf(message)
+    this.#memory.delete(key)
+    if (this.#memory.size >= MOST_IN_MEMORY) {
+      this.#memory.delete(this.#memory.keys().next().value as string)
+    }
+    this.#memory.set(key, tries)
     if (this.#isDurable) {
       try {
         this.#stream ??= this.#make()
         await this.#stream
         // Not by the app's publisher: its middleware is for the app's messages.
         await this.#runtime.js.publish(key, JSON.stringify(tries))
-        return
+        if (this.#memory.get(key) === tries) this.#memory.delete(key)
       } catch (thrown) {
         this.#stream = null
         this.#runtime.log.warn(
@@ -72,10 +81,6 @@ export class TryCounter {
         )
       }
     }
-    if (this.#memory.size >= MOST_IN_MEMORY) {
-      this.#memory.delete(this.#memory.keys().next().value as string)
-    }
-    this.#memory.set(key, tries)
   }
 
   /** It is settled: nothing needs to be known any more. */
