@@ -260,7 +260,8 @@ export class Delivery implements Work, Held {
     if (thrown instanceof ReplyError && this.message.replyTo !== undefined) return pending
     this.#isFailed = true
     const runtime = owner.runtime()
-    if (runtime.errorHooks.length === 0) return pending
+    // What the app's own stop brought about is nobody's error.
+    if (runtime.errorHooks.length === 0 || runtime.signal.aborted) return pending
     return this.#tell(pending, thrown, context ?? new this.#contexts(this.message, owner))
   }
 

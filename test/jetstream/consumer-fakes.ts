@@ -125,15 +125,12 @@ export class NaiveLog {
     return count
   }
 
-  eachSubject(
-    filter: SubjectFilter | null,
-    callback: (subject: string, count: number, lastSeq: number) => void,
-  ): void {
+  lastSeqs(filter: SubjectFilter | null): number[] {
     const last = new Map<string, number>()
     for (const [seq, { subject }] of this.stored) {
       if (filter === null || filter.matchesLatin1(subject)) last.set(subject, seq)
     }
-    for (const [subject, seq] of last) callback(subject, 1, seq)
+    return [...last.values()]
   }
 
   timeOfMs(seq: number): number {

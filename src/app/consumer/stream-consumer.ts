@@ -201,6 +201,8 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   readonly #workingTick = (): void => {
     this.#keepAlive = undefined
     if (this.#held.size === 0 && this.unread.length === 0) return
+    // There is nobody left to tell.
+    if (this.running === null || this.running.nc.isClosed()) return
     this.#sayWorking(this.running?.pullTimes === LEAPING_PULL_TIMES)
     this.#keepWorking()
   }

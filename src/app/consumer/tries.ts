@@ -12,6 +12,8 @@ import type { Runtime } from '../runtime.ts'
 export const TRIES_STREAM = 'CONTRAIL_TRIES'
 const SUBJECT = 'contrail.tries'
 const REMEMBERED_NS = 30 * 24 * 3600 * 1e9
+/** Records at most: of more than so many messages that fail at a time the oldest are tried anew. */
+const MOST_REMEMBERED = 1_000_000
 /** Kept here while they are written, and where the stream can't be had; the newest. */
 const MOST_IN_MEMORY = 10_000
 
@@ -44,7 +46,8 @@ export class TryCounter {
     const key = keyOf(message)
     if (this.#isDurable) {
       try {
-        const found = await this.#runtime.jsm.direct.getMessage(TRIES_STREAM, { last_by_subj: key })
+        // By the leader of the stream: another copy may be behind.
+        const found = await this.#runtime.jsm.streams.getMessage(TRIES_STREAM, { last_by_subj: key })
         const here = this.#memory.get(key)
         if (found !== null && found.data.length > 0) {
           const there = found.json<Tries>()
@@ -105,7 +108,7 @@ export class TryCounter {
       discard: DiscardPolicy.Old,
       max_msgs_per_subject: 1,
       max_age: REMEMBERED_NS,
-      allow_direct: true,
+      max_msgs: MOST_REMEMBERED,
       num_replicas: this.#replicas ?? 1,
       description: 'How often handlers failed with messages that are still to be handled',
     })
