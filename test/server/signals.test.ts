@@ -79,12 +79,13 @@ test('nor while they start', onPosix, async (t) => {
     ['contrail-server', 'contrail'].map((bin) => {
       const words = bin === 'contrail' ? ['server'] : []
       const loaded = join(scratch, `loaded-${signal}-${bin}.mjs`)
-      // Tells when the program's first lines have run, while it loads the rest.
+      // Has the signal sent when the program's first lines have run, while it loads the rest: from outside it might be too late.
       writeFileSync(
         loaded,
         `const timer = setInterval(() => {
   if (process.listenerCount(${JSON.stringify(signal)}) === 0) return
   clearInterval(timer)
+  process.kill(process.pid, ${JSON.stringify(signal)})
   process.stdout.write('begun')
 }, 0)
 `,
@@ -105,9 +106,6 @@ test('nor while they start', onPosix, async (t) => {
   )
   for (const { signal, program } of programs) {
     await program.until('begun')
-    program.child.kill(signal)
-  }
-  for (const { signal, program } of programs) {
     assert.equal(await program.ended, 0, `${signal} ${program.output}`)
     assert.doesNotMatch(program.output, /Debugger listening/)
   }
