@@ -98,3 +98,21 @@ test('publishers are paused while the store is behind, and go on when it has cau
   await house.state('A')
   assert.ok(resumes > 0)
 })
+
+test('with discard new what takes the place of a smaller message has to fit too', async () => {
+  for (const storage of ['file', 'memory']) {
+    const house = await House.open()
+    await house.stream({
+      name: 'B',
+      subjects: ['b'],
+      storage,
+      max_msgs_per_subject: 1,
+      discard: 'new',
+      max_bytes: 2000,
+    })
+    assert.equal((await house.publish('b', 'x'.repeat(100))).seq, 1)
+    assert.equal(errorOf(await house.publish('b', 'x'.repeat(9000)))?.[0], 10077)
+    assert.equal((await house.publish('b', 'x'.repeat(100))).seq, 2)
+    assert.equal((await house.state('B')).messages, 1)
+  }
+})

@@ -117,3 +117,49 @@ test('a checkpoint while messages wait for their commit forgets none of their ti
   await house.pass(50_100)
   assert.equal((await house.state('C')).messages, 0)
 })
+
+test('what comes behind a message that never ends goes at its age all the same', async () => {
+  for (const storage of ['file', 'memory']) {
+    const house = await House.open()
+    await house.stream({ name: 'N', subjects: ['n'], allow_msg_ttl: true, max_age: 3e9, storage })
+    await house.publish('n', 'forever', ['Nats-TTL: never'])
+    await house.publish('n', 'a')
+    await house.pass(3200)
+    assert.equal((await house.state('N')).messages, 1, storage)
+    await house.publish('n', 'b')
+    await house.publish('n', 'c')
+    await house.pass(3200)
+    assert.equal((await house.state('N')).messages, 1, storage)
+  }
+})
+
+test('with one message of a subject a time to live may be shorter than that of markers', async () => {
+  for (const [most, sequences] of [
+    [1, [2, 2]],
+    [2, [1, 1]],
+  ] as const) {
+    const house = await House.open()
+    const markers = { allow_msg_ttl: true, allow_rollup_hdrs: true, subject_delete_marker_ttl: 6e9 }
+    await house.stream({ name: 'K', subjects: ['k.*'], max_msgs_per_subject: most, ...markers })
+    await house.publish('k.a', 'v', ['Nats-TTL: 1s'])
+    await house.pass(2000)
+    const { first_seq, last_seq } = await house.state('K')
+    assert.deepEqual([first_seq, last_seq], sequences, `${most} of a subject`)
+  }
+})
+
+test('a deleted key is told by a marker when its time is over, a purged one is not', async () => {
+  for (const [operation, messages, lastSeq] of [
+    ['DEL', 1, 2],
+    ['PURGE', 0, 1],
+  ] as const) {
+    const house = await House.open()
+    const markers = { allow_msg_ttl: true, allow_rollup_hdrs: true, subject_delete_marker_ttl: 60e9 }
+    await house.stream({ name: 'K', subjects: ['k.*'], max_age: 2e9, duplicate_window: 1e9, ...markers })
+    await house.publish('k.a', '', [`KV-Operation: ${operation}`])
+    await house.pass(2300)
+    await house.pass(100)
+    const { messages: left, last_seq } = await house.state('K')
+    assert.deepEqual([left, last_seq], [messages, lastSeq], operation)
+  }
+})

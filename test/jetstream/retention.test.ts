@@ -79,3 +79,22 @@ test('with interest retention messages go when the last consumer that wants them
   await house.api('CONSUMER.DELETE.I.a')
   assert.equal((await house.state('I')).messages, 0)
 })
+
+test('what nobody wants any more goes when a consumer of an interest stream changes its filter', async () => {
+  let house = await House.open()
+  await house.stream({ name: 'I', subjects: ['i.*'], retention: 'interest' })
+  const config = (filter_subjects: string[]) => ({
+    name: 'c',
+    durable_name: 'c',
+    ack_policy: 'explicit',
+    filter_subjects,
+  })
+  await house.api('CONSUMER.CREATE.I.c', { stream_name: 'I', config: config(['i.a', 'i.x']) })
+  const other = { name: 'd', durable_name: 'd', ack_policy: 'explicit', filter_subject: 'i.x' }
+  await house.api('CONSUMER.CREATE.I.d', { stream_name: 'I', config: other })
+  for (const subject of ['i.a', 'i.x', 'i.a', 'i.x']) await house.publish(subject)
+  await house.api('CONSUMER.CREATE.I.c', { stream_name: 'I', action: 'update', config: config(['i.b']) })
+  assert.equal((await house.state('I')).messages, 2)
+  house = await house.restart()
+  assert.equal((await house.state('I')).messages, 2)
+})
