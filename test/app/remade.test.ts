@@ -38,7 +38,7 @@ test('consumers of every kind begin anew on a stream that was made again', async
   await until(() => app.lines.some(({ sentence }) => /the stream is gone: waiting/.test(sentence)))
   await streams.add(config)
   for (let i = 10; i < 13; i++) await orders.publish('orders.x', i)
-  await until(() => Object.values(seen).every((list) => list.length >= 6), 'the second round', 20_000)
+  await until(() => Object.values(seen).every((list) => list.length >= 6), 'the second round', 60_000)
   await pause(100)
   for (const [kind, list] of Object.entries(seen)) {
     assert.deepEqual(
@@ -69,7 +69,7 @@ test('a watch begins anew on a bucket that was made again', async (t) => {
   await streams.add(config)
   for (let i = 0; i < 3; i++) await stock.put(`new${i}`, i)
   const fresh = (keys: string[]) => keys.filter((key) => key.startsWith('new'))
-  await until(() => Object.values(seen).every((keys) => fresh(keys).length >= 3), 'what is new', 20_000)
+  await until(() => Object.values(seen).every((keys) => fresh(keys).length >= 3), 'what is new', 60_000)
   await pause(100)
   for (const keys of Object.values(seen)) assert.deepEqual(fresh(keys), ['new0', 'new1', 'new2'])
   assert.ok(app.lines.some(({ sentence, stream }) => sentence === AGAIN && stream === 'KV_stock'))
@@ -106,7 +106,7 @@ test('a consumer that was removed while its stream stayed goes on behind the las
   const { consumers } = app.context.jsm
   await consumers.delete('ORDERS', consumer.name)
   await orders.publish('orders.x', 2)
-  await until(() => seen.length === 2, 'the second', 20_000)
+  await until(() => seen.length === 2, 'the second', 60_000)
   assert.deepEqual(seen, [1, 2])
   assert.ok(app.lines.every(({ sentence }) => sentence !== AGAIN))
   const { config } = await consumer.info()
@@ -131,7 +131,7 @@ test('what is in memory is made again when its server comes back, and read anew'
   await server.stop()
   await server.start()
   await events.publish('events.a', 10, { timeout: '20s' })
-  await until(async () => (await stock.put('new', 1).catch(() => 0)) > 0, 'the bucket', 20_000)
-  await until(() => seen.includes(10) && keys.includes('new'), 'what is new', 20_000)
+  await until(async () => (await stock.put('new', 1).catch(() => 0)) > 0, 'the bucket', 60_000)
+  await until(() => seen.includes(10) && keys.includes('new'), 'what is new', 60_000)
   assert.equal((await app.context.jsm.streams.info('KV_stock')).config.max_msgs_per_subject, 3)
 })

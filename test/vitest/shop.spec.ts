@@ -19,4 +19,4 @@ test('a handler is tested under vitest', async () => {
   await tested.advance('1h')
   expect(tested.calls(handled).map((call) => call.result)).toEqual([undefined, 42])
   expect(tested.calls(handled)[1].params).toEqual({ id: '7' })
-})
+}, 30_000)
