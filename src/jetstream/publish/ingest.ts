@@ -330,8 +330,8 @@ export class Ingest implements MessageHandler {
       )
       if (log.bytes + size > this.maxBytes) {
         if (!replacesOne) return FULL.bytes
-        // Only what is smaller than the one whose place it takes.
-        return this.sizeOfFirst(message) > size ? null : FULL.bytes
+        // Only what is no larger than the one whose place it takes.
+        return this.sizeOfFirst(message) >= size ? null : FULL.bytes
       }
     }
     return null
