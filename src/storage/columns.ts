@@ -9,7 +9,8 @@
  */
 import { crc32 } from 'node:zlib'
 import type { SubjectFilter } from '../subjects/filter.ts'
-import { getU32, putU32 } from './record.ts'
+import { copy, getU32, putU32 } from './record.ts'
+import { enlarge, SubjectSet } from './subject-set.ts'
 
 export const INDEX_MAGIC = 0x58495443
 const INDEX_VERSION = 1
@@ -17,7 +18,9 @@ export const INDEX_HEAD_BYTES = 40
 export const HAS_HEADERS = 0x8000_0000
 export const SUBJECT_MASK = 0x7fff_ffff
 /** Filters whose matches are remembered per segment. */
-const MAX_MEMOS = 64
+const MAX_MEMOS = 16
+/** Messages compared with a filter one by one before it pays to remember which subjects match. */
+const FEW_POSITIONS = 16
 
 export interface IndexHead {
   count: number
@@ -35,16 +38,22 @@ export class Columns {
   nsecs: Uint32Array
   /** Number in the dictionary; bit 31: has headers. */
   locals: Uint32Array
-  readonly dictionary: string[] = []
+  readonly dictionary: SubjectSet
   private memos = new Map<SubjectFilter, Uint8Array>()
-  private readonly numbers = new Map<string, number>()
-  private numbered = 0
 
-  constructor(capacity: number) {
+  constructor(capacity: number, dictionary = new SubjectSet()) {
     this.offsets = new Uint32Array(capacity)
     this.secs = new Uint32Array(capacity)
     this.nsecs = new Uint32Array(capacity)
     this.locals = new Uint32Array(capacity)
+    this.dictionary = dictionary
+  }
+
+  /** Bytes of memory that it takes, about. */
+  get memoryBytes(): number {
+    let bytes = this.offsets.byteLength * 4 + this.dictionary.memoryBytes
+    for (const memo of this.memos.values()) bytes += memo.length
+    return bytes
   }
 
   push(offset: number, sec: number, nsec: number, local: number): void {
@@ -57,39 +66,75 @@ export class Columns {
     this.count = i + 1
   }
 
-  /** Number of a subject in the dictionary, -1 when it isn't there. */
-  localOf(subject: string): number {
-    const { dictionary, numbers } = this
-    for (; this.numbered < dictionary.length; this.numbered++)
-      numbers.set(dictionary[this.numbered], this.numbered)
-    return numbers.get(subject) ?? -1
+  /** A position without a message. */
+  pushNothing(offset: number): void {
+    this.push(offset, 0, 0, 0)
   }
 
-  /** Number of a subject, put into the dictionary when it isn't there. */
-  add(subject: string): number {
-    const known = this.localOf(subject)
-    return known >= 0 ? known : this.dictionary.push(subject) - 1
+  /** First position from `from` on, in front of `end`, that has the subject of this number; -1 when there is none. */
+  positionOf(local: number, from: number, end = this.count): number {
+    const within = this.locals.subarray(0, end)
+    const plain = within.indexOf(local, from)
+    const withHeaders = (plain < 0 ? within : within.subarray(0, plain)).indexOf(
+      (local | HAS_HEADERS) >>> 0,
+      from,
+    )
+    return withHeaders < 0 ? plain : withHeaders
   }
 
-  /** First position from `from` on that has the subject of this number, -1 when there is none. */
-  positionOf(local: number, from: number): number {
-    const plain = this.locals.indexOf(local, from)
-    const within = plain < 0 ? this.locals : this.locals.subarray(0, plain)
-    const withHeaders = within.indexOf((local | HAS_HEADERS) >>> 0, from)
-    const found = withHeaders < 0 ? plain : withHeaders
-    return found < this.count ? found : -1
+  /** Last position up to `from` that has the subject of this number, -1 when there is none. */
+  lastPositionOf(local: number, from: number): number {
+    const { locals } = this
+    let position = from
+    while (position >= 0 && (locals[position] & SUBJECT_MASK) !== local) position--
+    return position
   }
 
-  subjectAt(position: number): string {
-    return this.dictionary[this.locals[position] & SUBJECT_MASK]
+  /** Number of the subject at a position. */
+  localAt(position: number): number {
+    return this.locals[position] & SUBJECT_MASK
+  }
+
+  isMatchAt(filter: SubjectFilter, position: number): boolean {
+    return this.isSubjectMatch(filter, this.locals[position] & SUBJECT_MASK)
+  }
+
+  /** First position from `from` on, in front of `end`, that matches and is not among the deleted; -1 when there is none. */
+  nextMatch(filter: SubjectFilter, from: number, end: number, deleted: Uint8Array | null): number {
+    let position = from
+    for (const few = Math.min(end, from + FEW_POSITIONS); position < few; position++) {
+      if (!isBitSet(deleted, position) && this.isMatchAt(filter, position)) return position
+    }
+    if (position >= end) return -1
+    if (filter.literal !== null) {
+      const local = this.numberOf(filter.literal)
+      if (local < 0) return -1
+      while (position >= 0 && position < end) {
+        position = this.positionOf(local, position, end)
+        if (position < 0 || !isBitSet(deleted, position)) return position
+        position++
+      }
+      return -1
+    }
+    const memo = this.matches(filter)
+    for (; position < end; position++) {
+      if (!isBitSet(deleted, position) && this.isMatch(memo, filter, position)) return position
+    }
+    return -1
+  }
+
+  private numberOf(latin1: string): number {
+    const bytes = Buffer.from(latin1, 'latin1')
+    return this.dictionary.find(bytes, 0, bytes.length)
   }
 
   /** For each number of the dictionary: does the filter match (1) or not (2)? Filled in as asked. */
   matches(filter: SubjectFilter): Uint8Array {
     let memo = this.memos.get(filter)
-    if (memo !== undefined && memo.length >= this.dictionary.length) return memo
+    const { count } = this.dictionary
+    if (memo !== undefined && memo.length >= count) return memo
     const known = memo
-    memo = new Uint8Array(Math.max(16, this.dictionary.length * 2))
+    memo = new Uint8Array(Math.max(16, count === this.dictionary.starts.length ? count : count * 2))
     if (known !== undefined) memo.set(known)
     if (this.memos.size >= MAX_MEMOS) this.memos = new Map()
     this.memos.set(filter, memo)
@@ -100,10 +145,15 @@ export class Columns {
     const local = this.locals[position] & SUBJECT_MASK
     let answer = memo[local]
     if (answer === 0) {
-      answer = filter.matchesLatin1(this.dictionary[local]) ? 1 : 2
+      answer = this.isSubjectMatch(filter, local) ? 1 : 2
       memo[local] = answer
     }
     return answer === 1
+  }
+
+  private isSubjectMatch(filter: SubjectFilter, local: number): boolean {
+    const { dictionary } = this
+    return filter.matches(dictionary.bytes, dictionary.starts[local], dictionary.endOf(local))
   }
 
   private grow(): void {
@@ -115,32 +165,32 @@ export class Columns {
   }
 }
 
-function enlarge(column: Uint32Array, capacity: number): Uint32Array {
-  const larger = new Uint32Array(capacity)
-  larger.set(column)
-  return larger
+function isBitSet(bits: Uint8Array | null, position: number): boolean {
+  return bits !== null && (bits[position >>> 3] & (1 << (position & 7))) !== 0
 }
 
 /** The file's bytes for the first `count` messages and `dataBytes` of data. */
 export function encodeIndex(columns: Columns, count: number, dataBytes: number): Buffer {
   const { dictionary } = columns
-  const counts = new Uint32Array(dictionary.length)
-  const firsts = new Uint32Array(dictionary.length)
-  const lasts = new Uint32Array(dictionary.length)
+  const subjects = dictionary.count
+  const counts = new Uint32Array(subjects)
+  const firsts = new Uint32Array(subjects)
+  const lasts = new Uint32Array(subjects)
   for (let i = 0; i < count; i++) {
     const local = columns.locals[i] & SUBJECT_MASK
     if (counts[local]++ === 0) firsts[local] = i
     lasts[local] = i
   }
   let dictionaryBytes = 0
-  for (const subject of dictionary) dictionaryBytes += 14 + subject.length
+  for (let local = 0; local < subjects; local++) dictionaryBytes += 14 + dictionary.lengths[local]
   const out = Buffer.allocUnsafe(INDEX_HEAD_BYTES + dictionaryBytes + count * 16)
   let at = INDEX_HEAD_BYTES
-  for (let local = 0; local < dictionary.length; local++) {
-    const subject = dictionary[local]
-    out.writeUInt16LE(subject.length, at)
-    out.write(subject, at + 2, 'latin1')
-    at += 2 + subject.length
+  for (let local = 0; local < subjects; local++) {
+    const length = dictionary.lengths[local]
+    out[at] = length
+    out[at + 1] = length >>> 8
+    copy(dictionary.bytes, dictionary.starts[local], dictionary.endOf(local), out, at + 2)
+    at += 2 + length
     putU32(out, at, counts[local])
     putU32(out, at + 4, firsts[local])
     putU32(out, at + 8, lasts[local])
@@ -154,7 +204,7 @@ export function encodeIndex(columns: Columns, count: number, dataBytes: number):
   putU32(out, 0, INDEX_MAGIC)
   putU32(out, 4, INDEX_VERSION)
   putU32(out, 8, count)
-  putU32(out, 12, dictionary.length)
+  putU32(out, 12, subjects)
   putU32(out, 16, dataBytes)
   putU32(out, 20, dictionaryBytes)
   putU32(out, 24, crc32(out.subarray(INDEX_HEAD_BYTES, columnsAt)))
@@ -182,11 +232,11 @@ export function decodeIndexHead(bytes: Buffer): IndexHead | null {
   }
 }
 
-/** Walks the dictionary; null-safe use: returns false when its checksum fails. */
+/** Walks the dictionary, `visit` gets where in it each subject is; returns false when its checksum fails. */
 export function eachSubject(
   head: IndexHead,
   dictionary: Buffer,
-  visit: (subject: string, count: number, first: number, last: number) => void,
+  visit: (start: number, end: number, count: number, first: number, last: number) => void,
 ): boolean {
   if (
     dictionary.length < head.dictionaryBytes ||
@@ -196,11 +246,10 @@ export function eachSubject(
   }
   let at = 0
   for (let i = 0; i < head.subjects; i++) {
-    const length = dictionary.readUInt16LE(at)
-    const subject = dictionary.toString('latin1', at + 2, at + 2 + length)
-    at += 2 + length
-    visit(subject, getU32(dictionary, at), getU32(dictionary, at + 4), getU32(dictionary, at + 8))
-    at += 12
+    const start = at + 2
+    const end = start + (dictionary[at] | (dictionary[at + 1] << 8))
+    visit(start, end, getU32(dictionary, end), getU32(dictionary, end + 4), getU32(dictionary, end + 8))
+    at = end + 12
   }
   return true
 }
@@ -212,9 +261,16 @@ export function decodeIndex(bytes: Buffer): Columns | null {
   const columnsAt = INDEX_HEAD_BYTES + head.dictionaryBytes
   const end = columnsAt + head.count * 16
   if (bytes.length < end || crc32(bytes.subarray(columnsAt, end)) !== head.columnsCrc) return null
-  const columns = new Columns(0)
-  if (!eachSubject(head, bytes.subarray(INDEX_HEAD_BYTES), (subject) => columns.dictionary.push(subject)))
-    return null
+  const starts = new Uint32Array(head.subjects)
+  const lengths = new Uint16Array(head.subjects)
+  const dictionary = Buffer.from(bytes.subarray(INDEX_HEAD_BYTES, columnsAt))
+  let at = 0
+  const isIntact = eachSubject(head, dictionary, (start, stop) => {
+    starts[at] = start
+    lengths[at++] = stop - start
+  })
+  if (!isIntact) return null
+  const columns = new Columns(0, SubjectSet.over(dictionary, starts, lengths))
   const { count } = head
   const all = new Uint32Array(count * 4)
   Buffer.from(all.buffer).set(bytes.subarray(columnsAt, end))

@@ -38,7 +38,7 @@ export function compacted(
   fresh.columns = columns
   for (let position = first; position <= last; position++) {
     if (old.isDeleted(position)) {
-      columns.push(fresh.dataBytes, 0, 0, 0)
+      columns.pushNothing(fresh.dataBytes)
     } else {
       const length = old.lengthAt(from, position)
       const chunk = fresh.room(length)
@@ -46,7 +46,9 @@ export function compacted(
       buffer.copy(chunk.buffer, chunk.length, at, at + length)
       chunk.length += length
       chunk.lastSeq = old.firstSeq + position
-      const local = columns.add(from.subjectAt(position))
+      const subject = from.localAt(position)
+      const { bytes, starts } = from.dictionary
+      const local = columns.dictionary.findOrAdd(bytes, starts[subject], from.dictionary.endOf(subject))
       const hasHeaders = (from.locals[position] & HAS_HEADERS) !== 0
       columns.push(
         fresh.dataBytes,

@@ -7,7 +7,7 @@ export interface StoreLimits {
   /** Data of sealed and flushed chunks kept for readers. */
   cacheBytes: number
   /** Indexes of sealed segments kept in memory. */
-  cachedIndexes: number
+  indexBytes: number
   /** Files of sealed segments kept open. */
   openSegments: number
   /** Size of the first journal file; each further one is twice as large, up to the largest. */
@@ -34,7 +34,7 @@ export const DEFAULT_STORE_LIMITS: Readonly<StoreLimits> = {
   segmentBytes: 8 * 1024 * 1024,
   chunkBits: 18,
   cacheBytes: 32 * 1024 * 1024,
-  cachedIndexes: 16,
+  indexBytes: 64 * 1024 * 1024,
   openSegments: 64,
   firstJournalBytes: 1024 * 1024,
   journalBytes: 32 * 1024 * 1024,

@@ -5,6 +5,7 @@ import type { Journal } from './journal.ts'
 import { Ledger } from './ledger.ts'
 import type { Json, MessageLog } from './message-log.ts'
 import { Segment, type SegmentFiles, type SegmentState } from './segment.ts'
+import type { SubjectTable } from './subject-table.ts'
 
 export interface LogState {
   name: string
@@ -162,19 +163,32 @@ function orUnreadable(error: unknown): null {
 /** False when the dictionary is damaged. */
 function countByDictionary(log: MessageLog, segment: Segment, { head, bytes }: Dictionary): boolean {
   const { table } = log
-  return eachSubject(head, bytes, (subject, count, first, last) => {
-    if (count === 0) return
-    const slot = table.findOrAddText(subject)
-    if (table.counts[slot] === 0) table.firsts[slot] = segment.firstSeq + first
-    table.counts[slot] += count
-    table.lasts[slot] = segment.firstSeq + last
+  return eachSubject(head, bytes, (start, end, count, first, last) => {
+    if (count > 0)
+      countSubject(table, bytes, start, end, count, segment.firstSeq + first, segment.firstSeq + last)
   })
+}
+
+/** More messages of a subject, behind those that were counted. */
+function countSubject(
+  table: SubjectTable,
+  bytes: Buffer,
+  start: number,
+  end: number,
+  count: number,
+  first: number,
+  last: number,
+): void {
+  const slot = table.findOrAdd(bytes, start, end)
+  if (table.counts[slot] === 0) table.firsts[slot] = first
+  table.counts[slot] += count
+  table.lasts[slot] = last
 }
 
 /** Counts the subjects of all segments anew, after damage was found. */
 export function recount(log: MessageLog): void {
   const { table } = log
-  for (let slot = 0; slot < table.subjects.length; slot++) if (table.subjects[slot] !== null) table.drop(slot)
+  for (let slot = table.count - 1; slot >= 0; slot--) if (table.has(slot)) table.drop(slot)
   for (const segment of log.segments) countByPosition(log, segment)
   log.advanceFirst()
 }
@@ -184,20 +198,20 @@ export function countByPosition(log: MessageLog, segment: Segment): void {
   const columns = segment.index()
   const { table } = log
   const { dictionary, locals } = columns
-  const counts = new Uint32Array(dictionary.length)
-  const firsts = new Uint32Array(dictionary.length)
-  const lasts = new Uint32Array(dictionary.length)
+  const counts = new Uint32Array(dictionary.count)
+  const firsts = new Uint32Array(dictionary.count)
+  const lasts = new Uint32Array(dictionary.count)
   for (let position = 0; position < segment.count; position++) {
     if (segment.isDeleted(position)) continue
     const local = locals[position] & SUBJECT_MASK
     if (counts[local]++ === 0) firsts[local] = position
     lasts[local] = position
   }
-  for (let local = 0; local < dictionary.length; local++) {
+  const { bytes, starts } = dictionary
+  for (let local = 0; local < dictionary.count; local++) {
     if (counts[local] === 0) continue
-    const slot = table.findOrAddText(dictionary[local])
-    if (table.counts[slot] === 0) table.firsts[slot] = segment.firstSeq + firsts[local]
-    table.counts[slot] += counts[local]
-    table.lasts[slot] = segment.firstSeq + lasts[local]
+    const first = segment.firstSeq + firsts[local]
+    const last = segment.firstSeq + lasts[local]
+    countSubject(table, bytes, starts[local], dictionary.endOf(local), counts[local], first, last)
   }
 }

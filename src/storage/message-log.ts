@@ -4,7 +4,7 @@
  */
 import { type SubjectFilter, subjectFilter } from '../subjects/filter.ts'
 import type { Chunk, LoadWaiter } from './chunk.ts'
-import { Columns, HAS_HEADERS, SUBJECT_MASK } from './columns.ts'
+import { Columns, HAS_HEADERS } from './columns.ts'
 import { compacted, isSparse, takeOver } from './compaction.ts'
 import type { Journal } from './journal.ts'
 import {
@@ -89,6 +89,8 @@ export class MessageLog {
   nextLedgerId = 1
   private readonly host: LogHost
   private active: Segment | null = null
+  /** Whose first message was asked for last: it can be removed without the index of its segment. */
+  private askedSlot = 0
 
   constructor(host: LogHost, id: number, name: string, meta: Json, inMemory: boolean, createdMs: number) {
     this.host = host
@@ -422,7 +424,9 @@ export class MessageLog {
   /** Oldest live sequence of exactly this subject, 0 when there is none. */
   firstSeqOf(subject: Buffer, start: number, end: number): number {
     const slot = this.table.find(subject, start, end)
-    return slot < 0 ? 0 : this.list.firstOf(slot)
+    if (slot < 0) return 0
+    this.askedSlot = slot
+    return this.list.firstOf(slot)
   }
 
   /** What a message counts for; 0 when it is not there. */
@@ -449,7 +453,7 @@ export class MessageLog {
   isLastOfSubject(seq: number): boolean {
     const segment = this.list.find(seq)
     if (segment === null || segment.isDeleted(seq - segment.firstSeq)) return false
-    const slot = this.table.findText(segment.index().subjectAt(seq - segment.firstSeq))
+    const slot = this.slotAt(segment.index(), seq - segment.firstSeq)
     return slot >= 0 && this.table.counts[slot] === 1
   }
 
@@ -459,8 +463,7 @@ export class MessageLog {
     visit: (subject: string, count: number, lastSeq: number) => void,
   ): void {
     this.list.eachSlot(filter, (slot) => {
-      const subject = Buffer.from(this.table.subjects[slot] as string, 'latin1').toString('utf8')
-      visit(subject, this.table.counts[slot], this.table.lasts[slot])
+      visit(this.table.text(slot), this.table.counts[slot], this.table.lasts[slot])
     })
   }
 
@@ -474,11 +477,12 @@ export class MessageLog {
     toSlot: number,
     visit: (subject: string, count: number) => void,
   ): void {
-    const { subjects, counts } = this.table
-    for (let slot = fromSlot; slot < Math.min(toSlot, subjects.length); slot++) {
-      const subject = subjects[slot]
-      if (subject === null || (filter !== null && !filter.matchesLatin1(subject))) continue
-      visit(Buffer.from(subject, 'latin1').toString('utf8'), counts[slot])
+    const { table } = this
+    const isAll = filter === null || filter.all
+    for (let slot = fromSlot; slot < Math.min(toSlot, table.count); slot++) {
+      if (!table.has(slot)) continue
+      if (!isAll && !filter.matches(table.bytes, table.starts[slot], table.endOf(slot))) continue
+      visit(table.text(slot), table.counts[slot])
     }
   }
 
@@ -493,7 +497,7 @@ export class MessageLog {
   }
 
   get subjectSlots(): number {
-    return this.table.subjects.length
+    return this.table.count
   }
 
   /** Smallest live sequence whose time is not before the given one; `lastSeq + 1` when there is none. */
@@ -570,10 +574,12 @@ export class MessageLog {
     if (segment === null) return false
     const position = seq - segment.firstSeq
     if (segment.isDeleted(position)) return false
-    const columns = segment.index()
-    // It may have turned out to be lost just now.
-    if (segment.isDeleted(position)) return false
-    this.forget(segment, columns, position)
+    if (!this.forgetFirst(segment, position)) {
+      const columns = segment.index()
+      // It may have turned out to be lost just now.
+      if (segment.isDeleted(position)) return false
+      this.forget(segment, columns, position)
+    }
     if (seq === this.firstSeq) this.advanceFirst()
     this.sweep(segment)
     return true
@@ -675,7 +681,7 @@ export class MessageLog {
     const columns = segment.columns as Columns
     if (table.segmentIds[slot] !== segment.id) {
       table.segmentIds[slot] = segment.id
-      table.localIds[slot] = columns.add(table.subjects[slot] as string)
+      table.localIds[slot] = columns.dictionary.findOrAdd(table.bytes, table.starts[slot], table.endOf(slot))
     }
     const local = table.localIds[slot]
     columns.push(segment.dataBytes, sec, nsec, hasHeaders ? (local | HAS_HEADERS) >>> 0 : local)
@@ -690,8 +696,12 @@ export class MessageLog {
     const size = this.sizeFrom(length, hasHeaders)
     segment.liveBytes += size
     this.bytes += size
-    if (table.counts[slot]++ === 0) table.firsts[slot] = seq
+    if (table.counts[slot]++ === 0) {
+      table.firsts[slot] = seq
+      table.firstSizes[slot] = size
+    }
     table.lasts[slot] = seq
+    table.lastSizes[slot] = size
     if (this.messages++ === 0) this.firstSeq = seq
     this.lastSeq = seq
     this.lastSec = sec
@@ -706,14 +716,28 @@ export class MessageLog {
 
   /** Takes a message out of all counts. */
   private forget(segment: Segment, columns: Columns, position: number): void {
+    const hasHeaders = (columns.locals[position] & HAS_HEADERS) !== 0
+    const size = this.sizeFrom(segment.lengthAt(columns, position), hasHeaders)
+    this.forgetOne(segment, position, this.slotAt(columns, position), size)
+  }
+
+  /** The same for what its subject's slot tells enough of; false: it doesn't. */
+  private forgetFirst(segment: Segment, position: number): boolean {
+    const { table, askedSlot: slot } = this
+    if (slot >= table.count || !table.has(slot) || table.firsts[slot] !== segment.firstSeq + position)
+      return false
+    const size = table.firstSizes[slot]
+    if (size === 0) return false
+    this.forgetOne(segment, position, slot, size)
+    return true
+  }
+
+  private forgetOne(segment: Segment, position: number, slot: number, size: number): void {
     const { table } = this
-    const local = columns.locals[position]
-    const size = this.sizeFrom(segment.lengthAt(columns, position), (local & HAS_HEADERS) !== 0)
     const seq = segment.firstSeq + position
-    const slot = table.findText(columns.dictionary[local & SUBJECT_MASK])
     const isLast = slot >= 0 && table.counts[slot] > 1 && table.lasts[slot] === seq
     // Before anything changes, since other indexes may have to be read.
-    const last = isLast ? this.list.lastBefore(table.subjects[slot] as string, seq) : 0
+    const last = isLast ? this.list.lastBefore(slot, seq) : 0
     segment.markDeleted(position)
     segment.live--
     segment.liveBytes -= size
@@ -724,9 +748,22 @@ export class MessageLog {
       table.drop(slot)
       return
     }
+    if (isLast) {
+      table.lasts[slot] = last
+      table.lastSizes[slot] = 0
+    }
+    if (table.firsts[slot] !== seq) return
     // Negative: behind that sequence, and found when it is asked for.
-    if (table.firsts[slot] === seq) table.firsts[slot] = -seq
-    if (isLast) table.lasts[slot] = last
+    const isOnly = table.counts[slot] === 1
+    table.firsts[slot] = isOnly ? table.lasts[slot] : -seq
+    table.firstSizes[slot] = isOnly ? table.lastSizes[slot] : 0
+  }
+
+  /** Slot of the subject at a position, -1 when it has none. */
+  private slotAt(columns: Columns, position: number): number {
+    const { dictionary } = columns
+    const local = columns.localAt(position)
+    return this.table.find(dictionary.bytes, dictionary.starts[local], dictionary.endOf(local))
   }
 
   private nextUpTo(filter: SubjectFilter | null, from: number, limit: number): number {

@@ -1,7 +1,8 @@
 /** The segments of a log in order, and what is looked for in them: messages by sequence, by subject, by time. */
 import type { SubjectFilter } from '../subjects/filter.ts'
-import { SUBJECT_MASK } from './columns.ts'
+import type { Columns } from './columns.ts'
 import type { Segment } from './segment.ts'
+import { SubjectSet } from './subject-set.ts'
 import { SubjectTable } from './subject-table.ts'
 
 export class SegmentList {
@@ -60,7 +61,7 @@ export class SegmentList {
     const isAll = filter === null || filter.all
     let from = start
     if (filter !== null && filter.literal !== null) {
-      const slot = this.table.findText(filter.literal)
+      const slot = this.table.findLatin1(filter.literal)
       if (slot < 0 || this.table.lasts[slot] < from) return 0
       from = Math.max(from, this.firstOf(slot))
       if (from > limit) return 0
@@ -77,11 +78,9 @@ export class SegmentList {
         continue
       }
       const columns = segment.index()
-      const memo = columns.matches(filter)
-      for (; position < end; position++) {
-        if (!segment.isDeleted(position) && columns.isMatch(memo, filter, position))
-          return segment.firstSeq + position
-      }
+      // Only now, since making the index anew may tell of more that is gone.
+      position = columns.nextMatch(filter, position, end, segment.deleted)
+      if (position >= 0) return segment.firstSeq + position
     }
     return 0
   }
@@ -106,17 +105,19 @@ export class SegmentList {
   /** For each subject that matches its last live sequence up to `top`, newest first; stops when there are more than `most`. */
   lastOfEach(filter: SubjectFilter, top: number, most: number): number[] {
     const found: number[] = []
-    const seen = new Set<string>()
+    const seen = new SubjectSet()
     for (let i = this.indexOf(top); i >= 0; i--) {
       const segment = this.all[i]
       if (segment.live === 0 || segment.firstSeq > top) continue
       const columns = segment.index()
       const memo = columns.matches(filter)
+      const { dictionary } = columns
       for (let position = Math.min(top - segment.firstSeq, segment.count - 1); position >= 0; position--) {
         if (segment.isDeleted(position) || !columns.isMatch(memo, filter, position)) continue
-        const subject = columns.subjectAt(position)
-        if (seen.has(subject)) continue
-        seen.add(subject)
+        const local = columns.localAt(position)
+        const known = seen.count
+        seen.findOrAdd(dictionary.bytes, dictionary.starts[local], dictionary.endOf(local))
+        if (seen.count === known) continue
         found.push(segment.firstSeq + position)
         if (found.length > most) return found
       }
@@ -171,17 +172,19 @@ export class SegmentList {
     return from
   }
 
-  /** Largest live sequence of a subject below `before`; 0 when there is none. */
-  lastBefore(subject: string, before: number): number {
+  /** Largest live sequence of the subject of a slot below `before`; 0 when there is none. */
+  lastBefore(slot: number, before: number): number {
     for (let i = this.indexOf(before - 1); i >= 0; i--) {
       const segment = this.all[i]
       if (segment.live === 0) continue
       const columns = segment.index()
-      const top = Math.min(before - 1 - segment.firstSeq, segment.count - 1)
-      for (let position = top; position >= 0; position--) {
-        if (!segment.isDeleted(position) && columns.subjectAt(position) === subject)
-          return segment.firstSeq + position
-      }
+      const local = this.localOf(slot, columns)
+      if (local < 0) continue
+      let position = Math.min(before - 1 - segment.firstSeq, segment.count - 1)
+      position = columns.lastPositionOf(local, position)
+      while (position >= 0 && segment.isDeleted(position))
+        position = columns.lastPositionOf(local, position - 1)
+      if (position >= 0) return segment.firstSeq + position
     }
     return 0
   }
@@ -193,38 +196,45 @@ export class SegmentList {
     if (known > 0) return known
     if (table.counts[slot] === 1) {
       table.firsts[slot] = table.lasts[slot]
+      table.firstSizes[slot] = table.lastSizes[slot]
       return table.lasts[slot]
     }
-    const subject = table.subjects[slot] as string
     const from = 1 - known
     for (let i = Math.max(0, this.indexOf(from)); i < this.all.length; i++) {
       const segment = this.all[i]
       if (segment.live === 0 || segment.endSeq <= from) continue
       const columns = segment.index()
-      const local = columns.localOf(subject)
+      const local = this.localOf(slot, columns)
       if (local < 0) continue
-      let position = Math.max(0, from - segment.firstSeq)
-      for (; position >= 0; position = columns.positionOf(local, position + 1)) {
-        if ((columns.locals[position] & SUBJECT_MASK) !== local || segment.isDeleted(position)) continue
-        if (position >= segment.count) break
-        table.firsts[slot] = segment.firstSeq + position
-        return table.firsts[slot]
-      }
+      let position = columns.positionOf(local, Math.max(0, from - segment.firstSeq), segment.count)
+      while (position >= 0 && segment.isDeleted(position))
+        position = columns.positionOf(local, position + 1, segment.count)
+      if (position < 0) continue
+      table.firsts[slot] = segment.firstSeq + position
+      table.firstSizes[slot] = 0
+      return table.firsts[slot]
     }
     return 0
+  }
+
+  /** Number of a slot's subject in the dictionary of a segment, -1 when it isn't there. */
+  private localOf(slot: number, { dictionary }: Columns): number {
+    const { table } = this
+    return dictionary.find(table.bytes, table.starts[slot], table.endOf(slot))
   }
 
   /** Visits the live subjects that match. */
   eachSlot(filter: SubjectFilter | null, visit: (slot: number) => void): void {
     const { table } = this
     if (filter !== null && filter.literal !== null) {
-      const slot = table.findText(filter.literal)
+      const slot = table.findLatin1(filter.literal)
       if (slot >= 0) visit(slot)
       return
     }
-    for (let slot = 0; slot < table.subjects.length; slot++) {
-      const subject = table.subjects[slot]
-      if (subject !== null && (filter === null || filter.matchesLatin1(subject))) visit(slot)
+    const isAll = filter === null || filter.all
+    for (let slot = 0; slot < table.count; slot++) {
+      if (!table.has(slot)) continue
+      if (isAll || filter.matches(table.bytes, table.starts[slot], table.endOf(slot))) visit(slot)
     }
   }
 

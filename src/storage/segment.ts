@@ -4,6 +4,8 @@ import { Chunk, type LoadWaiter } from './chunk.ts'
 import { Columns, decodeIndex, HAS_HEADERS } from './columns.ts'
 import { RECORD_HEAD_BYTES, recordLengthAt, seqAt } from './record.ts'
 
+const NO_SUBJECT = Buffer.alloc(0)
+
 /** What a segment needs of the store. */
 export interface SegmentFiles {
   /** Opens the data file, to read. */
@@ -62,6 +64,8 @@ export class Segment {
   /** A bit per message: deleted. Null while nothing is. */
   deleted: Uint8Array | null = null
   columns: Columns | null = null
+  /** Used since the cache of indexes last looked: it stays. */
+  isIndexUsed = false
   isSealed = false
   /** Messages that the index file covers; -1 before it was written. */
   indexedCount = -1
@@ -120,8 +124,8 @@ export class Segment {
   /** Gives a sequence away that no message has. */
   skip(): void {
     const columns = this.columns as Columns
-    if (columns.dictionary.length === 0) columns.dictionary.push('')
-    columns.push(this.dataBytes, 0, 0, 0)
+    nameNothing(columns)
+    columns.pushNothing(this.dataBytes)
     this.markDeleted(this.count++)
   }
 
@@ -130,6 +134,7 @@ export class Segment {
    * @throws ReadFailure: neither can be read for now; nothing has changed
    */
   index(): Columns {
+    this.isIndexUsed = true
     const present = this.columns
     if (present !== null) return present
     const bytes = this.files.readIndex(this)
@@ -268,7 +273,6 @@ export class Segment {
 /** Makes the index of a segment from its data. Messages whose records can't be read are marked deleted, and put into `lost`. */
 export function rebuildIndex(segment: Segment, data: Buffer, lost: number[]): Columns {
   const columns = new Columns(segment.count)
-  const locals = new Map<string, number>()
   /** Where the last record ended: what comes up to the next one is damaged. */
   let reached = 0
   const noteMissing = (seq: number, at: number): void => {
@@ -279,7 +283,7 @@ export function rebuildIndex(segment: Segment, data: Buffer, lost: number[]): Co
         segment.live--
         lost.push(segment.firstSeq + columns.count)
       }
-      columns.push(at, 0, 0, 0)
+      columns.pushNothing(at)
     }
     if (lost.length > before) segment.files.damaged(segment, lost.slice(before), data.subarray(reached, at))
   }
@@ -292,14 +296,8 @@ export function rebuildIndex(segment: Segment, data: Buffer, lost: number[]): Co
       continue
     }
     noteMissing(seq, at)
-    const subjectLength = data.readUInt16LE(at + 18)
-    const subject = data.toString('latin1', at + RECORD_HEAD_BYTES, at + RECORD_HEAD_BYTES + subjectLength)
-    let local = locals.get(subject)
-    if (local === undefined) {
-      local = columns.dictionary.length
-      columns.dictionary.push(subject)
-      locals.set(subject, local)
-    }
+    const subjectAt = at + RECORD_HEAD_BYTES
+    const local = columns.dictionary.findOrAdd(data, subjectAt, subjectAt + data.readUInt16LE(at + 18))
     const hasHeaders = data.readUInt32LE(at + 8) > 0
     columns.push(
       at,
@@ -311,8 +309,13 @@ export function rebuildIndex(segment: Segment, data: Buffer, lost: number[]): Co
     reached = at
   }
   noteMissing(segment.endSeq, limit)
-  if (columns.dictionary.length === 0) columns.dictionary.push('')
+  nameNothing(columns)
   return columns
+}
+
+/** Positions without a message have the first subject: there is to be one. */
+function nameNothing({ dictionary }: Columns): void {
+  if (dictionary.count === 0) dictionary.findOrAdd(NO_SUBJECT, 0, 0)
 }
 
 /** First index in the sorted column with a value of at least `value`. */

@@ -7,6 +7,7 @@ import { type CheckpointDocument, Checkpointer, type CheckpointHost } from './ch
 import { type Chunk, ChunkCache } from './chunk.ts'
 import { readDocumentOrCopy } from './document.ts'
 import { SegmentFlusher } from './flusher.ts'
+import { IndexCache } from './index-cache.ts'
 import { Journal } from './journal.ts'
 import * as format from './journal-format.ts'
 import { replayJournal } from './journal-reader.ts'
@@ -83,7 +84,7 @@ export class Store implements CheckpointHost, ReplayHost {
   private readonly closing = new Set<MessageLog>()
   private readonly appended = new Set<MessageLog>()
   private readonly waiting: Waiting[] = []
-  private loadedIndexes: Segment[] = []
+  private readonly indexes: IndexCache
   private unlock: (() => Promise<void>) | null = null
   private isClosed = false
   private watchRoomAtBytes = 0
@@ -92,6 +93,7 @@ export class Store implements CheckpointHost, ReplayHost {
     this.options = options
     this.limits = { ...DEFAULT_STORE_LIMITS, ...options.limits }
     this.cache = new ChunkCache(this.limits.cacheBytes)
+    this.indexes = new IndexCache(this.limits.indexBytes)
     const directory = options.directory ?? ''
     const { catalog, cache } = this
     this.files = new LogFiles(options.fileSystem, directory, this.limits.openSegments)
@@ -283,6 +285,7 @@ export class Store implements CheckpointHost, ReplayHost {
 
   segmentEmptied(log: MessageLog, segment: Segment): void {
     this.cache.drop(segment)
+    this.indexes.drop(segment)
     segment.columns = null
     if (log.inMemory) return
     this.checkpointer.segmentEmptied(log, segment)
@@ -307,10 +310,7 @@ export class Store implements CheckpointHost, ReplayHost {
   }
 
   indexLoaded(segment: Segment): void {
-    this.loadedIndexes.push(segment)
-    if (this.loadedIndexes.length <= this.limits.cachedIndexes) return
-    const oldest = this.loadedIndexes.shift() as Segment
-    if (oldest !== segment) oldest.columns = null
+    this.indexes.add(segment)
   }
 
   readIndex(segment: Segment): Buffer | null {
@@ -624,7 +624,10 @@ export class Store implements CheckpointHost, ReplayHost {
   forget(log: MessageLog): void {
     this.catalog.remove(log)
     this.flusher.forget(log)
-    for (const segment of log.segments) this.cache.drop(segment)
+    for (const segment of log.segments) {
+      this.cache.drop(segment)
+      this.indexes.drop(segment)
+    }
     if (!log.inMemory) this.checkpointer.logDeleted(log.id, log)
   }
 

@@ -1,111 +1,91 @@
 /** Live subjects of a log: how many messages each has, and where the first and last are. */
+import { enlarge, NONE, SubjectSet } from './subject-set.ts'
 
-import { hashBytes } from '../subjects/hash.ts'
+/** Bytes of subjects that are gone above which the rest is packed, when they are the larger part. */
+const PACK_BYTES = 64 * 1024
 
-const NONE = -1
+/** So many slots are kept when the last subject is gone; more are given back. */
+const FEW = 1024
 
-/**
- * Open addressing over the bytes of the subjects (held as latin1 text, a byte a character). A slot is free
- * again when its subject has no message left.
- */
-export class SubjectTable {
+/** A number (here: a slot) is free again when its subject has no message left. */
+export class SubjectTable extends SubjectSet {
   /** Live subjects. */
   size = 0
-  subjects: (string | null)[] = []
-  counts: number[] = []
-  firsts: number[] = []
-  lasts: number[] = []
+  counts = new Uint32Array(0)
+  /** Sequences. A negative first: behind that one, and to be looked for. */
+  firsts = new Float64Array(0)
+  lasts = new Float64Array(0)
+  /** What the first and the last message count for; 0: to be looked for. */
+  firstSizes = new Uint32Array(0)
+  lastSizes = new Uint32Array(0)
   /** Segment in whose dictionary the subject was noted last, and under which number. */
-  segmentIds: number[] = []
-  localIds: number[] = []
+  segmentIds = new Uint32Array(0)
+  localIds = new Uint32Array(0)
   private readonly free: number[] = []
-  private buckets: Int32Array = new Int32Array(64).fill(NONE)
-  private hashes: number[] = []
-  private used = 0
+  private goneBytes = 0
 
-  /** Slot of the subject in bytes, -1 when there is none. */
-  find(buffer: Buffer, start: number, end: number): number {
-    const hash = hashBytes(buffer, start, end)
-    const mask = this.buckets.length - 1
-    const length = end - start
-    for (let b = spread(hash) & mask; ; b = (b + 1) & mask) {
-      const slot = this.buckets[b]
-      if (slot === NONE) return NONE
-      if (slot < 0 || this.hashes[slot] !== hash) continue
-      const subject = this.subjects[slot] as string
-      if (subject.length !== length) continue
-      let i = 0
-      while (i < length && subject.charCodeAt(i) === buffer[start + i]) i++
-      if (i === length) return slot
-    }
+  override get memoryBytes(): number {
+    return super.memoryBytes + this.counts.length * 36
   }
 
-  findText(subject: string): number {
+  /** Has this slot a subject? */
+  has(slot: number): boolean {
+    return this.counts[slot] > 0
+  }
+
+  /** Slot of the subject given as latin1 text of its bytes, -1 when there is none. */
+  findLatin1(subject: string): number {
+    if (this.size === 0) return NONE
     const bytes = Buffer.from(subject, 'latin1')
     return this.find(bytes, 0, bytes.length)
   }
 
-  /** Slot of the subject, made when there is none. */
-  findOrAdd(buffer: Buffer, start: number, end: number): number {
-    const slot = this.find(buffer, start, end)
-    return slot !== NONE
-      ? slot
-      : this.add(buffer.toString('latin1', start, end), hashBytes(buffer, start, end))
-  }
-
-  findOrAddText(subject: string): number {
-    const bytes = Buffer.from(subject, 'latin1')
-    return this.findOrAdd(bytes, 0, bytes.length)
-  }
-
-  /** Gives the slot back. */
+  /** Gives the slot back, whose last message is gone. */
   drop(slot: number): void {
-    const mask = this.buckets.length - 1
-    let b = spread(this.hashes[slot]) & mask
-    while (this.buckets[b] !== slot) b = (b + 1) & mask
-    this.buckets[b] = GONE
-    this.subjects[slot] = null
+    this.unlink(slot)
     this.counts[slot] = 0
     this.segmentIds[slot] = 0
+    this.firstSizes[slot] = 0
+    this.lastSizes[slot] = 0
+    this.goneBytes += this.lengths[slot]
     this.free.push(slot)
-    this.size--
+    if (--this.size === 0 && this.count > FEW) this.reset()
   }
 
-  private add(subject: string, hash: number): number {
-    if (this.used * 4 >= this.buckets.length * 3) this.rehash()
-    const slot = this.free.pop() ?? this.subjects.length
-    this.subjects[slot] = subject
-    this.hashes[slot] = hash
-    this.counts[slot] = 0
-    this.firsts[slot] = 0
-    this.lasts[slot] = 0
-    this.segmentIds[slot] = 0
-    this.localIds[slot] = 0
-    this.place(slot)
+  protected override reset(): void {
+    super.reset()
+    this.free.length = 0
+    this.goneBytes = 0
+    this.counts = new Uint32Array(0)
+    this.firsts = new Float64Array(0)
+    this.lasts = new Float64Array(0)
+    this.firstSizes = new Uint32Array(0)
+    this.lastSizes = new Uint32Array(0)
+    this.segmentIds = new Uint32Array(0)
+    this.localIds = new Uint32Array(0)
+  }
+
+  protected override freeNumber(): number {
+    if (this.goneBytes > PACK_BYTES && this.goneBytes * 2 > this.usedBytes) {
+      this.pack()
+      this.goneBytes = 0
+    }
     this.size++
-    return slot
+    return this.free.pop() ?? this.count
   }
 
-  private place(slot: number): void {
-    const mask = this.buckets.length - 1
-    let b = spread(this.hashes[slot]) & mask
-    while (this.buckets[b] !== NONE) b = (b + 1) & mask
-    this.buckets[b] = slot
-    this.used++
+  protected override isUsed(slot: number): boolean {
+    return this.counts[slot] > 0
   }
 
-  private rehash(): void {
-    let length = 64
-    while (length < this.size * 3) length *= 2
-    this.buckets = new Int32Array(length).fill(NONE)
-    this.used = 0
-    for (let slot = 0; slot < this.subjects.length; slot++) if (this.subjects[slot] !== null) this.place(slot)
+  protected override grow(capacity: number): void {
+    super.grow(capacity)
+    this.counts = enlarge(this.counts, capacity)
+    this.firsts = enlarge(this.firsts, capacity)
+    this.lasts = enlarge(this.lasts, capacity)
+    this.firstSizes = enlarge(this.firstSizes, capacity)
+    this.lastSizes = enlarge(this.lastSizes, capacity)
+    this.segmentIds = enlarge(this.segmentIds, capacity)
+    this.localIds = enlarge(this.localIds, capacity)
   }
-}
-
-/** Marks a bucket whose slot was given back. */
-const GONE = -2
-
-function spread(hash: number): number {
-  return hash ^ (hash >>> 15)
 }

@@ -5,7 +5,7 @@ export const SMALL_LIMITS: Partial<StoreLimits> = {
   segmentBytes: 2048,
   chunkBits: 9,
   cacheBytes: 4096,
-  cachedIndexes: 2,
+  indexBytes: 2048,
   openSegments: 4,
   firstJournalBytes: 2048,
   journalBytes: 8192,

@@ -10,7 +10,7 @@ const LIMITS = {
   segmentBytes: 2048,
   chunkBits: 9,
   cacheBytes: 4096,
-  cachedIndexes: 2,
+  indexBytes: 2048,
   openSegments: 4,
   firstJournalBytes: 2048,
   journalBytes: 8192,
