@@ -1,5 +1,6 @@
 import { encodeStreamConfig } from './config/fields.ts'
 import { withStreamServerMetadata } from './config/metadata.ts'
+import type { JsonText } from './json/encode.ts'
 import type { Stream } from './stream.ts'
 import { formatMs, formatTime, ZERO_TIME } from './time-text.ts'
 import type { StreamConfig, StreamInfo, StreamState } from './types.ts'
@@ -8,8 +9,8 @@ import type { StreamConfig, StreamInfo, StreamState } from './types.ts'
 export interface StateDetails {
   /** The sequences deleted in between. */
   deleted?: boolean
-  /** Messages by subject. */
-  subjects?: Record<string, number>
+  /** Messages by subject: an object. */
+  subjects?: JsonText
 }
 
 /** Deleted sequences that an answer lists at most, the oldest: `num_deleted` tells of all. */

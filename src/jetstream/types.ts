@@ -1,4 +1,5 @@
 /** The API's types, with its field names. Durations are nanoseconds, times RFC 3339 texts. */
+import type { JsonText } from './json/encode.ts'
 
 export type Retention = 'interest' | 'limits' | 'workqueue'
 export type Discard = 'new' | 'old'
@@ -81,8 +82,8 @@ export interface StreamState {
   last_seq: number
   last_ts: string
   num_subjects?: number
-  /** Messages by subject. */
-  subjects?: Record<string, number>
+  /** Messages by subject: an object. */
+  subjects?: JsonText
   num_deleted?: number
   deleted?: number[]
   lost?: { msgs: number[] | null; bytes: number }

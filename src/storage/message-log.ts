@@ -467,23 +467,22 @@ export class MessageLog {
     })
   }
 
-  /**
-   * The same for a part of them, of `subjectSlots`; it may be called for one part after the other while messages come
-   * and go.
-   */
-  eachSubjectOf(
-    filter: SubjectFilter | null,
-    fromSlot: number,
-    toSlot: number,
-    visit: (subject: string, count: number) => void,
-  ): void {
+  /** Slots of the live subjects that match, to be visited by and by (`subjectOf`); null: of all, up to `subjectSlots`. */
+  slotsOf(filter: SubjectFilter): number[] | null {
+    if (filter.all) return null
+    const slots: number[] = []
+    this.list.eachSlot(filter, (slot) => {
+      slots.push(slot)
+    })
+    return slots
+  }
+
+  /** Visits the subject of a slot, as UTF-8 text, if there is one that matches. */
+  subjectOf(slot: number, filter: SubjectFilter, visit: (subject: string, count: number) => void): void {
     const { table } = this
-    const isAll = filter === null || filter.all
-    for (let slot = fromSlot; slot < Math.min(toSlot, table.count); slot++) {
-      if (!table.has(slot)) continue
-      if (!isAll && !filter.matches(table.bytes, table.starts[slot], table.endOf(slot))) continue
-      visit(table.text(slot), table.counts[slot])
-    }
+    if (!table.has(slot)) return
+    if (!filter.all && !filter.matches(table.bytes, table.starts[slot], table.endOf(slot))) return
+    visit(table.text(slot), table.counts[slot])
   }
 
   /** Last live sequence of each subject that matches, in no order. */

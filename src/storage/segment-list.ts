@@ -231,10 +231,14 @@ export class SegmentList {
       if (slot >= 0) visit(slot)
       return
     }
-    const isAll = filter === null || filter.all
-    for (let slot = 0; slot < table.count; slot++) {
-      if (!table.has(slot)) continue
-      if (isAll || filter.matches(table.bytes, table.starts[slot], table.endOf(slot))) visit(slot)
+    if (filter === null || filter.all) {
+      for (let slot = 0; slot < table.count; slot++) if (table.has(slot)) visit(slot)
+    } else if (filter.patterns.length === 1) table.eachMatch(filter.patterns[0], visit)
+    else {
+      // Patterns may overlap.
+      const slots = new Set<number>()
+      for (const pattern of filter.patterns) table.eachMatch(pattern, (slot) => slots.add(slot))
+      for (const slot of slots) visit(slot)
     }
   }
 

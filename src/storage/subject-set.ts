@@ -18,7 +18,7 @@ export class SubjectSet {
   /** Where each begins in `bytes`, and how long it is. */
   starts: Uint32Array
   lengths: Uint16Array
-  protected usedBytes: number
+  protected usedBytes = 0
   /** Open addressing; null until something is looked for. */
   private buckets: Int32Array | null = null
   private hashes: Int32Array
@@ -29,7 +29,6 @@ export class SubjectSet {
     this.starts = new Uint32Array(capacity)
     this.lengths = new Uint16Array(capacity)
     this.hashes = new Int32Array(0)
-    this.usedBytes = 0
   }
 
   /** A set whose subjects are in `bytes` already: number i is `lengths[i]` bytes from `starts[i]`. */
@@ -91,7 +90,7 @@ export class SubjectSet {
   }
 
   /** A number for a subject that isn't there. */
-  private add(hash: number, buffer: Buffer, start: number, end: number): number {
+  protected add(hash: number, buffer: Buffer, start: number, end: number): number {
     let buckets = this.buckets as Int32Array
     if ((this.usedBuckets + 1) * 4 > buckets.length * 3) buckets = this.rehash()
     const number = this.freeNumber()
@@ -200,6 +199,68 @@ export class SubjectSet {
 
 function spread(hash: number): number {
   return hash ^ (hash >>> 15)
+}
+
+/** Fewer numbers are kept when the last subject is gone. */
+const FEW = 1024
+/** Bytes of subjects that are gone above which the rest is packed, when they are the larger part. */
+const PACK_BYTES = 64 * 1024
+
+/** The same, of which some go again: their numbers are given anew, and memory comes back. */
+export class ChangingSubjectSet extends SubjectSet {
+  /** How many are there. */
+  size = 0
+  private used = new Uint8Array(0)
+  private readonly free: number[] = []
+  private goneBytes = 0
+
+  override get memoryBytes(): number {
+    return super.memoryBytes + this.used.length + this.free.length * 8
+  }
+
+  /** Is there a subject of this number? */
+  has(number: number): boolean {
+    return this.used[number] === 1
+  }
+
+  drop(number: number): void {
+    this.unlink(number)
+    this.used[number] = 0
+    this.goneBytes += this.lengths[number]
+    this.free.push(number)
+    if (--this.size === 0 && this.count > FEW) this.reset()
+  }
+
+  protected override reset(): void {
+    super.reset()
+    this.used = new Uint8Array(0)
+    this.free.length = 0
+    this.goneBytes = 0
+  }
+
+  protected override add(hash: number, buffer: Buffer, start: number, end: number): number {
+    const number = super.add(hash, buffer, start, end)
+    this.used[number] = 1
+    this.size++
+    return number
+  }
+
+  protected override freeNumber(): number {
+    if (this.goneBytes > PACK_BYTES && this.goneBytes * 2 > this.usedBytes) {
+      this.pack()
+      this.goneBytes = 0
+    }
+    return this.free.pop() ?? this.count
+  }
+
+  protected override isUsed(number: number): boolean {
+    return this.used[number] === 1
+  }
+
+  protected override grow(capacity: number): void {
+    super.grow(capacity)
+    this.used = enlarge(this.used, capacity)
+  }
 }
 
 /** The same column, longer. */

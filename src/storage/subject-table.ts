@@ -1,16 +1,9 @@
 /** Live subjects of a log: how many messages each has, and where the first and last are. */
-import { enlarge, NONE, SubjectSet } from './subject-set.ts'
-
-/** Bytes of subjects that are gone above which the rest is packed, when they are the larger part. */
-const PACK_BYTES = 64 * 1024
-
-/** So many slots are kept when the last subject is gone; more are given back. */
-const FEW = 1024
+import { SubjectGroups } from './subject-groups.ts'
+import { ChangingSubjectSet, enlarge, NONE } from './subject-set.ts'
 
 /** A number (here: a slot) is free again when its subject has no message left. */
-export class SubjectTable extends SubjectSet {
-  /** Live subjects. */
-  size = 0
+export class SubjectTable extends ChangingSubjectSet {
   counts = new Uint32Array(0)
   /** Sequences. A negative first: behind that one, and to be looked for. */
   firsts = new Float64Array(0)
@@ -21,16 +14,10 @@ export class SubjectTable extends SubjectSet {
   /** Segment in whose dictionary the subject was noted last, and under which number. */
   segmentIds = new Uint32Array(0)
   localIds = new Uint32Array(0)
-  private readonly free: number[] = []
-  private goneBytes = 0
+  private groups = new SubjectGroups()
 
   override get memoryBytes(): number {
-    return super.memoryBytes + this.counts.length * 36
-  }
-
-  /** Has this slot a subject? */
-  has(slot: number): boolean {
-    return this.counts[slot] > 0
+    return super.memoryBytes + this.counts.length * 36 + this.groups.memoryBytes
   }
 
   /** Slot of the subject given as latin1 text of its bytes, -1 when there is none. */
@@ -41,51 +28,44 @@ export class SubjectTable extends SubjectSet {
   }
 
   /** Gives the slot back, whose last message is gone. */
-  drop(slot: number): void {
-    this.unlink(slot)
+  override drop(slot: number): void {
     this.counts[slot] = 0
     this.segmentIds[slot] = 0
     this.firstSizes[slot] = 0
     this.lastSizes[slot] = 0
-    this.goneBytes += this.lengths[slot]
-    this.free.push(slot)
-    if (--this.size === 0 && this.count > FEW) this.reset()
+    this.groups.remove(slot)
+    super.drop(slot)
+  }
+
+  /** Visits the slots of the subjects that match a pattern. Nothing may come or go meanwhile. */
+  eachMatch(pattern: string, visit: (slot: number) => void): void {
+    this.groups.eachMatch(this, pattern, visit)
+  }
+
+  protected override add(hash: number, buffer: Buffer, start: number, end: number): number {
+    const slot = super.add(hash, buffer, start, end)
+    this.groups.insert(slot, buffer, start, end)
+    return slot
   }
 
   protected override reset(): void {
     super.reset()
-    this.free.length = 0
-    this.goneBytes = 0
-    this.counts = new Uint32Array(0)
-    this.firsts = new Float64Array(0)
-    this.lasts = new Float64Array(0)
-    this.firstSizes = new Uint32Array(0)
-    this.lastSizes = new Uint32Array(0)
-    this.segmentIds = new Uint32Array(0)
-    this.localIds = new Uint32Array(0)
-  }
-
-  protected override freeNumber(): number {
-    if (this.goneBytes > PACK_BYTES && this.goneBytes * 2 > this.usedBytes) {
-      this.pack()
-      this.goneBytes = 0
-    }
-    this.size++
-    return this.free.pop() ?? this.count
-  }
-
-  protected override isUsed(slot: number): boolean {
-    return this.counts[slot] > 0
+    this.groups = new SubjectGroups()
+    this.resize((column) => new (column.constructor as new (length: number) => typeof column)(0))
   }
 
   protected override grow(capacity: number): void {
     super.grow(capacity)
-    this.counts = enlarge(this.counts, capacity)
-    this.firsts = enlarge(this.firsts, capacity)
-    this.lasts = enlarge(this.lasts, capacity)
-    this.firstSizes = enlarge(this.firstSizes, capacity)
-    this.lastSizes = enlarge(this.lastSizes, capacity)
-    this.segmentIds = enlarge(this.segmentIds, capacity)
-    this.localIds = enlarge(this.localIds, capacity)
+    this.resize((column) => enlarge(column, capacity))
+  }
+
+  private resize(resized: <T extends Uint32Array | Float64Array>(column: T) => T): void {
+    this.counts = resized(this.counts)
+    this.firsts = resized(this.firsts)
+    this.lasts = resized(this.lasts)
+    this.firstSizes = resized(this.firstSizes)
+    this.lastSizes = resized(this.lastSizes)
+    this.segmentIds = resized(this.segmentIds)
+    this.localIds = resized(this.localIds)
   }
 }

@@ -7,6 +7,7 @@ import { SimulatedFileSystem } from '../../src/ports/simulated-file-system.ts'
 import { type MessageLog, Store } from '../../src/storage/index.ts'
 import { IndexCache } from '../../src/storage/index-cache.ts'
 import { SubjectTable } from '../../src/storage/subject-table.ts'
+import { subjectFilter } from '../../src/subjects/index.ts'
 import { SMALL_LIMITS } from './small-limits.ts'
 
 function bytesOf(text: string): [Buffer, number, number] {
@@ -58,6 +59,42 @@ test('subjects that are gone take no memory', () => {
     }
     if (round % 2 === 0) assert.equal(table.size, 1)
     else assert.ok(table.memoryBytes < 1000, `${table.memoryBytes}`)
+  }
+})
+
+test('subjects are found by every pattern, while they come and go', () => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const random = new Random(seed)
+    const table = new SubjectTable()
+    const model = new Set<string>()
+    const token = (): string => ['a', 'b', 'cc', 'é', 'dd'][random.below(5)]
+    const name = (): string => Array.from({ length: 1 + random.below(4) }, token).join('.')
+    for (let step = 0; step < 3000; step++) {
+      const subject = name()
+      const slot = table.find(...bytesOf(subject))
+      if (slot < 0) {
+        const added = table.findOrAdd(...bytesOf(subject))
+        table.counts[added] = 1
+        model.add(subject)
+      } else if (random.chance(0.8)) {
+        table.drop(slot)
+        model.delete(subject)
+      }
+      if (step % 10 > 0) continue
+      const tokens = name()
+        .split('.')
+        .map((each) => (random.chance(0.4) ? '*' : each))
+      if (random.chance(0.3)) tokens.push('>')
+      const pattern = tokens.join('.')
+      const found: string[] = []
+      table.eachMatch(pattern, (each) => found.push(table.text(each)))
+      const filter = subjectFilter([pattern])
+      assert.deepEqual(
+        found.sort(),
+        [...model].filter((each) => filter.matches(...bytesOf(each))).sort(),
+        pattern,
+      )
+    }
   }
 })
 

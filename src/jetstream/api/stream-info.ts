@@ -1,5 +1,6 @@
 import { subjectFilter } from '../../subjects/index.ts'
 import { decodeRequest } from '../json/decode.ts'
+import { JsonText } from '../json/encode.ts'
 import { Slices, sortInSlices } from '../slices.ts'
 import type { Stream } from '../stream.ts'
 import { ledStreamInfo, type StateDetails } from '../stream-info.ts'
@@ -34,10 +35,21 @@ export async function streamInfoRequest(request: ApiRequest): Promise<object> {
       page.limit = PAGE_LIMITS.subjects
       page.offset = Math.max(asked.offset ?? 0, 0)
       const shown = subjects.slice(page.offset, page.offset + PAGE_LIMITS.subjects)
-      if (shown.length > 0) details.subjects = Object.fromEntries(shown)
+      if (shown.length > 0) details.subjects = await encodeCounts(shown)
     }
   }
   return { ...page, ...ledStreamInfo(stream, details) }
+}
+
+/** The object that it would be, whose making would take most of the time. */
+async function encodeCounts(shown: [string, number][]): Promise<JsonText> {
+  const slices = new Slices()
+  let text = '{'
+  for (const [at, [subject, count]] of shown.entries()) {
+    text += `${at === 0 ? '' : ','}${JSON.stringify(subject)}:${count}`
+    if (at % AT_ONCE === 0 && slices.isOver) await slices.next()
+  }
+  return new JsonText(`${text}}`)
 }
 
 async function subjectCounts(stream: Stream, pattern: string): Promise<[string, number][]> {
@@ -47,13 +59,12 @@ async function subjectCounts(stream: Stream, pattern: string): Promise<[string, 
   const add = (subject: string, count: number): void => {
     subjects.push([subject, count])
   }
-  if (filter.literal !== null || log.subjectSlots < AT_ONCE) log.eachSubject(filter, add)
-  else {
-    const slices = new Slices()
-    for (let slot = 0; slot < log.subjectSlots; slot += AT_ONCE) {
-      log.eachSubjectOf(filter, slot, slot + AT_ONCE, add)
-      if (slices.isOver) await slices.next()
-    }
+  const slices = new Slices()
+  const slots = log.slotsOf(filter)
+  // Of those that come or go meanwhile some may be told of and some not.
+  for (let at = 0; at < (slots === null ? log.subjectSlots : slots.length); at++) {
+    log.subjectOf(slots === null ? at : slots[at], filter, add)
+    if (at % AT_ONCE === 0 && slices.isOver) await slices.next()
   }
   return sortInSlices(subjects, ([a], [b]) => (a < b ? -1 : 1), new Slices())
 }
