@@ -5,6 +5,8 @@ import { Columns, decodeIndex, HAS_HEADERS } from './columns.ts'
 import { RECORD_HEAD_BYTES, recordLengthAt, seqAt } from './record.ts'
 
 const NO_SUBJECT = Buffer.alloc(0)
+/** Of the first chunk of a segment, to begin with. */
+const FIRST_CHUNK_BYTES = 4096
 
 /** What a segment needs of the store. */
 export interface SegmentFiles {
@@ -98,7 +100,9 @@ export class Segment {
     const id = this.dataBytes >>> chunkBits
     let chunk = this.tail
     if (chunk === null || chunk.id !== id) {
-      chunk = new Chunk(this, id, this.dataBytes, Buffer.allocUnsafeSlow(Math.max(4096, length)))
+      // A log that has filled a chunk fills the next; one that is hardly used takes little.
+      const bytes = chunk === null ? FIRST_CHUNK_BYTES : Math.min((1 << chunkBits) + 1024, chunk.length)
+      chunk = new Chunk(this, id, this.dataBytes, Buffer.allocUnsafeSlow(Math.max(bytes, length)))
       this.chunks.set(id, chunk)
       this.tail = chunk
     }
