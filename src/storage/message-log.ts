@@ -467,7 +467,7 @@ export class MessageLog {
     })
   }
 
-  /** Slots of the live subjects that match, to be visited by and by (`subjectOf`); null: of all, up to `subjectSlots`. */
+  /** Slots of the live subjects that match, to be visited by and by (`visitSlot`); null: of all, up to `subjectSlots`. */
   slotsOf(filter: SubjectFilter): number[] | null {
     if (filter.all) return null
     const slots: number[] = []
@@ -478,7 +478,7 @@ export class MessageLog {
   }
 
   /** Visits the subject of a slot, as UTF-8 text, if there is one that matches. */
-  subjectOf(slot: number, filter: SubjectFilter, visit: (subject: string, count: number) => void): void {
+  visitSlot(slot: number, filter: SubjectFilter, visit: (subject: string, count: number) => void): void {
     const { table } = this
     if (!table.has(slot)) return
     if (!filter.all && !filter.matches(table.bytes, table.starts[slot], table.endOf(slot))) return

@@ -63,7 +63,7 @@ async function subjectCounts(stream: Stream, pattern: string): Promise<[string, 
   const slots = log.slotsOf(filter)
   // Of those that come or go meanwhile some may be told of and some not.
   for (let at = 0; at < (slots === null ? log.subjectSlots : slots.length); at++) {
-    log.subjectOf(slots === null ? at : slots[at], filter, add)
+    log.visitSlot(slots === null ? at : slots[at], filter, add)
     if (at % AT_ONCE === 0 && slices.isOver) await slices.next()
   }
   return sortInSlices(subjects, ([a], [b]) => (a < b ? -1 : 1), new Slices())
