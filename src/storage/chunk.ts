@@ -28,6 +28,8 @@ export class Chunk {
   /** Used since the cache last looked: it stays. */
   isTouched = false
   waiters: LoadWaiter[] = []
+  /** Owned by the cache. */
+  isCached = false
 
   constructor(segment: Segment, id: number, start: number, buffer: Buffer) {
     this.segment = segment
@@ -36,17 +38,41 @@ export class Chunk {
     this.buffer = buffer
   }
 
-  /** Makes room for `bytes` more; grows by doubling up to `fullBytes`, or as far as the record needs. */
-  reserve(bytes: number, fullBytes: number): void {
+  /** Makes room for `bytes` more; grows by doubling up to that of a full chunk, or as far as the record needs. */
+  reserve(bytes: number, buffers: ChunkBuffers): void {
     const wanted = this.length + bytes
     if (wanted <= this.buffer.length) return
-    const larger = Buffer.allocUnsafeSlow(
-      Math.max(wanted, Math.min(this.buffer.length * 2, fullBytes + 1024)),
-    )
+    const larger = buffers.take(Math.max(wanted, Math.min(this.buffer.length * 2, buffers.fullBytes)))
     this.buffer.copy(larger, 0, 0, this.length)
     this.buffer = larger
   }
 }
+
+/** Buffers of chunks, of which some full ones are used again: collecting them would cost more than filling them. */
+export class ChunkBuffers {
+  /** Of a full chunk: its last record may reach beyond the cell. */
+  readonly fullBytes: number
+  private readonly unused: Buffer[] = []
+
+  constructor(chunkBits: number) {
+    this.fullBytes = (1 << chunkBits) + 1024
+  }
+
+  /** A buffer of at least so many bytes. */
+  take(bytes: number): Buffer {
+    const isFull = bytes * 2 > this.fullBytes && bytes <= this.fullBytes
+    if (!isFull) return Buffer.allocUnsafeSlow(bytes)
+    return this.unused.pop() ?? Buffer.allocUnsafeSlow(this.fullBytes)
+  }
+
+  /** Nobody uses it any more. */
+  give(buffer: Buffer): void {
+    if (buffer.length === this.fullBytes && this.unused.length < KEPT_BUFFERS) this.unused.push(buffer)
+  }
+}
+
+const KEPT_BUFFERS = 16
+const NOTHING = Buffer.alloc(0)
 
 /** Keeps chunks that can be read again from their files, up to a number of bytes; the unused go first. */
 export class ChunkCache {
@@ -54,12 +80,16 @@ export class ChunkCache {
   private chunks: Chunk[] = []
   private hand = 0
   private readonly limitBytes: number
+  readonly buffers: ChunkBuffers
 
-  constructor(limitBytes: number) {
+  constructor(limitBytes: number, buffers: ChunkBuffers) {
     this.limitBytes = limitBytes
+    this.buffers = buffers
   }
 
   add(chunk: Chunk): void {
+    if (chunk.isCached) return
+    chunk.isCached = true
     this.chunks.push(chunk)
     this.bytes += chunk.buffer.length
     // Twice round at most: the first time a used chunk only loses its mark.
@@ -74,6 +104,9 @@ export class ChunkCache {
       } else {
         this.removeAt(this.hand)
         candidate.segment.chunks.delete(candidate.id)
+        // What was read of it was read in an earlier turn.
+        this.buffers.give(candidate.buffer)
+        candidate.buffer = NOTHING
       }
     }
   }
@@ -86,6 +119,7 @@ export class ChunkCache {
 
   private removeAt(index: number): void {
     this.bytes -= this.chunks[index].buffer.length
+    this.chunks[index].isCached = false
     const last = this.chunks.pop() as Chunk
     if (index < this.chunks.length) this.chunks[index] = last
   }

@@ -1,6 +1,6 @@
 /** A stretch of a log: records one after another in one file (or in memory), with their index. */
 import type { FileHandle } from '../ports/index.ts'
-import { Chunk, type LoadWaiter } from './chunk.ts'
+import { Chunk, type ChunkBuffers, type LoadWaiter } from './chunk.ts'
 import { Columns, decodeIndex, HAS_HEADERS } from './columns.ts'
 import { RECORD_HEAD_BYTES, recordLengthAt, seqAt } from './record.ts'
 
@@ -37,6 +37,7 @@ export interface SegmentFiles {
   chunkFailed(chunk: Chunk): void
   warn(text: string): void
   readonly chunkBits: number
+  readonly buffers: ChunkBuffers
 }
 
 /** A segment as the state file has it. */
@@ -96,17 +97,17 @@ export class Segment {
 
   /** The chunk into which the next record of `length` bytes goes, with room for it. */
   room(length: number): Chunk {
-    const { chunkBits } = this.files
+    const { chunkBits, buffers } = this.files
     const id = this.dataBytes >>> chunkBits
     let chunk = this.tail
     if (chunk === null || chunk.id !== id) {
       // A log that has filled a chunk fills the next; one that is hardly used takes little.
-      const bytes = chunk === null ? FIRST_CHUNK_BYTES : Math.min((1 << chunkBits) + 1024, chunk.length)
-      chunk = new Chunk(this, id, this.dataBytes, Buffer.allocUnsafeSlow(Math.max(bytes, length)))
+      const bytes = chunk === null ? FIRST_CHUNK_BYTES : Math.min(chunk.length, buffers.fullBytes)
+      chunk = new Chunk(this, id, this.dataBytes, buffers.take(Math.max(bytes, length)))
       this.chunks.set(id, chunk)
       this.tail = chunk
     }
-    chunk.reserve(length, 1 << chunkBits)
+    chunk.reserve(length, buffers)
     return chunk
   }
 
@@ -197,12 +198,12 @@ export class Segment {
 
   private load(id: number, waiter: LoadWaiter | null): void {
     const columns = this.index()
-    const { chunkBits } = this.files
+    const { chunkBits, buffers } = this.files
     const first = lowerBound(columns.offsets, this.count, id * 2 ** chunkBits)
     const next = lowerBound(columns.offsets, this.count, (id + 1) * 2 ** chunkBits)
     const start = columns.offsets[first]
     const end = next < this.count ? columns.offsets[next] : this.dataBytes
-    const chunk = new Chunk(this, id, start, Buffer.allocUnsafeSlow(end - start))
+    const chunk = new Chunk(this, id, start, buffers.take(end - start))
     chunk.isLoading = true
     chunk.isFromDisk = true
     chunk.lastSeq = this.firstSeq + next - 1
@@ -223,23 +224,21 @@ export class Segment {
       chunk.waiters = []
       for (const each of waiters) each.onLoaded()
     }
-    this.readChunk(chunk).then(
+    this.readChunk(chunk, end - start).then(
       (read) => finish(null, read),
       (error: Error) => finish(error, 0),
     )
   }
 
   /** Reads the bytes of a chunk: all, or as far as the file goes where it was cut off. */
-  private async readChunk(chunk: Chunk): Promise<number> {
+  private async readChunk(chunk: Chunk, bytes: number): Promise<number> {
     const { buffer, start } = chunk
     const handle = await this.files.openData(this)
     const read = await new Promise<number>((resolve, reject) =>
-      handle.read(buffer, 0, buffer.length, start, (error, bytes) =>
-        error === null ? resolve(bytes) : reject(error),
-      ),
+      handle.read(buffer, 0, bytes, start, (error, done) => (error === null ? resolve(done) : reject(error))),
     )
-    if (read === buffer.length || (await this.files.dataBytes(this)) < start + buffer.length) return read
-    throw new Error(`${read} of ${buffer.length} bytes could be read`)
+    if (read === bytes || (await this.files.dataBytes(this)) < start + bytes) return read
+    throw new Error(`${read} of ${bytes} bytes could be read`)
   }
 
   state(): SegmentState {

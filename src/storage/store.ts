@@ -4,7 +4,7 @@
  */
 import type { Clock, FileHandle, FileSystem } from '../ports/index.ts'
 import { type CheckpointDocument, Checkpointer, type CheckpointHost } from './checkpointer.ts'
-import { type Chunk, ChunkCache } from './chunk.ts'
+import { type Chunk, ChunkBuffers, ChunkCache } from './chunk.ts'
 import { readDocumentOrCopy } from './document.ts'
 import { SegmentFlusher } from './flusher.ts'
 import { IndexCache } from './index-cache.ts'
@@ -76,6 +76,7 @@ export class Store implements CheckpointHost, ReplayHost {
   onDrain: (() => void) | null = null
   overloaded = false
   private readonly options: StoreOptions
+  readonly buffers: ChunkBuffers
   private readonly cache: ChunkCache
   private readonly files: LogFiles
   private readonly flusher: SegmentFlusher
@@ -92,7 +93,8 @@ export class Store implements CheckpointHost, ReplayHost {
   private constructor(options: StoreOptions) {
     this.options = options
     this.limits = { ...DEFAULT_STORE_LIMITS, ...options.limits }
-    this.cache = new ChunkCache(this.limits.cacheBytes)
+    this.buffers = new ChunkBuffers(this.limits.chunkBits)
+    this.cache = new ChunkCache(this.limits.cacheBytes, this.buffers)
     this.indexes = new IndexCache(this.limits.indexBytes)
     const directory = options.directory ?? ''
     const { catalog, cache } = this
