@@ -7,7 +7,7 @@ export interface ReadPlan {
   readonly consumer: string
   /** Ends when so many have come. */
   readonly count: number
-  /** Ends after so long, however many have come. Default: 60. */
+  /** Ends after so long, or with the first that come later, a minute at most. Default: 60. */
   readonly seconds?: number
   /** Takes the ack subject of each message, in the order of delivery. */
   onReply?(reply: string): void
@@ -25,6 +25,7 @@ export interface Reading {
   end(): void
 }
 
+const cutSeconds = 60
 const batch = 500
 const expiresNs = 30e9
 const request = Buffer.from(JSON.stringify({ batch, expires: expiresNs }))
@@ -40,6 +41,7 @@ export function startReading(wire: Wire, plan: ReadPlan): Reading {
     const begunMs = performance.now()
     const settle = (error?: Error) => {
       clearTimeout(timer)
+      clearTimeout(cut)
       wire.afterChunk.delete(afterChunk)
       wire.onLost.delete(settle)
       wire.unsubscribe(sid)
@@ -49,7 +51,15 @@ export function startReading(wire: Wire, plan: ReadPlan): Reading {
       else resolve({ received, seconds, rate: received / seconds })
     }
     end = () => settle()
-    const timer = setTimeout(settle, (plan.seconds ?? 60) * 1000)
+    let isLate = false
+    const timer = setTimeout(
+      () => {
+        isLate = true
+        if (received > 0) settle()
+      },
+      (plan.seconds ?? cutSeconds) * 1000,
+    )
+    const cut = setTimeout(settle, cutSeconds * 1000)
     const sid = wire.subscribe(inbox, (frame) => {
       // A request that ended counts as done, whatever of it came.
       if (isStatus(frame)) return
@@ -57,7 +67,7 @@ export function startReading(wire: Wire, plan: ReadPlan): Reading {
       plan.onReply?.(frame.bytes.toString('latin1', frame.replyStart, frame.replyEnd))
     })
     const afterChunk = () => {
-      if (received >= plan.count) return settle()
+      if (received >= plan.count || (isLate && received > 0)) return settle()
       while (asked - received < 2 * batch && asked < plan.count) {
         wire.output.publish(next, request, inbox)
         asked += batch

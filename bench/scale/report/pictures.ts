@@ -33,6 +33,7 @@ function picture({ axis, curves }: Growth): string {
   })
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="sans-serif" font-size="11" fill="#222">`,
+    `<title>Growth with ${axis.name}</title>`,
     `<rect width="${width}" height="${height}" fill="#fff"/>`,
     text(14, 22, `Growth with ${axis.name}`, 'font-size="14" font-weight="bold"'),
     ...legend,
