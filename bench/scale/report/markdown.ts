@@ -4,6 +4,7 @@ import type { Kept } from '../../report/results.ts'
 import { machineLines, rounds, sectionsOf } from '../../report/sections.ts'
 import type { Row } from '../../row.ts'
 import { fileName, type Growth, growths, type Point } from './growth.ts'
+import { short } from './short.ts'
 
 export function scaleMarkdown(kept: Kept, rows: readonly Row[]): string {
   const { text, shorts } = sectionsOf(
@@ -52,13 +53,4 @@ function change(points: readonly Point[]): string {
   const first = points[0]
   const last = points[points.length - 1]
   return `${ratio(last.contrail, first.contrail)} / ${ratio(last.theirs, first.theirs)}`
-}
-
-/** 163 k, 2.4 M. */
-export function short(value: number | undefined): string {
-  if (value === undefined) return '–'
-  if (value >= 1e6) return `${(value / 1e6).toPrecision(3)} M`
-  if (value >= 1e4) return `${(value / 1e3).toFixed(0)} k`
-  if (value >= 1e3) return `${(value / 1e3).toFixed(1)} k`
-  return value >= 10 ? value.toFixed(0) : value.toPrecision(2)
 }

@@ -2,9 +2,9 @@
 import { measures } from '../../measures.ts'
 import type { Kept } from '../../report/results.ts'
 import { fileName, type Growth, growths, type Point } from './growth.ts'
-import { short } from './markdown.ts'
+import { tick } from './short.ts'
 
-const panel = { width: 300, height: 190, left: 52, right: 14, top: 34, bottom: 28 } as const
+const panel = { width: 300, height: 190, left: 52, right: 22, top: 34, bottom: 28 } as const
 const perLine = 3
 const headHeight = 34
 const servers = [
@@ -59,12 +59,12 @@ function plot(points: readonly Point[]): string {
     const at = y(decade)
     parts.push(
       `<line x1="${panel.left}" y1="${at}" x2="${panel.width - panel.right}" y2="${at}" stroke="#ddd"/>`,
-      text(panel.left - 6, at + 4, short(10 ** decade), 'text-anchor="end"'),
+      text(panel.left - 6, at + 4, tick(10 ** decade), 'text-anchor="end"'),
     )
   }
   for (const { size } of points) {
     parts.push(
-      text(x(Math.log10(size)), panel.height - panel.bottom + 16, short(size), 'text-anchor="middle"'),
+      text(x(Math.log10(size)), panel.height - panel.bottom + 16, tick(size), 'text-anchor="middle"'),
     )
   }
   for (const { key, color } of servers) {
