@@ -26,6 +26,8 @@ interface Play {
   readonly place: Place
   server: ServerProcess
   readonly load: LoadProcess
+  /** A profiled server writes its profile when it ends by itself. */
+  readonly isProfiled: boolean
 }
 
 /** A server and its load, made ready. */
@@ -43,7 +45,7 @@ async function begin(row: ScaleRow, contest: Contest): Promise<Play> {
       storeFolder: join(place.folder, 'store'),
       part: contest.count(1_000_000) / 1_000_000,
     })
-    return { place, server, load }
+    return { place, server, load, isProfiled: contest.nodeFlags.length > 0 }
   } catch (error) {
     await server?.kill()
     place.remove()
@@ -52,9 +54,9 @@ async function begin(row: ScaleRow, contest: Contest): Promise<Play> {
 }
 
 /** What was stored is thrown away: no time is lost with a clean stop. */
-async function end({ place, server, load }: Play): Promise<void> {
+async function end({ place, server, load, isProfiled }: Play): Promise<void> {
   await load.close()
-  await server.kill()
+  await (isProfiled ? server.stop() : server.kill())
   place.remove()
 }
 

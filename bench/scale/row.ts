@@ -25,7 +25,7 @@ export interface ScaleRow {
   readonly isFresh?: boolean
   /** After the sample: how long a clean stop takes, and the start after it. Needs `isFresh`. */
   readonly restarts?: boolean
-  /** Takes more than half a minute: `--short` leaves it out. */
+  /** Takes a minute or more, or is one of many: `--short` leaves it out. */
   readonly isLong?: boolean
   readonly rounds?: number
   readonly flag?: Row['flag']
