@@ -1,20 +1,26 @@
 /** `npm run bench`: Contrail and nats-server side by side. */
 import { loadavg } from 'node:os'
-import { readOptions, scale, usage } from './options.ts'
+import { scale, table } from './books.ts'
+import { countOf, readOptions, usage } from './options.ts'
 import { printHead, printRow, progress } from './report/console.ts'
 import { describeMachine } from './report/machine.ts'
 import { keepResults } from './report/results.ts'
-import { rows } from './rows/index.ts'
 import { runRow } from './run-row.ts'
 import { findTools } from './servers/tools.ts'
 
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2))
   if (options === null) return console.log(usage)
-  const named = rows.filter(({ name }) => name.toLowerCase().includes((options.row ?? '').toLowerCase()))
-  const chosen = named.filter((row) => row.flag === undefined || options[row.flag])
+  const book = options.scale ? scale : table
+  const named = book.rows.filter(({ name }) => name.toLowerCase().includes((options.row ?? '').toLowerCase()))
+  const chosen = named.filter(
+    (row) => (row.flag === undefined || options[row.flag]) && !(options.short && row.isLong),
+  )
   if (options.list) {
-    for (const row of named) console.log(`${row.name}\n    ${row.how}${row.flag ? ' (--ten-million)' : ''}`)
+    for (const row of named) {
+      const notes = `${row.flag ? ' (--ten-million)' : ''}${row.isLong ? ' (not with --short)' : ''}`
+      console.log(`${row.name}\n    ${row.how}${notes}`)
+    }
     return
   }
   if (chosen.length === 0) throw new Error(`no row's name contains "${options.row}"; --list names them`)
@@ -31,7 +37,7 @@ async function main(): Promise<void> {
   }
   printHead()
   const begun = performance.now()
-  const count = scale(options)
+  const count = countOf(options)
   let failed = 0
   for (const [i, row] of chosen.entries()) {
     const minutes = ((performance.now() - begun) / 60_000).toFixed(1)
@@ -46,10 +52,10 @@ async function main(): Promise<void> {
     printRow(row, result)
     failed += Object.keys(result.failures).length
     // Kept row by row: an interrupted run loses nothing.
-    if (!options.quick) keepResults(machine, rows, [result])
+    if (!options.quick) keepResults(machine, book, [result])
   }
   console.log(
-    `${((performance.now() - begun) / 60_000).toFixed(1)} min${options.quick ? '' : '; bench/RESULTS.md is written'}`,
+    `${((performance.now() - begun) / 60_000).toFixed(1)} min${options.quick ? '' : `; ${book.report} is written`}`,
   )
   if (failed > 0) process.exitCode = 1
 }

@@ -8,6 +8,10 @@ export interface Options {
   readonly rounds: number
   readonly quick: boolean
   readonly tenMillion: boolean
+  /** The rows of scale instead of the table's. */
+  readonly scale: boolean
+  /** Without the long rows. */
+  readonly short: boolean
 }
 
 export const usage = `npm run bench -- [flags]
@@ -16,6 +20,8 @@ export const usage = `npm run bench -- [flags]
   --rounds N      rounds a row (5); the median counts
   --quick         one round of a twentieth of the messages, to see that all runs; writes no results
   --ten-million   also the rows with 10 M stored messages and with 10 GiB (about 25 GB of temporary disk)
+  --scale         the rows of scale and of growth instead: results go to bench/SCALE.md
+  --short         without the rows that take long: with --scale a few minutes altogether
 Results go to bench/RESULTS.md; a row that is run again replaces its own lines there.`
 
 const defaultRounds = 5
@@ -30,6 +36,8 @@ export function readOptions(argv: string[]): Options | null {
       rounds: { type: 'string' },
       quick: { type: 'boolean', default: false },
       'ten-million': { type: 'boolean', default: false },
+      scale: { type: 'boolean', default: false },
+      short: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
@@ -37,10 +45,11 @@ export function readOptions(argv: string[]): Options | null {
   const quick = values.quick
   const rounds = Number(values.rounds ?? (quick ? 1 : defaultRounds))
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds takes a whole number from 1')
-  return { row: values.row, list: values.list, rounds, quick, tenMillion: values['ten-million'] }
+  const { row, list, scale, short, 'ten-million': tenMillion } = values
+  return { row, list, rounds, quick, tenMillion, scale, short }
 }
 
 /** How many messages a sample takes under these options. */
-export function scale(options: Options): (messages: number) => number {
+export function countOf(options: Options): (messages: number) => number {
   return (messages) => (options.quick ? Math.max(200, Math.round(messages * quickPart)) : messages)
 }

@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { rows } from './rows/index.ts'
+import { scale, table } from './books.ts'
 import { runRow } from './run-row.ts'
 import { keepFolder, removeFolder, temporaryFolder } from './servers/ending.ts'
 import { findTools, rootFolder, type Tools } from './servers/tools.ts'
@@ -16,6 +16,7 @@ interface CpuProfile {
 }
 
 const shown = 40
+const rows = [...table.rows, ...scale.rows]
 
 async function main(): Promise<void> {
   const [name, rounds = '2'] = process.argv.slice(2)

@@ -55,6 +55,8 @@ export interface Row {
   readonly targets: readonly Target[]
   /** Only run when asked for by this flag. */
   readonly flag?: 'tenMillion'
+  /** Left out by `--short`. */
+  readonly isLong?: boolean
   /** Fewer rounds than asked for, where one takes long. */
   readonly rounds?: number
   open(contest: Contest): Promise<Runner>

@@ -76,17 +76,21 @@ export class ServerProcess {
     return `nats://127.0.0.1:${this.port}`
   }
 
+  get pid(): number {
+    return this.#child.pid as number
+  }
+
   /** The end of what the server wrote, for error messages. */
   get logTail(): string {
     return this.#log.text
   }
 
   cpuSeconds(): number {
-    return cpuSeconds(this.#child.pid as number)
+    return cpuSeconds(this.pid)
   }
 
   residentMiB(): number {
-    return residentMiB(this.#child.pid as number)
+    return residentMiB(this.pid)
   }
 
   /** A clean stop: SIGTERM, and SIGKILL when that has no effect in time. */
