@@ -1,11 +1,10 @@
 /** Directories that can not be opened are refused with a sentence that says why. */
 import assert from 'node:assert/strict'
-import { execFile, spawn, spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { promisify } from 'node:util'
 import { crc32 } from 'node:zlib'
 import { realClock } from '../../src/ports/real-clock.ts'
 import { realFileSystem } from '../../src/ports/real-file-system.ts'
@@ -135,17 +134,34 @@ test('of several processes that find one stale lock at once, one takes it over',
   for (let round = 0; round < 3; round++) {
     const path = join(directory, `lock-${round}`)
     fs.writeFileSync(path, '999999999 gone\n')
-    const at = Date.now() + 400
+    // All keep what they have until the last has tried: a process that is gone holds nothing.
     const script = `
       const { lockFile } = await import(${module})
-      while (Date.now() < ${at});
+      process.stdout.write('ready.')
+      await new Promise((resolve) => process.stdin.once('data', resolve))
       await lockFile(${JSON.stringify(path)}).then(() => console.log('took it'), (error) => console.log(error.message))
-      await new Promise((resolve) => setTimeout(resolve, 600))`
-    const outputs = await Promise.all(
-      Array.from({ length: 6 }, () =>
-        promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], { timeout: 20_000 }),
-      ),
+      await new Promise((resolve) => process.stdin.once('data', resolve))
+      process.exit()`
+    const children = Array.from({ length: 6 }, () =>
+      spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['pipe', 'pipe', 'inherit'] }),
     )
+    const outputs = children.map(() => ({ stdout: '' }))
+    const haveAll = (text: string): Promise<void> =>
+      new Promise((resolve) => {
+        for (const [i, { stdout }] of children.entries()) {
+          stdout.on('data', (chunk) => {
+            outputs[i].stdout += chunk
+            if (outputs.every((each) => each.stdout.includes(text))) resolve()
+          })
+        }
+      })
+    const ready = haveAll('ready.')
+    await ready
+    for (const { stdout } of children) stdout.removeAllListeners('data')
+    const tried = haveAll('\n')
+    for (const { stdin } of children) stdin.write('go')
+    await tried
+    for (const { stdin } of children) stdin.write('end')
     const winners = outputs.filter(({ stdout }) => stdout.includes('took it'))
     assert.equal(winners.length, 1, outputs.map(({ stdout }) => stdout).join(''))
     assert.deepEqual(
