@@ -163,3 +163,23 @@ test('a deleted key is told by a marker when its time is over, a purged one is n
     assert.deepEqual([left, last_seq], [messages, lastSeq], operation)
   }
 })
+
+test('a marker is a message whose Nats-Marker-Reason says something', async () => {
+  for (const [reason, messages] of [
+    ['', 1],
+    ['x', 0],
+  ] as const) {
+    const house = await House.open()
+    await house.stream({
+      name: 'R',
+      subjects: ['r'],
+      max_age: 2e9,
+      duplicate_window: 1e9,
+      subject_delete_marker_ttl: 60e9,
+    })
+    await house.publish('r', '', [`Nats-Marker-Reason: ${reason}`])
+    await house.pass(2300)
+    await house.pass(100)
+    assert.equal((await house.state('R')).messages, messages, reason)
+  }
+})
