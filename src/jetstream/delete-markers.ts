@@ -54,9 +54,12 @@ export class DeleteMarkers {
         continue
       }
       const subject = Buffer.from(view.buffer.subarray(view.subjectStart, view.subjectEnd))
-      // In one turn, and so in one batch of the journal: both or none.
-      stream.remove(seq)
+      // In one turn, and so in one batch of the journal: both or none. The marker rolls its subject up, and counts beside the
+      // message; where new messages are refused it needs that one's room.
+      const isRefusing = stream.config.discard === 'new'
+      if (isRefusing) stream.remove(seq)
       stream.ingest.publishGenerated(this.markerOf(subject), null)
+      if (!isRefusing) stream.removeSoon(seq)
     }
   }
 

@@ -3,9 +3,8 @@
  * may happen to the last. It takes no notice of what is removed otherwise: rather a span too many than one too few.
  */
 
-/** How late nats-server removes what is over, in milliseconds: by a time to live, and by max_age with files. */
-const LATE_MS = 70
-const LATE_BY_AGE_MS = 320
+/** How late nats-server removes what is over, in milliseconds: it looks again after 250 ms at the earliest. */
+const LATE_MS = 320
 
 /** Milliseconds of any one clock. */
 export interface Span {
@@ -15,37 +14,49 @@ export interface Span {
 
 /** What of a stream's configuration makes messages end. */
 export interface EndConfig {
+  storage?: string
   max_age?: number
   subject_delete_marker_ttl?: number
 }
 
+/** What comes `afterMs` behind an end: that of the marker that it leaves. */
+interface End extends Span {
+  followers: { span: Span; afterMs: number }[]
+}
+
 export class Ends {
   private readonly spans: Span[] = []
+  private readonly byAge: End[] = []
   private readonly published: Span[] = []
   private ageMs = 0
   private markerMs = 0
+  private inMemory = false
 
   /** The stream has this configuration from then on. */
-  configure({ max_age = 0, subject_delete_marker_ttl = 0 }: EndConfig, at: Span): void {
+  configure({ storage, max_age = 0, subject_delete_marker_ttl = 0 }: EndConfig, at: Span): void {
+    this.inMemory = storage === 'memory'
     this.markerMs = subject_delete_marker_ttl / 1e6
     this.ageMs = max_age / 1e6
     if (this.ageMs === 0) return
     // Markers are added to them.
     for (const { from, to } of [...this.published]) {
-      const due = { from: Math.max(from + this.ageMs, at.from), to: Math.max(to + this.ageMs, at.to) }
-      this.end(due, LATE_BY_AGE_MS)
+      this.byAge.push(
+        this.end({ from: Math.max(from + this.ageMs, at.from), to: Math.max(to + this.ageMs, at.to) }),
+      )
     }
   }
 
-  /** A message came; `ttlMs`: its time to live, Infinity for one that never ends or says nothing. */
+  /** A message came; `ttlMs`: its time to live, 0 without one, Infinity for 'never'. */
   publish(at: Span, ttlMs: number): void {
     this.published.push(at)
-    if (ttlMs < Number.POSITIVE_INFINITY) {
-      this.end(later(at, ttlMs), LATE_MS)
+    if (ttlMs > 0 && ttlMs < Number.POSITIVE_INFINITY) {
+      // In memory nats-server sets its one timer anew, and what gets too old meanwhile has to wait for it.
+      if (this.inMemory && this.ageMs > 0) this.delay(at, at.to + this.ageMs + LATE_MS)
+      this.end(later(at, ttlMs))
       // Markers may raise it.
-      if (this.markerMs > ttlMs) this.end(later(at, this.markerMs), LATE_MS)
+      if (this.markerMs > ttlMs) this.end(later(at, this.markerMs))
     }
-    if (this.ageMs > 0) this.end(later(at, this.ageMs), LATE_BY_AGE_MS)
+    if (this.ageMs > 0) this.byAge.push(this.end(later(at, this.ageMs)))
   }
 
   /** May anything end in that time? */
@@ -54,16 +65,30 @@ export class Ends {
   }
 
   /** A message ends, and maybe the marker that it leaves. */
-  private end(due: Span, lateMs: number): void {
-    const span = { from: due.from, to: due.to + lateMs }
+  private end(due: Span): End {
+    const end: End = { from: due.from, to: due.to + LATE_MS, followers: [] }
+    this.spans.push(end)
+    if (this.markerMs === 0) return end
+    this.follow(end, this.markerMs)
+    if (this.ageMs === 0) return end
+    this.published.push(end)
+    this.follow(end, this.ageMs)
+    return end
+  }
+
+  private follow(end: End, afterMs: number): void {
+    const span = { from: end.from + afterMs, to: end.to + afterMs + LATE_MS }
     this.spans.push(span)
-    if (this.markerMs === 0) return
-    const byTtl = later(span, this.markerMs)
-    this.spans.push({ from: byTtl.from, to: byTtl.to + LATE_MS })
-    if (this.ageMs === 0) return
-    const byAge = later(span, this.ageMs)
-    this.published.push(span)
-    this.spans.push({ from: byAge.from, to: byAge.to + LATE_BY_AGE_MS })
+    end.followers.push({ span, afterMs })
+  }
+
+  /** What is due by age from then on may come as late as that. */
+  private delay(at: Span, toMs: number): void {
+    for (const end of this.byAge) {
+      if (end.to < at.from || end.to > toMs) continue
+      end.to = toMs
+      for (const { span, afterMs } of end.followers) span.to = toMs + afterMs + LATE_MS
+    }
   }
 }
 

@@ -12,9 +12,8 @@ export const OPERATION_MS = 150
 const BUSY_SLOTS = 16
 export const SLOTS = 27
 const SECOND = 1e9
-const NEVER = Number.POSITIVE_INFINITY
 
-/** What `Nats-TTL` says, and how long that is in milliseconds. */
+/** What `Nats-TTL` says, and how long that is in milliseconds; 0: it says nothing, or what is refused. */
 const TTLS: readonly (readonly [string, number])[] = [
   ['1s', 1000],
   ['1', 1000],
@@ -23,12 +22,12 @@ const TTLS: readonly (readonly [string, number])[] = [
   ['2500ms', 2000],
   ['3s', 3000],
   ['5s', 5000],
-  ['1h', NEVER],
-  ['never', NEVER],
-  ['never', NEVER],
-  ['0', NEVER],
-  ['', NEVER],
-  ['x', NEVER],
+  ['1h', 3_600_000],
+  ['never', Number.POSITIVE_INFINITY],
+  ['never', Number.POSITIVE_INFINITY],
+  ['0', 0],
+  ['', 0],
+  ['x', 0],
 ]
 const LIMITS = {
   max_msgs: [-1, 2, 4, 6],
@@ -55,6 +54,7 @@ export class TtlPlan {
   readonly operations: Operation[][] = []
   private readonly random: Random
   private readonly prefix: string
+  private readonly hasMarkers: boolean
   private readonly ends = new Ends()
   private current: StreamConfig
   private messages = 0
@@ -69,6 +69,7 @@ export class TtlPlan {
     for (let i = 0; i < 5; i++) this.random.next()
     this.stream = `T${seed}`
     this.prefix = `t${seed}`
+    this.hasMarkers = this.random.chance(0.75)
     this.config = this.firstConfig()
     this.current = this.config
     this.consumers =
@@ -80,7 +81,7 @@ export class TtlPlan {
   private slot(slot: number): Operation[] {
     const { random } = this
     const span = at(slot)
-    if (this.ends.areDue({ from: span.from - 50, to: span.to })) {
+    if (this.ends.areDue({ from: span.from - 20, to: span.to })) {
       this.wereEnds = true
       return []
     }
@@ -121,6 +122,10 @@ export class TtlPlan {
     return from[this.random.below(from.length)]
   }
 
+  private markerSeconds(): number {
+    return this.hasMarkers ? this.pick([0, 1, 1, 2, 2, 4]) : 0
+  }
+
   private subject(): string {
     return `${this.prefix}.${this.pick(['a', 'b', 'b', 'c'])}`
   }
@@ -138,7 +143,7 @@ export class TtlPlan {
       allow_rollup_hdrs: random.chance(0.9),
       duplicate_window: SECOND / 10,
     }
-    const markers = this.pick([0, 1, 2, 4])
+    const markers = this.markerSeconds()
     if (markers > 0) config.subject_delete_marker_ttl = markers * SECOND
     return { ...config, ...this.limits(0.25) }
   }
@@ -149,7 +154,9 @@ export class TtlPlan {
     const limits: Record<string, unknown> = {}
     for (const [name, values] of Object.entries(LIMITS))
       if (random.chance(chance)) limits[name] = this.pick(values)
-    if (random.chance(0.25)) limits.discard = 'new'
+    // A marker for which there is no room is a known difference.
+    const isFull = [limits.max_msgs, limits.max_bytes].some((limit) => limit !== undefined && limit !== -1)
+    if (random.chance(0.25) && !(this.hasMarkers && isFull)) limits.discard = 'new'
     if (limits.discard === 'new' && (limits.max_msgs_per_subject as number) > 0 && random.chance(0.3))
       limits.discard_new_per_subject = true
     return limits
@@ -167,7 +174,7 @@ export class TtlPlan {
   private publish(): Operation {
     const { random } = this
     const lines: string[] = []
-    let ttlMs = NEVER
+    let ttlMs = 0
     if (random.chance(0.55)) {
       const [value, ms] = this.pick(TTLS)
       lines.push(`Nats-TTL: ${value}`)
@@ -210,7 +217,7 @@ export class TtlPlan {
     const config: StreamConfig = { ...this.current, allow_msg_ttl: true }
     const kind = random.below(4)
     if (kind === 0 || kind === 3) config.max_age = this.pick([0, 1, 1.5, 2, 3, 4]) * SECOND
-    if (kind === 1 || kind === 3) config.subject_delete_marker_ttl = this.pick([0, 1, 2, 4]) * SECOND
+    if (kind === 1 || kind === 3) config.subject_delete_marker_ttl = this.markerSeconds() * SECOND
     if (kind === 2) {
       for (const name of [...Object.keys(LIMITS), 'discard', 'discard_new_per_subject']) delete config[name]
       Object.assign(config, this.limits(0.4))

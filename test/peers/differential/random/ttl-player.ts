@@ -87,7 +87,9 @@ export class TtlPlayer {
       }
       case 'update': {
         const answer = await session.quietly(`$JS.API.STREAM.UPDATE.${plan.stream}`, operation.config)
-        this.note(slot, `update ${changes(plan.config, operation.config)}`, answer.body)
+        // What is over by the new configuration may be gone by the time of the answer, or not yet.
+        const { state: _, ...rest } = answer.body as Record<string, unknown>
+        this.note(slot, `update ${changes(plan.config, operation.config)}`, rest)
         this.ends.configure(operation.config, since(from))
         break
       }
@@ -112,8 +114,8 @@ export class TtlPlayer {
     const consumers: unknown[] = []
     for (const { durable_name: name } of plan.consumers) {
       const { body } = await session.quietly(`$JS.API.CONSUMER.INFO.${plan.stream}.${name}`)
-      const { delivered, ack_floor, num_ack_pending, num_pending } = body as Record<string, unknown>
-      consumers.push({ delivered, ack_floor, num_ack_pending, num_pending })
+      // nats-server's num_pending goes wrong with filters and roll-ups, and how far it has skipped isn't determined.
+      consumers.push((body as Record<string, unknown>).num_ack_pending)
     }
     const { state } = info.body as { state?: Record<string, unknown> }
     const got = {
@@ -144,15 +146,12 @@ function stored({ headers = '', payload = '' }: Delivery): Stored {
   const seq = Number(added('Nats-Sequence'))
   const subject = added('Nats-Subject')
   const own = lines.slice(1).filter((line) => !ADDED.test(line))
-  const isMarker = own.join() === markerLike(own)
-  return { seq, subject, headers: own.join('|'), body: payload, isMarker }
+  return { seq, subject, headers: own.join('|'), body: payload, isMarker: isMarker(own) }
 }
 
-/** The headers of a marker that the server made: no other message has all three. */
-function markerLike(lines: readonly string[]): string {
-  const isOne =
-    lines.length === 3 && lines[0] === 'Nats-Marker-Reason: MaxAge' && lines[2] === 'Nats-Rollup: sub'
-  return isOne ? lines.join() : ''
+/** The headers of a marker that the server made: scripts publish no others with all three in this order. */
+function isMarker(lines: readonly string[]): boolean {
+  return lines.length === 3 && lines[0] === 'Nats-Marker-Reason: MaxAge' && lines[2] === 'Nats-Rollup: sub'
 }
 
 /** In which order messages that end together leave their markers is not determined: only where they are among others. */
