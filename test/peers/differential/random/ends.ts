@@ -14,7 +14,6 @@ export interface Span {
 
 /** What of a stream's configuration makes messages end. */
 export interface EndConfig {
-  storage?: string
   max_age?: number
   subject_delete_marker_ttl?: number
 }
@@ -30,11 +29,9 @@ export class Ends {
   private readonly published: Span[] = []
   private ageMs = 0
   private markerMs = 0
-  private inMemory = false
 
   /** The stream has this configuration from then on. */
-  configure({ storage, max_age = 0, subject_delete_marker_ttl = 0 }: EndConfig, at: Span): void {
-    this.inMemory = storage === 'memory'
+  configure({ max_age = 0, subject_delete_marker_ttl = 0 }: EndConfig, at: Span): void {
     this.markerMs = subject_delete_marker_ttl / 1e6
     this.ageMs = max_age / 1e6
     if (this.ageMs === 0) return
@@ -50,8 +47,8 @@ export class Ends {
   publish(at: Span, ttlMs: number): void {
     this.published.push(at)
     if (ttlMs > 0 && ttlMs < Number.POSITIVE_INFINITY) {
-      // In memory nats-server sets its one timer anew, and what gets too old meanwhile has to wait for it.
-      if (this.inMemory && this.ageMs > 0) this.delay(at, at.to + this.ageMs + LATE_MS)
+      // nats-server may set its one timer anew, and what gets too old meanwhile has to wait for it.
+      if (this.ageMs > 0) this.delay(at, at.to + this.ageMs + LATE_MS)
       this.end(later(at, ttlMs))
       // Markers may raise it.
       if (this.markerMs > ttlMs) this.end(later(at, this.markerMs))

@@ -97,8 +97,14 @@ export class TtlPlayer {
         const { consumer, answer } = operation
         const request = `$JS.API.CONSUMER.MSG.NEXT.${plan.stream}.${consumer}`
         const { subject, reply, headers, body } = await session.quietly(request, { batch: 1, no_wait: true })
+        // Without the time and what is pending behind it.
         const isMessage = reply?.startsWith('$JS.ACK.') === true
-        this.note(slot, `take ${consumer}`, { subject: isMessage ? subject : '', reply, headers, body })
+        this.note(slot, `take ${consumer}`, {
+          subject: isMessage ? subject : '',
+          reply: reply?.split('.').slice(0, 7),
+          headers,
+          body,
+        })
         if (!isMessage || answer === '') break
         this.note(slot, `ack ${answer}`, (await session.quietly(reply ?? '', answer)).body)
         break
