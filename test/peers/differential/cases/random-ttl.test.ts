@@ -17,6 +17,8 @@ const firstSeed = Number(process.env.SEED ?? 1)
 const atOnce = Number(process.env.SCRIPTS ?? 60)
 /** Of all looks, the share that may be missing since the machine was too slow: with more nothing is proved. */
 const MOST_MISSED = 0.25
+/** Of all scripts, the share that may differ once and not when they are played again. */
+const MOST_ONCE = 0.01
 
 let real: PeerServer
 let ours: PeerServer
@@ -34,28 +36,39 @@ after(async () => {
 test('what time removes is removed as in nats-server', async (t) => {
   const deadline = performance.now() + minutes * 60_000
   const outcomes: Outcome[] = []
+  const different: number[] = []
+  let once = 0
   let seed = firstSeed
   do {
     const seeds = Array.from({ length: atOnce }, (_, i) => seed + i)
     const played = await playAll(seeds, [real, ours])
     outcomes.push(...played)
-    for (const each of played.filter(({ different }) => different.length > 0))
-      t.diagnostic(`seed ${each.seed} differs\n${each.different.join('\n')}`)
+    // A server may have been kept waiting just when a message ended: a difference shows again.
+    const doubtful = played.filter(({ lines }) => lines.length > 0)
+    const again =
+      doubtful.length === 0
+        ? []
+        : await playAll(
+            doubtful.map((each) => each.seed),
+            [real, ours],
+          )
+    for (const [index, { seed, lines }] of doubtful.entries()) {
+      const isDifferent = again[index].lines.length > 0
+      t.diagnostic(`seed ${seed} differs${isDifferent ? '' : ' once'}\n${lines.join('\n')}`)
+      if (isDifferent) different.push(seed)
+      else once++
+    }
     seed += atOnce
   } while (performance.now() < deadline)
   const sum = (count: (outcome: Outcome) => number): number =>
     outcomes.reduce((total, outcome) => total + count(outcome), 0)
   const compared = sum((outcome) => outcome.compared)
   const missed = sum((outcome) => outcome.missed)
-  const different = outcomes.filter((outcome) => outcome.different.length > 0)
   t.diagnostic(
     `${outcomes.length} scripts, ${compared} looks compared, ` +
-      `${sum((outcome) => outcome.unclear)} in the midst of an end, ${missed} missed`,
+      `${sum((outcome) => outcome.unclear)} in the midst of an end, ${missed} missed, ${once} differed once`,
   )
-  assert.deepEqual(
-    different.map((outcome) => outcome.seed),
-    [],
-    'seeds of scripts that differ',
-  )
+  assert.deepEqual(different, [], 'seeds of scripts that differ')
   assert.ok(missed <= (compared + missed) * MOST_MISSED, `the machine was too slow: ${missed} looks missed`)
+  assert.ok(once <= 1 + outcomes.length * MOST_ONCE, `${once} scripts differed once`)
 })

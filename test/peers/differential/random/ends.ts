@@ -18,77 +18,93 @@ export interface EndConfig {
   subject_delete_marker_ttl?: number
 }
 
-/** What comes `afterMs` behind an end: that of the marker that it leaves. */
 interface End extends Span {
-  followers: { span: Span; afterMs: number }[]
+  /** By max_age, not by a time to live. */
+  isByAge: boolean
+  /** That of the marker which it leaves, so much later. */
+  marker: End | null
+  markerMs: number
+}
+
+interface Published extends Span {
+  /** Its time to live, or the longest that it may have been given; Infinity without one. */
+  ttlMs: number
 }
 
 export class Ends {
-  private readonly spans: Span[] = []
-  private readonly byAge: End[] = []
-  private readonly published: Span[] = []
-  private ageMs = 0
+  private readonly ends: End[] = []
+  private readonly published: Published[] = []
+  private ageMs = Number.POSITIVE_INFINITY
   private markerMs = 0
+
+  /** The same, for trying what something would bring. */
+  copy(): Ends {
+    return Object.assign(new Ends(), structuredClone({ ...this }))
+  }
 
   /** The stream has this configuration from then on. */
   configure({ max_age = 0, subject_delete_marker_ttl = 0 }: EndConfig, at: Span): void {
     this.markerMs = subject_delete_marker_ttl / 1e6
-    this.ageMs = max_age / 1e6
-    if (this.ageMs === 0) return
+    this.ageMs = max_age > 0 ? max_age / 1e6 : Number.POSITIVE_INFINITY
     // Markers are added to them.
-    for (const { from, to } of [...this.published]) {
-      this.byAge.push(
-        this.end({ from: Math.max(from + this.ageMs, at.from), to: Math.max(to + this.ageMs, at.to) }),
-      )
+    for (const each of [...this.published]) {
+      if (this.ageMs >= each.ttlMs) continue
+      const { from, to } = later(each, this.ageMs)
+      this.end({ from: Math.max(from, at.from), to: Math.max(to, at.to) }, true)
     }
   }
 
   /** A message came; `ttlMs`: its time to live, 0 without one, Infinity for 'never'. */
   publish(at: Span, ttlMs: number): void {
-    this.published.push(at)
-    if (ttlMs > 0 && ttlMs < Number.POSITIVE_INFINITY) {
-      // nats-server may set its one timer anew, and what gets too old meanwhile has to wait for it.
-      if (this.ageMs > 0) this.delay(at, at.to + this.ageMs + LATE_MS)
-      this.end(later(at, ttlMs))
-      // Markers may raise it.
-      if (this.markerMs > ttlMs) this.end(later(at, this.markerMs))
-    }
-    if (this.ageMs > 0) this.byAge.push(this.end(later(at, this.ageMs)))
+    const isTimed = ttlMs > 0 && ttlMs < Number.POSITIVE_INFINITY
+    // Markers may raise it.
+    const longestMs = isTimed ? Math.max(ttlMs, this.markerMs) : Number.POSITIVE_INFINITY
+    // nats-server may set its one timer anew, and what gets too old meanwhile has to wait for it.
+    if (isTimed) this.delay(at, at.to + this.ageMs + LATE_MS)
+    this.published.push({ ...at, ttlMs: longestMs })
+    if (isTimed && ttlMs <= this.ageMs) this.end(later(at, ttlMs), false)
+    if (isTimed && longestMs > ttlMs && longestMs <= this.ageMs) this.end(later(at, longestMs), false)
+    if (this.ageMs < longestMs) this.end(later(at, this.ageMs), true)
   }
 
   /** May anything end in that time? */
   areDue({ from, to }: Span): boolean {
-    return this.spans.some((span) => span.from <= to && span.to >= from)
+    return this.ends.some((end) => end.from <= to && end.to >= from)
+  }
+
+  /** Does anything end by its time to live while something else does by max_age? */
+  get areMixed(): boolean {
+    const byTtl = this.ends.filter((end) => !end.isByAge)
+    return this.ends.some((end) => end.isByAge && byTtl.some((other) => overlap(end, other)))
   }
 
   /** A message ends, and maybe the marker that it leaves. */
-  private end(due: Span): End {
-    const end: End = { from: due.from, to: due.to + LATE_MS, followers: [] }
-    this.spans.push(end)
-    if (this.markerMs === 0) return end
-    this.follow(end, this.markerMs)
-    if (this.ageMs === 0) return end
-    this.published.push(end)
-    this.follow(end, this.ageMs)
-    return end
-  }
-
-  private follow(end: End, afterMs: number): void {
-    const span = { from: end.from + afterMs, to: end.to + afterMs + LATE_MS }
-    this.spans.push(span)
-    end.followers.push({ span, afterMs })
+  private end(due: Span, isByAge: boolean): void {
+    const end: End = { from: due.from, to: due.to + LATE_MS, isByAge, marker: null, markerMs: 0 }
+    this.ends.push(end)
+    if (this.markerMs === 0) return
+    this.published.push({ from: end.from, to: end.to, ttlMs: this.markerMs })
+    end.markerMs = Math.min(this.markerMs, this.ageMs)
+    const { from, to } = later(end, end.markerMs)
+    end.marker = { from, to: to + LATE_MS, isByAge: this.ageMs < this.markerMs, marker: null, markerMs: 0 }
+    this.ends.push(end.marker)
   }
 
   /** What is due by age from then on may come as late as that. */
   private delay(at: Span, toMs: number): void {
-    for (const end of this.byAge) {
-      if (end.to < at.from || end.to > toMs) continue
+    if (toMs === Number.POSITIVE_INFINITY) return
+    for (const end of this.ends) {
+      if (!end.isByAge || end.to < at.from || end.to > toMs) continue
       end.to = toMs
-      for (const { span, afterMs } of end.followers) span.to = toMs + afterMs + LATE_MS
+      if (end.marker !== null) end.marker.to = toMs + end.markerMs + LATE_MS
     }
   }
 }
 
 function later({ from, to }: Span, ms: number): Span {
   return { from: from + ms, to: to + ms }
+}
+
+function overlap(left: Span, right: Span): boolean {
+  return left.from <= right.to && right.from <= left.to
 }

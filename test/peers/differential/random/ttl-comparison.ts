@@ -14,7 +14,7 @@ const STEPS = SLOT_MS / STEP_MS
 export interface Outcome {
   seed: number
   /** Lines about what differs, with what was done until then; empty when nothing does. */
-  different: string[]
+  lines: string[]
   /** Looks at the stream that were compared, and those that were not to be: something ended just then. */
   compared: number
   unclear: number
@@ -44,16 +44,16 @@ export async function playAll(
 
 function compare(seed: number, real: TtlPlayer, ours: TtlPlayer): Outcome {
   const lostAt = Math.min(real.lostAt, ours.lostAt)
-  const outcome: Outcome = { seed, different: [], compared: 0, unclear: 0, missed: 0 }
+  const outcome: Outcome = { seed, lines: [], compared: 0, unclear: 0, missed: 0 }
   if (lostAt < SLOTS) outcome.missed = SLOTS - lostAt
-  const lines: string[] = []
+  const done: string[] = []
   for (let i = 0; i < Math.max(real.notes.length, ours.notes.length); i++) {
     const left = real.notes[i]
     const right = ours.notes[i]
     const { slot, what } = left ?? right
     if (slot >= lostAt) break
     const isLook = what === 'state'
-    if (!isLook) lines.push(`  slot ${slot}: ${what}`)
+    if (!isLook) done.push(`  slot ${slot}: ${what}`)
     if (left?.isClear === false || right?.isClear === false) {
       outcome.unclear++
       continue
@@ -61,8 +61,8 @@ function compare(seed: number, real: TtlPlayer, ours: TtlPlayer): Outcome {
     if (isLook) outcome.compared++
     const found = differences(left?.got, right?.got)
     if (found.length === 0) continue
-    outcome.different = [
-      ...lines,
+    outcome.lines = [
+      ...done,
       `  slot ${slot}: ${what}`,
       ...found.flatMap((each) => [
         `    ${each.path}`,

@@ -3,11 +3,11 @@
  * stream meanwhile. It is laid out before it runs: what is done in which half second, never in one in which a message ends.
  */
 import { Random } from '../../../../src/ports/random.ts'
-import { Ends } from './ends.ts'
+import { Ends, type Span } from './ends.ts'
 
 export const SLOT_MS = 500
 /** Operations come at the beginning of a slot, within this time. */
-export const OPERATION_MS = 150
+const OPERATION_MS = 150
 /** Slots with operations, and those that are watched after them. */
 const BUSY_SLOTS = 16
 export const SLOTS = 27
@@ -55,7 +55,7 @@ export class TtlPlan {
   private readonly random: Random
   private readonly prefix: string
   private readonly hasMarkers: boolean
-  private readonly ends = new Ends()
+  private ends = new Ends()
   private current: StreamConfig
   private messages = 0
   /** Up to here sequences are those of what was published: the order of markers is left to chance. */
@@ -89,17 +89,37 @@ export class TtlPlan {
     const operations: Operation[] = []
     for (let count = slot === 0 ? 2 + random.below(3) : 1 + random.below(3); count > 0; count--) {
       const operation = slot === 0 ? this.publish() : this.operation()
+      // What was published just now may be there for a consumer, or not yet.
+      if (operation.kind === 'take' && operations.some(({ kind }) => kind !== 'take')) continue
+      if (!this.expect(operation, span)) continue
       operations.push(operation)
-      if (operation.kind === 'publish') {
-        this.messages++
-        this.ends.publish(span, operation.ttlMs)
-      }
-      if (operation.kind === 'update') this.ends.configure(operation.config, span)
+      if (operation.kind === 'publish') this.messages++
       // It may remove at once, and what comes then is not to come before or behind that by chance.
       if (operation.kind === 'update') break
     }
     if (!this.wereEnds) this.knownSeq = this.messages
     return operations
+  }
+
+  /**
+   * Takes account of what an operation makes end. False: it is better not done. With files nats-server reads a clock that is up to
+   * 100 ms behind for max_age: what ends together by age and by time to live leaves its markers in no certain order, and limits
+   * then remove one or the other.
+   */
+  private expect(operation: Operation, span: Span): boolean {
+    const before = this.ends
+    this.ends = before.copy()
+    if (operation.kind === 'publish') this.ends.publish(span, operation.ttlMs)
+    if (operation.kind === 'update') {
+      this.ends.configure(operation.config, span)
+      if (!this.isUncertain) this.current = operation.config
+    }
+    if (this.isUncertain) this.ends = before
+    return this.ends !== before
+  }
+
+  private get isUncertain(): boolean {
+    return this.hasMarkers && this.config.storage === 'file' && this.ends.areMixed
   }
 
   private operation(): Operation {
@@ -205,7 +225,10 @@ export class TtlPlan {
   private purge(): Operation {
     const { random } = this
     const body: Record<string, unknown> = {}
-    if (random.chance(0.7)) body.filter = this.pick([this.subject(), this.subject(), `${this.prefix}.*`])
+    // With files, and the stream's last message deleted, nats-server goes wrong about its first one behind a purge by sequence alone.
+    if (this.config.storage === 'file' || random.chance(0.7))
+      body.filter = this.pick([this.subject(), this.subject(), `${this.prefix}.*`])
+    if (random.chance(0.2)) return { kind: 'api', verb: 'STREAM.PURGE', body: {} }
     const kind = random.below(4)
     if (kind === 0) body.seq = 1 + random.below(Math.max(this.knownSeq, 1))
     if (kind === 1) body.keep = 1 + random.below(2)
@@ -222,7 +245,6 @@ export class TtlPlan {
       for (const name of [...Object.keys(LIMITS), 'discard', 'discard_new_per_subject']) delete config[name]
       Object.assign(config, this.limits(0.4))
     }
-    this.current = config
     return { kind: 'update', config }
   }
 
@@ -232,6 +254,6 @@ export class TtlPlan {
   }
 }
 
-function at(slot: number): { from: number; to: number } {
+function at(slot: number): Span {
   return { from: slot * SLOT_MS, to: slot * SLOT_MS + OPERATION_MS }
 }

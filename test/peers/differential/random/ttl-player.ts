@@ -2,7 +2,7 @@
 import { normalise } from '../normalise.ts'
 import type { Delivery, Session } from '../session.ts'
 import { Ends, type Span } from './ends.ts'
-import { OPERATION_MS, type Operation, SLOT_MS, SLOTS, type StreamConfig, type TtlPlan } from './ttl-plan.ts'
+import { type Operation, SLOT_MS, SLOTS, type StreamConfig, type TtlPlan } from './ttl-plan.ts'
 
 /** When in a slot it is looked at what is there: what ends in the slot is gone by then. */
 const LOOK_MS = 425
@@ -20,7 +20,7 @@ export interface Note {
 
 export class TtlPlayer {
   readonly notes: Note[] = []
-  /** From this slot on it was not done when it was to be done: nothing is comparable. */
+  /** From this slot on nothing is comparable: what was done may have come before or behind the end of a message. */
   lostAt = Number.POSITIVE_INFINITY
   private readonly plan: TtlPlan
   private readonly session: Session
@@ -63,10 +63,7 @@ export class TtlPlayer {
 
   private async operate(slot: number, operations: readonly Operation[], beginMs: number): Promise<void> {
     await until(beginMs)
-    const endMs = beginMs + OPERATION_MS
-    const isDue = this.ends.areDue({ from: performance.now(), to: endMs })
     for (const operation of operations) await this.doOne(slot, operation)
-    if (isDue || performance.now() > endMs) this.lostAt = slot
   }
 
   private async doOne(slot: number, operation: Operation): Promise<void> {
@@ -77,12 +74,13 @@ export class TtlPlayer {
         const { subject, headers, body, ttlMs } = operation
         const answer = await session.quietly(subject, body, headers)
         this.note(slot, `publish ${subject} ${JSON.stringify(headers)}`, answer.body)
-        this.ends.publish(since(from), ttlMs)
+        this.ends.publish(this.done(slot, from), ttlMs)
         break
       }
       case 'api': {
         const answer = await session.quietly(`$JS.API.${operation.verb}.${plan.stream}`, operation.body)
         this.note(slot, `${operation.verb} ${JSON.stringify(operation.body)}`, answer.body)
+        this.done(slot, from)
         break
       }
       case 'update': {
@@ -90,7 +88,7 @@ export class TtlPlayer {
         // What is over by the new configuration may be gone by the time of the answer, or not yet.
         const { state: _, ...rest } = answer.body as Record<string, unknown>
         this.note(slot, `update ${changes(plan.config, operation.config)}`, rest)
-        this.ends.configure(operation.config, since(from))
+        this.ends.configure(operation.config, this.done(slot, from))
         break
       }
       case 'take': {
@@ -105,11 +103,19 @@ export class TtlPlayer {
           headers,
           body,
         })
-        if (!isMessage || answer === '') break
-        this.note(slot, `ack ${answer}`, (await session.quietly(reply ?? '', answer)).body)
+        if (isMessage && answer !== '')
+          this.note(slot, `ack ${answer}`, (await session.quietly(reply ?? '', answer)).body)
+        this.done(slot, from)
         break
       }
     }
+  }
+
+  /** When an operation was done; too late when a message may have ended meanwhile. */
+  private done(slot: number, from: number): Span {
+    const span = { from, to: performance.now() }
+    if (this.ends.areDue(span)) this.lostAt = Math.min(this.lostAt, slot)
+    return span
   }
 
   private async look(slot: number): Promise<void> {
@@ -168,10 +174,6 @@ function shown({ seq, subject, headers, body, isMarker }: Stored): string {
 function withoutOrder(state: Record<string, unknown>, first: Stored | undefined): Record<string, unknown> {
   const { first_seq, num_deleted, ...rest } = state
   return first?.isMarker ? rest : { ...rest, first_seq, num_deleted }
-}
-
-function since(from: number): Span {
-  return { from, to: performance.now() }
 }
 
 /** What an update changes, for whoever reads a difference. */
