@@ -44,8 +44,7 @@ export class AgeLimit {
 
   /** Removes at once what is too old by now. */
   expireDue(): void {
-    if (this.timer === null) return
-    this.timer.clear()
+    this.timer?.clear()
     this.onTimer()
   }
 

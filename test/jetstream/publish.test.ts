@@ -118,7 +118,7 @@ test('the value of a rollup counts in any case', async () => {
 })
 
 test('the limits of the stream hold before a rollup takes the place of its subject', async () => {
-  for (const limit of [{ max_msgs: 4 }, { max_bytes: 160 }]) {
+  for (const limit of [{ max_msgs: 4 }, { max_bytes: 200 }]) {
     const house = await House.open()
     await house.stream({ name: 'R', subjects: ['r.*'], allow_rollup_hdrs: true, ...limit })
     for (const subject of ['r.a', 'r.a', 'r.b', 'r.b']) await house.publish(subject, 'xxxxxx')
