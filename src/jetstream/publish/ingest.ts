@@ -317,6 +317,8 @@ export class Ingest implements MessageHandler {
       return apiError('JSInsufficientResourcesErr')
     if (log.lastSeq >= MAX_SEQUENCE) return FULL.sequences
     if (!this.isDiscardNew) return null
+    // What nobody wants takes no room.
+    if (this.isInterest && !this.isWanted(message)) return null
     const { subject, subjectStart, subjectEnd } = message
     let replacesOne = false
     if (this.maxPerSubject > 0 && log.countOf(subject, subjectStart, subjectEnd) >= this.maxPerSubject) {

@@ -70,20 +70,20 @@ export class Line {
   }
 }
 
-let sessions = 0
-
 export class Session {
   readonly transcript: Entry[] = []
   readonly server: PeerServer
-  private readonly id = ++sessions
+  private readonly inboxes: string
   private client: RawClient | null = null
   private readonly lines: RawClient[] = []
   private readonly names = new Map<string, string>()
   private nextSid = 100
   private inbox = 0
 
-  constructor(server: PeerServer) {
+  /** `inboxes`: a token for those of sessions side by side on a server, which are not to get each other's answers. */
+  constructor(server: PeerServer, inboxes = '0') {
     this.server = server
+    this.inboxes = inboxes
   }
 
   // Core: bytes on connections of their own.
@@ -282,9 +282,8 @@ export class Session {
     return frame ?? { op: 'none', line: 'no reply' }
   }
 
-  /** Sessions side by side are not to get each other's answers. */
   private newInbox(kind: '_MANY' | '_REPLY'): string {
-    return `${kind}.${this.id}.${++this.inbox}`
+    return `${kind}.${this.inboxes}.${++this.inbox}`
   }
 
   private async exchange(pieces: readonly (string | Buffer)[]): Promise<{ said: string; frames: unknown[] }> {

@@ -2,10 +2,17 @@
 import { normalise } from '../normalise.ts'
 import type { Delivery, Session } from '../session.ts'
 import { Ends, type Span } from './ends.ts'
-import { type Operation, SLOT_MS, SLOTS, type StreamConfig, type TtlPlan } from './ttl-plan.ts'
+import {
+  OPERATION_AT_MS,
+  type Operation,
+  SLOT_MS,
+  SLOTS,
+  type StreamConfig,
+  type TtlPlan,
+} from './ttl-plan.ts'
 
 /** When in a slot it is looked at what is there: what ends in the slot is gone by then. */
-const LOOK_MS = 425
+const LOOK_MS = 410
 /** What a server adds to a message that it hands over. */
 const ADDED = /^Nats-(Stream|Subject|Sequence|Time-Stamp|Num-Pending|Last-Sequence):/
 const NO_NAMES: ReadonlyMap<string, string> = new Map()
@@ -62,7 +69,7 @@ export class TtlPlayer {
   }
 
   private async operate(slot: number, operations: readonly Operation[], beginMs: number): Promise<void> {
-    await until(beginMs)
+    await until(beginMs + OPERATION_AT_MS)
     for (const operation of operations) await this.doOne(slot, operation)
   }
 
@@ -121,7 +128,7 @@ export class TtlPlayer {
   private async look(slot: number): Promise<void> {
     const { plan, session } = this
     const from = performance.now()
-    const info = await session.quietly(`$JS.API.STREAM.INFO.${plan.stream}`, { subjects_filter: '>' })
+    const state = await this.state()
     const messages = (await session.messagesOf(plan.stream)).map(stored)
     const consumers: unknown[] = []
     for (const { durable_name: name } of plan.consumers) {
@@ -129,13 +136,17 @@ export class TtlPlayer {
       // nats-server's num_pending goes wrong with filters and roll-ups, and how far it has skipped isn't determined.
       consumers.push((body as Record<string, unknown>).num_ack_pending)
     }
-    const { state } = info.body as { state?: Record<string, unknown> }
-    const got = {
-      state: withoutOrder(state ?? {}, messages[0]),
-      messages: messages.map(shown).sort(),
-      consumers,
-    }
-    this.note(slot, 'state', got, !this.ends.areDue({ from, to: performance.now() }))
+    const got = { state: withoutOrder(state, messages[0]), messages: messages.map(shown).sort(), consumers }
+    const isClear = !this.ends.areDue({ from, to: performance.now() })
+    // Under load a server may be later than usual, and something may have ended meanwhile.
+    const isStill = JSON.stringify(state) === JSON.stringify(await this.state())
+    this.note(slot, 'state', got, isClear && isStill)
+  }
+
+  private async state(): Promise<Record<string, unknown>> {
+    const subject = `$JS.API.STREAM.INFO.${this.plan.stream}`
+    const { body } = await this.session.quietly(subject, { subjects_filter: '>' })
+    return (body as { state?: Record<string, unknown> }).state ?? {}
   }
 
   private note(slot: number, what: string, got: unknown, isClear = true): void {
