@@ -42,6 +42,12 @@ export class AgeLimit {
     })
   }
 
+  /** Removes at once what is too old by now. */
+  expireDue(): void {
+    this.timer?.clear()
+    this.onTimer()
+  }
+
   /** Where times can't be read now, they are looked at again in a while. */
   private retrying(work: () => void): void {
     try {

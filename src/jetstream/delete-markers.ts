@@ -5,8 +5,7 @@ import { readRecord } from './read-record.ts'
 import type { Stream } from './stream.ts'
 
 const REASON = 'Nats-Marker-Reason'
-/** What key-value clients write in place of a purged key tells so itself; behind a deleted one nats-server leaves a marker. */
-const KEY_IS_PURGED = /\nKV-Operation: *PURGE\r/
+const KEY_OPERATION = 'KV-Operation'
 
 /**
  * Subject delete markers (ADR-43, `subject_delete_marker_ttl`): where the last message of a subject has come to its end, by
@@ -55,16 +54,20 @@ export class DeleteMarkers {
         continue
       }
       const subject = Buffer.from(view.buffer.subarray(view.subjectStart, view.subjectEnd))
-      // In one turn, and so in one batch of the journal: both or none.
-      stream.remove(seq)
+      // In one turn, and so in one batch of the journal: both or none. The marker rolls its subject up, and counts beside the
+      // message; where new messages are refused it needs that one's room.
+      const isRefusing = stream.config.discard === 'new'
+      if (isRefusing) stream.remove(seq)
       stream.ingest.publishGenerated(this.markerOf(subject), null)
+      if (!isRefusing) stream.removeSoon(seq)
     }
   }
 
   private isMarker(): boolean {
     const { buffer, bodyStart, headerLength } = this.view
     const headers = buffer.toString('latin1', bodyStart, bodyStart + headerLength)
-    return headers.includes(`\n${REASON}:`) || KEY_IS_PURGED.test(headers)
+    // What key-value clients write in place of a purged key tells so itself; behind a deleted one nats-server leaves a marker.
+    return fieldOf(headers, REASON) !== '' || fieldOf(headers, KEY_OPERATION) === 'PURGE'
   }
 
   private markerOf(subject: Buffer): Message {
@@ -80,4 +83,12 @@ export class DeleteMarkers {
     message.bodyEnd = message.body.length
     return message
   }
+}
+
+/** Value of the first header with exactly this name; '' when there is none. */
+function fieldOf(headers: string, name: string): string {
+  const at = headers.indexOf(`\n${name}:`)
+  if (at < 0) return ''
+  const start = at + name.length + 2
+  return headers.slice(start, headers.indexOf('\r', start)).trimStart()
 }

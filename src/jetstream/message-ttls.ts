@@ -69,6 +69,8 @@ export class MessageTtls {
   expire(): void {
     if (this.stream.isClosed) return
     const nowMs = this.stream.clock.now()
+    // In the order in which they end: with what got too old before it a message may be its subject's last.
+    if (this.seqs.length > 0 && this.ends[0] <= nowMs) this.stream.age.expireDue()
     const isMarked = this.stream.markers.isOn
     const over: number[] = []
     while (this.seqs.length > 0 && this.ends[0] <= nowMs) {

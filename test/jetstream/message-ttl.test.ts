@@ -163,3 +163,59 @@ test('a deleted key is told by a marker when its time is over, a purged one is n
     assert.deepEqual([left, last_seq], [messages, lastSeq], operation)
   }
 })
+
+test('a marker is a message whose Nats-Marker-Reason says something', async () => {
+  for (const [reason, messages] of [
+    ['', 1],
+    ['x', 0],
+  ] as const) {
+    const house = await House.open()
+    await house.stream({
+      name: 'R',
+      subjects: ['r'],
+      max_age: 2e9,
+      duplicate_window: 1e9,
+      subject_delete_marker_ttl: 60e9,
+    })
+    await house.publish('r', '', [`Nats-Marker-Reason: ${reason}`])
+    await house.pass(2300)
+    await house.pass(100)
+    assert.equal((await house.state('R')).messages, messages, reason)
+  }
+})
+
+test('what ends by its time to live goes behind what got too old before it, and then leaves the marker', async () => {
+  const house = await House.open()
+  const markers = { allow_rollup_hdrs: true, subject_delete_marker_ttl: 2e9, duplicate_window: 1e9 }
+  await house.stream({ name: 'O', subjects: ['o.*'], storage: 'memory', max_age: 2e9, ...markers })
+  await house.publish('o.first', '')
+  await house.pass(20)
+  await house.publish('o.a', '', ['KV-Operation: PURGE'])
+  await house.pass(5)
+  await house.publish('o.a', '', ['Nats-TTL: 2'])
+  for (let i = 0; i < 45; i++) await house.pass(50)
+  const { messages, last_seq } = await house.state('O')
+  assert.deepEqual([messages, last_seq], [2, 5])
+})
+
+test('a marker counts beside the message whose place it takes: the oldest makes room', async () => {
+  const house = await House.open()
+  const markers = { allow_rollup_hdrs: true, subject_delete_marker_ttl: 1e9 }
+  await house.stream({ name: 'L', subjects: ['l.*'], max_msgs: 2, ...markers })
+  await house.publish('l.old')
+  await house.publish('l.a', '', ['Nats-TTL: 1s'])
+  await house.pass(1200)
+  const { messages, first_seq, subjects } = await house.state('L', { subjects_filter: '>' })
+  assert.deepEqual([messages, first_seq, subjects], [1, 3, { 'l.a': 1 }])
+})
+
+test('where new messages are refused a message whose time is over makes room for its marker', async () => {
+  const house = await House.open()
+  const markers = { allow_rollup_hdrs: true, subject_delete_marker_ttl: 60e9 }
+  await house.stream({ name: 'F', subjects: ['f.*'], max_msgs: 2, discard: 'new', ...markers })
+  await house.publish('f.old')
+  await house.publish('f.a', '', ['Nats-TTL: 60s'])
+  await house.pass(60_200)
+  const { messages, first_seq, last_seq } = await house.state('F')
+  assert.deepEqual([messages, first_seq, last_seq], [2, 1, 3])
+})

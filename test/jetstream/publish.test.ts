@@ -107,6 +107,27 @@ test('a rollup replaces the messages of its subject, or all', async () => {
   ])
 })
 
+test('the value of a rollup counts in any case', async () => {
+  const house = await House.open()
+  await house.stream({ name: 'R', subjects: ['r.*'], allow_rollup_hdrs: true })
+  for (const subject of ['r.1', 'r.2', 'r.1']) await house.publish(subject)
+  await house.publish('r.1', 'new', ['Nats-Rollup: SUB'])
+  assert.deepEqual((await house.state('R', { subjects_filter: '>' })).subjects, { 'r.1': 1, 'r.2': 1 })
+  await house.publish('r.1', 'only', ['Nats-Rollup: All'])
+  assert.deepEqual((await house.state('R', { subjects_filter: '>' })).subjects, { 'r.1': 1 })
+})
+
+test('the limits of the stream hold before a rollup takes the place of its subject', async () => {
+  for (const limit of [{ max_msgs: 4 }, { max_bytes: 200 }]) {
+    const house = await House.open()
+    await house.stream({ name: 'R', subjects: ['r.*'], allow_rollup_hdrs: true, ...limit })
+    for (const subject of ['r.a', 'r.a', 'r.b', 'r.b']) await house.publish(subject, 'xxxxxx')
+    assert.equal((await house.state('R')).messages, 4)
+    await house.publish('r.b', 'new', ['Nats-Rollup: sub'])
+    assert.deepEqual((await house.state('R', { subjects_filter: '>' })).subjects, { 'r.a': 1, 'r.b': 1 })
+  }
+})
+
 test('sizes are limited', async () => {
   const house = await House.open()
   await house.stream({ name: 'S', subjects: ['s'], max_msg_size: 100 })

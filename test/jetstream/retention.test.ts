@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { House, type Json, tick } from './house.ts'
+import { errorOf, House, type Json, tick } from './house.ts'
 
 async function consumer(house: House, stream: string, name: string, config: Json = {}): Promise<void> {
   const request = {
@@ -97,4 +97,14 @@ test('what nobody wants any more goes when a consumer of an interest stream chan
   assert.equal((await house.state('I')).messages, 2)
   house = await house.restart()
   assert.equal((await house.state('I')).messages, 2)
+})
+
+test('with interest retention what nobody wants is taken also by a full stream that refuses new messages', async () => {
+  const house = await House.open()
+  await house.stream({ name: 'F', subjects: ['f.*'], retention: 'interest', discard: 'new', max_msgs: 1 })
+  await consumer(house, 'F', 'c', { filter_subject: 'f.a' })
+  assert.equal((await house.publish('f.a')).seq, 1)
+  assert.equal(errorOf(await house.publish('f.a'))?.[1], 'maximum messages exceeded')
+  assert.equal((await house.publish('f.b')).seq, 2)
+  assert.equal((await house.state('F')).messages, 1)
 })

@@ -171,8 +171,12 @@ export class Ingest implements MessageHandler {
     else if (this.lastMsgId.length > 0) this.lastMsgId = NOTHING
     if (isKept && parsed.found !== 0 && parsed.has(TTL)) this.rememberTtl(parsed, seq)
     if (isKept) stream.stored(seq, subject, subjectStart, subjectEnd)
-    if (parsed.found !== 0 && parsed.has(ROLLUP)) this.rollUp(message, parsed, isKept ? seq : seq + 1)
     if (this.maxPerSubject > 0 && isKept) this.trimSubject(message)
+    if (parsed.found !== 0 && parsed.has(ROLLUP)) {
+      // The stream's limits hold before the message takes the place of others.
+      if (isKept) stream.trim()
+      this.rollUp(message, parsed, isKept ? seq : seq + 1)
+    }
     if (this.config.allow_msg_schedules && isKept) this.noteSchedule(message, parsed, seq)
     return seq
   }
@@ -313,6 +317,8 @@ export class Ingest implements MessageHandler {
       return apiError('JSInsufficientResourcesErr')
     if (log.lastSeq >= MAX_SEQUENCE) return FULL.sequences
     if (!this.isDiscardNew) return null
+    // What nobody wants takes no room.
+    if (this.isInterest && !this.isWanted(message)) return null
     const { subject, subjectStart, subjectEnd } = message
     let replacesOne = false
     if (this.maxPerSubject > 0 && log.countOf(subject, subjectStart, subjectEnd) >= this.maxPerSubject) {
@@ -393,7 +399,7 @@ export class Ingest implements MessageHandler {
 
   private rollUp(message: Message, parsed: PublishHeaders, upToSeq: number): void {
     let filter: SubjectFilter | null = null
-    if (parsed.text(ROLLUP) === 'sub') {
+    if (rollupScope(parsed, true) === 'subject') {
       filter = subjectFilter([message.subject.toString('utf8', message.subjectStart, message.subjectEnd)])
     }
     this.stream.purgeSoon(filter, upToSeq)

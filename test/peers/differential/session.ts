@@ -73,14 +73,17 @@ export class Line {
 export class Session {
   readonly transcript: Entry[] = []
   readonly server: PeerServer
+  private readonly inboxes: string
   private client: RawClient | null = null
   private readonly lines: RawClient[] = []
   private readonly names = new Map<string, string>()
   private nextSid = 100
   private inbox = 0
 
-  constructor(server: PeerServer) {
+  /** `inboxes`: a token for those of sessions side by side on a server, which are not to get each other's answers. */
+  constructor(server: PeerServer, inboxes = '0') {
     this.server = server
+    this.inboxes = inboxes
   }
 
   // Core: bytes on connections of their own.
@@ -138,6 +141,23 @@ export class Session {
     return { ...frame, body: parse(frame) }
   }
 
+  /** All messages of a stream that allows direct gets, not noted: what came up to the status that ends them. */
+  async messagesOf(stream: string): Promise<Delivery[]> {
+    const client = await this.connection()
+    const reply = this.newInbox('_REPLY')
+    const sid = String(this.nextSid++)
+    client.send(`SUB ${reply} ${sid}\r\n`)
+    client.send(publication(`$JS.API.DIRECT.GET.${stream}`, reply, { seq: 1, batch: 1000 }, ''))
+    const found: Delivery[] = []
+    for (;;) {
+      const frame = await client.take((each) => each.sid === sid, REPLY_MS)
+      if (frame === null || /^NATS\/1\.0 \d/.test(frame.headers ?? '')) break
+      found.push({ ...frame, body: parse(frame) })
+    }
+    client.send(`UNSUB ${sid}\r\n`)
+    return found
+  }
+
   /** Publishes without waiting for a reply. */
   async publish(subject: string, body: unknown = '', headers = '', reply = ''): Promise<void> {
     const client = await this.connection()
@@ -187,7 +207,7 @@ export class Session {
     count: number,
     timeoutMs = REPLY_MS,
   ): Promise<Delivery[]> {
-    const reply = `_MANY.${++this.inbox}`
+    const reply = this.newInbox('_MANY')
     const sid = await this.subscribe(reply)
     const client = await this.connection()
     client.send(publication(subject, reply, body, ''))
@@ -229,6 +249,12 @@ export class Session {
     this.transcript.push({ did: normaliseText(did, this.names), got: normalise(got, this.names) })
   }
 
+  /** Closes the connections; streams stay. */
+  close(): void {
+    for (const line of this.lines) line.close()
+    this.client?.close()
+  }
+
   /** Notes what came and was not asked for, removes all streams and closes the connections. */
   async end(): Promise<void> {
     for (const line of this.lines) line.close()
@@ -247,13 +273,17 @@ export class Session {
 
   private async ask(subject: string, body: unknown, headers: string): Promise<Frame> {
     const client = await this.connection()
-    const reply = `_REPLY.${++this.inbox}`
+    const reply = this.newInbox('_REPLY')
     const sid = String(this.nextSid++)
     client.send(`SUB ${reply} ${sid}\r\n`)
     client.send(publication(subject, reply, body, headers))
     const frame = await client.take((each) => each.sid === sid, REPLY_MS)
     client.send(`UNSUB ${sid}\r\n`)
     return frame ?? { op: 'none', line: 'no reply' }
+  }
+
+  private newInbox(kind: '_MANY' | '_REPLY'): string {
+    return `${kind}.${this.inboxes}.${++this.inbox}`
   }
 
   private async exchange(pieces: readonly (string | Buffer)[]): Promise<{ said: string; frames: unknown[] }> {

@@ -57,6 +57,52 @@ differential('what is deleted, purged or over a limit leaves no marker', async (
   await s.api('STREAM.INFO.S', { subjects_filter: '>', deleted_details: true })
 })
 
+differential('a marker for which a full stream has no room', async (s) => {
+  await s.api('STREAM.CREATE.S', {
+    name: 'S',
+    subjects: ['s.*'],
+    subject_delete_marker_ttl: SECOND,
+    max_msgs: 2,
+    discard: 'new',
+  })
+  await s.request('s.a', '1', 'Nats-TTL: 1s')
+  await s.request('s.b', '2')
+  await s.wait(3000)
+  await s.api('STREAM.INFO.S', { subjects_filter: '>' })
+})
+
+differential('a marker takes the place of its message behind the limits of the stream', async (s) => {
+  for (const limit of [{ max_msgs: 2 }, { max_msgs: 2, max_msgs_per_subject: 1 }]) {
+    const config = { name: 'S', subjects: ['s.*'], subject_delete_marker_ttl: SECOND, ...limit }
+    await s.api('STREAM.CREATE.S', config)
+    await s.request('s.a', '1')
+    await s.request('s.b', '2', 'Nats-TTL: 1s')
+    await s.wait(1500)
+    await s.api('STREAM.INFO.S', { subjects_filter: '>' })
+    await s.api('STREAM.DELETE.S')
+  }
+})
+
+differential('what is a marker already leaves none', async (s) => {
+  const config = { max_age: SECOND, duplicate_window: SECOND / 10, subject_delete_marker_ttl: 20 * SECOND }
+  await s.api('STREAM.CREATE.S', { name: 'S', subjects: ['s.*'], ...config })
+  const headers = [
+    'Nats-Marker-Reason: x',
+    'Nats-Marker-Reason:',
+    'Nats-Marker-Reason:\nNats-Marker-Reason: x',
+    'nats-marker-reason: x',
+    'KV-Operation: PURGE',
+    'KV-Operation: purge',
+    'KV-Operation:   PURGE',
+    'KV-Operation: PURGED',
+    'KV-Operation: DEL\nKV-Operation: PURGE',
+    'KV-Operation: DEL',
+  ]
+  for (const [index, head] of headers.entries()) await s.request(`s.${index}`, '', head)
+  await s.wait(1800)
+  await s.api('STREAM.INFO.S', { subjects_filter: '>' })
+})
+
 for (const config of [
   { subject_delete_marker_ttl: SECOND / 2 },
   { subject_delete_marker_ttl: -1 },

@@ -43,6 +43,7 @@ const HEADERS = [
   'Nats-Rollup: sub',
   'Nats-Rollup: all',
   'Nats-Rollup: ALL',
+  'Nats-Rollup: SUB',
   'Nats-Rollup: some',
   'Nats-Rollup:',
   'Nats-Required-Api-Level: 1',
@@ -172,3 +173,21 @@ differential('an atomic batch where it is not allowed, or with what it cannot ha
   )
   await s.api('STREAM.INFO.S')
 })
+
+for (const config of [{ max_msgs: 4 }, { max_bytes: 200 }]) {
+  for (const storage of ['file', 'memory']) {
+    const name = JSON.stringify({ storage, ...config })
+    differential(`publishing: a roll-up where the stream is full, ${name}`, async (s) => {
+      await s.api('STREAM.CREATE.S', {
+        name: 'S',
+        subjects: ['s.*'],
+        storage,
+        allow_rollup_hdrs: true,
+        ...config,
+      })
+      for (const key of ['a', 'a', 'b', 'b']) await s.request(`s.${key}`, 'xxxxxx')
+      await s.request('s.b', 'x', 'Nats-Rollup: sub')
+      await s.api('STREAM.INFO.S', { subjects_filter: '>' })
+    })
+  }
+}

@@ -249,3 +249,24 @@ differential('sealed by an update, with a consumer', async (s) => {
   await s.api('STREAM.UPDATE.S', { name: 'S', subjects: ['s.*'], sealed: false })
   await s.api('STREAM.DELETE.S')
 })
+
+for (const limit of [
+  { max_msgs: 1 },
+  { max_bytes: 60 },
+  { max_msgs_per_subject: 1, discard_new_per_subject: true },
+]) {
+  differential(`interest: what nobody wants, in a full stream with ${JSON.stringify(limit)}`, async (s) => {
+    for (const storage of ['file', 'memory']) {
+      const config = { retention: 'interest', discard: 'new', allow_rollup_hdrs: true, storage, ...limit }
+      await s.api('STREAM.CREATE.S', { name: 'S', subjects: ['s.*'], ...config })
+      const consumer = { durable_name: 'c', ack_policy: 'explicit', filter_subject: 's.a' }
+      await s.api('CONSUMER.CREATE.S.c', { stream_name: 'S', config: consumer })
+      for (const key of ['a', 'a', 'b', 'b']) await s.request(`s.${key}`, 'xxxxxx')
+      await s.request('s.b', 'x', 'Nats-Rollup: sub')
+      await s.api('STREAM.INFO.S', { subjects_filter: '>' })
+      await s.request('s.b', 'x', 'Nats-Rollup: all')
+      await s.api('STREAM.INFO.S', { subjects_filter: '>' })
+      await s.api('STREAM.DELETE.S')
+    }
+  })
+}
