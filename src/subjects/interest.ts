@@ -104,11 +104,16 @@ class RouteTable<S> {
     }
     this.entries[slot] = new Entry(hash, Buffer.from(buffer.subarray(start, end)), route)
   }
+
+  clear(): void {
+    this.entries.fill(null)
+  }
 }
 
-/** Slots of the table of whole subjects, and of the table of deciding prefixes. */
+/** Slots of the table of whole subjects; those of deciding prefixes have half of it. */
 const SUBJECT_SLOTS = 8192
-const PREFIX_SLOTS = 4096
+/** Members of all routes that may have been remembered before the tables are emptied: a bound for their memory. */
+const MOST_MEMBERS = 2 ** 20
 
 /**
  * The index. Routes are found in three steps, cheapest first:
@@ -126,11 +131,19 @@ export class InterestIndex<S extends Interested> {
   /** The route of a subject that has an empty token: nobody gets it. */
   private readonly nobody = new Route<S>(0)
   private root = new Node<S>()
-  private readonly subjects = new RouteTable<S>(SUBJECT_SLOTS)
-  private readonly below = new RouteTable<S>(PREFIX_SLOTS)
-  private readonly lastToken = new RouteTable<S>(PREFIX_SLOTS)
+  private readonly subjects: RouteTable<S>
+  private readonly below: RouteTable<S>
+  private readonly lastToken: RouteTable<S>
   /** Bit d is set when some prefix of d tokens is in `below`. */
   private belowDepths = 0
+  private members = 0
+
+  /** `slots`: subjects whose routes are remembered, a power of two. */
+  constructor(slots = SUBJECT_SLOTS) {
+    this.subjects = new RouteTable<S>(slots)
+    this.below = new RouteTable<S>(slots / 2)
+    this.lastToken = new RouteTable<S>(slots / 2)
+  }
 
   insert(subscription: S): void {
     let node = this.root
@@ -247,7 +260,20 @@ export class InterestIndex<S extends Interested> {
   }
 
   private resolve(buffer: Buffer, start: number, end: number, hash: number): Route<S> {
-    return this.walk(buffer, start, end, hash, true)
+    const route = this.walk(buffer, start, end, hash, true)
+    this.members += route.plain.length + 1
+    for (const { members } of route.queues) this.members += members.length
+    if (this.members > MOST_MEMBERS) this.forgetRoutes()
+    return route
+  }
+
+  /** Routes that were given stay valid. */
+  private forgetRoutes(): void {
+    this.members = 0
+    this.belowDepths = 0
+    this.subjects.clear()
+    this.below.clear()
+    this.lastToken.clear()
   }
 
   private walk(buffer: Buffer, start: number, end: number, hash: number, remember: boolean): Route<S> {

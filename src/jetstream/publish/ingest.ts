@@ -350,11 +350,7 @@ export class Ingest implements MessageHandler {
 
   /** With interest retention: does any consumer want messages of this subject? */
   private isWanted(message: Message): boolean {
-    const { list } = this.stream.consumers
-    for (let i = 0; i < list.length; i++) {
-      if (list[i].filter.matches(message.subject, message.subjectStart, message.subjectEnd)) return true
-    }
-    return false
+    return this.stream.consumers.isWanted(message.subject, message.subjectStart, message.subjectEnd)
   }
 
   private remember(parsed: PublishHeaders, seq: number, nowMs: number): void {
@@ -409,7 +405,7 @@ export class Ingest implements MessageHandler {
         if (seq === 0 || !stream.remove(seq)) return
       }
     } catch (error) {
-      stream.later.add(error, () => stream.trimSubjects())
+      stream.later.add(error, () => stream.trimming.trimSubjects())
     }
   }
 }
