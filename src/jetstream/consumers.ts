@@ -5,9 +5,9 @@ import { Strays } from './strays.ts'
 
 /** So many consumers are asked one by one whether a subject is for them; of more they are found by it. */
 const FEW = 16
-/** Bounds for the subjects that an index remembers; twice as many as there are filters are wanted. */
+/** Bounds for the subjects that an index remembers; three times as many as there are filters are wanted. */
 const FEWEST_SLOTS = 256
-const MOST_SLOTS = 16_384
+const MOST_SLOTS = 32_768
 
 /** One of the filters of a consumer. */
 class Wish implements Interested {
@@ -204,7 +204,7 @@ export class Consumers extends Map<string, Consumer> {
     let filters = 0
     for (const { filter } of this.list) filters += filter.patterns.length
     this.slots = FEWEST_SLOTS
-    while (this.slots < filters * 2 && this.slots < MOST_SLOTS) this.slots *= 2
+    while (this.slots < filters * 3 && this.slots < MOST_SLOTS) this.slots *= 2
     this.index = new InterestIndex<Wish>(this.slots)
     for (const consumer of this.list) this.enter(consumer)
   }

@@ -77,6 +77,9 @@ class Entry<S> {
   }
 }
 
+/** Slots in which an entry may be: as many neighbours. */
+const WAYS = 4
+
 /** A hash table that forgets: one entry a slot, the number of slots fixed. */
 class RouteTable<S> {
   private readonly entries: (Entry<S> | null)[]
@@ -88,17 +91,31 @@ class RouteTable<S> {
   }
 
   find(hash: number, buffer: Buffer, start: number, end: number, generation: number): Route<S> | null {
-    const entry = this.entries[(hash ^ (hash >>> 15)) & this.mask]
-    if (entry === null || entry.hash !== hash || entry.route.generation !== generation) return null
-    if (!equalBytes(entry.key, 0, entry.key.length, buffer, start, end)) return null
-    if (entry.hits < 8) entry.hits++
-    return entry.route
+    const slot = (hash ^ (hash >>> 15)) & this.mask
+    for (let way = 0; way < WAYS; way++) {
+      const entry = this.entries[slot ^ way]
+      if (entry === null) return null
+      if (entry.hash !== hash || entry.route.generation !== generation) continue
+      if (!equalBytes(entry.key, 0, entry.key.length, buffer, start, end)) continue
+      if (entry.hits < 8) entry.hits++
+      return entry.route
+    }
+    return null
   }
 
   put(hash: number, buffer: Buffer, start: number, end: number, route: Route<S>): void {
-    const slot = (hash ^ (hash >>> 15)) & this.mask
+    let slot = (hash ^ (hash >>> 15)) & this.mask
+    const home = slot
+    let fewest = Number.POSITIVE_INFINITY
+    for (let way = 0; way < WAYS && fewest >= 0; way++) {
+      const present = this.entries[home ^ way]
+      const hits = present === null || present.route.generation !== route.generation ? -1 : present.hits
+      if (hits >= fewest) continue
+      fewest = hits
+      slot = home ^ way
+    }
     const present = this.entries[slot]
-    if (present !== null && present.hits > 0 && present.route.generation === route.generation) {
+    if (present !== null && fewest > 0) {
       present.hits--
       return
     }
