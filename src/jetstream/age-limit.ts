@@ -31,6 +31,15 @@ export class AgeLimit {
     this.chore = new Chore(stream.account.account.bus.turn, () => this.retrying(() => this.step()))
   }
 
+  /** What is too old is still being removed. */
+  get isWaiting(): boolean {
+    return this.chore.isWaiting
+  }
+
+  done(): Promise<void> {
+    return this.chore.done()
+  }
+
   /** Looks at once for what is too old, and sets the timer for the rest. */
   arm(): void {
     this.timer?.clear()

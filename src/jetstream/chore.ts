@@ -12,6 +12,7 @@ export class Chore {
   isWaiting = false
   private readonly turn: Turn
   private readonly step: () => boolean
+  private onDone: (() => void)[] = []
   /** A flush is what a turn ends with: what it puts off comes in the next one. */
   private readonly pause: TurnTask = { deferred: false, run: () => this.turn.deferWork(this.task) }
   private readonly task: TurnTask = { deferred: false, run: () => this.work() }
@@ -26,6 +27,11 @@ export class Chore {
     if (!this.isWaiting) this.work()
   }
 
+  /** Resolves when there is nothing to do for now. */
+  async done(): Promise<void> {
+    if (this.isWaiting) await new Promise<void>((resolve) => this.onDone.push(resolve))
+  }
+
   private work(): void {
     this.isWaiting = false
     const endMs = performance.now() + CHORE_SLICE_MS
@@ -35,5 +41,9 @@ export class Chore {
       this.turn.deferFlush(this.pause)
       return
     }
+    const { onDone } = this
+    if (onDone.length === 0) return
+    this.onDone = []
+    for (const resolve of onDone) resolve()
   }
 }

@@ -122,6 +122,12 @@ export class Stream {
     if (wasLimits && config.retention === 'interest') this.unwanted.remove()
   }
 
+  /** null: what an update made too much or too old is gone; else it will be, then. */
+  whenTrimmed(): Promise<void> | null {
+    const { age, trimming } = this
+    return age.isWaiting || trimming.isWaiting ? age.done().then(() => trimming.done()) : null
+  }
+
   /** The stream and all it holds are no more. */
   delete(): void {
     this.close()

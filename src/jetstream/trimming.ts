@@ -16,7 +16,7 @@ export class Trimming {
   private maxBytes = -1
   private readonly chore: Chore
   private readonly subjectChore: Chore
-  /** What the stream had after the last step of what goes by and by: no more than that may it have when a turn ends. */
+  /** The least that the stream had while it was trimmed by and by: more than that it has not when a turn ends. */
   private heldMessages = Number.POSITIVE_INFINITY
   private heldBytes = Number.POSITIVE_INFINITY
   private slot = 0
@@ -27,6 +27,16 @@ export class Trimming {
     const { turn } = stream.account.account.bus
     this.chore = new Chore(turn, () => this.retrying(() => this.step(), this.chore))
     this.subjectChore = new Chore(turn, () => this.retrying(() => this.subjectStep(), this.subjectChore))
+  }
+
+  /** Something is still to be trimmed. */
+  get isWaiting(): boolean {
+    return this.chore.isWaiting || this.subjectChore.isWaiting
+  }
+
+  async done(): Promise<void> {
+    await this.chore.done()
+    await this.subjectChore.done()
   }
 
   /** Takes over the stream's configuration. */
@@ -50,7 +60,7 @@ export class Trimming {
     if (!this.isOver) return
     const { log } = this.stream
     if (this.chore.isWaiting) {
-      // What has come meanwhile goes at once.
+      // As much as has come meanwhile goes at once.
       this.retrying(() => {
         while (this.isOver && (log.messages > this.heldMessages || log.bytes > this.heldBytes)) this.step()
         return false
@@ -93,8 +103,8 @@ export class Trimming {
       if (bytes > 0) bytes -= log.sizeOfSeq(last)
     }
     stream.removeThrough(last)
-    this.heldMessages = log.messages
-    this.heldBytes = log.bytes
+    this.heldMessages = Math.min(this.heldMessages, log.messages)
+    this.heldBytes = Math.min(this.heldBytes, log.bytes)
     return true
   }
 
