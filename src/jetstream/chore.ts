@@ -12,10 +12,9 @@ export class Chore {
   isWaiting = false
   private readonly turn: Turn
   private readonly step: () => boolean
-  private onDone: (() => void)[] = []
-  /** A flush is what a turn ends with: what it puts off comes in the next one. */
-  private readonly pause: TurnTask = { deferred: false, run: () => this.turn.deferWork(this.task) }
-  private readonly task: TurnTask = { deferred: false, run: () => this.work() }
+  private onDone: (() => void)[] | null = null
+  /** null until it is needed. */
+  private pause: TurnTask | null = null
 
   /** `step` does a little, some dozens of messages, and tells whether there is more. */
   constructor(turn: Turn, step: () => boolean) {
@@ -29,7 +28,10 @@ export class Chore {
 
   /** Resolves when there is nothing to do for now. */
   async done(): Promise<void> {
-    if (this.isWaiting) await new Promise<void>((resolve) => this.onDone.push(resolve))
+    if (!this.isWaiting) return
+    this.onDone ??= []
+    const { onDone } = this
+    await new Promise<void>((resolve) => onDone.push(resolve))
   }
 
   private work(): void {
@@ -38,12 +40,19 @@ export class Chore {
     while (this.step()) {
       if (performance.now() < endMs) continue
       this.isWaiting = true
+      this.pause ??= this.makePause()
       this.turn.deferFlush(this.pause)
       return
     }
     const { onDone } = this
-    if (onDone.length === 0) return
-    this.onDone = []
+    if (onDone === null) return
+    this.onDone = null
     for (const resolve of onDone) resolve()
+  }
+
+  /** A flush is what a turn ends with: what it puts off comes in the next one. */
+  private makePause(): TurnTask {
+    const task: TurnTask = { deferred: false, run: () => this.work() }
+    return { deferred: false, run: () => this.turn.deferWork(task) }
   }
 }

@@ -29,7 +29,7 @@ export class Strays {
   /** Its filter is another one, or what it was is not known. */
   add(consumer: Consumer): void {
     this.drop(consumer)
-    if (consumer.filter.all || isDone(consumer)) return
+    if (!mayStray(consumer)) return
     this.strays.push({ consumer, seqs: null, highest: 0 })
   }
 
@@ -88,13 +88,13 @@ export class Strays {
   }
 }
 
-/** Nothing was delivered to it that may still go. */
-function isDone(consumer: Consumer): boolean {
-  return consumer.progress.pending.size === 0 && consumer.progress.redelivered.size === 0
+/** Was something delivered to it that may still go, and that its filter may not take? */
+export function mayStray({ filter, progress }: Consumer): boolean {
+  return !filter.all && (progress.pending.size > 0 || progress.redelivered.size > 0)
 }
 
 function isOver({ consumer, seqs, highest }: Stray): boolean {
-  if (isDone(consumer)) return true
+  if (!mayStray(consumer)) return true
   if (seqs === null) return false
   const { progress } = consumer
   return seqs.size === 0 || (highest <= progress.ackFloorStreamSeq && progress.redelivered.size === 0)
