@@ -327,3 +327,30 @@ test('an ack with interest retention asks few consumers whether they still need 
   assert.ok(asked <= 4 * 2000, `${asked} questions for 2000 acks`)
   assert.equal((await house.state('I')).messages, 0)
 })
+
+test('who asks while a message waits for its commit gets it, or is told that there is none', async () => {
+  const house = await House.open()
+  await house.stream({ name: 'W', subjects: ['w.*'] })
+  await consume(house, 'W', 'a', { filter_subject: 'w.a' })
+  await consume(house, 'W', 'b', { filter_subject: 'w.b' })
+  const got = { a: house.listen('in.a'), b: house.listen('in.b') }
+  const ask = (name: string, request: string) =>
+    house.send(`$JS.API.CONSUMER.MSG.NEXT.W.${name}`, request, [], `in.${name}`)
+  house.send('w.a', '1')
+  for (const name of ['a', 'b']) ask(name, '{"batch":1,"expires":30000000000}')
+  for (let i = 0; i < 5; i++) await tick()
+  assert.deepEqual([got.a.map(({ body }) => body), got.b.length], [['1'], 0])
+  house.send('w.a', '2')
+  for (const name of ['a', 'b']) ask(name, '{"batch":2,"no_wait":true,"expires":20000000000}')
+  house.send('w.b', '3')
+  for (let i = 0; i < 5; i++) await tick()
+  assert.deepEqual(
+    got.a.map(({ body, headers }) => body || headers.split('\r\n')[0]),
+    ['1', '2', 'NATS/1.0 404 No Messages'],
+  )
+  assert.deepEqual(
+    got.b.map(({ body }) => body),
+    ['3'],
+    'the request that waits is served first',
+  )
+})
