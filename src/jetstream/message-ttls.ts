@@ -164,18 +164,17 @@ export class MessageTtls {
   private use(ledger: Ledger): void {
     this.ledger = ledger
     ledger.snapshot = () => {
-      this.dropStale()
+      const { log } = this.stream
       const bytes = Buffer.alloc((this.seqs.length + this.nevers.size) * ENTRY_BYTES)
       let at = 0
-      for (let i = 0; i < this.seqs.length; i++) {
-        bytes.writeDoubleLE(this.seqs[i], at)
-        at = bytes.writeDoubleLE(this.ends[i], at + 8)
-      }
-      for (const seq of this.nevers) {
+      const write = (seq: number, endMs: number): void => {
+        if (!log.has(seq)) return
         bytes.writeDoubleLE(seq, at)
-        at = bytes.writeDoubleLE(Number.POSITIVE_INFINITY, at + 8)
+        at = bytes.writeDoubleLE(endMs, at + 8)
       }
-      return bytes
+      for (let i = 0; i < this.seqs.length; i++) write(this.seqs[i], this.ends[i])
+      for (const seq of this.nevers) write(seq, Number.POSITIVE_INFINITY)
+      return bytes.subarray(0, at)
     }
   }
 }
