@@ -1,3 +1,4 @@
+import { subjectFilter } from '../subjects/index.ts'
 import { Chore } from './chore.ts'
 import type { Stream } from './stream.ts'
 
@@ -7,6 +8,7 @@ const STEP = 64
 const SUBJECTS_STEP = 256
 /** So many messages too many come from publishing; more were there when the limit was changed, and go by and by. */
 const MOST_AT_ONCE = 4096
+const EVERYTHING = subjectFilter([])
 
 /** Keeps a stream within max_msgs and max_bytes by removing the oldest, and its subjects within max_msgs_per_subject. */
 export class Trimming {
@@ -124,10 +126,10 @@ export class Trimming {
     }
     if (this.over.length === 0) {
       if (this.slot >= log.subjectSlots) return false
-      log.eachSubjectOf(null, this.slot, this.slot + SUBJECTS_STEP, (subject, count) => {
+      const collect = (subject: string, count: number): void => {
         if (count > most) this.over.push(subject)
-      })
-      this.slot += SUBJECTS_STEP
+      }
+      for (let left = SUBJECTS_STEP; left > 0; left--) log.visitSlot(this.slot++, EVERYTHING, collect)
     }
     for (let left = STEP; left > 0 && this.over.length > 0; ) {
       const bytes = Buffer.from(this.over[this.over.length - 1])
