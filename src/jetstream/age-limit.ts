@@ -1,12 +1,14 @@
 import type { Timer } from '../ports/index.ts'
 import { ReadFailure } from '../storage/index.ts'
+import { Chore } from './chore.ts'
 import { READ_AGAIN_MS } from './later.ts'
 import type { Stream } from './stream.ts'
 
 /** Messages that get old soon after each other are removed together. */
 const SMALLEST_WAIT_MS = 50
 const LONGEST_WAIT_MS = 2 ** 31 - 1
-/** Messages whose subjects may need markers, removed at once. */
+/** Messages removed in one step, and those whose subjects may need markers. */
+const STEP = 64
 const MOST_AT_ONCE = 1000
 
 /** Removes messages older than the stream's `max_age`: one timer, set to the oldest message. */
@@ -17,10 +19,25 @@ export class AgeLimit {
   private timer: Timer | null = null
   /** Up to this sequence nothing can get too old: it is gone, or never does. */
   private passed = 0
-  private readonly onTimer = (): void => this.retrying(() => this.expire())
+  /** Up to this sequence all that can get too old is. */
+  private through = 0
+  private readonly chore: Chore
+  private readonly onTimer = (): void => {
+    this.retrying(() => this.expire())
+  }
 
   constructor(stream: Stream) {
     this.stream = stream
+    this.chore = new Chore(stream.account.account.bus.turn, () => this.retrying(() => this.step()))
+  }
+
+  /** What is too old is still being removed. */
+  get isWaiting(): boolean {
+    return this.chore.isWaiting
+  }
+
+  done(): Promise<void> {
+    return this.chore.done()
   }
 
   /** Looks at once for what is too old, and sets the timer for the rest. */
@@ -49,12 +66,13 @@ export class AgeLimit {
   }
 
   /** Where times can't be read now, they are looked at again in a while. */
-  private retrying(work: () => void): void {
+  private retrying<T>(work: () => T): T | false {
     try {
-      work()
+      return work()
     } catch (error) {
       if (!(error instanceof ReadFailure)) throw error
       this.wait(READ_AGAIN_MS)
+      return false
     }
   }
 
@@ -71,18 +89,33 @@ export class AgeLimit {
     if (ageMs === 0 || stream.isClosed) return
     const limitMs = stream.clock.now() - ageMs
     const sec = Math.floor(limitMs / 1000)
-    const through = stream.log.seqAtTime(sec, Math.floor((limitMs - sec * 1000) * 1e6)) - 1
-    if (stream.markers.isOn) {
-      this.expireWithMarkers(through, ageMs).catch(stream.js.bus.fault)
-      return
-    }
+    this.through = stream.log.seqAtTime(sec, Math.floor((limitMs - sec * 1000) * 1e6)) - 1
+    if (stream.markers.isOn) this.expireWithMarkers(this.through, ageMs).catch(stream.js.bus.fault)
+    else this.chore.start()
+  }
+
+  /** Removes some of what is too old; with the last of it the timer is set. */
+  private step(): boolean {
+    const { stream, through } = this
+    const { log } = stream
+    const ageMs = (stream.config.max_age ?? 0) / 1e6
+    if (ageMs === 0 || stream.isClosed || stream.markers.isOn) return false
     if (!stream.ttls.hasForever) {
-      if (through >= stream.log.firstSeq) stream.removeThrough(through)
+      if (log.messages > 0 && log.firstSeq <= through) {
+        stream.removeThrough(Math.min(through, log.firstSeq + STEP - 1))
+        return true
+      }
     } else {
-      for (let seq = this.nextAfter(this.passed); seq > 0 && seq <= through; seq = this.nextAfter(seq))
+      let seq = this.nextAfter(this.passed)
+      for (let left = STEP; left > 0 && seq > 0 && seq <= through; left--) {
         stream.remove(seq)
+        this.passed = seq
+        seq = this.nextAfter(seq)
+      }
+      if (seq > 0 && seq <= through) return true
     }
     this.waitForOldest(ageMs)
+    return false
   }
 
   private waitForOldest(ageMs: number): void {
@@ -100,7 +133,11 @@ export class AgeLimit {
     }
     await stream.markers.expire(seqs)
     // The stream may have been closed or configured anew meanwhile.
-    if (!stream.isClosed && this.timer === null) this.retrying(() => this.waitForOldest(ageMs))
+    if (stream.isClosed || this.timer !== null) return
+    this.retrying(() => {
+      if (seqs.length === MOST_AT_ONCE && !stream.later.isWaiting) this.expire()
+      else this.waitForOldest(ageMs)
+    })
   }
 
   /** Time of the oldest message that can get too old; Infinity without one. */
@@ -121,6 +158,7 @@ export class AgeLimit {
   }
 
   private wait(waitMs: number): void {
+    this.timer?.clear()
     const delayMs = Math.min(Math.max(Math.ceil(waitMs), SMALLEST_WAIT_MS), LONGEST_WAIT_MS)
     this.timer = this.stream.clock.setTimer(this.onTimer, delayMs)
   }

@@ -1,7 +1,9 @@
 import { Message } from '../core/index.ts'
 import { RecordView } from '../storage/index.ts'
+import { CHORE_SLICE_MS } from './chore.ts'
 import { formatDuration } from './consumer/go-duration.ts'
 import { readRecord } from './read-record.ts'
+import { Slices } from './slices.ts'
 import type { Stream } from './stream.ts'
 
 const REASON = 'Nats-Marker-Reason'
@@ -39,9 +41,14 @@ export class DeleteMarkers {
   private async remove(seqs: readonly number[]): Promise<void> {
     const { stream, view } = this
     const { log } = stream
+    const slices = new Slices(CHORE_SLICE_MS)
     for (const [at, seq] of seqs.entries()) {
       let isRead: boolean
+      if (slices.isOver) await slices.next()
       try {
+        // It ended while it waits for its commit.
+        if (seq > log.committedSeq && log.has(seq))
+          await new Promise<void>((resolve) => stream.js.store.barrier(resolve))
         // Only the last one has to be read: is it a marker itself?
         isRead = log.isLastOfSubject(seq) && (await readRecord(log, seq, view))
       } catch (error) {

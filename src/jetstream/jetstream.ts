@@ -193,7 +193,7 @@ export class JetStream implements TurnTask {
     this.over = []
     for (const stream of over) {
       stream.isOverLimit = false
-      if (!stream.isClosed) stream.trim()
+      if (!stream.isClosed) stream.trimming.trim()
     }
   }
 

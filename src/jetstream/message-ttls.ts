@@ -1,5 +1,6 @@
 import type { Timer } from '../ports/index.ts'
 import type { Ledger } from '../storage/index.ts'
+import { Chore } from './chore.ts'
 import type { Stream } from './stream.ts'
 
 /** Ledgers of the stream itself begin with a dot: consumers can't be called so. */
@@ -8,6 +9,8 @@ const ENTRY_BYTES = 16
 /** Messages that end soon after each other are removed together. */
 const SMALLEST_WAIT_MS = 50
 const LONGEST_WAIT_MS = 2 ** 31 - 1
+/** Messages removed in one step. */
+const STEP = 64
 /** What is known of messages that are gone is dropped when there is this much more than messages. */
 const MOST_STALE = 1024
 
@@ -25,9 +28,11 @@ export class MessageTtls {
   private ledger: Ledger | null = null
   private timer: Timer | null = null
   private readonly onTimer = (): void => this.expire()
+  private readonly chore: Chore
 
   constructor(stream: Stream) {
     this.stream = stream
+    this.chore = new Chore(stream.account.account.bus.turn, () => this.step())
     const ledger = stream.log.ledgers.get(LEDGER_NAME)
     if (ledger !== undefined) this.recover(ledger)
   }
@@ -65,22 +70,33 @@ export class MessageTtls {
     this.timer = this.stream.clock.setTimer(this.onTimer, delayMs)
   }
 
-  /** Removes at once what has ended, and sets the timer for the rest. */
+  /** Removes what has ended, and sets the timer for the rest. */
   expire(): void {
-    if (this.stream.isClosed) return
-    const nowMs = this.stream.clock.now()
+    this.timer = null
+    const { stream } = this
+    if (stream.isClosed) return
     // In the order in which they end: with what got too old before it a message may be its subject's last.
-    if (this.seqs.length > 0 && this.ends[0] <= nowMs) this.stream.age.expireDue()
-    const isMarked = this.stream.markers.isOn
+    if (this.seqs.length > 0 && this.ends[0] <= stream.clock.now()) stream.age.expireDue()
+    this.chore.start()
+  }
+
+  /** Removes some of what has ended; with the last of it the timer is set. */
+  private step(): boolean {
+    const { stream } = this
+    if (stream.isClosed) return false
+    const nowMs = stream.clock.now()
+    const isMarked = stream.markers.isOn
     const over: number[] = []
-    while (this.seqs.length > 0 && this.ends[0] <= nowMs) {
+    let left = STEP
+    for (; left > 0 && this.seqs.length > 0 && this.ends[0] <= nowMs; left--) {
       const seq = this.seqs[0]
       this.shift()
       if (isMarked) over.push(seq)
-      else this.stream.removeSoon(seq)
+      else stream.removeSoon(seq)
     }
-    if (over.length > 0) this.stream.markers.expire(over).catch(this.stream.js.bus.fault)
-    this.arm()
+    if (over.length > 0) stream.markers.expire(over).catch(stream.js.bus.fault)
+    if (left > 0) this.arm()
+    return left === 0
   }
 
   close(): void {
@@ -152,18 +168,17 @@ export class MessageTtls {
   private use(ledger: Ledger): void {
     this.ledger = ledger
     ledger.snapshot = () => {
-      this.dropStale()
+      const { log } = this.stream
       const bytes = Buffer.alloc((this.seqs.length + this.nevers.size) * ENTRY_BYTES)
       let at = 0
-      for (let i = 0; i < this.seqs.length; i++) {
-        bytes.writeDoubleLE(this.seqs[i], at)
-        at = bytes.writeDoubleLE(this.ends[i], at + 8)
-      }
-      for (const seq of this.nevers) {
+      const write = (seq: number, endMs: number): void => {
+        if (!log.has(seq)) return
         bytes.writeDoubleLE(seq, at)
-        at = bytes.writeDoubleLE(Number.POSITIVE_INFINITY, at + 8)
+        at = bytes.writeDoubleLE(endMs, at + 8)
       }
-      return bytes
+      for (let i = 0; i < this.seqs.length; i++) write(this.seqs[i], this.ends[i])
+      for (const seq of this.nevers) write(seq, Number.POSITIVE_INFINITY)
+      return bytes.subarray(0, at)
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { InternalSubscription } from '../core/index.ts'
 import type { Clock } from '../ports/index.ts'
-import type { Json, MessageLog } from '../storage/index.ts'
+import type { Json, MessageLog, SubjectBytes } from '../storage/index.ts'
 import type { SubjectFilter } from '../subjects/index.ts'
 import type { JetStreamAccount } from './account.ts'
 import { StreamAdvisories } from './advisories.ts'
@@ -14,10 +14,11 @@ import { Later } from './later.ts'
 import { MessageTtls } from './message-ttls.ts'
 import { Ingest } from './publish/ingest.ts'
 import { MsgIdLog } from './publish/msg-id-log.ts'
-import { removeWithoutInterest } from './retention.ts'
+import { Unwanted } from './retention.ts'
 import { Schedules } from './schedules/schedules.ts'
 import { Slices } from './slices.ts'
 import { ledStreamInfo } from './stream-info.ts'
+import { Trimming } from './trimming.ts'
 import type { StreamConfig, StreamInfo } from './types.ts'
 
 /** What the log keeps of a stream beside its messages. */
@@ -31,8 +32,8 @@ export interface StreamMeta {
 
 /** Sequences looked at by a purge at a time. */
 const PURGE_SLICE = 4096
-/** Trimming is told to consumers message by message up to this many, as a purge beyond. */
-const MAX_SINGLE_REMOVALS = 64
+/** Messages removed at a time where each is told to consumers. */
+const REMOVED_AT_ONCE = 256
 
 /** One stream: its configuration, its log and its consumers. */
 export class Stream {
@@ -43,13 +44,15 @@ export class Stream {
   readonly log: MessageLog
   readonly createdMs: number
   /** By name. Who deletes one tells `consumerDeleted`. */
-  readonly consumers = new Consumers()
+  readonly consumers: Consumers
   readonly ingest: Ingest
   readonly advisories: StreamAdvisories
   readonly age: AgeLimit
   readonly ttls: MessageTtls
   readonly markers: DeleteMarkers
   readonly schedules: Schedules
+  readonly trimming: Trimming
+  private readonly unwanted: Unwanted
   /** Removals that wait until the disk can be read again. */
   readonly later: Later
   config: StreamConfig
@@ -63,8 +66,6 @@ export class Stream {
   isAwaitingCommit = false
   private readonly msgIds: MsgIdLog
   private readonly subscriptions = new Map<string, InternalSubscription>()
-  private maxMsgs = -1
-  private maxBytes = -1
   private countedBytes = 0
 
   constructor(account: JetStreamAccount, log: MessageLog, meta: StreamMeta) {
@@ -76,6 +77,7 @@ export class Stream {
     this.config = meta.config
     this.firstSeqWanted = meta.config.first_seq ?? 0
     this.createdMs = meta.created
+    this.consumers = new Consumers(log)
     this.later = new Later(account.js.clock)
     this.advisories = new StreamAdvisories(this)
     this.ingest = new Ingest(this)
@@ -83,8 +85,10 @@ export class Stream {
     this.markers = new DeleteMarkers(this)
     this.ttls = new MessageTtls(this)
     this.schedules = new Schedules(this)
+    this.trimming = new Trimming(this)
+    this.unwanted = new Unwanted(this)
     this.msgIds = new MsgIdLog(account.js.store, log)
-    this.configure()
+    this.trimming.configure()
     this.countBytes()
   }
 
@@ -110,12 +114,18 @@ export class Stream {
     this.log.setMeta({ created: this.createdMs, config } as unknown as Json)
     for (const subject of config.subjects ?? []) if (!before.delete(subject)) this.listenTo(subject)
     for (const subject of before) this.subscriptions.get(subject)?.unsubscribe()
-    this.configure()
+    this.trimming.configure()
     this.ingest.configure(config)
     this.age.arm()
-    if (config.discard === 'old') this.trim()
-    this.trimSubjects()
-    if (wasLimits && config.retention === 'interest') this.removeUnwanted()
+    this.trimming.trim()
+    this.trimming.trimSubjects()
+    if (wasLimits && config.retention === 'interest') this.unwanted.remove()
+  }
+
+  /** null: what an update made too much or too old is gone; else it will be, then. */
+  whenTrimmed(): Promise<void> | null {
+    const { age, trimming } = this
+    return age.isWaiting || trimming.isWaiting ? age.done().then(() => trimming.done()) : null
   }
 
   /** The stream and all it holds are no more. */
@@ -143,19 +153,13 @@ export class Stream {
 
   /** A message was appended. */
   stored(seq: number, subject: Buffer, start: number, end: number): void {
-    const { list } = this.consumers
-    for (let i = 0; i < list.length; i++) list[i].stored(seq, subject, start, end)
+    this.consumers.stored(seq, subject, start, end)
   }
 
   /** After each publish that changed the log. */
   appended(): void {
     const { log } = this
-    if (
-      (this.maxMsgs > 0 && log.messages > this.maxMsgs) ||
-      (this.maxBytes > 0 && log.bytes > this.maxBytes)
-    ) {
-      this.js.overLimit(this)
-    }
+    if (this.trimming.isOver) this.js.overLimit(this)
     this.countBytes()
     if (log.inMemory) this.committed()
     else this.js.appended(this)
@@ -164,8 +168,7 @@ export class Stream {
 
   /** Messages up to the log's committedSeq may be delivered. */
   committed(): void {
-    const { list } = this.consumers
-    for (let i = 0; i < list.length; i++) list[i].committed()
+    this.consumers.committed()
   }
 
   /** A message with the id `[start, end)` was stored. */
@@ -184,29 +187,38 @@ export class Stream {
   remove(seq: number): boolean {
     if (!this.log.remove(seq)) return false
     this.countBytes()
-    const { list } = this.consumers
-    for (let i = 0; i < list.length; i++) list[i].removed(seq)
+    if (this.consumers.size > 0) this.consumers.removed(seq, this.log.removed)
     return true
   }
 
   /** Removes everything up to and with `seq`. */
   removeThrough(seq: number): number {
     const { log } = this
-    const first = log.firstSeq
     const before = log.messages
-    const isWhole = log.numDeleted === 0 && seq - first < MAX_SINGLE_REMOVALS
+    while (log.messages > 0 && log.firstSeq <= seq) {
+      if (this.consumers.size === 0) this.removeFirst(seq)
+      else this.removeFirst(Math.min(seq, log.firstSeq + REMOVED_AT_ONCE - 1))
+    }
+    return before - log.messages
+  }
+
+  private removeFirst(seq: number): void {
+    const { log, consumers } = this
     try {
-      return log.removeThrough(seq)
-    } finally {
-      // Also of what was removed before a read failed.
-      const removed = before - log.messages
-      if (removed > 0) {
-        this.countBytes()
-        for (const consumer of this.consumers.values()) {
-          if (!isWhole) consumer.purged()
-          else for (let i = first; i < first + removed; i++) consumer.removed(i)
+      if (consumers.size > 0) {
+        for (let next = log.firstSeq; next > 0 && next <= seq; next = log.nextLive(next + 1)) {
+          const subject = log.subjectOf(next)
+          if (subject !== null) consumers.miss(next, subject.buffer, subject.start, subject.end)
         }
       }
+      log.removeThrough(seq)
+    } catch (error) {
+      for (const consumer of consumers.list) consumer.count.forget()
+      throw error
+    } finally {
+      // Also of what was removed before a read failed.
+      this.countBytes()
+      consumers.tellHolders()
     }
   }
 
@@ -221,13 +233,14 @@ export class Stream {
 
   /** Removes what matches (null: everything) below `upToSeq` (0: no bound) but the `keep` newest; returns how many. */
   purge(filter: SubjectFilter | null, upToSeq: number, keep: number, fromSeq = 0): number {
+    const subject = literalOf(filter)
     let removed: number
     try {
       removed = this.log.purge(filter, upToSeq, keep, fromSeq)
     } catch (error) {
       // Of what was removed before the read failed.
       this.countBytes()
-      for (const consumer of this.consumers.values()) consumer.purged()
+      this.consumers.purged(subject)
       throw error
     }
     if ((filter === null || filter.all) && keep === 0 && upToSeq === 0) this.wasPurged = true
@@ -235,7 +248,7 @@ export class Stream {
     if (filter === null && upToSeq > this.log.lastSeq + 1) this.log.skipTo(upToSeq)
     if (removed > 0) this.countBytes()
     // Also when nothing was left to remove: consumers take note of where the stream begins.
-    for (const consumer of this.consumers.values()) consumer.purged()
+    this.consumers.purged(subject)
     return removed
   }
 
@@ -270,25 +283,6 @@ export class Stream {
     return purged
   }
 
-  /** Brings the stream back within max_msgs and max_bytes by removing the oldest. */
-  trim(): void {
-    try {
-      this.trimNow()
-    } catch (error) {
-      this.later.add(error, () => this.trimNow())
-    }
-  }
-
-  private trimNow(): void {
-    const { log } = this
-    if (this.maxMsgs > 0 && log.messages > this.maxMsgs) {
-      const extra = log.messages - this.maxMsgs
-      if (log.numDeleted === 0) this.removeThrough(log.firstSeq + extra - 1)
-      while (log.messages > this.maxMsgs && this.removeThrough(log.firstSeq) > 0);
-    }
-    if (this.maxBytes > 0) while (log.bytes > this.maxBytes && this.removeThrough(log.firstSeq) > 0);
-  }
-
   /** A consumer is done with a message: with workqueue and interest retention it goes when nobody else needs it. */
   settled(consumer: Consumer, seq: number): void {
     try {
@@ -301,7 +295,8 @@ export class Stream {
   private settleNow(consumer: Consumer, seq: number): void {
     if (this.isClosed || this.config.retention === 'limits') return
     if (this.config.retention === 'interest') {
-      for (const other of this.consumers.list) if (other !== consumer && other.needs(seq)) return
+      const subject = this.log.subjectOf(seq)
+      if (subject === null || this.consumers.needs(seq, subject, consumer)) return
     }
     this.remove(seq)
   }
@@ -310,50 +305,12 @@ export class Stream {
   consumerDeleted(consumer: Consumer): void {
     if (this.consumers.get(consumer.name) !== consumer) return
     this.consumers.delete(consumer.name)
-    if (!this.isClosed && this.config.retention === 'interest') this.removeUnwanted()
+    this.wantedAnew()
   }
 
   /** A consumer wants other messages than before: with interest retention nobody may want some any more. */
   wantedAnew(): void {
-    if (!this.isClosed && this.config.retention === 'interest') this.removeUnwanted()
-  }
-
-  private removeUnwanted(): void {
-    try {
-      removeWithoutInterest(this)
-    } catch (error) {
-      this.later.add(error, () => this.removeUnwanted())
-    }
-  }
-
-  private configure(): void {
-    const isOld = this.config.discard === 'old'
-    this.maxMsgs = isOld ? (this.config.max_msgs ?? -1) : -1
-    this.maxBytes = isOld ? (this.config.max_bytes ?? -1) : -1
-  }
-
-  /** Brings all subjects back within max_msgs_per_subject: at once, or as soon as the disk can be read. */
-  trimSubjects(): void {
-    try {
-      this.trimSubjectsNow()
-    } catch (error) {
-      this.later.add(error, () => this.trimSubjectsNow())
-    }
-  }
-
-  private trimSubjectsNow(): void {
-    const most = this.config.max_msgs_per_subject ?? -1
-    if (most <= 0) return
-    const over: string[] = []
-    this.log.eachSubject(null, (subject, count) => {
-      if (count > most) over.push(subject)
-    })
-    for (const subject of over) {
-      const bytes = Buffer.from(subject)
-      while (this.log.countOf(bytes, 0, bytes.length) > most) {
-        if (!this.remove(this.log.firstSeqOf(bytes, 0, bytes.length))) break
-      }
-    }
+    if (!this.isClosed && this.config.retention === 'interest') this.unwanted.remove()
   }
 
   private listenTo(subject: string): void {
@@ -378,4 +335,11 @@ export class Stream {
     this.ttls.close()
     this.schedules.close()
   }
+}
+
+/** The subject of a filter that takes only one; null: it takes more. */
+function literalOf(filter: SubjectFilter | null): SubjectBytes | null {
+  if (filter === null || filter.literal === null) return null
+  const buffer = Buffer.from(filter.literal, 'latin1')
+  return { buffer, start: 0, end: buffer.length }
 }

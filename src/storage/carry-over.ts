@@ -54,7 +54,7 @@ export async function carryOver(
   }
   // The state names these files: their entries are durable before it is.
   if (segments.length > 0) await fileSystem.syncDirectory(folder)
-  await writeDocument(fileSystem, `${folder}/state.json`, state)
+  const bytes = await writeDocument(fileSystem, `${folder}/state.json`, state)
   await fileSystem.syncDirectory(folder)
-  await writeCopy(fileSystem, `${folder}/state.json`, state)
+  await writeCopy(fileSystem, `${folder}/state.json`, bytes)
 }

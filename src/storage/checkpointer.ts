@@ -179,9 +179,9 @@ export class Checkpointer {
       await this.carryOverAll(work)
       if (work.deleted.length > 0) document.deletedLogs = work.deleted.map(({ id }) => id)
       const path = `${this.directory}/checkpoint.json`
-      await writeDocument(this.files.fileSystem, path, document)
+      const bytes = await writeDocument(this.files.fileSystem, path, document)
       await this.files.fileSystem.syncDirectory(this.directory)
-      await writeCopy(this.files.fileSystem, path, document)
+      await writeCopy(this.files.fileSystem, path, bytes)
     } catch (error) {
       // All of it is for the next one.
       for (const { log } of captured) if (this.catalog.has(log)) this.dirty.add(log)

@@ -35,9 +35,11 @@ export function copyPath(path: string): string {
   return `${path}.copy`
 }
 
-/** A second copy, for the case that the first is damaged by the disk. Not synced: the first is what counts. */
-export async function writeCopy(fileSystem: FileSystem, path: string, value: unknown): Promise<void> {
-  const bytes = encodeDocument(value)
+/**
+ * A second copy, for the case that the first is damaged by the disk. Not synced: the first is what counts. `bytes`: what
+ * `writeDocument` wrote.
+ */
+export async function writeCopy(fileSystem: FileSystem, path: string, bytes: Buffer): Promise<void> {
   const handle = await fileSystem.open(copyPath(path), true)
   try {
     await new Promise<void>((resolve, reject) =>
@@ -49,8 +51,11 @@ export async function writeCopy(fileSystem: FileSystem, path: string, value: unk
   }
 }
 
-export async function writeDocument(fileSystem: FileSystem, path: string, value: unknown): Promise<void> {
-  await writeFileDurably(fileSystem, path, encodeDocument(value))
+/** Returns the bytes of the file. */
+export async function writeDocument(fileSystem: FileSystem, path: string, value: unknown): Promise<Buffer> {
+  const bytes = encodeDocument(value)
+  await writeFileDurably(fileSystem, path, bytes)
+  return bytes
 }
 
 /** Covers the format's number too: a flipped bit in it is damage, not a newer version. */

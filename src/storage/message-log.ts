@@ -38,6 +38,7 @@ import type { SubjectTable } from './subject-table.ts'
 
 /** Sequences never used take a place in a segment's index, up to so many at once; beyond, a new segment begins. */
 const MAX_GAP = 1024
+const NO_BYTES = Buffer.alloc(0)
 
 export type Json = { [key: string]: unknown }
 /**
@@ -65,6 +66,13 @@ export interface LogHost extends SegmentFiles {
   readonly isReplaying: boolean
 }
 
+/** A subject as its UTF-8 bytes `[start, end)`. */
+export interface SubjectBytes {
+  buffer: Buffer
+  start: number
+  end: number
+}
+
 export class MessageLog {
   readonly name: string
   readonly id: number
@@ -83,6 +91,9 @@ export class MessageLog {
   closingSeq = 0
   readonly lost = new LostRecords()
   private lostInReplay = 0
+  /** Subject of the message that `remove` removed last. */
+  readonly removed: SubjectBytes = { buffer: NO_BYTES, start: 0, end: 0 }
+  private readonly asked: SubjectBytes = { buffer: NO_BYTES, start: 0, end: 0 }
   readonly ledgers = new Map<string, Ledger>()
   private readonly list = new SegmentList()
   nextSegmentId = 1
@@ -449,6 +460,25 @@ export class MessageLog {
     return segment !== null && !segment.isDeleted(seq - segment.firstSeq)
   }
 
+  /**
+   * Subject of a message, committed or not yet; null when it is not there. Valid until the next call.
+   * @throws ReadFailure
+   */
+  subjectOf(seq: number): SubjectBytes | null {
+    const segment = this.list.find(seq)
+    if (segment === null || segment.isDeleted(seq - segment.firstSeq)) return null
+    const position = seq - segment.firstSeq
+    const columns = segment.index()
+    if (segment.isDeleted(position)) return null
+    const { dictionary } = columns
+    const local = columns.localAt(position)
+    const { asked } = this
+    asked.buffer = dictionary.bytes
+    asked.start = dictionary.starts[local]
+    asked.end = dictionary.endOf(local)
+    return asked
+  }
+
   /** Is this message there, and the only one of its subject? */
   isLastOfSubject(seq: number): boolean {
     const segment = this.list.find(seq)
@@ -577,6 +607,9 @@ export class MessageLog {
       const columns = segment.index()
       // It may have turned out to be lost just now.
       if (segment.isDeleted(position)) return false
+      const { dictionary } = columns
+      const local = columns.localAt(position)
+      this.noteRemoved(dictionary.bytes, dictionary.starts[local], dictionary.endOf(local))
       this.forget(segment, columns, position)
     }
     if (seq === this.firstSeq) this.advanceFirst()
@@ -727,8 +760,18 @@ export class MessageLog {
       return false
     const size = table.firstSizes[slot]
     if (size === 0) return false
+    this.noteRemoved(table.bytes, table.starts[slot], table.endOf(slot))
     this.forgetOne(segment, position, slot, size)
     return true
+  }
+
+  /** A copy, since the subject may be given up with its last message. */
+  private noteRemoved(bytes: Buffer, start: number, end: number): void {
+    const { removed } = this
+    const length = end - start
+    if (removed.buffer.length < length) removed.buffer = Buffer.allocUnsafeSlow(Math.max(64, length * 2))
+    copy(bytes, start, end, removed.buffer, 0)
+    removed.end = length
   }
 
   private forgetOne(segment: Segment, position: number, slot: number, size: number): void {

@@ -206,11 +206,12 @@ export class Reclaimer {
       if (firstSeq + count - 1 > state.lastSeq) return false
     state.segments = [...segments.values()].sort((a, b) => a.firstSeq - b.firstSeq)
     state.nextSegmentId = Math.max(state.nextSegmentId, log.nextSegmentId)
-    await this.reserve.lending(this.reserve.documentBytes, async () => {
-      await writeDocument(fileSystem, path, state)
+    const bytes = await this.reserve.lending(this.reserve.documentBytes, async () => {
+      const written = await writeDocument(fileSystem, path, state)
       await fileSystem.syncDirectory(folder)
+      return written
     })
-    await writeCopy(fileSystem, path, state).catch(() => {})
+    await writeCopy(fileSystem, path, bytes).catch(() => {})
     return true
   }
 }

@@ -77,6 +77,9 @@ class Entry<S> {
   }
 }
 
+/** Slots in which an entry may be: as many neighbours. */
+const WAYS = 4
+
 /** A hash table that forgets: one entry a slot, the number of slots fixed. */
 class RouteTable<S> {
   private readonly entries: (Entry<S> | null)[]
@@ -88,27 +91,46 @@ class RouteTable<S> {
   }
 
   find(hash: number, buffer: Buffer, start: number, end: number, generation: number): Route<S> | null {
-    const entry = this.entries[(hash ^ (hash >>> 15)) & this.mask]
-    if (entry === null || entry.hash !== hash || entry.route.generation !== generation) return null
-    if (!equalBytes(entry.key, 0, entry.key.length, buffer, start, end)) return null
-    if (entry.hits < 8) entry.hits++
-    return entry.route
+    const slot = (hash ^ (hash >>> 15)) & this.mask
+    for (let way = 0; way < WAYS; way++) {
+      const entry = this.entries[slot ^ way]
+      if (entry === null) return null
+      if (entry.hash !== hash || entry.route.generation !== generation) continue
+      if (!equalBytes(entry.key, 0, entry.key.length, buffer, start, end)) continue
+      if (entry.hits < 8) entry.hits++
+      return entry.route
+    }
+    return null
   }
 
   put(hash: number, buffer: Buffer, start: number, end: number, route: Route<S>): void {
-    const slot = (hash ^ (hash >>> 15)) & this.mask
+    let slot = (hash ^ (hash >>> 15)) & this.mask
+    const home = slot
+    let fewest = Number.POSITIVE_INFINITY
+    for (let way = 0; way < WAYS && fewest >= 0; way++) {
+      const present = this.entries[home ^ way]
+      const hits = present === null || present.route.generation !== route.generation ? -1 : present.hits
+      if (hits >= fewest) continue
+      fewest = hits
+      slot = home ^ way
+    }
     const present = this.entries[slot]
-    if (present !== null && present.hits > 0 && present.route.generation === route.generation) {
+    if (present !== null && fewest > 0) {
       present.hits--
       return
     }
     this.entries[slot] = new Entry(hash, Buffer.from(buffer.subarray(start, end)), route)
   }
+
+  clear(): void {
+    this.entries.fill(null)
+  }
 }
 
-/** Slots of the table of whole subjects, and of the table of deciding prefixes. */
+/** Slots of the table of whole subjects; those of deciding prefixes have half of it. */
 const SUBJECT_SLOTS = 8192
-const PREFIX_SLOTS = 4096
+/** Members of all routes that may have been remembered before the tables are emptied: a bound for their memory. */
+const MOST_MEMBERS = 2 ** 20
 
 /**
  * The index. Routes are found in three steps, cheapest first:
@@ -126,11 +148,19 @@ export class InterestIndex<S extends Interested> {
   /** The route of a subject that has an empty token: nobody gets it. */
   private readonly nobody = new Route<S>(0)
   private root = new Node<S>()
-  private readonly subjects = new RouteTable<S>(SUBJECT_SLOTS)
-  private readonly below = new RouteTable<S>(PREFIX_SLOTS)
-  private readonly lastToken = new RouteTable<S>(PREFIX_SLOTS)
+  private readonly subjects: RouteTable<S>
+  private readonly below: RouteTable<S>
+  private readonly lastToken: RouteTable<S>
   /** Bit d is set when some prefix of d tokens is in `below`. */
   private belowDepths = 0
+  private members = 0
+
+  /** `slots`: subjects whose routes are remembered, a power of two. */
+  constructor(slots = SUBJECT_SLOTS) {
+    this.subjects = new RouteTable<S>(slots)
+    this.below = new RouteTable<S>(slots / 2)
+    this.lastToken = new RouteTable<S>(slots / 2)
+  }
 
   insert(subscription: S): void {
     let node = this.root
@@ -247,7 +277,20 @@ export class InterestIndex<S extends Interested> {
   }
 
   private resolve(buffer: Buffer, start: number, end: number, hash: number): Route<S> {
-    return this.walk(buffer, start, end, hash, true)
+    const route = this.walk(buffer, start, end, hash, true)
+    this.members += route.plain.length + 1
+    for (const { members } of route.queues) this.members += members.length
+    if (this.members > MOST_MEMBERS) this.forgetRoutes()
+    return route
+  }
+
+  /** Routes that were given stay valid. */
+  private forgetRoutes(): void {
+    this.members = 0
+    this.belowDepths = 0
+    this.subjects.clear()
+    this.below.clear()
+    this.lastToken.clear()
   }
 
   private walk(buffer: Buffer, start: number, end: number, hash: number, remember: boolean): Route<S> {

@@ -3,6 +3,7 @@ import { Turn } from '../../src/core/turn.ts'
 import type { Consumer } from '../../src/jetstream/consumer/consumer.ts'
 import { type ConsumerAction, createConsumer } from '../../src/jetstream/consumer/create.ts'
 import { withDefaults } from '../../src/jetstream/consumer/decode-config.ts'
+import { Consumers } from '../../src/jetstream/consumers.ts'
 import type { Stream } from '../../src/jetstream/stream.ts'
 import type { Clock, Timer } from '../../src/ports/index.ts'
 import { NaiveLog } from './consumer-fakes.ts'
@@ -78,7 +79,7 @@ export class ConsumerBench {
       config: { name: 'S', subjects: ['>'], retention: 'limits', num_replicas: 1, ...config },
       log: this.log,
       clock: this.clock,
-      consumers: new Map<string, Consumer>(),
+      consumers: new Consumers(this.log as never),
       consumerDeleted: (consumer: Consumer) => this.stream.consumers.delete(consumer.name),
       account: { account: this.account, streams: new Map() },
       js: { store: { barrier: (done: () => void) => done() }, domain: '' },
@@ -99,17 +100,22 @@ export class ConsumerBench {
   publish(subject: string, body = '', headers = ''): number {
     const seq = this.log.append(subject, body, this.clock.now(), headers)
     const bytes = Buffer.from(subject)
-    for (const consumer of this.stream.consumers.values()) consumer.stored(seq, bytes, 0, bytes.length)
+    this.stream.consumers.stored(seq, bytes, 0, bytes.length)
     this.log.committedSeq = seq
-    for (const consumer of this.stream.consumers.values()) consumer.committed()
+    this.stream.consumers.committed()
     this.turn.drain()
     return seq
   }
 
   remove(seq: number): void {
-    this.log.remove(seq)
-    for (const consumer of this.stream.consumers.values()) consumer.removed(seq)
+    this.drop(seq)
     this.turn.drain()
+  }
+
+  /** The same within a turn. */
+  drop(seq: number): void {
+    const subject = this.log.subjectOf(seq)
+    if (this.log.remove(seq) && subject !== null) this.stream.consumers.removed(seq, subject)
   }
 
   /** Collects what arrives on a subject. */

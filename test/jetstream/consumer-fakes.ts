@@ -81,6 +81,17 @@ export class NaiveLog {
     return this.lastSeq + 1
   }
 
+  has(seq: number): boolean {
+    return this.stored.has(seq)
+  }
+
+  subjectOf(seq: number): { buffer: Buffer; start: number; end: number } | null {
+    const found = this.stored.get(seq)
+    if (found === undefined) return null
+    const buffer = Buffer.from(found.subject)
+    return { buffer, start: 0, end: buffer.length }
+  }
+
   remove(seq: number): boolean {
     return this.stored.delete(seq)
   }

@@ -21,7 +21,7 @@ async function run(seed: number, settings: Record<string, unknown>, retention: s
   const pick = <T>(items: T[]): T => items[Math.floor(next() * items.length)]
   const bench = new ConsumerBench({ retention })
   bench.log.inMemory = false
-  if (retention === 'workqueue') bench.onSettled = (seq) => bench.log.remove(seq) && consumer.removed(seq)
+  if (retention === 'workqueue') bench.onSettled = (seq) => bench.drop(seq)
   let consumer = bench.create({
     durable_name: 'c',
     ack_policy: 'explicit',

@@ -7,6 +7,7 @@ import { Account, Turn } from '../../src/core/index.ts'
 import { Consumer } from '../../src/jetstream/consumer/consumer.ts'
 import { createConsumer } from '../../src/jetstream/consumer/create.ts'
 import { withDefaults } from '../../src/jetstream/consumer/decode-config.ts'
+import { Consumers } from '../../src/jetstream/consumers.ts'
 import type { Stream } from '../../src/jetstream/stream.ts'
 import { realClock } from '../../src/ports/real-clock.ts'
 import { realFileSystem } from '../../src/ports/real-file-system.ts'
@@ -27,20 +28,18 @@ class Queue {
     this.log = store.logs.get('$G/S') ?? store.createLog('$G/S', {}, { inMemory: false })
     const commit = { deferred: false, run: () => store.commit() }
     store.onNeedsCommit = () => this.turn.deferWork(commit)
-    store.onCommitted = () => {
-      for (const consumer of this.stream.consumers.values()) consumer.committed()
-    }
+    store.onCommitted = () => this.stream.consumers.committed()
     this.stream = {
       name: 'S',
       config: { name: 'S', subjects: ['s'], retention: 'workqueue', num_replicas: 1 },
       log: this.log,
       clock: this.clock,
-      consumers: new Map<string, Consumer>(),
+      consumers: new Consumers(this.log),
       consumerDeleted: (consumer: Consumer) => this.stream.consumers.delete(consumer.name),
       account: { account: this.account, streams: new Map() },
       js: { store, domain: '' },
-      settled: (consumer: Consumer, seq: number) => {
-        if (this.log.remove(seq)) consumer.removed(seq)
+      settled: (_consumer: Consumer, seq: number) => {
+        if (this.log.remove(seq)) this.stream.consumers.removed(seq, this.log.removed)
       },
     } as unknown as Stream
     for (const ledger of this.log.ledgers.values()) {
@@ -72,7 +71,7 @@ class Queue {
         Math.floor(Date.now() / 1000),
         i,
       )
-      for (const consumer of this.stream.consumers.values()) consumer.stored(seq, subject, 0, 1)
+      this.stream.consumers.stored(seq, subject, 0, 1)
     }
   }
 

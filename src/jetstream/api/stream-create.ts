@@ -29,8 +29,8 @@ export function createStream(request: ApiRequest): object {
   return { ...info, did_create: true }
 }
 
-/** `STREAM.UPDATE.<stream>`. */
-export function updateStream(request: ApiRequest): object {
+/** `STREAM.UPDATE.<stream>`. Answered when the stream is within its new limits. */
+export function updateStream(request: ApiRequest): object | Promise<object> {
   const { account } = request
   const { pedantic, ...asked }: StreamConfigRequest = decodeStreamConfig(request.body)
   checkStreamConfig(asked, pedantic)
@@ -43,9 +43,12 @@ export function updateStream(request: ApiRequest): object {
   if (account.overlaps(config, stream)) throw apiError('JSStreamSubjectOverlapErr')
   account.js.checkReservation(config, Math.max(stream.config.max_bytes ?? 0, 0))
   stream.update(config)
-  const info = streamInfo(stream)
-  stream.advisories.action('modify')
-  return info
+  const answer = (): object => {
+    const info = streamInfo(stream)
+    stream.advisories.action('modify')
+    return info
+  }
+  return stream.whenTrimmed()?.then(answer) ?? answer()
 }
 
 function checkTarget(request: ApiRequest, asked: StreamConfig): void {

@@ -39,6 +39,8 @@ export interface ConsumerMeta {
 export class Consumer implements TurnTask {
   /** Owned by the Turn. */
   deferred = false
+  /** Owned by Consumers. */
+  isToldOfCommit = false
   readonly name: string
   readonly stream: Stream
   readonly createdMs: number
@@ -136,36 +138,43 @@ export class Consumer implements TurnTask {
 
   // What the stream tells
 
-  /** A message was appended (not yet committed). */
-  stored(seq: number, subject: Buffer, start: number, end: number): void {
-    this.count.stored(seq, subject, start, end)
+  /** Does somebody wait for messages? */
+  get isAsked(): boolean {
+    return this.pulls !== null ? this.pulls.length > 0 : this.push?.isActive === true
   }
 
   /** Messages up to the log's committedSeq may be delivered. */
   committed(): void {
-    if (this.pulls !== null ? this.pulls.length > 0 : this.push?.isActive) this.wake()
+    if (this.isAsked) this.wake()
   }
 
-  /** A message went away. */
-  removed(seq: number): void {
-    if (seq >= this.progress.nextStreamSeq) this.count.removed(seq)
-    else this.deliveries.gone(seq)
+  /** A message that matches went away. True when it was delivered: `deliveries.gone` is to follow. */
+  misses(seq: number): boolean {
+    const { progress } = this
+    if (seq >= progress.nextStreamSeq) {
+      this.count.removed(seq)
+      return false
+    }
+    return this.holds(seq)
+  }
+
+  /** Was the message delivered, and does the consumer still know of it? */
+  holds(seq: number): boolean {
+    const { pending, redelivered } = this.progress
+    return pending.find(seq) !== -1 || (redelivered.size > 0 && redelivered.has(seq))
   }
 
   /** Many messages went away. */
   purged(): void {
-    this.count.forget()
+    this.count.purged()
     reconcile(this)
     this.wake()
   }
 
-  /** For interest retention: is the message still to be delivered to, or acknowledged by, this consumer? */
+  /** For interest retention: is a message that matches still to be delivered to, or acknowledged by, this consumer? */
   needs(seq: number): boolean {
-    const { progress, stream } = this
-    if (!this.filter.all && seq <= stream.log.committedSeq && stream.log.next(this.filter, seq) !== seq) {
-      return false
-    }
-    if (progress.redelivered.has(seq)) return true
+    const { progress } = this
+    if (progress.redelivered.size > 0 && progress.redelivered.has(seq)) return true
     if (seq <= progress.ackFloorStreamSeq) return false
     if (progress.ackMode !== 'explicit') return true
     return seq >= progress.nextStreamSeq || progress.pending.find(seq) !== -1
@@ -210,6 +219,7 @@ export class Consumer implements TurnTask {
       this.count.filter = subjectFilter(filters)
       this.count.skipList = null
       this.count.forget()
+      this.stream.consumers.filtersChanged(this)
     }
     if (this.pulls !== null) this.pulls.limit = config.max_waiting ?? 0
     this.push?.configure(nowMs)
@@ -262,8 +272,10 @@ export class Consumer implements TurnTask {
     const nowMs = this.stream.clock.now()
     const halt = this.deliver(nowMs)
     if (halt === 'failed') this.delivery.heldUntilMs = nowMs + READ_AGAIN_MS
+    const { log } = this.stream
+    const isAtEnd = halt === 'end' && (this.count.isNone || log.committedSeq >= log.lastSeq)
+    if (halt === 'end' && !isAtEnd) this.stream.consumers.tellOfCommit(this)
     if (this.pulls !== null) {
-      const isAtEnd = halt === 'end' && this.stream.log.committedSeq >= this.stream.log.lastSeq
       if (this.pulls.nextEventMs <= nowMs || (isAtEnd && this.pulls.impatient > 0)) {
         this.pulls.sweep(nowMs, isAtEnd, this.makeHeartbeat)
       }

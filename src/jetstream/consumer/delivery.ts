@@ -101,11 +101,17 @@ export class Delivery implements LoadWaiter {
     }
     const from = progress.nextStreamSeq
     const committed = stream.log.committedSeq
-    if (from > committed) return 0
+    const { count } = this.consumer
+    if (from > committed) {
+      if (from > stream.log.lastSeq) count.ended()
+      return 0
+    }
     if (filter.all) return from
-    const seq = stream.log.next(filter, from)
-    if (seq === 0) progress.nextStreamSeq = committed + 1
-    return seq
+    const seq = count.isNone ? 0 : stream.log.next(filter, Math.max(from, count.from))
+    if (seq !== 0) return seq
+    progress.nextStreamSeq = committed + 1
+    if (committed >= stream.log.lastSeq) count.ended()
+    return 0
   }
 
   /** Bytes delivered, 0 when it has to wait. */

@@ -3,15 +3,23 @@ import type { Stream } from '../stream.ts'
 import type { Progress } from './progress.ts'
 import type { SkipList } from './skip-list.ts'
 
-/** How many messages of the stream match and were not delivered yet: kept by and by, counted anew only where it must be. */
+/**
+ * How many messages of the stream match and were not delivered yet, committed or not: kept by and by, counted anew only where it
+ * must be. What is told to it matches.
+ */
 export class PendingCount {
   filter: SubjectFilter
   /** For last_per_subject: what is delivered first; null once it is used up. */
   skipList: SkipList | null = null
+  /** Nothing that matches and is still to be delivered lies below, the skip list aside. */
+  from = 0
   private readonly stream: Stream
   private readonly progress: Progress
   private count = 0
   private isStale = true
+  /** A consumer with several filters may be told twice of one message. */
+  private lastStored = 0
+  private lastRemoved = 0
 
   constructor(stream: Stream, progress: Progress, filter: SubjectFilter) {
     this.stream = stream
@@ -24,18 +32,24 @@ export class PendingCount {
     return this.count
   }
 
+  /** Is it known that there is none? False too where it would have to be counted. */
+  get isNone(): boolean {
+    return this.count === 0 && !this.isStale
+  }
+
   /** A message was appended. */
-  stored(seq: number, subject: Buffer, start: number, end: number): void {
+  stored(seq: number): void {
+    if (seq === this.lastStored) return
+    this.lastStored = seq
     if (this.isStale || seq < this.progress.nextStreamSeq) return
-    if (this.filter.matches(subject, start, end)) this.count++
+    if (this.count++ === 0) this.from = seq
   }
 
   /** A message that was still to be looked at went away. */
   removed(seq: number): void {
-    if (this.skipList !== null && seq <= this.skipList.resumeSeq) {
-      if (this.skipList.has(seq)) this.count--
-    } else if (this.filter.all) this.count--
-    else this.isStale = true
+    if (this.isStale || seq === this.lastRemoved) return
+    this.lastRemoved = seq
+    if (this.skipList === null || seq > this.skipList.resumeSeq || this.skipList.has(seq)) this.count--
   }
 
   /** A message was delivered for the first time. */
@@ -43,9 +57,21 @@ export class PendingCount {
     this.count--
   }
 
+  /** Everything was looked at: there is none. */
+  ended(): void {
+    this.count = 0
+    this.isStale = false
+  }
+
+  /** Many messages went away. */
+  purged(): void {
+    if (this.count !== 0) this.isStale = true
+  }
+
   /** Anything may have changed. */
   forget(): void {
     this.isStale = true
+    this.from = 0
   }
 
   private recount(): void {
@@ -54,7 +80,7 @@ export class PendingCount {
     if (this.skipList !== null && this.skipList.length > 0) {
       const live = this.skipList.count((seq) => seq > log.committedSeq || log.next(null, seq) === seq)
       this.count = live + log.count(filter, this.skipList.resumeSeq + 1)
-    } else this.count = log.count(filter, this.progress.nextStreamSeq)
+    } else this.count = log.count(filter, Math.max(this.progress.nextStreamSeq, this.from))
     this.isStale = false
   }
 }

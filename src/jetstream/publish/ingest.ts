@@ -174,7 +174,7 @@ export class Ingest implements MessageHandler {
     if (this.maxPerSubject > 0 && isKept) this.trimSubject(message)
     if (parsed.found !== 0 && parsed.has(ROLLUP)) {
       // The stream's limits hold before the message takes the place of others.
-      if (isKept) stream.trim()
+      if (isKept) stream.trimming.trim()
       this.rollUp(message, parsed, isKept ? seq : seq + 1)
     }
     if (this.config.allow_msg_schedules && isKept) this.noteSchedule(message, parsed, seq)
@@ -356,11 +356,7 @@ export class Ingest implements MessageHandler {
 
   /** With interest retention: does any consumer want messages of this subject? */
   private isWanted(message: Message): boolean {
-    const { list } = this.stream.consumers
-    for (let i = 0; i < list.length; i++) {
-      if (list[i].filter.matches(message.subject, message.subjectStart, message.subjectEnd)) return true
-    }
-    return false
+    return this.stream.consumers.isWanted(message.subject, message.subjectStart, message.subjectEnd)
   }
 
   private remember(parsed: PublishHeaders, seq: number, nowMs: number): void {
@@ -415,7 +411,7 @@ export class Ingest implements MessageHandler {
         if (seq === 0 || !stream.remove(seq)) return
       }
     } catch (error) {
-      stream.later.add(error, () => stream.trimSubjects())
+      stream.later.add(error, () => stream.trimming.trimSubjects())
     }
   }
 }

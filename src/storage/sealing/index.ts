@@ -110,9 +110,9 @@ export async function writeStoreDocument(
   encryption?: KeyDocument,
 ): Promise<void> {
   const document: StoreDocument = { format: FORMAT, ...(encryption === undefined ? {} : { encryption }) }
-  await writeDocument(fileSystem, `${directory}/store.json`, document)
+  const bytes = await writeDocument(fileSystem, `${directory}/store.json`, document)
   await fileSystem.syncDirectory(directory)
-  await writeCopy(fileSystem, `${directory}/store.json`, document)
+  await writeCopy(fileSystem, `${directory}/store.json`, bytes)
 }
 
 /** Nothing from before the encryption is left. */
