@@ -113,9 +113,8 @@ export class JetStream implements TurnTask {
       apiErrors: 0,
     }
     for (const account of this.accounts.values()) {
-      const { reservedMemory, reservedStorage } = account.usage()
-      stats.reservedMemory += reservedMemory
-      stats.reservedStorage += reservedStorage
+      stats.reservedMemory += account.streams.reservedMemory
+      stats.reservedStorage += account.streams.reservedStorage
       stats.apiTotal += account.apiTotal
       stats.apiErrors += account.apiErrors
       for (const stream of account.streams.values()) {
@@ -177,9 +176,8 @@ export class JetStream implements TurnTask {
     const limit = inMemory ? this.maxMemory : this.maxStore
     if (limit < 0) return
     let reserved = Math.max(config.max_bytes ?? 0, 0) - heldBytes
-    for (const account of this.accounts.values()) {
-      const usage = account.usage()
-      reserved += inMemory ? usage.reservedMemory : usage.reservedStorage
+    for (const { streams } of this.accounts.values()) {
+      reserved += inMemory ? streams.reservedMemory : streams.reservedStorage
     }
     if (reserved > limit) {
       throw apiError(inMemory ? 'JSMemoryResourcesExceededErr' : 'JSStorageResourcesExceededErr')
