@@ -3,7 +3,7 @@
  * in one step. Files are laid out ahead, and used again once a checkpoint covers what is in them.
  */
 import type { Clock, FileHandle, FileSystem, Timer } from '../ports/index.ts'
-import { CommitPace } from './commit-pace.ts'
+import { CommitPace, DURABLE_COMMITS, RELAXED_COMMITS } from './commit-pace.ts'
 import { syncFile } from './document.ts'
 import {
   addToCheck,
@@ -88,7 +88,10 @@ export class Journal {
   /** A file is full and the next is in use: time for a checkpoint. */
   onRotated: (() => void) | null = null
   private readonly options: JournalOptions
-  private readonly pace = new CommitPace()
+  private readonly pace = new CommitPace(DURABLE_COMMITS)
+  private readonly memoryPace = new CommitPace(RELAXED_COMMITS)
+  /** Syncs under way: writes may wait for them. */
+  private syncing = 0
   /** What seals the records at either end; where the first of a batch stands, and what comes behind the last. */
   private readonly sealBytes: number
   private readonly headBytes: number
@@ -246,7 +249,7 @@ export class Journal {
       encodeBatchTail(buffer, BATCH_HEAD_BYTES + head.length, head)
       file.lastLsn = head.firstLsn + head.count - 1
       if (!this.isRelaxed) this.writeDurably(file.handle, buffer, head.count, ended)
-      else file.handle.write(buffer, 0, this.writingLength, this.position, ended)
+      else this.writeRelaxed(file.handle, buffer, head.count, ended)
     }
     const attempt = (): void => {
       if (this.current !== null && this.position + this.writingLength <= this.current.bytes) write()
@@ -280,6 +283,29 @@ export class Journal {
       return
     }
     pace.took(performance.now() - startedMs)
+    done(null)
+  }
+
+  /** To the memory of the operating system: at once, unless it has the disk to wait for. */
+  private writeRelaxed(
+    handle: FileHandle,
+    buffer: Buffer,
+    records: number,
+    done: (error: Error | null) => void,
+  ): void {
+    const { writingLength, position, memoryPace } = this
+    if (handle.writeSync === undefined || this.syncing > 0 || !memoryPace.waits(records, writingLength)) {
+      handle.write(buffer, 0, writingLength, position, done)
+      return
+    }
+    const startedMs = performance.now()
+    try {
+      handle.writeSync(buffer, 0, writingLength, position)
+    } catch (error) {
+      done(error as Error)
+      return
+    }
+    memoryPace.took(performance.now() - startedMs)
     done(null)
   }
 
@@ -378,7 +404,12 @@ export class Journal {
   async sync(): Promise<void> {
     if (!this.isRelaxed || this.current === null) return
     const batch = this.committedBatch
-    await syncFile(this.current.handle)
+    this.syncing++
+    try {
+      await syncFile(this.current.handle)
+    } finally {
+      this.syncing--
+    }
     this.syncedBatch = Math.max(this.syncedBatch, batch)
   }
 
