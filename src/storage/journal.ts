@@ -200,6 +200,11 @@ export class Journal {
     this.nextLsn++
   }
 
+  /** The last record, before the store closes: damage to what stands before it can be told from a commit that did not end. */
+  conclude(): void {
+    this.noteSynced()
+  }
+
   /** So that a batch that is missing is known to have been there, or not. */
   private noteSynced(): void {
     const at = this.begin(SYNCED, 0, 8)

@@ -38,6 +38,9 @@ const SYNC_INTERVAL_MS = 100
 /** One in four is on a disk that is too small, and has nothing but removals left when it is full. */
 const isTight = (seed: number): boolean => seed % 4 === 1
 const TIGHT_BYTES = 27_000
+/** One in five rather leaves what has changed in the journal than to carry it over, as with many logs. */
+const isManyLogs = (seed: number): boolean => seed % 5 === 2
+const MANY_LOGS = { fewLogs: 0, journalBytesPerLog: 4096, replayBytes: 10_000 }
 /** A full disk is looked at again after so long. */
 const RETRY_MS = 1000
 
@@ -51,7 +54,7 @@ function open(
     directory: 'store',
     fileSystem,
     clock,
-    limits: LIMITS,
+    limits: isManyLogs(seed) ? { ...LIMITS, ...MANY_LOGS } : LIMITS,
     ...(isRelaxed(seed) ? { syncInterval: SYNC_INTERVAL_MS } : {}),
     ...(encryption === undefined ? {} : { encryption }),
   })
