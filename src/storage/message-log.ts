@@ -19,6 +19,7 @@ import {
   SKIP_TO,
 } from './journal-format.ts'
 import { Ledger } from './ledger.ts'
+import { Ledgers } from './ledgers.ts'
 import { LostRecords } from './lost-records.ts'
 import { ReadFailure } from './read-failure.ts'
 import {
@@ -83,7 +84,7 @@ export class MessageLog {
   closingSeq = 0
   readonly lost = new LostRecords()
   private lostInReplay = 0
-  readonly ledgers = new Map<string, Ledger>()
+  readonly ledgers = new Ledgers()
   private readonly list = new SegmentList()
   nextSegmentId = 1
   nextLedgerId = 1
