@@ -144,7 +144,10 @@ export class JetStream implements TurnTask {
       stream.isAwaitingCommit = true
       this.awaiting.push(stream)
     }
-    if (this.store.overloaded && !this.store.isHeldUp) this.bus.pauseReading()
+    const { store, bus } = this
+    if (!store.overloaded || store.isHeldUp) return
+    if (store.isFlooded) bus.pauseReading()
+    else bus.pauseSender()
   }
 
   /** A stream holds more than it may: the oldest go at the end of the turn, or before somebody looks. */

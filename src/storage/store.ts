@@ -161,6 +161,11 @@ export class Store implements CheckpointHost, ReplayHost {
     return this.journal?.syncedBatch ?? 0
   }
 
+  /** Is it so much more than it can take that nothing must come any more, not even a little from each of many? */
+  get isFlooded(): boolean {
+    return (this.journal?.pendingBytes ?? 0) > 2 * this.limits.overloadBytes
+  }
+
   /** Does nothing become durable, for now or for good? Whoever only reads need not wait for it. */
   get isHeldUp(): boolean {
     return this.failure !== null || (this.journal !== null && this.journal.stall !== null)
