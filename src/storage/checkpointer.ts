@@ -175,13 +175,35 @@ export class Checkpointer {
         },
         (error: Error) => this.host.checkpointFailed(error),
       )
-      .finally(() => {
-        this.running = null
-        if (this.host.shortage !== null) this.request(RETRY_MS)
-        if (!this.isWantedAgain) return
-        this.isWantedAgain = false
-        this.begin()
-      })
+      .finally(() => this.ended())
+  }
+
+  /** Little is written: gives back the room that the journal has for more. */
+  trim(): void {
+    const { failure, shortage } = this.host
+    if (this.isClosed || failure !== null || shortage !== null) return
+    const journal = this.host.journal as Journal
+    if (this.running !== null) {
+      journal.watchIdle()
+      return
+    }
+    this.running = journal
+      .trim(this.isWorthwhile)
+      .then(
+        (isWanted) => {
+          if (isWanted) this.isWantedAgain = true
+        },
+        (error: Error) => this.host.warn(`the journal keeps its room on the disk: ${error.message}`),
+      )
+      .finally(() => this.ended())
+  }
+
+  private ended(): void {
+    this.running = null
+    if (this.host.shortage !== null) this.request(RETRY_MS)
+    if (!this.isWantedAgain) return
+    this.isWantedAgain = false
+    this.begin()
   }
 
   /** No more are begun, and the one that runs has ended: soon, with what it has not come to yet left in the journal. */

@@ -61,6 +61,10 @@ const KEPT_BUFFER_BYTES = 4 * 1024 * 1024
 const SMALLEST_FILE_BYTES = 64 * 1024
 /** Files kept for use again. */
 const SPARE_FILES = 2
+/** When less than the first file has room for was written in so long, the journal is idle, milliseconds. */
+const IDLE_MS = 5000
+/** Files are large from so many times the first one's size on. */
+const LARGE = 4
 
 export class Journal {
   /** The open batch: entries are encoded into it (see `begin`). */
@@ -87,6 +91,8 @@ export class Journal {
   onNeedsCommit: (() => void) | null = null
   /** A file is full and the next is in use: time for a checkpoint. */
   onRotated: (() => void) | null = null
+  /** Little is written, and files take more room than that needs: see `trim`. */
+  onIdle: (() => void) | null = null
   private readonly options: JournalOptions
   private readonly pace = new CommitPace(DURABLE_COMMITS)
   private readonly memoryPace = new CommitPace(RELAXED_COMMITS)
@@ -111,6 +117,11 @@ export class Journal {
   /** Files that are full and not covered yet, and those free for use. */
   private readonly full: JournalFile[] = []
   private readonly free: JournalFile[] = []
+  private sparesKept = SPARE_FILES
+  /** The next batch goes to another file, although there is room in this one. */
+  private isLeaving = false
+  private idleTimer: Timer | null = null
+  private idleFromBytes = 0
   private preparing: Promise<void> | null = null
   /** No file is made ahead before this, since that failed. */
   private prepareAgainMs = 0
@@ -160,7 +171,8 @@ export class Journal {
 
   /** Files found by recovery, oldest first; used again when covered. */
   adopt(files: JournalFile[]): void {
-    this.full.push(...files)
+    for (const file of files) this.full.push(file)
+    this.watchIdle()
   }
 
   /**
@@ -257,7 +269,8 @@ export class Journal {
       else this.writeRelaxed(file.handle, buffer, head.count, ended)
     }
     const attempt = (): void => {
-      if (this.current !== null && this.position + this.writingLength <= this.current.bytes) write()
+      const isRoom = this.current !== null && this.position + this.writingLength <= this.current.bytes
+      if (isRoom && !this.isLeaving) write()
       else this.rotate(this.writingLength).then(write, ended)
     }
     attempt()
@@ -319,21 +332,63 @@ export class Journal {
     while (this.full.length > 0 && this.full[0].lastLsn < lsn)
       this.free.push(this.full.shift() as JournalFile)
     this.free.sort((a, b) => (isShort ? a.bytes - b.bytes : b.bytes - a.bytes))
-    const surplus = this.free.splice(isShort ? 1 : SPARE_FILES)
-    for (const file of surplus) {
-      await new Promise<void>((resolve) => file.handle.close(() => resolve()))
-      await this.options.fileSystem.remove(file.path)
-    }
-    if (surplus.length > 0) await this.options.fileSystem.syncDirectory(this.options.directory)
+    await this.discard(this.free.splice(isShort ? 1 : this.sparesKept))
+    this.watchIdle()
   }
 
   /** Removes the files that are free, with what is left in them. */
   async discardFree(): Promise<void> {
-    for (const file of this.free.splice(0)) {
+    await this.discard(this.free.splice(0))
+  }
+
+  private async discard(files: readonly JournalFile[]): Promise<void> {
+    if (files.length === 0) return
+    for (const file of files) {
       await new Promise<void>((resolve) => file.handle.close(() => resolve()))
       await this.options.fileSystem.remove(file.path)
     }
     await this.options.fileSystem.syncDirectory(this.options.directory)
+  }
+
+  /**
+   * Gives back room on the disk that was laid out for more than is written now. True: a checkpoint gives back the rest; it
+   * follows by itself where a large file was left for a small one, by the record that this appends.
+   */
+  async trim(mayLeave: boolean): Promise<boolean> {
+    if (this.isClosed || this.fileBytes < this.largeBytes) return false
+    await this.preparing?.catch(() => {})
+    const surplus = this.free.splice(0)
+    this.sparesKept = 0
+    try {
+      if (mayLeave && this.current !== null && this.current.bytes >= this.largeBytes) {
+        this.preparing = this.layOutFile(this.options.limits.firstJournalBytes).finally(() => {
+          this.preparing = null
+        })
+        await this.preparing
+        this.isLeaving = true
+        this.noteSynced()
+        this.hurry()
+      }
+    } finally {
+      await this.discard(surplus)
+    }
+    return mayLeave
+  }
+
+  private get largeBytes(): number {
+    return LARGE * this.options.limits.firstJournalBytes
+  }
+
+  /** Tells when little has been written for a while. */
+  watchIdle(): void {
+    if (this.idleTimer !== null || this.isClosed) return
+    if (this.fileBytes < this.largeBytes) return
+    this.idleFromBytes = this.writtenBytes
+    this.idleTimer = this.options.clock.setTimer(() => {
+      this.idleTimer = null
+      if (this.writtenBytes - this.idleFromBytes >= this.options.limits.firstJournalBytes) this.watchIdle()
+      else this.onIdle?.()
+    }, IDLE_MS)
   }
 
   /** Bytes of all files. */
@@ -349,6 +404,7 @@ export class Journal {
     this.lazyTimer?.clear()
     this.syncTimer?.clear()
     this.retryTimer?.clear()
+    this.idleTimer?.clear()
     await this.preparing?.catch(() => {})
     const files = [...this.full, ...this.free]
     if (this.current !== null) files.push(this.current)
@@ -462,6 +518,8 @@ export class Journal {
       return
     }
     const [file] = this.free.splice(index, 1)
+    if (!this.isLeaving) this.sparesKept = SPARE_FILES
+    this.isLeaving = false
     if (this.current !== null) {
       await this.sync()
       this.full.push(this.current)
@@ -518,5 +576,6 @@ export class Journal {
     }
     await fileSystem.syncDirectory(directory)
     this.free.push({ path, handle, bytes: size, lastLsn: 0 })
+    this.watchIdle()
   }
 }

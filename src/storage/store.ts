@@ -610,6 +610,7 @@ export class Store implements CheckpointHost, ReplayHost {
     journal.onFailed = (error) => this.failed(error)
     journal.onShort = (error) => this.short(error)
     journal.onRotated = () => this.checkpointer.begin()
+    journal.onIdle = () => this.checkpointer.trim()
     this.journal = journal
     for (const log of this.logs.values()) for (const ledger of log.ledgers.values()) ledger.attach(journal)
   }

@@ -20,6 +20,8 @@ const LIMITS = {
 }
 
 const QUIET = 'quiet'
+/** In so long without much being written the journal gives back its room. */
+const IDLE_MS = 6000
 /** Turns in which file operations go on between two rounds. */
 const MOST_TURNS = 60
 
@@ -117,6 +119,7 @@ class Workload {
       this.acknowledged = number
       this.batches.push(this.store.committedBatch)
       this.clock?.advance(this.random.below(SYNC_INTERVAL_MS))
+      if (this.isUnhurried && round % 20 === 19) this.time.advance(IDLE_MS)
       if (this.isUnhurried) for (let i = this.random.below(MOST_TURNS); i > 0; i--) await Promise.resolve()
     }
   }
