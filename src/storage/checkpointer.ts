@@ -356,8 +356,13 @@ export class Checkpointer {
         return false
       }
       const carried = some.map((log) => this.catalog.has(log) && this.captured(log, journal.nextLsn))
-      // States must not be ahead of the journal.
-      await this.host.durable()
+      try {
+        // States must not be ahead of the journal.
+        await this.host.durable()
+      } catch (error) {
+        for (const log of some) left.add(log)
+        throw error
+      }
       const carry = async (log: MessageLog, captured: CapturedLog | Error | false): Promise<void> => {
         if (captured === false || !this.catalog.has(log)) {
           isOneGone = true

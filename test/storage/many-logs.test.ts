@@ -178,3 +178,31 @@ test('records of many ledgers of a log are replayed without a look at each of th
     assert.equal(each.recovered?.entries.length, 50)
   await again.close()
 })
+
+test('what could not be made durable in the middle of a checkpoint is carried over by the next', async () => {
+  const fileSystem = new SimulatedFileSystem(1)
+  const clock = new SimulatedClock()
+  const limits = {
+    ...NOTHING_LEFT,
+    firstJournalBytes: 64 * 1024,
+    journalBytes: 64 * 1024,
+    layoutBytes: 64 * 1024,
+  }
+  const store = await Store.open({ directory: 'store', fileSystem, clock, limits, syncInterval: 1e9 })
+  let syncs = 0
+  fileSystem.fault = (name, path) => {
+    if (name !== 'sync' || !path.endsWith('.journal') || states(fileSystem) < 20 || syncs++ > 0) return null
+    return Object.assign(new Error('EMFILE: no'), { code: 'EMFILE' })
+  }
+  await filled(store, 'first')
+  for (let i = 0; i < 5; i++) {
+    clock.advance(1000)
+    await settled()
+  }
+  assert.ok(syncs > 0)
+  assert.equal(store.shortage, null)
+  const again = await open(fileSystem.afterKill(1))
+  await checkFilled(again, ['first'])
+  await again.close()
+  await store.close()
+})
