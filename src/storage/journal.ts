@@ -511,19 +511,23 @@ export class Journal {
   /** Goes on in another file that has room for `bytes`. */
   private async rotate(bytes: number): Promise<void> {
     await this.preparing?.catch(() => {})
-    const index = this.free.findIndex((file) => file.bytes >= bytes)
-    if (index < 0) {
+    const fits = (file: JournalFile): boolean => file.bytes >= bytes
+    if (!this.free.some(fits)) {
       await this.options.reserve.lending(bytes + SMALLEST_FILE_BYTES, () => this.prepare(bytes))
+      await this.rotate(bytes)
+      return
+    }
+    // Before anything changes, since it may fail, and before one is taken, since it may take a while.
+    await this.sync()
+    const index = this.free.findIndex(fits)
+    if (index < 0) {
       await this.rotate(bytes)
       return
     }
     const [file] = this.free.splice(index, 1)
     if (!this.isLeaving) this.sparesKept = SPARE_FILES
     this.isLeaving = false
-    if (this.current !== null) {
-      await this.sync()
-      this.full.push(this.current)
-    }
+    if (this.current !== null) this.full.push(this.current)
     this.current = file
     this.position = 0
     this.generation++
