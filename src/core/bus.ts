@@ -42,8 +42,12 @@ export class Bus {
   staleConnections = 0
   totalConnections = 0
   subscriptions = 0
-  /** Set while the store can't take more: whoever publishes is paused. */
+  /** Whose bytes are being worked on; null: nobody's. Set by `Connection`. */
+  sender: Connection | null = null
+  /** Set while the store can't take more: nobody is read from. */
   private paused = false
+  /** The same, while it is only those who publish to it. */
+  private readonly pausedSenders = new Set<Connection>()
   private lastId = 0
   private care: Timer | null = null
   private readonly careMs: number
@@ -118,7 +122,17 @@ export class Bus {
     for (const connection of this.connections.values()) connection.pause()
   }
 
+  /** Stops reading from whom what is being worked on has come, until `resumeReading`; others go on. */
+  pauseSender(): void {
+    const { sender } = this
+    if (sender === null || sender.isClosed || this.pausedSenders.has(sender)) return
+    this.pausedSenders.add(sender)
+    sender.pause()
+  }
+
   resumeReading(): void {
+    for (const connection of this.pausedSenders) connection.resume()
+    this.pausedSenders.clear()
     if (!this.paused) return
     this.paused = false
     for (const connection of this.connections.values()) connection.resume()

@@ -129,9 +129,13 @@ export class Connection implements Operations {
   receive(chunk: Buffer, end = chunk.length): void {
     if (this.isClosed) return
     this.activity = 0
+    const { bus } = this
+    const before = bus.sender
+    bus.sender = this
     this.parser.parse(end === chunk.length ? chunk : chunk.subarray(0, end))
+    bus.sender = before
     if (this.activity === 0) return
-    this.receivedMs = this.bus.clock.now()
+    this.receivedMs = bus.clock.now()
     this.lastInMs = this.receivedMs
   }
 

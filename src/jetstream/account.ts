@@ -1,19 +1,19 @@
 import type { Account, Connection, InternalSubscription, Message, MessageHandler } from '../core/index.ts'
 import type { Json } from '../storage/index.ts'
-import { subjectsCollide } from '../subjects/index.ts'
 import { AckSubjects } from './ack-subjects.ts'
 import { Api } from './api/dispatch.ts'
 import { apiError } from './errors.ts'
 import type { JetStream } from './jetstream.ts'
 import { PubAcks } from './publish/pub-acks.ts'
 import { Stream } from './stream.ts'
+import { Streams } from './streams.ts'
 import type { StreamConfig } from './types.ts'
 
 /** JetStream of one account: its streams, and its API. */
 export class JetStreamAccount {
   readonly js: JetStream
   readonly account: Account
-  readonly streams = new Map<string, Stream>()
+  readonly streams = new Streams()
   readonly pubAcks: PubAcks
   /** Names of streams that are being restored. */
   readonly restoring = new Set<string>()
@@ -58,27 +58,16 @@ export class JetStreamAccount {
 
   /** Do the subjects meet those of another stream than `self`? */
   overlaps(config: StreamConfig, self: Stream | null): boolean {
-    for (const other of this.streams.values()) {
-      if (other === self) continue
-      for (const theirs of other.config.subjects ?? []) {
-        if ((config.subjects ?? []).some((ours) => subjectsCollide(ours, theirs))) return true
-      }
-    }
-    return false
+    return this.streams.overlap(config.subjects ?? [], self)
   }
 
   /** Bytes that streams have stored, or have been promised. */
   usage(): { memory: number; storage: number; reservedMemory: number; reservedStorage: number } {
-    const usage = { memory: 0, storage: 0, reservedMemory: 0, reservedStorage: 0 }
-    for (const { log, config } of this.streams.values()) {
-      const reserved = Math.max(config.max_bytes ?? 0, 0)
-      if (log.inMemory) {
-        usage.memory += log.bytes
-        usage.reservedMemory += reserved
-      } else {
-        usage.storage += log.bytes
-        usage.reservedStorage += reserved
-      }
+    const { reservedMemory, reservedStorage } = this.streams
+    const usage = { memory: 0, storage: 0, reservedMemory, reservedStorage }
+    for (const { log } of this.streams.values()) {
+      if (log.inMemory) usage.memory += log.bytes
+      else usage.storage += log.bytes
     }
     return usage
   }

@@ -113,9 +113,8 @@ export class JetStream implements TurnTask {
       apiErrors: 0,
     }
     for (const account of this.accounts.values()) {
-      const { reservedMemory, reservedStorage } = account.usage()
-      stats.reservedMemory += reservedMemory
-      stats.reservedStorage += reservedStorage
+      stats.reservedMemory += account.streams.reservedMemory
+      stats.reservedStorage += account.streams.reservedStorage
       stats.apiTotal += account.apiTotal
       stats.apiErrors += account.apiErrors
       for (const stream of account.streams.values()) {
@@ -145,7 +144,10 @@ export class JetStream implements TurnTask {
       stream.isAwaitingCommit = true
       this.awaiting.push(stream)
     }
-    if (this.store.overloaded && !this.store.isHeldUp) this.bus.pauseReading()
+    const { store, bus } = this
+    if (!store.overloaded || store.isHeldUp) return
+    if (store.isFlooded) bus.pauseReading()
+    else bus.pauseSender()
   }
 
   /** A stream holds more than it may: the oldest go at the end of the turn, or before somebody looks. */
@@ -177,9 +179,8 @@ export class JetStream implements TurnTask {
     const limit = inMemory ? this.maxMemory : this.maxStore
     if (limit < 0) return
     let reserved = Math.max(config.max_bytes ?? 0, 0) - heldBytes
-    for (const account of this.accounts.values()) {
-      const usage = account.usage()
-      reserved += inMemory ? usage.reservedMemory : usage.reservedStorage
+    for (const { streams } of this.accounts.values()) {
+      reserved += inMemory ? streams.reservedMemory : streams.reservedStorage
     }
     if (reserved > limit) {
       throw apiError(inMemory ? 'JSMemoryResourcesExceededErr' : 'JSStorageResourcesExceededErr')

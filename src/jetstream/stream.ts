@@ -111,6 +111,7 @@ export class Stream {
     const before = new Set(this.config.subjects)
     const wasLimits = this.config.retention === 'limits'
     this.config = config
+    this.account.streams.updated(this)
     this.log.setMeta({ created: this.createdMs, config } as unknown as Json)
     for (const subject of config.subjects ?? []) if (!before.delete(subject)) this.listenTo(subject)
     for (const subject of before) this.subscriptions.get(subject)?.unsubscribe()

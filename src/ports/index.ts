@@ -50,6 +50,11 @@ export interface FileHandle {
    * such way. Throws what `writeDurable` reports.
    */
   writeDurableSync?(buffer: Buffer, offset: number, length: number, position: number): void
+  /**
+   * `write` while the thread waits: for small writes that are to be in the memory of the operating system, not on the disk.
+   * Missing where a file system has no such way. Throws what `write` reports.
+   */
+  writeSync?(buffer: Buffer, offset: number, length: number, position: number): void
   /** fdatasync: contents, and the size where it changed. */
   sync(done: (error: Error | null) => void): void
   truncate(length: number, done: (error: Error | null) => void): void

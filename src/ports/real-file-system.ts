@@ -88,10 +88,12 @@ class RealFile implements FileHandle {
 
   writeDurableSync(buffer: Buffer, offset: number, length: number, position: number): void {
     const fd = DURABLE_WRITE === 0 ? this.fd : this.openDurable()
-    for (let total = 0; total < length; ) {
-      total += fs.writeSync(fd, buffer, offset + total, length - total, position + total)
-    }
+    writeAllSync(fd, buffer, offset, length, position)
     if (DURABLE_WRITE === 0) fs.fdatasyncSync(fd)
+  }
+
+  writeSync(buffer: Buffer, offset: number, length: number, position: number): void {
+    writeAllSync(this.fd, buffer, offset, length, position)
   }
 
   private openDurable(): number {
@@ -144,6 +146,12 @@ function writeAll(
     if (error !== null || written === length) done(error)
     else writeAll(fd, buffer, offset + written, length - written, position + written, done)
   })
+}
+
+function writeAllSync(fd: number, buffer: Buffer, offset: number, length: number, position: number): void {
+  for (let total = 0; total < length; ) {
+    total += fs.writeSync(fd, buffer, offset + total, length - total, position + total)
+  }
 }
 
 /** The machine's files. */

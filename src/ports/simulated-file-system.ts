@@ -278,6 +278,13 @@ export class SimulatedFileSystem implements FileSystem {
           (error) => done(error),
         )
       },
+      writeSync: (buffer, offset, length, position) => {
+        const bytes = Buffer.from(buffer.subarray(offset, offset + length))
+        // A crash in the middle finds the write begun.
+        if (this.crashAt === this.operations + 1) file.write(position, bytes)
+        this.begin('writeSync', path)
+        this.put(file, position, bytes, false)
+      },
       writeDurable: (buffer, offset, length, position, done) => {
         const bytes = Buffer.from(buffer.subarray(offset, offset + length))
         // A crash in the middle finds the write begun.
@@ -338,15 +345,25 @@ export class SimulatedFileSystem implements FileSystem {
 
   /** Counts the operation; never completes when the power is gone. True: of a read only a part is given. */
   private async operation(name: string, path: string): Promise<boolean> {
-    this.operations++
-    if (this.operations === this.crashAt) {
-      this.hasCrashed = true
-      this.onCrash?.()
-    }
+    this.count()
     if (this.hasCrashed) await new Promise<never>(() => {})
     const isShort = this.mayFail(name, path)
     await Promise.resolve()
     return isShort
+  }
+
+  /** The same for what the thread waits for: without power nothing more comes of it than an error that nobody reads. */
+  private begin(name: string, path: string): void {
+    this.count()
+    if (this.hasCrashed) throw new Error(`the power is gone, '${path}'`)
+    this.mayFail(name, path)
+  }
+
+  private count(): void {
+    this.operations++
+    if (this.operations !== this.crashAt) return
+    this.hasCrashed = true
+    this.onCrash?.()
   }
 
   private file(path: string): SimulatedFile {

@@ -17,6 +17,7 @@ import { isPassing, RETRY_MS } from './passing-error.ts'
 import { type Emptied, emptiedNow, Reclaimer, type ReclaimHost } from './reclaim.ts'
 import type { Reserve } from './reserve.ts'
 import type { Segment } from './segment.ts'
+import { sideBySide } from './side-by-side.ts'
 
 export interface CheckpointDocument {
   lsn: number
@@ -26,12 +27,15 @@ export interface CheckpointDocument {
   deletedLogs?: number[]
 }
 
-/** What a checkpoint is to do: all as of one moment. */
+/** What a checkpoint is to do, as of the moment in which it began. */
 interface Work {
-  document: CheckpointDocument
-  captured: CapturedLog[]
+  /** Null: the journal keeps what it has, since not all changed logs are carried over. */
+  document: CheckpointDocument | null
+  logs: MessageLog[]
   emptied: Emptied[]
   deleted: { id: number; log: MessageLog | null }[]
+  /** Logs that could not be carried over: the next one does. */
+  readonly left: Set<MessageLog>
 }
 
 /** What a checkpoint needs of the store. */
@@ -46,6 +50,8 @@ export interface CheckpointHost extends ReclaimHost {
   checkpointFailed(error: Error): void
 }
 
+/** Logs captured in one turn, and carried over side by side. */
+const AT_A_TIME = 8
 /** Segments of one log rewritten after one checkpoint, and the time until the next names them, milliseconds. */
 const MAX_COMPACTIONS = 8
 const AFTER_COMPACTION_MS = 1000
@@ -74,6 +80,10 @@ export class Checkpointer {
   private timer: Timer | null = null
   private dueMs = 0
   private isClosed = false
+  /** What runs is to end soon, done or not. */
+  private isHurried = false
+  /** What the journal had written when the last whole checkpoint began, without what was replayed. */
+  private coveredBytes = 0
 
   constructor(parts: {
     host: CheckpointHost
@@ -113,6 +123,23 @@ export class Checkpointer {
     return this.dirty.size > 0 || this.deletedLogs.size > 0
   }
 
+  /** So much was replayed at the start, and is in no other file yet. */
+  replayed(bytes: number): void {
+    this.coveredBytes -= bytes
+  }
+
+  /**
+   * Is it worth its while to carry everything over? Files of many logs, in which little has changed, take longer to write than
+   * the journal takes to be read again.
+   */
+  private get isWorthwhile(): boolean {
+    const { limits, journal, shortage } = this.host
+    const logs = this.dirty.size - limits.fewLogs
+    if (logs <= 0 || shortage !== null) return true
+    const left = (journal as Journal).writtenBytes - this.coveredBytes
+    return left >= Math.min(logs * limits.journalBytesPerLog, limits.replayBytes)
+  }
+
   /** Bytes that the next checkpoint writes, about. */
   get neededBytes(): number {
     // Documents of logs are small, most of them.
@@ -141,53 +168,97 @@ export class Checkpointer {
       this.isWantedAgain = true
       return
     }
-    this.running = this.run()
+    this.running = this.run(this.isWorthwhile)
       .then(
-        () => this.host.checkpointed(),
+        (isWhole) => {
+          if (isWhole) this.host.checkpointed()
+        },
         (error: Error) => this.host.checkpointFailed(error),
       )
-      .finally(() => {
-        this.running = null
-        if (this.host.shortage !== null) this.request(RETRY_MS)
-        if (!this.isWantedAgain) return
-        this.isWantedAgain = false
-        this.begin()
-      })
+      .finally(() => this.ended())
   }
 
-  /** No more are begun, and the one that runs has ended. */
+  /** Little is written: gives back the room that the journal has for more. */
+  trim(): void {
+    const { failure, shortage } = this.host
+    if (this.isClosed || failure !== null || shortage !== null) return
+    const journal = this.host.journal as Journal
+    if (this.running !== null) {
+      journal.watchIdle()
+      return
+    }
+    this.running = journal
+      .trim(this.isWorthwhile)
+      .then(
+        (isWanted) => {
+          if (isWanted) this.isWantedAgain = true
+        },
+        (error: Error) => this.host.warn(`the journal keeps its room on the disk: ${error.message}`),
+      )
+      .finally(() => this.ended())
+  }
+
+  private ended(): void {
+    this.running = null
+    if (this.host.shortage !== null) this.request(RETRY_MS)
+    if (!this.isWantedAgain) return
+    this.isWantedAgain = false
+    this.begin()
+  }
+
+  /** No more are begun, and the one that runs has ended: soon, with what it has not come to yet left in the journal. */
   async close(): Promise<void> {
     this.isClosed = true
+    this.isHurried = true
     this.timer?.clear()
     await this.running
+    this.isHurried = false
   }
 
-  /** Carries everything appended so far over into the logs' files; the journal before it is free then. */
-  async run(): Promise<void> {
+  /** The last one; nothing more is appended. What costs more to be carried over than to be replayed is left in the journal. */
+  async finish(): Promise<void> {
+    const { writtenBytes } = this.host.journal as Journal
+    if (!this.isWanted && this.emptied.length === 0 && writtenBytes === this.coveredBytes) return
+    if (this.isWorthwhile) {
+      await this.run()
+      return
+    }
+    const journal = this.host.journal as Journal
+    journal.conclude()
+    await this.host.durable()
+  }
+
+  /**
+   * Carries everything appended so far over into the logs' files; the journal before it is free then. Else (`isWhole` false)
+   * only what lets files go that are not needed. False: not all is carried over.
+   */
+  async run(isWhole = true): Promise<boolean> {
     const journal = this.host.journal as Journal
     this.reserve.fit(this.storedBytes())
     // Before the rest takes the room.
     if (this.host.shortage === null) await this.reserve.make()
     else await this.reclaim(journal)
-    const work = this.capture(journal)
-    const { captured, document } = work
+    const coveredBytes = journal.writtenBytes
+    const work = this.begun(journal, isWhole)
+    const { document } = work
     try {
-      // States must not be ahead of the journal.
+      // What is removed was so durably.
       await this.host.durable()
       // First: it may make the room that the rest needs.
       work.deleted = await this.removeDeleted(work.deleted)
-      await this.carryOverAll(work)
+      const isDone = await this.carryOverAll(work, journal)
+      if (!isDone || document === null) return false
       if (work.deleted.length > 0) document.deletedLogs = work.deleted.map(({ id }) => id)
       const path = `${this.directory}/checkpoint.json`
       const bytes = await writeDocument(this.files.fileSystem, path, document)
       await this.files.fileSystem.syncDirectory(this.directory)
       await writeCopy(this.files.fileSystem, path, bytes)
-    } catch (error) {
-      // All of it is for the next one.
-      for (const { log } of captured) if (this.catalog.has(log)) this.dirty.add(log)
+    } finally {
+      // What is left is for the next one.
+      for (const log of work.left) if (this.catalog.has(log)) this.dirty.add(log)
       for (const each of work.emptied) this.emptied.push(each)
-      throw error
     }
+    this.coveredBytes = coveredBytes
     await journal.release(document.lsn, this.host.shortage !== null)
     // Only with this in hand is anything new taken again.
     if (this.host.shortage !== null) {
@@ -195,20 +266,19 @@ export class Checkpointer {
       await journal.prepareNext()
       await this.host.needRoom()
     }
-    for (const { log } of captured) await this.compact(log)
+    for (const log of work.logs) await this.compact(log)
+    return true
   }
 
-  /** Everything as of this moment. */
-  private capture(journal: Journal): Work {
+  /** What is to be done, as of this moment. */
+  private begun(journal: Journal, isWhole: boolean): Work {
     const lsn = journal.nextLsn
-    for (const log of this.dirty) log.sealSparse(this.host.segmentBytes / 8, this.host.compactBelow)
-    const captured = [...this.dirty].map((log) => captureLog(log, lsn))
-    this.dirty.clear()
     const emptied = this.emptied.map(({ log, segment }) => emptiedNow(log, segment))
     this.emptied = []
+    const logs = isWhole ? [...this.dirty] : [...new Set(emptied.map(({ log }) => log))]
     const document = { lsn, nextLogId: this.catalog.nextId, nextBatch: journal.lastBatch + 1 }
     const deleted = [...this.deletedLogs].map(([id, log]) => ({ id, log }))
-    return { document, captured, emptied, deleted }
+    return { document: isWhole ? document : null, logs, emptied, deleted, left: new Set() }
   }
 
   private storedBytes(): number {
@@ -221,7 +291,7 @@ export class Checkpointer {
   private async removeDeleted(logs: Work['deleted']): Promise<Work['deleted']> {
     const left: Work['deleted'] = []
     if (logs.length === 0) return left
-    for (const { id, log } of logs) {
+    const removeOne = async ({ id, log }: Work['deleted'][number]): Promise<void> => {
       const remove = (): Promise<void> => this.files.removeFolder(id, log?.segments ?? [])
       try {
         await (log === null ? remove() : this.flusher.inTurn(log, remove))
@@ -231,6 +301,7 @@ export class Checkpointer {
         this.notRemoved(this.files.folder(id), error as Error)
       }
     }
+    await sideBySide(logs, AT_A_TIME, removeOne)
     await this.files.fileSystem.syncDirectory(`${this.directory}/logs`)
     return left
   }
@@ -267,27 +338,73 @@ export class Checkpointer {
     if (freeBytes < this.neededBytes) await this.reserve.make()
   }
 
-  private async carryOverAll(work: Work): Promise<void> {
+  /**
+   * Carries the logs over, a few at a time: each as it is when its turn comes, which its state says. False: it is to end
+   * before it has come to all.
+   */
+  private async carryOverAll(work: Work, journal: Journal): Promise<boolean> {
+    const { logs, left } = work
+    let failure: Error | null = null
     let shortage: Error | null = null
     let isOneGone = false
-    const left = new Set<MessageLog>()
-    for (const each of work.captured) {
-      if (!this.catalog.has(each.log)) {
-        isOneGone = true
-        continue
+    for (let i = 0; i < logs.length && failure === null; i += AT_A_TIME) {
+      const some = logs.slice(i, i + AT_A_TIME)
+      if (this.isHurried) {
+        // They are changed as before, and what was emptied in them stays.
+        for (const log of logs.slice(i)) left.add(log)
+        await this.removeEmptied(work)
+        return false
       }
+      const carried = some.map((log) => this.catalog.has(log) && this.captured(log, journal.nextLsn))
       try {
-        await carryOver(each, this.files, this.flusher, this.host)
+        // States must not be ahead of the journal.
+        await this.host.durable()
       } catch (error) {
-        if (!isPassing(error as Error)) throw error
-        // The other logs go on; this one is for the next checkpoint.
-        shortage = error as Error
-        left.add(each.log)
+        for (const log of some) left.add(log)
+        throw error
       }
+      const carry = async (log: MessageLog, captured: CapturedLog | Error | false): Promise<void> => {
+        if (captured === false || !this.catalog.has(log)) {
+          isOneGone = true
+          return
+        }
+        try {
+          if (captured instanceof Error) throw captured
+          await carryOver(captured, this.files, this.flusher, this.host)
+        } catch (error) {
+          left.add(log)
+          // The other logs go on; this one is for the next checkpoint.
+          if (isPassing(error as Error)) shortage = error as Error
+          else failure = error as Error
+        }
+      }
+      await Promise.all(some.map((log, at) => carry(log, carried[at])))
     }
+    if (failure !== null) throw failure
+    await this.removeEmptied(work)
+    if (shortage !== null) throw shortage
+    // A log deleted meanwhile is not carried over: the journal has it until its deletion is durable.
+    if (isOneGone) await this.host.durable()
+    return true
+  }
+
+  /** The log as it is now, which is what the checkpoint will have of it; an error where that can't be read. */
+  private captured(log: MessageLog, lsn: number): CapturedLog | Error {
+    try {
+      log.sealSparse(this.host.segmentBytes / 8, this.host.compactBelow)
+      const captured = captureLog(log, lsn)
+      this.dirty.delete(log)
+      return captured
+    } catch (error) {
+      return error as Error
+    }
+  }
+
+  /** Removes the files of segments in which nothing lives, and which no state names any more. */
+  private async removeEmptied(work: Work): Promise<void> {
     const kept: Emptied[] = []
     for (const each of work.emptied) {
-      if (left.has(each.log)) {
+      if (work.left.has(each.log)) {
         kept.push(each)
         continue
       }
@@ -300,9 +417,6 @@ export class Checkpointer {
       }
     }
     work.emptied = kept
-    if (shortage !== null) throw shortage
-    // A log deleted meanwhile is not carried over: the journal has it until its deletion is durable.
-    if (isOneGone) await this.host.durable()
   }
 
   /** Rewrites segments of the log in which little lives. The next checkpoint names them and removes the old ones. */

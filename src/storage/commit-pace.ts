@@ -1,12 +1,19 @@
 /**
- * Decides whether a small commit is written while the thread waits for it. Handing a write to the pool and
+ * Decides whether a small commit is written while the thread waits for it, to the disk or to the memory of the operating system. Handing a write to the pool and
  * being told costs two changes of thread, on a fast disk as much as the write; a slow disk must never hold up
  * the thread, so the disk is timed and the way is left as soon as one commit takes long.
  */
 
-/** A batch with more records has others to serve meanwhile. */
-const FEW_RECORDS = 2
-const SMALL_BYTES = 8 * 1024
+/** The commits that may be waited for. */
+export interface SmallCommits {
+  /** A batch with more records has others to serve meanwhile. */
+  records: number
+  bytes: number
+}
+
+export const DURABLE_COMMITS: SmallCommits = { records: 2, bytes: 8 * 1024 }
+/** Written to memory, not to the disk: that takes no longer than to copy it. */
+export const RELAXED_COMMITS: SmallCommits = { records: Number.POSITIVE_INFINITY, bytes: 64 * 1024 }
 /** The disk counts as fast while commits take less, on average, and no single one takes much longer. */
 const FAST_MS = 0.25
 const HICCUP_MS = 2
@@ -17,14 +24,19 @@ const MAX_PENALTY = 65_536
 const WEIGHT = 1 / 16
 
 export class CommitPace {
+  private readonly small: SmallCommits
   private averageMs = FAST_MS
   private penalty = FIRST_PENALTY
   private left = 0
   private smooth = 0
 
+  constructor(small: SmallCommits) {
+    this.small = small
+  }
+
   /** Is this commit to be waited for? */
   waits(records: number, bytes: number): boolean {
-    if (records > FEW_RECORDS || bytes > SMALL_BYTES) return false
+    if (records > this.small.records || bytes > this.small.bytes) return false
     if (this.left > 0) {
       this.left--
       return false

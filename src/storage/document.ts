@@ -4,6 +4,7 @@
  */
 import { crc32 } from 'node:zlib'
 import type { FileHandle, FileSystem } from '../ports/index.ts'
+import { isMissing } from './read-failure.ts'
 
 export const FORMAT = 1
 
@@ -76,8 +77,11 @@ function encodeDocument(value: unknown): Buffer {
  * @throws NewerFormat
  */
 export async function readDocument<T>(fileSystem: FileSystem, path: string): Promise<T | null> {
-  if (!(await fileSystem.exists(path))) return null
-  const bytes = await fileSystem.readFile(path)
+  const bytes = await fileSystem.readFile(path).catch((error: Error) => {
+    if (!isMissing(error)) throw error
+    return null
+  })
+  if (bytes === null) return null
   const end = bytes.indexOf(10)
   try {
     const head = JSON.parse(bytes.toString('utf8', 0, end)) as {

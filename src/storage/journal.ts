@@ -3,7 +3,7 @@
  * in one step. Files are laid out ahead, and used again once a checkpoint covers what is in them.
  */
 import type { Clock, FileHandle, FileSystem, Timer } from '../ports/index.ts'
-import { CommitPace } from './commit-pace.ts'
+import { CommitPace, DURABLE_COMMITS, RELAXED_COMMITS } from './commit-pace.ts'
 import { syncFile } from './document.ts'
 import {
   addToCheck,
@@ -61,6 +61,10 @@ const KEPT_BUFFER_BYTES = 4 * 1024 * 1024
 const SMALLEST_FILE_BYTES = 64 * 1024
 /** Files kept for use again. */
 const SPARE_FILES = 2
+/** When less than the first file has room for was written in so long, the journal is idle, milliseconds. */
+const IDLE_MS = 5000
+/** Files are large from so many times the first one's size on. */
+const LARGE = 4
 
 export class Journal {
   /** The open batch: entries are encoded into it (see `begin`). */
@@ -87,8 +91,13 @@ export class Journal {
   onNeedsCommit: (() => void) | null = null
   /** A file is full and the next is in use: time for a checkpoint. */
   onRotated: (() => void) | null = null
+  /** Little is written, and files take more room than that needs: see `trim`. */
+  onIdle: (() => void) | null = null
   private readonly options: JournalOptions
-  private readonly pace = new CommitPace()
+  private readonly pace = new CommitPace(DURABLE_COMMITS)
+  private readonly memoryPace = new CommitPace(RELAXED_COMMITS)
+  /** Syncs under way: writes may wait for them. */
+  private syncing = 0
   /** What seals the records at either end; where the first of a batch stands, and what comes behind the last. */
   private readonly sealBytes: number
   private readonly headBytes: number
@@ -108,6 +117,11 @@ export class Journal {
   /** Files that are full and not covered yet, and those free for use. */
   private readonly full: JournalFile[] = []
   private readonly free: JournalFile[] = []
+  private sparesKept = SPARE_FILES
+  /** The next batch goes to another file, although there is room in this one. */
+  private isLeaving = false
+  private idleTimer: Timer | null = null
+  private idleFromBytes = 0
   private preparing: Promise<void> | null = null
   /** No file is made ahead before this, since that failed. */
   private prepareAgainMs = 0
@@ -157,7 +171,8 @@ export class Journal {
 
   /** Files found by recovery, oldest first; used again when covered. */
   adopt(files: JournalFile[]): void {
-    this.full.push(...files)
+    for (const file of files) this.full.push(file)
+    this.watchIdle()
   }
 
   /**
@@ -195,6 +210,11 @@ export class Journal {
     this.check = addToCheck(this.check, getU32(this.buffer, this.length - CHECKSUM_BYTES))
     this.count++
     this.nextLsn++
+  }
+
+  /** The last record, before the store closes: damage to what stands before it can be told from a commit that did not end. */
+  conclude(): void {
+    this.noteSynced()
   }
 
   /** So that a batch that is missing is known to have been there, or not. */
@@ -246,10 +266,11 @@ export class Journal {
       encodeBatchTail(buffer, BATCH_HEAD_BYTES + head.length, head)
       file.lastLsn = head.firstLsn + head.count - 1
       if (!this.isRelaxed) this.writeDurably(file.handle, buffer, head.count, ended)
-      else file.handle.write(buffer, 0, this.writingLength, this.position, ended)
+      else this.writeRelaxed(file.handle, buffer, head.count, ended)
     }
     const attempt = (): void => {
-      if (this.current !== null && this.position + this.writingLength <= this.current.bytes) write()
+      const isRoom = this.current !== null && this.position + this.writingLength <= this.current.bytes
+      if (isRoom && !this.isLeaving) write()
       else this.rotate(this.writingLength).then(write, ended)
     }
     attempt()
@@ -283,26 +304,91 @@ export class Journal {
     done(null)
   }
 
+  /** To the memory of the operating system: at once, unless it has the disk to wait for. */
+  private writeRelaxed(
+    handle: FileHandle,
+    buffer: Buffer,
+    records: number,
+    done: (error: Error | null) => void,
+  ): void {
+    const { writingLength, position, memoryPace } = this
+    if (handle.writeSync === undefined || this.syncing > 0 || !memoryPace.waits(records, writingLength)) {
+      handle.write(buffer, 0, writingLength, position, done)
+      return
+    }
+    const startedMs = performance.now()
+    try {
+      handle.writeSync(buffer, 0, writingLength, position)
+    } catch (error) {
+      done(error as Error)
+      return
+    }
+    memoryPace.took(performance.now() - startedMs)
+    done(null)
+  }
+
   /** Records before `lsn` are kept elsewhere: files that hold nothing else are free. `isShort`: as little as can be is kept. */
   async release(lsn: number, isShort: boolean): Promise<void> {
     while (this.full.length > 0 && this.full[0].lastLsn < lsn)
       this.free.push(this.full.shift() as JournalFile)
     this.free.sort((a, b) => (isShort ? a.bytes - b.bytes : b.bytes - a.bytes))
-    const surplus = this.free.splice(isShort ? 1 : SPARE_FILES)
-    for (const file of surplus) {
-      await new Promise<void>((resolve) => file.handle.close(() => resolve()))
-      await this.options.fileSystem.remove(file.path)
-    }
-    if (surplus.length > 0) await this.options.fileSystem.syncDirectory(this.options.directory)
+    await this.discard(this.free.splice(isShort ? 1 : this.sparesKept))
+    this.watchIdle()
   }
 
   /** Removes the files that are free, with what is left in them. */
   async discardFree(): Promise<void> {
-    for (const file of this.free.splice(0)) {
+    await this.discard(this.free.splice(0))
+  }
+
+  private async discard(files: readonly JournalFile[]): Promise<void> {
+    if (files.length === 0) return
+    for (const file of files) {
       await new Promise<void>((resolve) => file.handle.close(() => resolve()))
       await this.options.fileSystem.remove(file.path)
     }
     await this.options.fileSystem.syncDirectory(this.options.directory)
+  }
+
+  /**
+   * Gives back room on the disk that was laid out for more than is written now. True: a checkpoint gives back the rest; it
+   * follows by itself where a large file was left for a small one, by the record that this appends.
+   */
+  async trim(mayLeave: boolean): Promise<boolean> {
+    if (this.isClosed || this.fileBytes < this.largeBytes) return false
+    await this.preparing?.catch(() => {})
+    const surplus = this.free.splice(0)
+    this.sparesKept = 0
+    try {
+      if (mayLeave && this.current !== null && this.current.bytes >= this.largeBytes) {
+        this.preparing = this.layOutFile(this.options.limits.firstJournalBytes).finally(() => {
+          this.preparing = null
+        })
+        await this.preparing
+        this.isLeaving = true
+        this.noteSynced()
+        this.hurry()
+      }
+    } finally {
+      await this.discard(surplus)
+    }
+    return mayLeave
+  }
+
+  private get largeBytes(): number {
+    return LARGE * this.options.limits.firstJournalBytes
+  }
+
+  /** Tells when little has been written for a while. */
+  watchIdle(): void {
+    if (this.idleTimer !== null || this.isClosed) return
+    if (this.fileBytes < this.largeBytes) return
+    this.idleFromBytes = this.writtenBytes
+    this.idleTimer = this.options.clock.setTimer(() => {
+      this.idleTimer = null
+      if (this.writtenBytes - this.idleFromBytes >= this.options.limits.firstJournalBytes) this.watchIdle()
+      else this.onIdle?.()
+    }, IDLE_MS)
   }
 
   /** Bytes of all files. */
@@ -318,6 +404,7 @@ export class Journal {
     this.lazyTimer?.clear()
     this.syncTimer?.clear()
     this.retryTimer?.clear()
+    this.idleTimer?.clear()
     await this.preparing?.catch(() => {})
     const files = [...this.full, ...this.free]
     if (this.current !== null) files.push(this.current)
@@ -378,7 +465,12 @@ export class Journal {
   async sync(): Promise<void> {
     if (!this.isRelaxed || this.current === null) return
     const batch = this.committedBatch
-    await syncFile(this.current.handle)
+    this.syncing++
+    try {
+      await syncFile(this.current.handle)
+    } finally {
+      this.syncing--
+    }
     this.syncedBatch = Math.max(this.syncedBatch, batch)
   }
 
@@ -419,17 +511,23 @@ export class Journal {
   /** Goes on in another file that has room for `bytes`. */
   private async rotate(bytes: number): Promise<void> {
     await this.preparing?.catch(() => {})
-    const index = this.free.findIndex((file) => file.bytes >= bytes)
-    if (index < 0) {
+    const fits = (file: JournalFile): boolean => file.bytes >= bytes
+    if (!this.free.some(fits)) {
       await this.options.reserve.lending(bytes + SMALLEST_FILE_BYTES, () => this.prepare(bytes))
       await this.rotate(bytes)
       return
     }
-    const [file] = this.free.splice(index, 1)
-    if (this.current !== null) {
-      await this.sync()
-      this.full.push(this.current)
+    // Before anything changes, since it may fail, and before one is taken, since it may take a while.
+    await this.sync()
+    const index = this.free.findIndex(fits)
+    if (index < 0) {
+      await this.rotate(bytes)
+      return
     }
+    const [file] = this.free.splice(index, 1)
+    if (!this.isLeaving) this.sparesKept = SPARE_FILES
+    this.isLeaving = false
+    if (this.current !== null) this.full.push(this.current)
     this.current = file
     this.position = 0
     this.generation++
@@ -482,5 +580,6 @@ export class Journal {
     }
     await fileSystem.syncDirectory(directory)
     this.free.push({ path, handle, bytes: size, lastLsn: 0 })
+    this.watchIdle()
   }
 }

@@ -28,6 +28,11 @@ export interface StoreLimits {
   lazyCommitMs: number
   /** Share of live bytes below which a sealed segment is rewritten. */
   compactBelow: number
+  /** A checkpoint of no more changed logs than this is always worth its while. */
+  fewLogs: number
+  /** For each further one so much may be left in the journal, up to so much in all: reading that again takes less than writing files. */
+  journalBytesPerLog: number
+  replayBytes: number
 }
 
 export const DEFAULT_STORE_LIMITS: Readonly<StoreLimits> = {
@@ -46,4 +51,7 @@ export const DEFAULT_STORE_LIMITS: Readonly<StoreLimits> = {
   stalledBytes: 64 * 1024 * 1024,
   lazyCommitMs: 10,
   compactBelow: 0.5,
+  fewLogs: 64,
+  journalBytesPerLog: 16 * 1024,
+  replayBytes: 64 * 1024 * 1024,
 }

@@ -19,6 +19,7 @@ import {
   SKIP_TO,
 } from './journal-format.ts'
 import { Ledger } from './ledger.ts'
+import { Ledgers } from './ledgers.ts'
 import { LostRecords } from './lost-records.ts'
 import { ReadFailure } from './read-failure.ts'
 import {
@@ -94,7 +95,7 @@ export class MessageLog {
   /** Subject of the message that `remove` removed last. */
   readonly removed: SubjectBytes = { buffer: NO_BYTES, start: 0, end: 0 }
   private readonly asked: SubjectBytes = { buffer: NO_BYTES, start: 0, end: 0 }
-  readonly ledgers = new Map<string, Ledger>()
+  readonly ledgers = new Ledgers()
   private readonly list = new SegmentList()
   nextSegmentId = 1
   nextLedgerId = 1

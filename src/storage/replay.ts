@@ -66,7 +66,7 @@ export function replayRecord(
       break
     case format.LEDGER_CREATE: {
       const { id, name, meta } = json<{ id: number; name: string; meta: Json }>()
-      if (ledgerOf(log, id) !== undefined) break
+      if (log.ledgers.ofId(id) !== undefined) break
       const ledger = new Ledger(log, null, id, name, meta)
       ledger.recovered = { snapshot: null, entries: [] }
       log.ledgers.set(name, ledger)
@@ -75,17 +75,17 @@ export function replayRecord(
     }
     case format.LEDGER_META: {
       const { id, meta } = json<{ id: number; meta: Json }>()
-      const ledger = ledgerOf(log, id)
+      const ledger = log.ledgers.ofId(id)
       if (ledger !== undefined) ledger.meta = meta
       break
     }
     case format.LEDGER_ENTRY:
-      ledgerOf(log, getU32(buffer, start))?.recovered?.entries.push(
-        Buffer.from(buffer.subarray(start + 4, end)),
-      )
+      log.ledgers
+        .ofId(getU32(buffer, start))
+        ?.recovered?.entries.push(Buffer.from(buffer.subarray(start + 4, end)))
       break
     case format.LEDGER_DELETE: {
-      const ledger = ledgerOf(log, json<{ id: number }>().id)
+      const ledger = log.ledgers.ofId(json<{ id: number }>().id)
       if (ledger !== undefined) log.ledgers.delete(ledger.name)
       break
     }
@@ -95,9 +95,4 @@ export function replayRecord(
     default:
       host.warn(`journal: record of unknown type ${type}`)
   }
-}
-
-function ledgerOf(log: MessageLog, id: number): Ledger | undefined {
-  for (const ledger of log.ledgers.values()) if (ledger.id === id) return ledger
-  return undefined
 }

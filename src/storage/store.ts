@@ -29,6 +29,7 @@ import {
   type Sealing,
 } from './sealing/index.ts'
 import type { Segment } from './segment.ts'
+import { sideBySide } from './side-by-side.ts'
 
 export interface StoreOptions {
   /** Where the files are; null for a store in memory only. */
@@ -52,6 +53,8 @@ interface Waiting {
 
 /** Time after opening until what was replayed is carried over into the logs' files, milliseconds. */
 const AFTER_REPLAY_MS = 500
+/** Logs whose files are read side by side at opening. */
+const RESTORED_AT_A_TIME = 16
 /** Time after the deletion of a log until its files go, milliseconds. */
 const AFTER_DELETION_MS = 1000
 
@@ -160,6 +163,11 @@ export class Store implements CheckpointHost, ReplayHost {
     return this.journal?.syncedBatch ?? 0
   }
 
+  /** Is it so much more than it can take that nothing must come any more, not even a little from each of many? */
+  get isFlooded(): boolean {
+    return (this.journal?.pendingBytes ?? 0) > 2 * this.limits.overloadBytes
+  }
+
   /** Does nothing become durable, for now or for good? Whoever only reads need not wait for it. */
   get isHeldUp(): boolean {
     return this.failure !== null || (this.journal !== null && this.journal.stall !== null)
@@ -240,7 +248,7 @@ export class Store implements CheckpointHost, ReplayHost {
     }
     await this.checkpointer.close()
     try {
-      if (this.failure === null) await this.checkpointer.run()
+      if (this.failure === null) await this.checkpointer.finish()
     } catch (error) {
       // The journal has everything, and is replayed at the next start.
       if (!isPassing(error as Error)) throw error
@@ -338,7 +346,7 @@ export class Store implements CheckpointHost, ReplayHost {
     this.warn(`${log.name}: ${count} record(s) of segment ${segment.id} are damaged and set aside`)
     for (const seq of sequences) log.lost.add(seq, Math.round(bytes / count))
     this.lostRecords(log)
-    if (log === this.restoring) return
+    if (this.restoring.has(log)) return
     log.messages -= count
     log.bytes -= bytes
     recount(log)
@@ -453,7 +461,7 @@ export class Store implements CheckpointHost, ReplayHost {
 
   // Opening.
 
-  private restoring: MessageLog | null = null
+  private readonly restoring = new Set<MessageLog>()
 
   private async recover(directory: string): Promise<void> {
     const { fileSystem } = this.options
@@ -519,33 +527,44 @@ export class Store implements CheckpointHost, ReplayHost {
   ): Promise<Map<number, number>> {
     const { catalog, files } = this
     const lsns = new Map<number, number>()
+    const ids: number[] = []
     for (const name of await files.fileSystem.list(`${directory}/logs`)) {
       if (!/^\d+$/.test(name)) continue
       const id = Number(name)
       catalog.nextId = Math.max(catalog.nextId, id + 1)
-      if (deleted.has(id)) continue
-      let isDamaged = false
-      const state = await this.readDocument<LogState>(`${files.folder(id)}/state.json`, () => {
-        isDamaged = true
-      })
-      if (state === null) continue
-      const log = new MessageLog(this, id, state.name, state.meta, false, state.createdMs)
-      catalog.add(log)
-      // Written anew with the next checkpoint.
-      if (isDamaged) this.checkpointer.dirty.add(log)
-      // What came before the checkpoint is in the state, however old that is: files of the journal from then may be half
-      // overwritten. Of a copy, which may lack something, as much is made up for as the journal still has.
-      lsns.set(id, isDamaged ? state.lsn : Math.max(state.lsn, checkpointLsn))
-      // Of a checkpoint in which the process before was killed: its rename may not be on the disk, and is built upon from here.
-      if (state.lsn > checkpointLsn) await files.fileSystem.syncDirectory(files.folder(id))
-      this.restoring = log
-      await restoreState(log, state, this, files.fileSystem, (segment) => files.indexPath(segment), null)
-      await files.removeLeftovers(log)
+      if (!deleted.has(id)) ids.push(id)
     }
-    this.restoring = null
+    const restore = async (id: number): Promise<void> => {
+      const lsn = await this.restoreLog(id, checkpointLsn)
+      if (lsn !== null) lsns.set(id, lsn)
+    }
+    await sideBySide(ids, RESTORED_AT_A_TIME, restore)
     // So may folders that it had removed.
     await files.fileSystem.syncDirectory(`${directory}/logs`)
     return lsns
+  }
+
+  /** Null: there is no such log. */
+  private async restoreLog(id: number, checkpointLsn: number): Promise<number | null> {
+    const { catalog, files } = this
+    let isDamaged = false
+    const state = await this.readDocument<LogState>(`${files.folder(id)}/state.json`, () => {
+      isDamaged = true
+    })
+    if (state === null) return null
+    const log = new MessageLog(this, id, state.name, state.meta, false, state.createdMs)
+    catalog.add(log)
+    // Written anew with the next checkpoint.
+    if (isDamaged) this.checkpointer.dirty.add(log)
+    // Of a checkpoint in which the process before was killed: its rename may not be on the disk, and is built upon from here.
+    if (state.lsn > checkpointLsn) await files.fileSystem.syncDirectory(files.folder(id))
+    this.restoring.add(log)
+    await restoreState(log, state, this, files.fileSystem, (segment) => files.indexPath(segment), null)
+    await files.removeLeftovers(log)
+    this.restoring.delete(log)
+    // What came before the checkpoint is in the state, however old that is: files of the journal from then may be half
+    // overwritten. Of a copy, which may lack something, as much is made up for as the journal still has.
+    return isDamaged ? state.lsn : Math.max(state.lsn, checkpointLsn)
   }
 
   private async replayJournal(
@@ -556,6 +575,7 @@ export class Store implements CheckpointHost, ReplayHost {
     lsns: ReadonlyMap<number, number>,
   ): Promise<void> {
     const view = new RecordView()
+    let bytes = 0
     this.isReplaying = true
     const { files, position } = await replayJournal(
       this.options.fileSystem,
@@ -566,12 +586,14 @@ export class Store implements CheckpointHost, ReplayHost {
       {
         entry: (type, logId, buffer, start, end, lsn) => {
           if (lsn < (lsns.get(logId) ?? fromLsn)) return
+          bytes += format.ENTRY_OVERHEAD_BYTES + end - start
           replayRecord(this, type, logId, buffer, start, end, view)
         },
         damaged: (logId, count, where, bytes) => this.journalDamaged(logId, count, where, bytes),
       },
     )
     this.isReplaying = false
+    this.checkpointer.replayed(bytes)
     const journal = new Journal(
       {
         fileSystem: this.options.fileSystem,
@@ -590,6 +612,7 @@ export class Store implements CheckpointHost, ReplayHost {
     journal.onFailed = (error) => this.failed(error)
     journal.onShort = (error) => this.short(error)
     journal.onRotated = () => this.checkpointer.begin()
+    journal.onIdle = () => this.checkpointer.trim()
     this.journal = journal
     for (const log of this.logs.values()) for (const ledger of log.ledgers.values()) ledger.attach(journal)
   }

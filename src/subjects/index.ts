@@ -3,6 +3,7 @@ export { type SubjectFilter, subjectFilter } from './filter.ts'
 export { hashBytes } from './hash.ts'
 export { type Interested, InterestIndex, type QueueRoute, Route } from './interest.ts'
 export { PatternSet } from './overlap.ts'
+export { PatternIndex } from './pattern-index.ts'
 export {
   hasWildcard,
   isLiteralSubject,

@@ -170,3 +170,18 @@ test('the end of the server closes every connection', () => {
   }
   assert.equal(bus.connections.size, 0)
 })
+
+test('only those are paused whose messages there is no room for, until it goes on', () => {
+  const { bus, client } = fakeBus()
+  const [publisher, other, second] = [client(), client(), client()]
+  bus.account('$G').subscribe('stored', { onMessage: () => bus.pauseSender() })
+  other.say('SUB plain 1\r\n')
+  publisher.say('PUB stored 1\r\nx\r\nPUB stored 1\r\nx\r\n')
+  second.say('PUB plain 1\r\nx\r\n')
+  assert.deepEqual([publisher.isPaused, other.isPaused, second.isPaused], [true, false, false])
+  assert.equal(other.take(), 'MSG plain 1 1\r\nx\r\n')
+  bus.pauseSender()
+  assert.deepEqual([publisher.isPaused, other.isPaused, second.isPaused], [true, false, false])
+  bus.resumeReading()
+  assert.equal(publisher.isPaused, false)
+})

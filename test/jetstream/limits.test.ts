@@ -87,13 +87,18 @@ test('messages older than max_age go, also those that got old while the server w
 test('publishers are paused while the store is behind, and go on when it has caught up', async () => {
   const house = await House.open()
   let pauses = 0
+  let floods = 0
   let resumes = 0
-  house.bus.pauseReading = () => pauses++
+  house.bus.pauseSender = () => pauses++
+  house.bus.pauseReading = () => floods++
   house.bus.resumeReading = () => resumes++
   await house.stream({ name: 'A', subjects: ['a'] })
   const body = 'x'.repeat(1_000_000)
   for (let i = 0; i < 20; i++) house.send('a', body)
   assert.ok(pauses > 0)
+  assert.equal(floods, 0)
+  for (let i = 0; i < 20; i++) house.send('a', body)
+  assert.ok(floods > 0, 'twice as much is too much, wherever it comes from')
   assert.equal(resumes, 0)
   await house.state('A')
   assert.ok(resumes > 0)

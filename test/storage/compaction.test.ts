@@ -90,3 +90,45 @@ test('a log in memory gives back what deleted messages took', async () => {
   assert.equal(log.firstSeq, 8)
   assert.equal(log.count(KEPT, 0), 150)
 })
+
+test('an idle store gives back the room that its journal had for more', async () => {
+  const fileSystem = new SimulatedFileSystem(1)
+  const clock = new SimulatedClock()
+  const limits = {
+    firstJournalBytes: 4096,
+    journalBytes: 64 * 1024,
+    layoutBytes: 4096,
+    segmentBytes: 32 * 1024,
+  }
+  const store = await Store.open({ directory: 'store', fileSystem, clock, limits })
+  const journalBytes = (): number => {
+    let bytes = 0
+    for (const [path, content] of fileSystem.contents())
+      if (path.endsWith('.journal')) bytes += content.length
+    return bytes
+  }
+  const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5))
+  const log = store.createLog('log', {}, { inMemory: false })
+  const subject = Buffer.from('s')
+  const put = async (body: Buffer): Promise<void> => {
+    log.append(subject, 0, 1, body, 0, 0, body.length, 1, 1)
+    await new Promise<void>((resolve) => store.barrier(resolve))
+  }
+  for (let round = 0; round < 2; round++) {
+    for (let i = 0; i < 300; i++) await put(Buffer.alloc(1000))
+    await settled()
+    assert.ok(journalBytes() > 64 * 1024)
+    // Somebody still writes a little now and then.
+    for (let i = 0; i < 15; i++) {
+      await put(Buffer.from('little'))
+      clock.advance(1000)
+      await settled()
+    }
+    assert.ok(journalBytes() <= 16 * 1024, `${journalBytes()} bytes`)
+  }
+  assert.equal(log.messages, 630)
+  const found = await Store.open({ directory: 'store', fileSystem: fileSystem.restart(1), clock, limits })
+  assert.equal(found.logs.get('log')?.messages, 630)
+  await found.close()
+  await store.close()
+})

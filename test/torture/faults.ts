@@ -264,8 +264,16 @@ interface Running {
   nc: NatsConnection
 }
 
-async function start(fileSystem: SimulatedFileSystem, clock: SimulatedClock): Promise<Running> {
-  const server = await Server.start({ storeDir: '/store', clock, storage: { fileSystem, limits: LIMITS } })
+/** One in four is synced now and then only. */
+const SYNC_INTERVAL_MS = 500
+
+async function start(seed: number, fileSystem: SimulatedFileSystem, clock: SimulatedClock): Promise<Running> {
+  const server = await Server.start({
+    storeDir: '/store',
+    clock,
+    storage: { fileSystem, limits: LIMITS },
+    ...(seed % 4 === 3 ? { syncInterval: SYNC_INTERVAL_MS } : {}),
+  })
   return { server, nc: await server.connect({ reconnect: false }) }
 }
 
@@ -279,7 +287,7 @@ export async function failOnce(seed: number, at: number, code: Code, length: num
   let calls = 0
   let running: Running | null = null
   try {
-    running = await start(fileSystem, clock)
+    running = await start(seed, fileSystem, clock)
     await client.setUp(running.nc)
     await client.run(running.nc, STEPS_BEFORE)
     await end(running, fileSystem, seed % 2 === 0)
@@ -289,13 +297,17 @@ export async function failOnce(seed: number, at: number, code: Code, length: num
       if (calls < at || calls >= at + length) return null
       failed.push(`${operation} ${path.slice(path.lastIndexOf('/') + 1)}`)
       const isWriting = !/read|exists|size|list|lock/i.test(operation)
-      if (/sync/i.test(operation) || (isWriting && (code === 'EIO' || code === 'short'))) isFatal = true
+      if (
+        (/sync/i.test(operation) && operation !== 'writeSync') ||
+        (isWriting && (code === 'EIO' || code === 'short'))
+      )
+        isFatal = true
       return code === 'short' ? 'short' : Object.assign(new Error(`${code}: no, ${operation}`), { code })
     }
-    running = await start(fileSystem, clock).catch(() => null)
+    running = await start(seed, fileSystem, clock).catch(() => null)
     if (running === null) {
       fileSystem.fault = null
-      running = await start(fileSystem, clock)
+      running = await start(seed, fileSystem, clock)
       fileSystem.fault = () => {
         calls++
         return null
@@ -311,7 +323,7 @@ export async function failOnce(seed: number, at: number, code: Code, length: num
     if (takes) await client.verify(running.nc)
     else if (!isFatal) throw new Error('wrong: nothing is stored after the fault')
     await end(running, fileSystem, seed % 3 === 0)
-    running = await start(fileSystem.afterKill(seed + 1), clock)
+    running = await start(seed, fileSystem.afterKill(seed + 1), clock)
     await client.verify(running.nc)
     if (!(await client.takes(running.nc))) throw new Error('wrong: nothing is stored after the restart')
     await end(running, fileSystem, true)

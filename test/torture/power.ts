@@ -20,6 +20,8 @@ const LIMITS = {
 }
 
 const QUIET = 'quiet'
+/** In so long without much being written the journal gives back its room. */
+const IDLE_MS = 6000
 /** Turns in which file operations go on between two rounds. */
 const MOST_TURNS = 60
 
@@ -38,6 +40,9 @@ const SYNC_INTERVAL_MS = 100
 /** One in four is on a disk that is too small, and has nothing but removals left when it is full. */
 const isTight = (seed: number): boolean => seed % 4 === 1
 const TIGHT_BYTES = 27_000
+/** One in five rather leaves what has changed in the journal than to carry it over, as with many logs. */
+const isManyLogs = (seed: number): boolean => seed % 5 === 2
+const MANY_LOGS = { fewLogs: 0, journalBytesPerLog: 4096, replayBytes: 10_000 }
 /** A full disk is looked at again after so long. */
 const RETRY_MS = 1000
 
@@ -51,7 +56,7 @@ function open(
     directory: 'store',
     fileSystem,
     clock,
-    limits: LIMITS,
+    limits: isManyLogs(seed) ? { ...LIMITS, ...MANY_LOGS } : LIMITS,
     ...(isRelaxed(seed) ? { syncInterval: SYNC_INTERVAL_MS } : {}),
     ...(encryption === undefined ? {} : { encryption }),
   })
@@ -114,6 +119,7 @@ class Workload {
       this.acknowledged = number
       this.batches.push(this.store.committedBatch)
       this.clock?.advance(this.random.below(SYNC_INTERVAL_MS))
+      if (this.isUnhurried && round % 20 === 19) this.time.advance(IDLE_MS)
       if (this.isUnhurried) for (let i = this.random.below(MOST_TURNS); i > 0; i--) await Promise.resolve()
     }
   }

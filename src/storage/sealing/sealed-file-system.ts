@@ -165,8 +165,7 @@ class SealedFile implements FileHandle {
     const touched = this.blocks.filter(
       ({ seal }) => seal.place < limit && seal.place + seal.length > position,
     )
-    let read = 0
-    // Of what no block is left for, zeros are given: no checksum holds there.
+    // Of what no block is left for, zeros are given: no checksum holds there. That is not the file's end.
     into.fill(0)
     for (const { seal, start } of touched) {
       const ciphertext = await readFrom(this.below, start, seal.length)
@@ -174,9 +173,8 @@ class SealedFile implements FileHandle {
       if (!isGood) this.onDamage()
       const from = Math.max(position - seal.place, 0)
       plain.copy(into, seal.place + from - position, from, Math.min(plain.length, limit - seal.place))
-      read = Math.max(read, Math.min(limit, seal.place + plain.length) - position)
     }
-    return read
+    return Math.max(0, Math.min(limit, contentBytes(this.blocks)) - position)
   }
 
   write(
