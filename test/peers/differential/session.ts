@@ -76,11 +76,15 @@ export class Session {
   private client: RawClient | null = null
   private readonly lines: RawClient[] = []
   private readonly names = new Map<string, string>()
+  private readonly prefix: string
+  private readonly subscriptions = new Map<string, string>()
   private nextSid = 100
   private inbox = 0
 
-  constructor(server: PeerServer) {
+  /** `prefix`: what the names of its streams begin with; these it removes in the end. */
+  constructor(server: PeerServer, prefix = '') {
     this.server = server
+    this.prefix = prefix
   }
 
   // Core: bytes on connections of their own.
@@ -151,6 +155,7 @@ export class Session {
     const sid = String(this.nextSid++)
     client.send(`SUB ${subject} ${queue === '' ? '' : `${queue} `}${sid}\r\n`)
     await sync(client)
+    this.subscriptions.set(sid, subject)
     return sid
   }
 
@@ -180,6 +185,30 @@ export class Session {
     return found
   }
 
+  /**
+   * Notes, takes and returns what came to subscriptions, once nothing has come for a moment. `isOneSource`: all of it from one
+   * consumer, so that the order among subscriptions is determined too.
+   */
+  async settle(what = 'came', isOneSource = false): Promise<Delivery[]> {
+    const client = await this.connection()
+    for (let seen = -1; seen !== client.frames.length && !client.isClosed; ) {
+      seen = client.frames.length
+      await quiet(client)
+      // What the server has sent by now is read, however busy this process is.
+      await sync(client)
+    }
+    const frames = client.frames.splice(0).filter(({ sid }) => sid !== undefined)
+    const found = frames.map((frame) => ({ ...frame, body: parse(frame) }))
+    if (found.length === 0) return found
+    if (!isOneSource) found.sort((a, b) => Number(a.sid ?? 0) - Number(b.sid ?? 0))
+    const shown = found.map((frame) => ({
+      on: this.subscriptions.get(frame.sid ?? ''),
+      ...(described(frame) as object),
+    }))
+    this.note(what, shown)
+    return found
+  }
+
   /** A request that several answers come to; notes and returns up to `count`, within the time. */
   async requestMany(
     subject: string,
@@ -187,7 +216,7 @@ export class Session {
     count: number,
     timeoutMs = REPLY_MS,
   ): Promise<Delivery[]> {
-    const reply = `_MANY.${++this.inbox}`
+    const reply = `_MANY.${this.prefix}${++this.inbox}`
     const sid = await this.subscribe(reply)
     const client = await this.connection()
     client.send(publication(subject, reply, body, ''))
@@ -239,15 +268,16 @@ export class Session {
     const left = client.frames.filter((frame) => frame.op !== 'INFO')
     if (left.length > 0) this.note('frames nobody took', left.map(described))
     const { streams } = parse(await this.ask('$JS.API.STREAM.NAMES', '', '')) as { streams?: string[] }
-    for (const stream of streams ?? []) await this.ask(`$JS.API.STREAM.DELETE.${stream}`, '', '')
+    const own = (streams ?? []).filter((stream) => stream.startsWith(this.prefix))
+    for (const stream of own) await this.ask(`$JS.API.STREAM.DELETE.${stream}`, '', '')
     // nats-server removes the files behind its answer: the next case must not find them.
-    if (streams !== undefined && streams !== null && streams.length > 0) await sleep(120)
+    if (own.length > 0 && this.prefix === '') await sleep(120)
     this.client.close()
   }
 
   private async ask(subject: string, body: unknown, headers: string): Promise<Frame> {
     const client = await this.connection()
-    const reply = `_REPLY.${++this.inbox}`
+    const reply = `_REPLY.${this.prefix}${++this.inbox}`
     const sid = String(this.nextSid++)
     client.send(`SUB ${reply} ${sid}\r\n`)
     client.send(publication(subject, reply, body, headers))
