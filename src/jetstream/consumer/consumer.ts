@@ -263,9 +263,13 @@ export class Consumer implements TurnTask {
     const halt = this.deliver(nowMs)
     if (halt === 'failed') this.delivery.heldUntilMs = nowMs + READ_AGAIN_MS
     if (this.pulls !== null) {
-      const isAtEnd = halt === 'end' && this.stream.log.committedSeq >= this.stream.log.lastSeq
-      if (this.pulls.nextEventMs <= nowMs || (isAtEnd && this.pulls.impatient > 0)) {
-        this.pulls.sweep(nowMs, isAtEnd, this.makeHeartbeat)
+      // Who doesn't want to wait does so only for what is held back by max_ack_pending, until time ends another request or tells
+      // it that the consumer lives: so it is in nats-server.
+      const isDue = this.pulls.nextEventMs <= nowMs
+      const hasNothing =
+        halt === 'idle' || (halt === 'end' && this.stream.log.committedSeq >= this.stream.log.lastSeq)
+      if (isDue || (hasNothing && this.pulls.impatient > 0)) {
+        this.pulls.sweep(nowMs, true, this.makeHeartbeat)
       }
     }
     this.ledger.flush()

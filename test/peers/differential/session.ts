@@ -120,12 +120,19 @@ export class Session {
 
   // JetStream, on the session's own connection.
 
-  /** A JetStream API request; a string body is sent as it is. Returns the answer. */
-  async api(subject: string, body: unknown = '', headers = ''): Promise<Record<string, unknown>> {
+  /**
+   * A JetStream API request; a string body is sent as it is. Returns the answer; `shown` says what of it is noted, all by default.
+   */
+  async api(
+    subject: string,
+    body: unknown = '',
+    headers = '',
+    shown: (answer: Record<string, unknown>) => unknown = (answer) => answer,
+  ): Promise<Record<string, unknown>> {
     const frame = await this.ask(`$JS.API.${subject}`, body, headers)
     const answer = parse(frame) as Record<string, unknown>
     this.learnName(subject, body, answer)
-    this.note(`api ${subject} ${typeof body === 'string' ? body : JSON.stringify(body)}`, answer)
+    this.note(`api ${subject} ${typeof body === 'string' ? body : JSON.stringify(body)}`, shown(answer))
     return answer
   }
 

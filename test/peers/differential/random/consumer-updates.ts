@@ -1,5 +1,6 @@
 /** Updates of consumers, pull and push, while messages are pending, redelivered and removed: the same for the same seed. */
 import type { Delivery, Session } from '../session.ts'
+import { determined, isFiltered } from './consumer-state.ts'
 import { Dice } from './dice.ts'
 
 const STEPS = 30
@@ -7,6 +8,8 @@ const NAMES = ['c1', 'c2', 'c3']
 /** Nothing is to depend on how fast the two are: waits are never over, or over for long. */
 const LONG_NS = 60e9
 const SHORT_NS = 200e6
+/** When a pause is over that is waited for. */
+const SOON_MS = 400
 const FAR = '2100-01-01T00:00:00Z'
 const PAST = '2020-01-01T00:00:00Z'
 
@@ -57,6 +60,7 @@ export class ConsumerUpdates {
     })
     await this.create(dice.pick(NAMES))
     await this.publish()
+    await this.settle()
     for (let i = 0; i < STEPS; i++) {
       await this.step()
       if (dice.chance(0.4)) await this.info(dice.pick(NAMES))
@@ -95,8 +99,13 @@ export class ConsumerUpdates {
     for (const each of found) if (each.reply?.startsWith('$JS.ACK.')) this.delivered.push(each)
   }
 
-  private info(name: string): Promise<unknown> {
-    return this.session.api(`CONSUMER.INFO.${this.stream}.${name}`)
+  private info(name: string): Promise<Config> {
+    return this.session.api(`CONSUMER.INFO.${this.stream}.${name}`, '', '', this.shown)
+  }
+
+  private readonly shown = (answer: Config): Config => {
+    const { config } = answer as { config?: Config }
+    return determined(answer, this.retention !== 'limits' || (config !== undefined && isFiltered(config)))
   }
 
   private subject(): string {
@@ -156,13 +165,14 @@ export class ConsumerUpdates {
     if (kind.includes(`${SHORT_NS}`)) await session.wait(700)
   }
 
-  private filters(name: string): Config {
+  /** Once there is a filter there always is one: nats-server does not wake a consumer any more whose filters were all taken away. */
+  private filters(name: string, mayBeNone: boolean): Config {
     const { dice, stream } = this
     const own = { c1: 'a', c2: 'b', c3: 'c' }[name] ?? 'a'
     // Consumers of a work queue may not want the same.
     if (this.retention === 'workqueue' && dice.chance(0.8)) return { filter_subject: `${stream}.${own}` }
     return dice.pick<() => Config>([
-      () => ({}),
+      () => (mayBeNone ? {} : { filter_subject: `${stream}.>` }),
       () => ({ filter_subject: `${stream}.${dice.pick(['a', 'b', 'c', '*', '>'])}` }),
       () => ({ filter_subject: `${stream}.${dice.pick(['a', 'b', 'c'])}` }),
       () => ({ filter_subjects: [this.subject(), this.subject()] }),
@@ -173,6 +183,7 @@ export class ConsumerUpdates {
   }
 
   private async create(name: string): Promise<void> {
+    if (this.consumers.has(name)) return this.update(name)
     const { dice, stream } = this
     const isQueue = this.retention === 'workqueue'
     const isPush = dice.chance(0.3)
@@ -185,7 +196,7 @@ export class ConsumerUpdates {
       deliver_policy: isQueue ? 'all' : dice.pick(['all', 'all', 'all', 'new', 'last', 'last_per_subject']),
       ...(ack === 'none' ? {} : { ack_wait: LONG_NS }),
       ...(isPush ? { deliver_subject: `D.${stream}.${name}` } : {}),
-      ...this.filters(name),
+      ...this.filters(name, true),
       ...dice.some(
         {
           max_ack_pending: () => dice.pick([1, 2, 3]),
@@ -202,11 +213,8 @@ export class ConsumerUpdates {
   /** Asks for a configuration, and listens to where a new consumer delivers. */
   private async send(name: string, action: string, config: Config): Promise<boolean> {
     const { session, stream } = this
-    const answer = await session.api(`CONSUMER.CREATE.${stream}.${name}`, {
-      stream_name: stream,
-      config,
-      ...(action === '' ? {} : { action }),
-    })
+    const request = { stream_name: stream, config, ...(action === '' ? {} : { action }) }
+    const answer = await session.api(`CONSUMER.CREATE.${stream}.${name}`, request, '', this.shown)
     // What nobody wants any more goes behind the answer.
     if (this.retention === 'interest') await session.wait(250)
     if (answer.error !== undefined) return false
@@ -233,6 +241,8 @@ export class ConsumerUpdates {
     const config = { ...known.config }
     for (let left = dice.pick([1, 1, 2, 3]); left > 0; left--) this.change(name, config)
     await this.send(name, dice.pick(['update', 'update', 'update', '', 'create']), config)
+    const { pause_until: until } = config
+    if (until !== undefined && until !== FAR && until !== PAST) await this.session.wait(2 * SOON_MS)
   }
 
   private change(name: string, config: Config): void {
@@ -246,9 +256,10 @@ export class ConsumerUpdates {
       [
         8,
         () => {
+          const mayBeNone = !isFiltered(config)
           delete config.filter_subject
           delete config.filter_subjects
-          Object.assign(config, this.filters(name))
+          Object.assign(config, this.filters(name, mayBeNone))
         },
       ],
       [5, set('max_deliver', dice.pick([-1, 1, 2, 3, 5]))],
@@ -261,7 +272,7 @@ export class ConsumerUpdates {
       [2, set('max_bytes', dice.pick([100, 300, undefined]))],
       [1, set('max_expires', dice.pick([LONG_NS, undefined]))],
       [1, set('max_waiting', dice.pick([1, 512]))],
-      [3, set('pause_until', dice.pick([FAR, PAST, undefined]))],
+      [3, set('pause_until', this.end(config))],
       [2, set('metadata', dice.pick([{ owner: 'a' }, { owner: 'b' }, undefined]))],
       [1, set('description', dice.pick(['made by chance', undefined]))],
       [1, set('sample_freq', dice.pick(['100', undefined]))],
@@ -312,7 +323,7 @@ export class ConsumerUpdates {
     const { inactive_threshold: before, ...plain } = known.config
     if (!(await this.send(name, 'update', { ...plain, inactive_threshold: SHORT_NS }))) return
     await this.session.wait(2000)
-    const { error } = (await this.info(name)) as Config
+    const { error } = await this.info(name)
     if (error !== undefined) await this.forget(name)
     else
       await this.send(name, 'update', before === undefined ? plain : { ...plain, inactive_threshold: before })
@@ -334,13 +345,24 @@ export class ConsumerUpdates {
     known.sid = ''
   }
 
+  /**
+   * Until when to pause. Where messages are pushed nobody tells nats-server's consumer that its pause was taken away, only that
+   * it is over.
+   */
+  private end(config: Config): string | undefined {
+    const isPush = config.deliver_subject !== undefined
+    if (isPush && config.pause_until === FAR) return new Date(Date.now() + SOON_MS).toISOString()
+    return this.dice.pick([FAR, PAST, undefined])
+  }
+
   private async pause(name: string): Promise<void> {
-    const { dice, session, stream } = this
-    const until = dice.pick([FAR, PAST, undefined])
-    await session.api(`CONSUMER.PAUSE.${stream}.${name}`, until === undefined ? {} : { pause_until: until })
+    const { session, stream } = this
     const known = this.consumers.get(name)
+    const until = this.end(known?.config ?? {})
+    await session.api(`CONSUMER.PAUSE.${stream}.${name}`, until === undefined ? {} : { pause_until: until })
     if (known === undefined) return
-    const { config } = await session.api(`CONSUMER.INFO.${stream}.${name}`)
+    if (until !== undefined && until !== FAR && until !== PAST) await session.wait(2 * SOON_MS)
+    const { config } = await this.info(name)
     if (config !== undefined) known.config = config as Config
   }
 
@@ -358,7 +380,8 @@ export class ConsumerUpdates {
   private purge(): Promise<unknown> {
     const { dice } = this
     const body = dice.some(
-      { filter: () => this.subject(), keep: () => dice.below(3), seq: () => dice.below(this.published) },
+      // One by subject moves nats-server's ack floor past what is still to be acknowledged.
+      { keep: () => dice.below(3), seq: () => dice.below(this.published) },
       0.4,
     )
     return this.session.api(`STREAM.PURGE.${this.stream}`, body)

@@ -1,5 +1,6 @@
 /** Pull requests of every kind, several waiting at once, on a consumer that may be held up: the same for the same seed. */
 import type { Delivery, Session } from '../session.ts'
+import { determined, isFiltered } from './consumer-state.ts'
 import { Dice } from './dice.ts'
 
 const STEPS = 36
@@ -25,7 +26,11 @@ export class Pulls {
   private readonly stream: string
   private readonly delivered: Delivery[] = []
   private readonly waiting: string[] = []
+  private readonly retention: string
   private config: Config = {}
+  /** Requests wait, as of the last look; one that doesn't want to may be among them. */
+  private isWaiting = false
+  private mayBeImpatient = false
   private published = 0
   private pulls = 0
 
@@ -33,6 +38,7 @@ export class Pulls {
     this.dice = new Dice(seed)
     this.session = session
     this.stream = `${prefixOf(seed)}S`
+    this.retention = this.dice.pick(['limits', 'limits', 'workqueue', 'interest'])
   }
 
   async run(): Promise<void> {
@@ -40,7 +46,7 @@ export class Pulls {
     await session.api(`STREAM.CREATE.${stream}`, {
       name: stream,
       subjects: [`${stream}.*`],
-      retention: dice.pick(['limits', 'limits', 'workqueue', 'interest']),
+      retention: this.retention,
       storage: dice.pick(['file', 'memory']),
     })
     if (dice.chance(0.7)) for (let left = dice.below(4); left > 0; left--) await this.publish()
@@ -57,6 +63,7 @@ export class Pulls {
 
   private async step(): Promise<void> {
     const { dice, session, stream } = this
+    const seq = 1 + dice.below(this.published + 1)
     const step = dice.weighted<() => Promise<unknown>>([
       [34, () => this.pull()],
       [20, () => this.publish()],
@@ -64,8 +71,8 @@ export class Pulls {
       [6, () => this.update()],
       [4, () => this.pause()],
       [3, () => this.leave()],
-      [2, () => session.api(`STREAM.PURGE.${stream}`)],
-      [2, () => session.api(`STREAM.MSG.DELETE.${stream}`, { seq: 1 + dice.below(this.published + 1) })],
+      [2, () => this.takeAway(() => session.api(`STREAM.PURGE.${stream}`))],
+      [2, () => this.takeAway(() => session.api(`STREAM.MSG.DELETE.${stream}`, { seq }))],
       [1, () => this.remove()],
       [1, () => this.create()],
     ])
@@ -73,12 +80,26 @@ export class Pulls {
     this.keep(await session.settle('came', true))
   }
 
+  /** Whether who doesn't want to wait is told that there is nothing any more is a matter of luck: then nothing is removed. */
+  private async takeAway(remove: () => Promise<unknown>): Promise<void> {
+    await this.info()
+    if (!this.mayBeImpatient) await remove()
+  }
+
   private keep(found: readonly Delivery[]): void {
     for (const each of found) if (each.reply?.startsWith('$JS.ACK.')) this.delivered.push(each)
   }
 
-  private info(): Promise<unknown> {
-    return this.session.api(`CONSUMER.INFO.${this.stream}.${CONSUMER}`)
+  private async info(): Promise<Config> {
+    const answer = await this.session.api(`CONSUMER.INFO.${this.stream}.${CONSUMER}`, '', '', this.shown)
+    this.isWaiting = answer.num_waiting !== 0
+    if (!this.isWaiting) this.mayBeImpatient = false
+    return answer
+  }
+
+  private readonly shown = (answer: Config): Config => {
+    const { config } = answer as { config?: Config }
+    return determined(answer, this.retention !== 'limits' || (config !== undefined && isFiltered(config)))
   }
 
   private async publish(): Promise<void> {
@@ -124,6 +145,7 @@ export class Pulls {
       bare: {},
     }
     const body = kind === 'bare' ? dice.pick(['', '2', '0']) : { ...this.request(), ...ends[kind] }
+    if (typeof body !== 'string' && 'no_wait' in body) this.mayBeImpatient = true
     const inbox = `I.${stream}.${++this.pulls}`
     this.waiting.push(await session.subscribe(inbox))
     if (dice.chance(0.05)) {
@@ -203,11 +225,8 @@ export class Pulls {
 
   private async send(action: string, config: Config): Promise<void> {
     const { session, stream } = this
-    const answer = await session.api(`CONSUMER.CREATE.${stream}.${CONSUMER}`, {
-      stream_name: stream,
-      config,
-      ...(action === '' ? {} : { action }),
-    })
+    const request = { stream_name: stream, config, ...(action === '' ? {} : { action }) }
+    const answer = await session.api(`CONSUMER.CREATE.${stream}.${CONSUMER}`, request, '', this.shown)
     if (answer.error === undefined) this.config = answer.config as Config
   }
 
@@ -224,26 +243,27 @@ export class Pulls {
       set('max_batch', dice.pick([2, undefined])),
       set('max_bytes', dice.pick([200, undefined])),
       set('max_deliver', dice.pick([1, 2, 3, undefined])),
-      set('filter_subject', dice.pick([`${this.stream}.a`, `${this.stream}.b`, undefined])),
+      // Without any nats-server does not wake it any more.
+      set('filter_subject', `${this.stream}.${dice.pick(['a', 'b', '>'])}`),
       set('headers_only', dice.pick([true, undefined])),
     ])()
     await this.send('update', config)
   }
 
-  /** For good, not at all, or for a moment that is waited for. */
+  /** For good, not at all, or for a moment that is waited for: nobody tells who waits in nats-server that a pause was taken away. */
   private async pause(): Promise<void> {
     const { dice, session, stream } = this
     const pause = (body: Config) => session.api(`CONSUMER.PAUSE.${stream}.${CONSUMER}`, body)
-    await dice.pick([
-      () => pause({ pause_until: FAR }),
-      () => pause({}),
-      () => pause({}),
-      async () => {
-        await pause({ pause_until: new Date(Date.now() + 400).toISOString() })
-        await session.wait(1000)
-      },
-    ])()
-    const { config } = await session.api(`CONSUMER.INFO.${stream}.${CONSUMER}`)
+    const kind = dice.pick(['for good', 'not at all', 'not at all', 'for a moment'])
+    await this.info()
+    if (kind === 'for good') await pause({ pause_until: FAR })
+    else if (kind === 'not at all' && !this.isWaiting) await pause({})
+    else {
+      await pause({ pause_until: new Date(Date.now() + 400).toISOString() })
+      await session.wait(1000)
+    }
+    this.keep(await session.settle('after the pause', true))
+    const { config } = await this.info()
     if (config !== undefined) this.config = config as Config
   }
 
