@@ -235,7 +235,7 @@ export class Stream {
     if (filter === null && upToSeq > this.log.lastSeq + 1) this.log.skipTo(upToSeq)
     if (removed > 0) this.countBytes()
     // Also when nothing was left to remove: consumers take note of where the stream begins.
-    for (const consumer of this.consumers.values()) consumer.purged()
+    for (const consumer of this.consumers.values()) consumer.purged(true)
     return removed
   }
 

@@ -65,6 +65,10 @@ export class Consumer implements TurnTask {
   private readonly acks: Acks
   private readonly inactivity: Inactivity
   private pausedUntilMs = 0
+  /** The newest message that was stored and matched the filter. */
+  private newestWanted = 0
+  /** Whether there is anything for a request that doesn't want to wait is known once all is committed. */
+  private awaitsCommit = false
   private isRecovered = false
   private checkPendingMs = Infinity
   private lastTarget: Target | null = null
@@ -138,11 +142,13 @@ export class Consumer implements TurnTask {
 
   /** A message was appended (not yet committed). */
   stored(seq: number, subject: Buffer, start: number, end: number): void {
-    this.count.stored(seq, subject, start, end)
+    if (this.count.stored(seq, subject, start, end)) this.newestWanted = seq
   }
 
   /** Messages up to the log's committedSeq may be delivered. */
   committed(): void {
+    // What passes by is not looked at: when the filters change it may be wanted.
+    if (this.newestWanted < this.progress.nextStreamSeq && !this.awaitsCommit) return
     if (this.pulls !== null ? this.pulls.length > 0 : this.push?.isActive) this.wake()
   }
 
@@ -152,10 +158,15 @@ export class Consumer implements TurnTask {
     else this.deliveries.gone(seq)
   }
 
-  /** Many messages went away. */
-  purged(): void {
+  /** Many messages went away. `isRequested`: by a purge, at which the ack floor follows when nothing is pending. */
+  purged(isRequested = false): void {
     this.count.forget()
     reconcile(this)
+    const { progress, ledger } = this
+    if (isRequested && progress.pending.size === 0) {
+      ledger.steps.skipTo(progress.nextStreamSeq)
+      progress.skipTo(progress.nextStreamSeq)
+    }
     this.wake()
   }
 
@@ -220,7 +231,9 @@ export class Consumer implements TurnTask {
     this.ledger.saveMeta()
     if (pausedBefore !== this.pausedUntilMs) this.advisories.paused(this.pausedUntilMs)
     if (hasOtherFilters) this.stream.wantedAnew()
-    this.wake()
+    // Whoever waits at the begin of a pause goes on waiting.
+    if (this.pausedUntilMs > nowMs) this.setAlarm()
+    else this.wake()
   }
 
   /** The consumer is no more: waiting requests are told so, and what was kept of it goes. */
@@ -266,8 +279,9 @@ export class Consumer implements TurnTask {
       // Who doesn't want to wait does so only for what is held back by max_ack_pending, until time ends another request or tells
       // it that the consumer lives: so it is in nats-server.
       const isDue = this.pulls.nextEventMs <= nowMs
-      const hasNothing =
-        halt === 'idle' || (halt === 'end' && this.stream.log.committedSeq >= this.stream.log.lastSeq)
+      const { log } = this.stream
+      this.awaitsCommit = halt === 'end' && log.committedSeq < log.lastSeq
+      const hasNothing = halt === 'idle' || (halt === 'end' && !this.awaitsCommit)
       if (isDue || (hasNothing && this.pulls.impatient > 0)) {
         this.pulls.sweep(nowMs, true, this.makeHeartbeat)
       }

@@ -24,10 +24,11 @@ export class PendingCount {
     return this.count
   }
 
-  /** A message was appended. */
-  stored(seq: number, subject: Buffer, start: number, end: number): void {
-    if (this.isStale || seq < this.progress.nextStreamSeq) return
-    if (this.filter.matches(subject, start, end)) this.count++
+  /** A message was appended: is it to be delivered? */
+  stored(seq: number, subject: Buffer, start: number, end: number): boolean {
+    if (seq < this.progress.nextStreamSeq || !this.filter.matches(subject, start, end)) return false
+    if (!this.isStale) this.count++
+    return true
   }
 
   /** A message that was still to be looked at went away. */

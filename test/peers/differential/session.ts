@@ -6,6 +6,8 @@ import { type Frame, RawClient } from './raw-client.ts'
 const REPLY_MS = 3000
 /** Nothing more comes when nothing came for so long. */
 const QUIET_MS = 150
+/** How much of what is sent stands in the transcript, in characters. */
+const SHOWN_BODY = 40
 
 export const HELLO =
   'CONNECT {"verbose":false,"pedantic":false,"headers":true,"no_responders":true,"protocol":1}\r\n'
@@ -139,7 +141,8 @@ export class Session {
   /** A request; notes the one reply with its headers. */
   async request(subject: string, body: unknown = '', headers = ''): Promise<Delivery> {
     const frame = await this.ask(subject, body, headers)
-    this.note(`request ${subject} ${headers}`, described(frame))
+    const said = typeof body === 'string' ? body.slice(0, SHOWN_BODY) : ''
+    this.note(`request ${subject} ${headers} ${said}`.trim(), described(frame))
     return { ...frame, body: parse(frame) }
   }
 

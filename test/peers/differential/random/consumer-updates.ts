@@ -1,6 +1,6 @@
 /** Updates of consumers, pull and push, while messages are pending, redelivered and removed: the same for the same seed. */
 import type { Delivery, Session } from '../session.ts'
-import { determined, isFiltered } from './consumer-state.ts'
+import { determined, filtersOf, isFiltered } from './consumer-state.ts'
 import { Dice } from './dice.ts'
 
 const STEPS = 30
@@ -193,7 +193,8 @@ export class ConsumerUpdates {
       ...(isDurable ? { durable_name: name } : { inactive_threshold: LONG_NS }),
       name,
       ack_policy: ack,
-      deliver_policy: isQueue ? 'all' : dice.pick(['all', 'all', 'all', 'new', 'last', 'last_per_subject']),
+      // last_per_subject counts otherwise in nats-server once the filters have changed.
+      deliver_policy: isQueue ? 'all' : dice.pick(['all', 'all', 'all', 'new', 'last']),
       ...(ack === 'none' ? {} : { ack_wait: LONG_NS }),
       ...(isPush ? { deliver_subject: `D.${stream}.${name}` } : {}),
       ...this.filters(name, true),
@@ -240,7 +241,14 @@ export class ConsumerUpdates {
     const { dice } = this
     const config = { ...known.config }
     for (let left = dice.pick([1, 1, 2, 3]); left > 0; left--) this.change(name, config)
+    const hasOtherFilters = filtersOf(config) !== filtersOf(known.config)
+    // With interest retention nats-server counts on as pending what the stream has dropped because nobody wants it any more.
+    if (hasOtherFilters && this.retention === 'interest' && (await this.info(name)).num_ack_pending !== 0) return
+    // Nobody tells nats-server's consumer that there is something for it behind new filters: who begins to listen does.
+    const isListening = hasOtherFilters && known.sid !== ''
+    if (isListening) await this.deafen(known)
     await this.send(name, dice.pick(['update', 'update', 'update', '', 'create']), config)
+    if (isListening) await this.listen(name)
     const { pause_until: until } = config
     if (until !== undefined && until !== FAR && until !== PAST) await this.session.wait(2 * SOON_MS)
   }

@@ -1,6 +1,6 @@
 /** Pull requests of every kind, several waiting at once, on a consumer that may be held up: the same for the same seed. */
 import type { Delivery, Session } from '../session.ts'
-import { determined, isFiltered } from './consumer-state.ts'
+import { determined, filtersOf, isFiltered } from './consumer-state.ts'
 import { Dice } from './dice.ts'
 
 const STEPS = 36
@@ -74,7 +74,6 @@ export class Pulls {
       [2, () => this.takeAway(() => session.api(`STREAM.PURGE.${stream}`))],
       [2, () => this.takeAway(() => session.api(`STREAM.MSG.DELETE.${stream}`, { seq }))],
       [1, () => this.remove()],
-      [1, () => this.create()],
     ])
     await step()
     this.keep(await session.settle('came', true))
@@ -97,9 +96,10 @@ export class Pulls {
     return answer
   }
 
-  private readonly shown = (answer: Config): Config => {
-    const { config } = answer as { config?: Config }
-    return determined(answer, this.retention !== 'limits' || (config !== undefined && isFiltered(config)))
+  private readonly shown = (answer: Config): Config => determined(answer, this.passesOver(answer.config))
+
+  private passesOver(config: unknown = this.config): boolean {
+    return this.retention !== 'limits' || isFiltered(config as Config)
   }
 
   private async publish(): Promise<void> {
@@ -136,7 +136,8 @@ export class Pulls {
       [4, 'endless'],
       [0.4, 'bare'],
     ])
-    const short = dice.pick(SHORT)
+    // Heartbeats tell how far the consumer has looked.
+    const short = this.passesOver() ? SHORT[0] : dice.pick(SHORT)
     const ends = {
       short: short.fields,
       long: { expires: LONG_NS },
@@ -247,6 +248,11 @@ export class Pulls {
       set('filter_subject', `${this.stream}.${dice.pick(['a', 'b', '>'])}`),
       set('headers_only', dice.pick([true, undefined])),
     ])()
+    // Nobody tells nats-server's consumer that there is something for it behind new filters.
+    if (filtersOf(config) !== filtersOf(this.config)) {
+      await this.info()
+      if (this.isWaiting) return
+    }
     await this.send('update', config)
   }
 
