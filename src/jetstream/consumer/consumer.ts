@@ -389,7 +389,11 @@ export class Consumer implements TurnTask {
       this.delete()
       return
     }
-    this.wake()
+    if (this.pausedUntilMs > nowMs && (this.pulls === null || this.pulls.nextEventMs > nowMs)) {
+      // Whoever waits through the pause is not to hear of what goes on meanwhile.
+      this.ledger.flush()
+      this.setAlarm()
+    } else this.wake()
   }
 }
 

@@ -7,8 +7,10 @@ type Fields = Record<string, unknown>
  * on what woke it last, which is seen in `delivered.stream_seq`, and in `ack_floor.stream_seq` when nothing is pending.
  */
 export function determined(answer: Fields, passesOver: boolean): Fields {
-  if (!passesOver || answer.delivered === undefined) return answer
   const { delivered, ack_floor: floor } = answer
+  if (delivered === undefined) return answer
+  // In memory it is seen too as long as nothing was delivered.
+  if (!passesOver && (delivered as Fields).consumer_seq !== 0) return answer
   return { ...answer, delivered: withoutPlace(delivered), ack_floor: withoutPlace(floor) }
 }
 

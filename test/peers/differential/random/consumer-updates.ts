@@ -32,6 +32,11 @@ export class ConsumerUpdates {
   private readonly retention: string
   private readonly consumers = new Map<string, Known>()
   private readonly delivered: Delivery[] = []
+  /**
+   * Messages are removed while they are pending. With ack policy all nats-server takes that for an ack of all before them, so
+   * there is none then.
+   */
+  private readonly removes: boolean
   private published = 0
   private pulls = 0
 
@@ -40,6 +45,7 @@ export class ConsumerUpdates {
     this.session = session
     this.stream = `${prefixOf(seed)}S`
     this.retention = this.dice.pick(['limits', 'workqueue', 'interest'])
+    this.removes = this.dice.chance(0.6)
   }
 
   async run(): Promise<void> {
@@ -51,8 +57,8 @@ export class ConsumerUpdates {
       storage: dice.pick(['file', 'memory']),
       ...dice.some(
         {
-          max_msgs_per_subject: () => dice.pick([1, 3]),
-          max_msgs: () => dice.pick([4, 8]),
+          max_msgs_per_subject: () => (this.removes ? dice.pick([1, 3]) : -1),
+          max_msgs: () => (this.removes ? dice.pick([4, 8]) : -1),
           consumer_limits: () => ({ max_ack_pending: 3 }),
         },
         0.1,
@@ -81,8 +87,8 @@ export class ConsumerUpdates {
       [5, () => this.expire(name)],
       [1, () => this.becomeInactive(name)],
       [3, () => this.listen(name)],
-      [3, () => this.purge()],
-      [3, () => this.deleteMessage()],
+      [this.removes ? 3 : 0, () => this.purge()],
+      [this.removes ? 3 : 0, () => this.deleteMessage()],
       [2, () => this.pause(name)],
       [1, () => this.remove(name)],
     ])
@@ -105,7 +111,8 @@ export class ConsumerUpdates {
 
   private readonly shown = (answer: Config): Config => {
     const { config } = answer as { config?: Config }
-    return determined(answer, this.retention !== 'limits' || (config !== undefined && isFiltered(config)))
+    const passesOver = this.removes || this.retention !== 'limits' || isFiltered(config ?? {})
+    return determined(answer, passesOver)
   }
 
   private subject(): string {
@@ -188,7 +195,9 @@ export class ConsumerUpdates {
     const isQueue = this.retention === 'workqueue'
     const isPush = dice.chance(0.3)
     const isDurable = dice.chance(0.8)
-    const ack = isQueue ? 'explicit' : dice.pick(['explicit', 'explicit', 'explicit', 'all', 'none'])
+    const ack = isQueue
+      ? 'explicit'
+      : dice.pick(['explicit', 'explicit', 'explicit', this.removes ? 'explicit' : 'all', 'none'])
     await this.send(name, '', {
       ...(isDurable ? { durable_name: name } : { inactive_threshold: LONG_NS }),
       name,
@@ -242,8 +251,10 @@ export class ConsumerUpdates {
     const config = { ...known.config }
     for (let left = dice.pick([1, 1, 2, 3]); left > 0; left--) this.change(name, config)
     const hasOtherFilters = filtersOf(config) !== filtersOf(known.config)
-    // With interest retention nats-server counts on as pending what the stream has dropped because nobody wants it any more.
-    if (hasOtherFilters && this.retention === 'interest' && (await this.info(name)).num_ack_pending !== 0) return
+    // What is pending while its consumer turns to other subjects: with interest retention nats-server counts it as pending after it
+    // was dropped, in a work queue its ack does not remove it when another consumer would take it.
+    if (hasOtherFilters && this.retention !== 'limits' && (await this.info(name)).num_ack_pending !== 0)
+      return
     // Nobody tells nats-server's consumer that there is something for it behind new filters: who begins to listen does.
     const isListening = hasOtherFilters && known.sid !== ''
     if (isListening) await this.deafen(known)

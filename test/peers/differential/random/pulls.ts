@@ -31,6 +31,7 @@ export class Pulls {
   /** Requests wait, as of the last look; one that doesn't want to may be among them. */
   private isWaiting = false
   private mayBeImpatient = false
+  private hasGaps = false
   private published = 0
   private pulls = 0
 
@@ -82,7 +83,9 @@ export class Pulls {
   /** Whether who doesn't want to wait is told that there is nothing any more is a matter of luck: then nothing is removed. */
   private async takeAway(remove: () => Promise<unknown>): Promise<void> {
     await this.info()
-    if (!this.mayBeImpatient) await remove()
+    if (this.mayBeImpatient) return
+    this.hasGaps = true
+    await remove()
   }
 
   private keep(found: readonly Delivery[]): void {
@@ -99,7 +102,7 @@ export class Pulls {
   private readonly shown = (answer: Config): Config => determined(answer, this.passesOver(answer.config))
 
   private passesOver(config: unknown = this.config): boolean {
-    return this.retention !== 'limits' || isFiltered(config as Config)
+    return this.hasGaps || this.retention !== 'limits' || isFiltered((config ?? {}) as Config)
   }
 
   private async publish(): Promise<void> {
@@ -191,6 +194,8 @@ export class Pulls {
     const at = Math.max(0, this.waiting.length - 1 - this.dice.below(3))
     const [sid] = this.waiting.splice(at, 1)
     await this.session.unsubscribe(sid)
+    // nats-server looks for those who have left once a second only, or when it tells about the consumer.
+    await this.info()
   }
 
   private async create(): Promise<void> {
@@ -250,8 +255,8 @@ export class Pulls {
     ])()
     // Nobody tells nats-server's consumer that there is something for it behind new filters.
     if (filtersOf(config) !== filtersOf(this.config)) {
-      await this.info()
-      if (this.isWaiting) return
+      const { num_ack_pending: pending } = await this.info()
+      if (this.isWaiting || (this.retention !== 'limits' && pending !== 0)) return
     }
     await this.send('update', config)
   }
