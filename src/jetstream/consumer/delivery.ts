@@ -104,7 +104,8 @@ export class Delivery implements LoadWaiter {
     if (from > committed) return 0
     if (filter.all) return from
     const seq = stream.log.next(filter, from)
-    if (seq === 0) progress.nextStreamSeq = committed + 1
+    // What lies in between was looked at, whether or not somebody takes the message now.
+    progress.nextStreamSeq = seq === 0 ? committed + 1 : seq
     return seq
   }
 

@@ -37,6 +37,8 @@ export class ConsumerUpdates {
    * there is none then.
    */
   private readonly removes: boolean
+  /** Limits remove messages: then nothing is pushed, or it would be luck whether what frees a place is counted already. */
+  private readonly isLimited: boolean
   private published = 0
   private pulls = 0
 
@@ -46,6 +48,7 @@ export class ConsumerUpdates {
     this.stream = `${prefixOf(seed)}S`
     this.retention = this.dice.pick(['limits', 'workqueue', 'interest'])
     this.removes = this.dice.chance(0.6)
+    this.isLimited = this.removes && this.dice.chance(0.4)
   }
 
   async run(): Promise<void> {
@@ -57,11 +60,11 @@ export class ConsumerUpdates {
       storage: dice.pick(['file', 'memory']),
       ...dice.some(
         {
-          max_msgs_per_subject: () => (this.removes ? dice.pick([1, 3]) : -1),
-          max_msgs: () => (this.removes ? dice.pick([4, 8]) : -1),
+          max_msgs_per_subject: () => (this.isLimited ? dice.pick([1, 3]) : -1),
+          max_msgs: () => (this.isLimited ? dice.pick([4, 8]) : -1),
           consumer_limits: () => ({ max_ack_pending: 3 }),
         },
-        0.1,
+        this.isLimited ? 0.5 : 0.1,
       ),
     })
     await this.create(dice.pick(NAMES))
@@ -193,7 +196,7 @@ export class ConsumerUpdates {
     if (this.consumers.has(name)) return this.update(name)
     const { dice, stream } = this
     const isQueue = this.retention === 'workqueue'
-    const isPush = dice.chance(0.3)
+    const isPush = !this.isLimited && dice.chance(0.35)
     const isDurable = dice.chance(0.8)
     const ack = isQueue
       ? 'explicit'
