@@ -67,6 +67,8 @@ export class Consumer implements TurnTask {
   private pausedUntilMs = 0
   /** The newest message that was stored and matched the filter. */
   private newestWanted = 0
+  /** Up to here the consumer was woken for what it wants. */
+  private noticedSeq = 0
   /** Whether there is anything for a request that doesn't want to wait is known once all is committed. */
   private awaitsCommit = false
   private isRecovered = false
@@ -148,7 +150,8 @@ export class Consumer implements TurnTask {
   /** Messages up to the log's committedSeq may be delivered. */
   committed(): void {
     // What passes by is not looked at: when the filters change it may be wanted.
-    if (this.newestWanted < this.progress.nextStreamSeq && !this.awaitsCommit) return
+    if (this.newestWanted <= this.noticedSeq && !this.awaitsCommit) return
+    this.noticedSeq = Math.min(this.newestWanted, this.stream.log.committedSeq)
     if (this.pulls !== null ? this.pulls.length > 0 : this.push?.isActive) this.wake()
   }
 

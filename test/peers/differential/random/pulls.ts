@@ -11,7 +11,7 @@ const CONSUMER = 'c'
 /** Ends of requests, and how long until they are over with certainty. */
 const SHORT = [
   { fields: { expires: 300e6 }, waitMs: 700 },
-  { fields: { expires: 1000e6, idle_heartbeat: 400e6 }, waitMs: 1500 },
+  { fields: { expires: 1500e6, idle_heartbeat: 600e6 }, waitMs: 2200 },
 ] as const
 
 type Config = Record<string, unknown>
