@@ -161,14 +161,15 @@ export class Consumer implements TurnTask {
     else this.deliveries.gone(seq)
   }
 
-  /** Many messages went away. `isRequested`: by a purge, at which the ack floor follows when nothing is pending. */
+  /** Many messages went away. `isRequested`: by a purge; one of everything takes the ack floor over what was given up. */
   purged(isRequested = false): void {
     this.count.forget()
     reconcile(this)
     const { progress, ledger } = this
-    if (isRequested && progress.pending.size === 0) {
-      ledger.steps.skipTo(progress.nextStreamSeq)
-      progress.skipTo(progress.nextStreamSeq)
+    const { firstSeq } = this.stream.log
+    if (isRequested && progress.nextStreamSeq === firstSeq) {
+      progress.skipTo(firstSeq)
+      ledger.steps.skipTo(firstSeq)
     }
     this.wake()
   }
@@ -279,14 +280,14 @@ export class Consumer implements TurnTask {
     const halt = this.deliver(nowMs)
     if (halt === 'failed') this.delivery.heldUntilMs = nowMs + READ_AGAIN_MS
     if (this.pulls !== null) {
-      // Who doesn't want to wait does so only for what is held back by max_ack_pending, until time ends another request or tells
-      // it that the consumer lives: so it is in nats-server.
+      // Who doesn't want to wait does so only for what max_ack_pending holds back, until the time comes for another request's end or
+      // heartbeat: so it is in nats-server.
       const isDue = this.pulls.nextEventMs <= nowMs
       const { log } = this.stream
       this.awaitsCommit = halt === 'end' && log.committedSeq < log.lastSeq
       const hasNothing = halt === 'idle' || (halt === 'end' && !this.awaitsCommit)
       if (isDue || (hasNothing && this.pulls.impatient > 0)) {
-        this.pulls.sweep(nowMs, true, this.makeHeartbeat)
+        this.pulls.sweep(nowMs, hasNothing || halt === 'stalled', this.makeHeartbeat)
       }
     }
     this.ledger.flush()
