@@ -151,19 +151,20 @@ export class Consumers extends Map<string, Consumer> {
     }
   }
 
-  /** Many messages went away: of one subject, or (null) of any. */
-  purged(subject: SubjectBytes | null): void {
+  /** Many messages went away: of one subject, or (null) of any. `isRequested`: see `Consumer.purged`. */
+  purged(subject: SubjectBytes | null, isRequested = false): void {
     if (subject === null || this.index === null) {
       for (const consumer of this.list) {
         if (subject === null || consumer.filter.matches(subject.buffer, subject.start, subject.end))
-          consumer.purged()
+          consumer.purged(isRequested)
       }
     } else {
-      for (const consumer of this.index.unfiltered) consumer.purged()
+      for (const consumer of this.index.unfiltered) consumer.purged(isRequested)
       for (const { consumer } of this.index.filtered(subject.buffer, subject.start, subject.end))
-        consumer.purged()
+        consumer.purged(isRequested)
     }
-    if (subject !== null && this.strays !== null) for (const consumer of this.strays.all()) consumer.purged()
+    if (subject !== null && this.strays !== null)
+      for (const consumer of this.strays.all()) consumer.purged(isRequested)
   }
 
   /** For interest retention: does any consumer but this one (null: any at all) still need the message? */

@@ -249,7 +249,7 @@ export class Stream {
     if (filter === null && upToSeq > this.log.lastSeq + 1) this.log.skipTo(upToSeq)
     if (removed > 0) this.countBytes()
     // Also when nothing was left to remove: consumers take note of where the stream begins.
-    this.consumers.purged(subject)
+    this.consumers.purged(subject, true)
     return removed
   }
 

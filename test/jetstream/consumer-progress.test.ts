@@ -282,3 +282,32 @@ test('what follows the state written anew after damage is read at the next start
   assert.deepEqual(acknowledged(expected), [4])
   assert.deepEqual(acknowledged(progress), [3, 4])
 })
+
+test('the ack floor stays below a message that was given up until nothing is pending', () => {
+  const progress = new Progress('explicit')
+  for (let seq = 1; seq <= 5; seq++) progress.deliver(seq, 0)
+  progress.exhaust(progress.pending.find(2), 1)
+  const floor = () => [progress.ackFloorConsumerSeq, progress.ackFloorStreamSeq]
+  progress.settle(1)
+  assert.deepEqual(floor(), [2, 2])
+  progress.exhaust(progress.pending.find(3), 1)
+  progress.settle(4)
+  assert.deepEqual(floor(), [2, 2])
+  progress.settle(5)
+  assert.deepEqual(floor(), [5, 5])
+})
+
+test('a message that goes behind the others in the redelivery queue is in it once', () => {
+  const progress = new Progress('explicit')
+  for (let seq = 1; seq <= 3; seq++) {
+    progress.deliver(seq, 0)
+    progress.enqueue(progress.pending.find(seq))
+  }
+  progress.requeue(progress.nextQueued())
+  const order: number[] = []
+  for (let row = progress.nextQueued(); row !== -1; row = progress.nextQueued()) {
+    order.push(progress.pending.streamSeq[row])
+    progress.redeliver(progress.pending.streamSeq[row], 0)
+  }
+  assert.deepEqual(order, [2, 3, 1])
+})

@@ -164,10 +164,16 @@ export class Consumer implements TurnTask {
     return pending.find(seq) !== -1 || (redelivered.size > 0 && redelivered.has(seq))
   }
 
-  /** Many messages went away. */
-  purged(): void {
+  /** Many messages went away. `isRequested`: by a purge; one of everything takes the ack floor over what was given up. */
+  purged(isRequested = false): void {
     this.count.purged()
     reconcile(this)
+    const { progress, ledger } = this
+    const { firstSeq } = this.stream.log
+    if (isRequested && progress.nextStreamSeq === firstSeq) {
+      progress.skipTo(firstSeq)
+      ledger.steps.skipTo(firstSeq)
+    }
     this.wake()
   }
 
@@ -230,7 +236,9 @@ export class Consumer implements TurnTask {
     this.ledger.saveMeta()
     if (pausedBefore !== this.pausedUntilMs) this.advisories.paused(this.pausedUntilMs)
     if (hasOtherFilters) this.stream.wantedAnew()
-    this.wake()
+    // Whoever waits at the begin of a pause goes on waiting.
+    if (this.pausedUntilMs > nowMs) this.setAlarm()
+    else this.wake()
   }
 
   /** The consumer is no more: waiting requests are told so, and what was kept of it goes. */
@@ -276,8 +284,12 @@ export class Consumer implements TurnTask {
     const isAtEnd = halt === 'end' && (this.count.isNone || log.committedSeq >= log.lastSeq)
     if (halt === 'end' && !isAtEnd) this.stream.consumers.tellOfCommit(this)
     if (this.pulls !== null) {
-      if (this.pulls.nextEventMs <= nowMs || (isAtEnd && this.pulls.impatient > 0)) {
-        this.pulls.sweep(nowMs, isAtEnd, this.makeHeartbeat)
+      // Who doesn't want to wait does so only for what max_ack_pending holds back, until the time comes for another request's end or
+      // heartbeat: so it is in nats-server.
+      const isDue = this.pulls.nextEventMs <= nowMs
+      const hasNothing = halt === 'idle' || isAtEnd
+      if (isDue || (hasNothing && this.pulls.impatient > 0)) {
+        this.pulls.sweep(nowMs, hasNothing || halt === 'stalled', this.makeHeartbeat)
       }
     }
     this.ledger.flush()
@@ -383,7 +395,11 @@ export class Consumer implements TurnTask {
       this.delete()
       return
     }
-    this.wake()
+    if (this.pausedUntilMs > nowMs && (this.pulls === null || this.pulls.nextEventMs > nowMs)) {
+      // Whoever waits through the pause is not to hear of what goes on meanwhile.
+      this.ledger.flush()
+      this.setAlarm()
+    } else this.wake()
   }
 }
 

@@ -101,8 +101,8 @@ export class Deliveries {
   /** The message does not concern the consumer any more. */
   forget(seq: number): void {
     const { consumer } = this
-    consumer.lastAckMs = consumer.stream.clock.now()
-    consumer.progress.settle(seq)
+    // One that was given up before has nothing more to be acknowledged.
+    if (consumer.progress.settle(seq)) consumer.lastAckMs = consumer.stream.clock.now()
     consumer.ledger.steps.settle(seq)
   }
 }

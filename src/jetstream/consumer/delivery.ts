@@ -81,7 +81,7 @@ export class Delivery implements LoadWaiter {
         else consumer.deliveries.pass(seq)
         continue
       }
-      const size = this.deliver(seq, row !== -1, nowMs)
+      const size = this.deliver(seq, row, nowMs)
       if (size === 0) return this.heldUntilMs > nowMs ? 'held' : 'idle'
       messages++
       bytes += size
@@ -108,15 +108,16 @@ export class Delivery implements LoadWaiter {
     }
     if (filter.all) return from
     const seq = count.isNone ? 0 : stream.log.next(filter, Math.max(from, count.from))
-    if (seq !== 0) return seq
-    progress.nextStreamSeq = committed + 1
-    if (committed >= stream.log.lastSeq) count.ended()
-    return 0
+    // What lies in between was looked at, whether or not somebody takes the message now.
+    progress.nextStreamSeq = seq === 0 ? committed + 1 : seq
+    if (seq === 0 && committed >= stream.log.lastSeq) count.ended()
+    return seq
   }
 
   /** Bytes delivered, 0 when it has to wait. */
-  private deliver(seq: number, isRedelivery: boolean, nowMs: number): number {
+  private deliver(seq: number, queuedRow: number, nowMs: number): number {
     const { consumer, view, message } = this
+    const isRedelivery = queuedRow !== -1
     const { progress, pulls, push } = consumer
     if (this.replayUntilSeq > 0 && this.isTooEarly(seq, nowMs)) return 0
     const deliveries = isRedelivery ? (progress.redelivered.get(seq) ?? 0) + 2 : 1
@@ -145,9 +146,12 @@ export class Delivery implements LoadWaiter {
     let batch = 1
     let maxBytes = 0
     if (pulls !== null) {
+      consumer.groups.isRedelivery = isRedelivery
       const request = pulls.take(size, nowMs)
       if (request === null) {
         if (pulls.isCongested) this.hold(nowMs)
+        // What nobody could take lets the others go first.
+        else if (isRedelivery) progress.requeue(queuedRow)
         return 0
       }
       target = request.target

@@ -20,6 +20,8 @@ export class PriorityGroups {
   pinEndsAtMs = Infinity
   /** The request judged last was pinned by that. */
   hasJustPinned = false
+  /** The message to be given away was delivered before: it does not count as pending any more, but for the overflow it does. */
+  isRedelivery = false
   private readonly consumer: Consumer
 
   constructor(consumer: Consumer) {
@@ -92,7 +94,8 @@ export class PriorityGroups {
   private overflows(request: PullRequest): boolean {
     const { minPending, minAckPending } = request
     if (minPending <= 0 && minAckPending <= 0) return true
-    if (minPending > 0 && minPending <= this.consumer.numPending()) return true
+    const pending = this.consumer.numPending() + (this.isRedelivery ? 1 : 0)
+    if (minPending > 0 && minPending <= pending) return true
     return minAckPending > 0 && minAckPending <= this.consumer.progress.pending.size
   }
 }

@@ -106,6 +106,12 @@ export class Progress {
     return true
   }
 
+  /** Puts a message that is queued for redelivery behind all others that are. */
+  requeue(row: number): void {
+    this.withdraw(row)
+    this.enqueue(row)
+  }
+
   /** Takes a pending message off the redelivery queue. */
   withdraw(row: number): void {
     this.pending.queuedAt[row] = 0
@@ -130,7 +136,7 @@ export class Progress {
   /** Nothing below `seq` is left in the stream: goes on there. Pending messages below are dropped. */
   skipTo(seq: number): void {
     const pending = this.pending
-    if (this.nextStreamSeq < seq) {
+    if (this.nextStreamSeq <= seq) {
       this.nextStreamSeq = seq
       this.deliveredStreamSeq = seq - 1
     }
@@ -149,10 +155,11 @@ export class Progress {
 
   private removeRow(row: number): void {
     const pending = this.pending
-    const wasFirst = row === pending.first
+    // Not above one that was given up: the floor stays below until nothing is pending.
+    const isNext = pending.consumerSeq[row] === this.ackFloorConsumerSeq + 1
     pending.remove(row)
     if (pending.size === 0) this.floorToDelivered()
-    else if (wasFirst) {
+    else if (isNext) {
       this.ackFloorStreamSeq = pending.streamSeq[pending.first] - 1
       this.ackFloorConsumerSeq = pending.consumerSeq[pending.first] - 1
     }

@@ -10,11 +10,23 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { PeerServer, type PeerServerOptions } from '../servers.ts'
-import { differences } from './differences.ts'
-import { KNOWN_DIFFERENCES } from './known-differences.ts'
-import { type Entry, Session } from './session.ts'
+import { compare, compareFirst } from './compare.ts'
+import { Session } from './session.ts'
 
 export { type Delivery, HELLO, type Line, Session } from './session.ts'
+
+/** Scripts made by chance that run at the same time. */
+const LANES = Number(process.env.LANES ?? 24)
+/** After so many differences no more scripts are begun. */
+const MOST_FAILURES = 10
+
+export interface ChanceCases {
+  /** How many, when the environment doesn't say. */
+  scripts: number
+  /** What the names of a seed's streams begin with. */
+  prefix: (seed: number) => string
+  script: (seed: number, session: Session) => Promise<void>
+}
 
 let options: PeerServerOptions = {}
 let real: PeerServer
@@ -38,11 +50,9 @@ export function serversWith(wanted: PeerServerOptions): void {
 /** One case: the script runs on both sides at once, each with a server of the file's and a session of its own. */
 export function differential(name: string, script: (session: Session) => Promise<void>): void {
   test(name, async () => {
-    const sides = [new Session(real), new Session(ours)]
-    const outcomes = await Promise.allSettled(sides.map((side) => script(side)))
-    await Promise.all(sides.map((side) => side.end()))
-    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
     try {
+      const sides = [new Session(real), new Session(ours)]
+      await runOn(sides, script)
       compare(name, sides[0].transcript, sides[1].transcript)
     } catch (error) {
       if (error instanceof Error) error.message += complaints()
@@ -51,34 +61,46 @@ export function differential(name: string, script: (session: Session) => Promise
   })
 }
 
+async function runOn(sides: readonly Session[], script: (session: Session) => Promise<void>): Promise<void> {
+  const outcomes = await Promise.allSettled(sides.map((side) => script(side)))
+  await Promise.all(sides.map((side) => side.end()))
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+}
+
+/**
+ * Cases made by chance, a seed each, side by side: most of their time they wait. A script names its streams by a prefix and its
+ * seed. `$SCRIPTS` and `$SEED` say how many and which, `$MINUTES` for how long instead.
+ */
+export function differentialByChance(kind: string, cases: ChanceCases): void {
+  const { SCRIPTS, SEED, MINUTES } = process.env
+  const first = Number(SEED ?? 1)
+  const end = MINUTES === undefined ? first + Number(SCRIPTS ?? cases.scripts) : Infinity
+  const untilMs = MINUTES === undefined ? Infinity : Date.now() + Number(MINUTES) * 60_000
+  const span =
+    MINUTES === undefined ? `seeds ${first} to ${end - 1}` : `seeds from ${first}, ${MINUTES} minutes`
+  test(`${kind}, made by chance: ${span}`, async (context) => {
+    const failures: string[] = []
+    let seed = first
+    const lane = async (): Promise<void> => {
+      while (seed < end && Date.now() < untilMs && failures.length < MOST_FAILURES) {
+        const own = seed++
+        const sides = [real, ours].map((server) => new Session(server, { prefix: cases.prefix(own) }))
+        try {
+          await runOn(sides, (session) => cases.script(own, session))
+          compareFirst(sides[0].transcript, sides[1].transcript)
+        } catch (error) {
+          failures.push(`seed ${own}: ${error instanceof Error ? error.message : error}`)
+        }
+      }
+    }
+    await Promise.all(Array.from({ length: LANES }, lane))
+    context.diagnostic(`${seed - first} scripts`)
+    if (failures.length > 0) assert.fail(`${failures.join('\n')}${complaints()}`)
+  })
+}
+
 /** What our server logged as a warning or an error: often the reason why it answers otherwise. */
 function complaints(): string {
   const lines = ours.output.split('\n').filter((line) => /\[(WRN|ERR|FTL)\]/.test(line))
   return lines.length === 0 ? '' : `\n  Contrail logged:\n    ${lines.slice(-5).join('\n    ')}`
-}
-
-/** @throws AssertionError that shows each difference not known, or a known one that is gone */
-function compare(name: string, left: readonly Entry[], right: readonly Entry[]): void {
-  const known = KNOWN_DIFFERENCES.filter((each) => each.testCase.test(name))
-  const seen = new Set<unknown>()
-  const lines: string[] = []
-  for (let i = 0; i < Math.max(left.length, right.length); i++) {
-    const found = differences(left[i]?.got, right[i]?.got).filter((difference) => {
-      const reason = known.find((each) => each.path.test(difference.path))
-      if (reason !== undefined) seen.add(reason)
-      return reason === undefined
-    })
-    if (found.length === 0) continue
-    lines.push(`  ${left[i]?.did ?? right[i]?.did}`)
-    for (const { path, real: theirs, ours: mine } of found) {
-      lines.push(
-        `    ${path === '' ? '(all)' : path}`,
-        `      nats-server  ${theirs}`,
-        `      contrail     ${mine}`,
-      )
-    }
-  }
-  if (lines.length > 0) assert.fail(`differs from nats-server\n${lines.join('\n')}`)
-  for (const each of known)
-    assert.ok(seen.has(each), `no longer different, take it out of the table: ${each.reason}`)
 }

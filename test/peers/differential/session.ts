@@ -6,6 +6,8 @@ import { type Frame, RawClient } from './raw-client.ts'
 const REPLY_MS = 3000
 /** Nothing more comes when nothing came for so long. */
 const QUIET_MS = 150
+/** How much of what is sent stands in the transcript, in characters. */
+const SHOWN_BODY = 40
 
 export const HELLO =
   'CONNECT {"verbose":false,"pedantic":false,"headers":true,"no_responders":true,"protocol":1}\r\n'
@@ -77,13 +79,19 @@ export class Session {
   private client: RawClient | null = null
   private readonly lines: RawClient[] = []
   private readonly names = new Map<string, string>()
+  private readonly prefix: string
+  private readonly subscriptions = new Map<string, string>()
   private nextSid = 100
   private inbox = 0
 
-  /** `inboxes`: a token for those of sessions side by side on a server, which are not to get each other's answers. */
-  constructor(server: PeerServer, inboxes = '0') {
+  /**
+   * `prefix`: what the names of its streams begin with; these it removes in the end. `inboxes`: a token for those of sessions
+   * side by side on a server, which are not to get each other's answers.
+   */
+  constructor(server: PeerServer, { prefix = '', inboxes = '' } = {}) {
     this.server = server
-    this.inboxes = inboxes
+    this.prefix = prefix
+    this.inboxes = inboxes || prefix || '0'
   }
 
   // Core: bytes on connections of their own.
@@ -119,19 +127,27 @@ export class Session {
 
   // JetStream, on the session's own connection.
 
-  /** A JetStream API request; a string body is sent as it is. Returns the answer. */
-  async api(subject: string, body: unknown = '', headers = ''): Promise<Record<string, unknown>> {
+  /**
+   * A JetStream API request; a string body is sent as it is. Returns the answer; `shown` says what of it is noted, all by default.
+   */
+  async api(
+    subject: string,
+    body: unknown = '',
+    headers = '',
+    shown: (answer: Record<string, unknown>) => unknown = (answer) => answer,
+  ): Promise<Record<string, unknown>> {
     const frame = await this.ask(`$JS.API.${subject}`, body, headers)
     const answer = parse(frame) as Record<string, unknown>
     this.learnName(subject, body, answer)
-    this.note(`api ${subject} ${typeof body === 'string' ? body : JSON.stringify(body)}`, answer)
+    this.note(`api ${subject} ${typeof body === 'string' ? body : JSON.stringify(body)}`, shown(answer))
     return answer
   }
 
   /** A request; notes the one reply with its headers. */
   async request(subject: string, body: unknown = '', headers = ''): Promise<Delivery> {
     const frame = await this.ask(subject, body, headers)
-    this.note(`request ${subject} ${headers}`, described(frame))
+    const said = typeof body === 'string' ? body.slice(0, SHOWN_BODY) : ''
+    this.note(`request ${subject} ${headers} ${said}`.trim(), described(frame))
     return { ...frame, body: parse(frame) }
   }
 
@@ -171,6 +187,7 @@ export class Session {
     const sid = String(this.nextSid++)
     client.send(`SUB ${subject} ${queue === '' ? '' : `${queue} `}${sid}\r\n`)
     await sync(client)
+    this.subscriptions.set(sid, subject)
     return sid
   }
 
@@ -197,6 +214,30 @@ export class Session {
       if (frame === null) break
       found.push({ ...frame, body: parse(frame) })
     }
+    return found
+  }
+
+  /**
+   * Notes, takes and returns what came to subscriptions, once nothing has come for a moment. `isOneSource`: all of it from one
+   * consumer, so that the order among subscriptions is determined too.
+   */
+  async settle(what = 'came', isOneSource = false): Promise<Delivery[]> {
+    const client = await this.connection()
+    for (let seen = -1; seen !== client.frames.length && !client.isClosed; ) {
+      seen = client.frames.length
+      await quiet(client)
+      // What the server has sent by now is read, however busy this process is.
+      await sync(client)
+    }
+    const frames = client.frames.splice(0).filter(({ sid }) => sid !== undefined)
+    const found = frames.map((frame) => ({ ...frame, body: parse(frame) }))
+    if (found.length === 0) return found
+    if (!isOneSource) found.sort((a, b) => Number(a.sid ?? 0) - Number(b.sid ?? 0))
+    const shown = found.map((frame) => ({
+      on: this.subscriptions.get(frame.sid ?? ''),
+      ...(described(frame) as object),
+    }))
+    this.note(what, shown)
     return found
   }
 
@@ -265,9 +306,10 @@ export class Session {
     const left = client.frames.filter((frame) => frame.op !== 'INFO')
     if (left.length > 0) this.note('frames nobody took', left.map(described))
     const { streams } = parse(await this.ask('$JS.API.STREAM.NAMES', '', '')) as { streams?: string[] }
-    for (const stream of streams ?? []) await this.ask(`$JS.API.STREAM.DELETE.${stream}`, '', '')
+    const own = (streams ?? []).filter((stream) => stream.startsWith(this.prefix))
+    for (const stream of own) await this.ask(`$JS.API.STREAM.DELETE.${stream}`, '', '')
     // nats-server removes the files behind its answer: the next case must not find them.
-    if (streams !== undefined && streams !== null && streams.length > 0) await sleep(120)
+    if (own.length > 0 && this.prefix === '') await sleep(120)
     this.client.close()
   }
 

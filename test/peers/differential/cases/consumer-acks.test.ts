@@ -203,3 +203,25 @@ differential('max ack pending below what is pending, in an update', async (s) =>
   for (const message of messages.slice(0, 4)) await s.ack(message, '+ACK', true)
   await s.pull('S', 'c', { batch: 1, expires: 200e6 }, 1, 400)
 })
+
+differential('the ack floor stays below a message that was given up', async (s) => {
+  const messages = await delivered(s, 5, { ack_wait: 60e9, max_deliver: 1 })
+  await s.ack(messages[1], '-NAK', true)
+  await s.pull('S', 'c', { batch: 1, no_wait: true }, 1)
+  for (const i of [0, 2, 3]) {
+    await s.ack(messages[i], '+ACK', true)
+    await s.api('CONSUMER.INFO.S.c')
+  }
+  await s.ack(messages[4], '+ACK', true)
+  await s.api('CONSUMER.INFO.S.c')
+})
+
+differential('a purge moves the ack floor over what was given up', async (s) => {
+  const messages = await delivered(s, 2, { ack_wait: 60e9, max_deliver: 1 })
+  for (const message of messages) await s.ack(message, '-NAK', true)
+  await s.pull('S', 'c', { batch: 1, no_wait: true }, 1)
+  await s.api('CONSUMER.INFO.S.c')
+  await s.quietly('s.a', 'not delivered')
+  await s.api('STREAM.PURGE.S')
+  await s.api('CONSUMER.INFO.S.c')
+})

@@ -175,3 +175,67 @@ differential('starting points: each policy, each with a filter', async (s) => {
     }
   }
 })
+
+differential('a pause: who does not want to wait, and who waits already', async (s) => {
+  await prepared(s, 4, { max_ack_pending: 1 })
+  const ask = await asking(s)
+  await ask({ batch: 1 })
+  await ask({ batch: 1, no_wait: true })
+  await s.api('CONSUMER.PAUSE.S.c', { pause_until: '2100-01-01T00:00:00Z' })
+  await s.settle('when it begins', true)
+  await s.api('CONSUMER.INFO.S.c')
+  await s.quietly('s.a', 'x')
+  await s.settle('with a message', true)
+  for (const request of [
+    { batch: 1, no_wait: true },
+    { batch: 2, no_wait: true, expires: 60e9 },
+  ]) {
+    await ask(request)
+    await s.api('CONSUMER.INFO.S.c')
+  }
+})
+
+differential(
+  'held up by max_ack_pending, no_wait ends with the next heartbeat or expiry of another',
+  async (s) => {
+    await prepared(s, 4, { max_ack_pending: 1 })
+    const ask = await asking(s)
+    await ask({ batch: 1 })
+    for (const other of [{ expires: 300e6 }, { expires: 900e6, idle_heartbeat: 400e6 }]) {
+      await ask({ batch: 1, no_wait: true })
+      await s.api('CONSUMER.INFO.S.c')
+      await ask({ batch: 1, ...other })
+      await s.wait(1200)
+      await s.settle('after the other', true)
+    }
+  },
+)
+
+differential('messages to be redelivered, and requests that are too small', async (s) => {
+  await prepared(s, 3)
+  const messages = await s.pull('S', 'c', { batch: 3, no_wait: true }, 3)
+  for (const i of [2, 0, 1]) await s.ack(messages[i], '-NAK', true)
+  for (let i = 0; i < 2; i++) await s.pull('S', 'c', { batch: 1, max_bytes: 10, expires: 300e6 }, 1)
+  await s.pull('S', 'c', { batch: 3, no_wait: true }, 3)
+})
+
+differential('overflow: a message to be redelivered is one more that is pending', async (s) => {
+  await prepared(s, 1, { priority_policy: 'overflow', priority_groups: ['g'] })
+  const [message] = await s.pull('S', 'c', { batch: 1, group: 'g', no_wait: true }, 1)
+  await s.ack(message, '-NAK', true)
+  for (const min_pending of [2, 1]) {
+    await s.pull('S', 'c', { batch: 1, group: 'g', min_pending, expires: 300e6 }, 1, 600)
+    await s.api('CONSUMER.INFO.S.c')
+  }
+})
+
+/** Sends requests, each with a reply subject of its own, and notes what came to any of them. */
+async function asking(s: Session): Promise<(request: Record<string, unknown>) => Promise<void>> {
+  let asked = 0
+  return async (request) => {
+    const inbox = `waiter.${++asked}`
+    await s.subscribe(inbox)
+    await s.publish('$JS.API.CONSUMER.MSG.NEXT.S.c', request, '', inbox)
+    await s.settle(`request ${asked}`, true)
+  }
+}

@@ -166,3 +166,39 @@ differential('many consumers: pages of names and lists', async (s) => {
     await s.api('CONSUMER.LIST.S', { offset })
   }
 })
+
+differential('other filters: what passed by before is delivered', async (s) => {
+  await s.api('STREAM.CREATE.S', { name: 'S', subjects: ['s.*'] })
+  const config = { durable_name: 'c', ack_policy: 'explicit', deliver_subject: 'd', filter_subject: 's.b' }
+  const update = (filter_subject: string) =>
+    s.api('CONSUMER.CREATE.S.c', {
+      stream_name: 'S',
+      config: { ...config, filter_subject },
+      action: 'update',
+    })
+  const sid = await s.subscribe('d')
+  await s.api('CONSUMER.CREATE.S.c', { stream_name: 'S', config })
+  for (const subject of ['s.a', 's.a']) await s.quietly(subject, 'x')
+  await s.settle('of the first filter')
+  // Who begins to listen wakes nats-server's consumer, the update does not.
+  await s.unsubscribe(sid)
+  await update('s.a')
+  await s.subscribe('d')
+  await s.settle('of the second filter')
+  for (const subject of ['s.b', 's.a']) await s.quietly(subject, 'x')
+  await s.settle('of the second filter')
+})
+
+differential(
+  'other filters after a request that was too small: what was looked at stays behind',
+  async (s) => {
+    await s.api('STREAM.CREATE.S', { name: 'S', subjects: ['s.*'] })
+    for (const subject of ['s.a', 's.b', 's.a']) await s.quietly(subject, 'x')
+    const config = { durable_name: 'c', ack_policy: 'explicit', filter_subject: 's.b' }
+    await s.api('CONSUMER.CREATE.S.c', { stream_name: 'S', config })
+    await s.pull('S', 'c', { batch: 1, max_bytes: 10, expires: 300e6 }, 1)
+    const other = { ...config, filter_subject: 's.a' }
+    await s.api('CONSUMER.CREATE.S.c', { stream_name: 'S', config: other, action: 'update' })
+    await s.pull('S', 'c', { batch: 3, no_wait: true }, 2)
+  },
+)

@@ -1,6 +1,6 @@
 /** A script made by chance: the same operations for the same seed, as long as both servers answer the same. */
-import { Random } from '../../../../src/ports/random.ts'
 import type { Delivery, Session } from '../session.ts'
+import { Dice } from './dice.ts'
 
 const OPERATIONS = 40
 const STREAMS = ['S1', 'S2', 'S3']
@@ -14,13 +14,13 @@ const LONG_NANOS = 60_000_000_000
 const PULL_MS = 120
 
 export class RandomScript {
-  private readonly random: Random
+  private readonly random: Dice
   private readonly session: Session
   private readonly pending: Delivery[] = []
   private number = 0
 
   constructor(seed: number, session: Session) {
-    this.random = new Random(seed)
+    this.random = new Dice(seed)
     this.session = session
   }
 
@@ -45,7 +45,7 @@ export class RandomScript {
   }
 
   private async step(): Promise<void> {
-    const steps: [number, () => Promise<unknown>][] = [
+    const step = this.random.weighted<() => Promise<unknown>>([
       [30, () => this.publish()],
       [6, () => this.createStream()],
       [4, () => this.updateStream()],
@@ -60,26 +60,16 @@ export class RandomScript {
       [14, () => this.ack()],
       [6, () => this.get()],
       [6, () => this.directGet()],
-    ]
-    let dice = this.random.next() * steps.reduce((sum, [weight]) => sum + weight, 0)
-    for (const [weight, step] of steps) {
-      dice -= weight
-      if (dice < 0) {
-        await step()
-        return
-      }
-    }
+    ])
+    await step()
   }
 
   private pick<T>(from: readonly T[]): T {
-    return from[this.random.below(from.length)]
+    return this.random.pick(from)
   }
 
-  /** The fields that chance lets be said. */
   private some(fields: Record<string, () => unknown>, chance: number): Record<string, unknown> {
-    const said: Record<string, unknown> = {}
-    for (const [name, value] of Object.entries(fields)) if (this.random.chance(chance)) said[name] = value()
-    return said
+    return this.random.some(fields, chance)
   }
 
   private streamConfig(name: string): Record<string, unknown> {

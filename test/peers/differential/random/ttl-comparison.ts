@@ -29,7 +29,7 @@ export async function playAll(
 ): Promise<Outcome[]> {
   const players = seeds.map((seed) => {
     const plan = new TtlPlan(seed)
-    return pair.map((server) => new TtlPlayer(plan, new Session(server, String(seed))))
+    return pair.map((server) => new TtlPlayer(plan, new Session(server, { inboxes: String(seed) })))
   })
   const all = players.flat()
   await Promise.all(all.map((player) => player.prepare()))
