@@ -55,8 +55,9 @@ const AT_A_TIME = 8
 /** Segments of one log rewritten after one checkpoint, and the time until the next names them, milliseconds. */
 const MAX_COMPACTIONS = 8
 const AFTER_COMPACTION_MS = 1000
-/** Time from when nothing lives in a segment until its files go, milliseconds. */
+/** Time from when nothing lives in a segment until its files go, and from when little does until it is rewritten, milliseconds. */
 const AFTER_EMPTIED_MS = 2000
+const AFTER_SPARSE_MS = 5000
 /** Time until a file that could not be removed is tried again, milliseconds. */
 const AFTER_NOT_REMOVED_MS = 10_000
 
@@ -73,6 +74,8 @@ export class Checkpointer {
   private readonly reserve: Reserve
   private readonly reclaimer: Reclaimer
   private emptied: Omit<Emptied, 'replacedBy'>[] = []
+  /** Logs with segments in which little lives. */
+  private readonly sparse = new Set<MessageLog>()
   /** Logs whose files are to go, by number; null: nothing else is known of it. */
   private readonly deletedLogs = new Map<number, MessageLog | null>()
   private running: Promise<void> | null = null
@@ -112,9 +115,19 @@ export class Checkpointer {
     this.request(AFTER_EMPTIED_MS)
   }
 
+  /** Little lives in a segment of the log. Noted again with each message that goes. */
+  segmentSparse(log: MessageLog): void {
+    if (this.sparse.has(log)) return
+    this.sparse.add(log)
+    this.request(AFTER_SPARSE_MS)
+  }
+
   /** A log is deleted: its files can go. With nothing but its number, where it was so before the store was opened. */
   logDeleted(id: number, log: MessageLog | null): void {
-    if (log !== null) this.dirty.delete(log)
+    if (log !== null) {
+      this.dirty.delete(log)
+      this.sparse.delete(log)
+    }
     this.deletedLogs.set(id, log)
   }
 
@@ -247,7 +260,11 @@ export class Checkpointer {
       // First: it may make the room that the rest needs.
       work.deleted = await this.removeDeleted(work.deleted)
       const isDone = await this.carryOverAll(work, journal)
-      if (!isDone || document === null) return false
+      if (!isDone) return false
+      if (document === null) {
+        for (const log of work.logs) await this.compact(log)
+        return false
+      }
       if (work.deleted.length > 0) document.deletedLogs = work.deleted.map(({ id }) => id)
       const path = `${this.directory}/checkpoint.json`
       const bytes = await writeDocument(this.files.fileSystem, path, document)
@@ -275,7 +292,8 @@ export class Checkpointer {
     const lsn = journal.nextLsn
     const emptied = this.emptied.map(({ log, segment }) => emptiedNow(log, segment))
     this.emptied = []
-    const logs = isWhole ? [...this.dirty] : [...new Set(emptied.map(({ log }) => log))]
+    const logs = isWhole ? [...this.dirty] : [...new Set([...emptied.map(({ log }) => log), ...this.sparse])]
+    this.sparse.clear()
     const document = { lsn, nextLogId: this.catalog.nextId, nextBatch: journal.lastBatch + 1 }
     const deleted = [...this.deletedLogs].map(([id, log]) => ({ id, log }))
     return { document: isWhole ? document : null, logs, emptied, deleted, left: new Set() }

@@ -59,6 +59,8 @@ export interface LogHost extends SegmentFiles {
   changed(log: MessageLog): void
   /** The segment has no live message: its files can go. */
   segmentEmptied(log: MessageLog, segment: Segment): void
+  /** Little lives in a segment of the log: it can be rewritten. */
+  segmentSparse(log: MessageLog): void
   /** A chunk is full: it can be written out when it is committed. */
   chunkFilled(log: MessageLog, chunk: Chunk): void
   /** Damage was found: see `log.lost`. */
@@ -824,8 +826,9 @@ export class MessageLog {
   private sweep(segment: Segment): void {
     if (segment === this.active) return
     if (segment.live > 0) {
-      if (this.inMemory && isSparse(segment, this.host.compactBelow, this.host.segmentBytes))
-        this.compactInMemory(segment)
+      if (!isSparse(segment, this.host.compactBelow, this.host.segmentBytes)) return
+      if (this.inMemory) this.compactInMemory(segment)
+      else this.host.segmentSparse(this)
       return
     }
     if (this.list.remove(segment)) this.host.segmentEmptied(this, segment)

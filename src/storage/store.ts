@@ -302,6 +302,10 @@ export class Store implements CheckpointHost, ReplayHost {
     this.flusher.segmentEmptied(log, segment)
   }
 
+  segmentSparse(log: MessageLog): void {
+    this.checkpointer.segmentSparse(log)
+  }
+
   chunkFilled(log: MessageLog, chunk: Chunk): void {
     if (!log.inMemory) this.flusher.chunkFilled(log, chunk)
   }

@@ -132,3 +132,33 @@ test('an idle store gives back the room that its journal had for more', async ()
   await found.close()
   await store.close()
 })
+
+test('what most of is deleted takes little more room within seconds, without anything else being written', async () => {
+  const fileSystem = new SimulatedFileSystem(1)
+  const clock = new SimulatedClock()
+  const limits = { segmentBytes: 16 * 1024, chunkBits: 12, firstJournalBytes: 1024 * 1024 }
+  const first = await Store.open({ directory: 'store', fileSystem, clock, limits })
+  const filled = first.createLog('log', {}, { inMemory: false })
+  const subject = Buffer.from('s')
+  const body = Buffer.alloc(1000)
+  for (let i = 0; i < 300; i++) filled.append(subject, 0, 1, body, 0, 0, body.length, 1, 1)
+  await first.close()
+  const store = await Store.open({ directory: 'store', fileSystem, clock, limits })
+  const log = store.logs.get('log') as MessageLog
+  // The first commit begins another file of the journal, and a checkpoint with it.
+  log.append(subject, 0, 1, body, 0, 0, body.length, 1, 1)
+  await new Promise<void>((resolve) => store.barrier(resolve))
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  for (let seq = 1; seq <= 300; seq++) if (seq % 10 !== 0) log.remove(seq)
+  await new Promise<void>((resolve) => store.barrier(resolve))
+  for (let i = 0; i < 15; i++) {
+    clock.advance(1000)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  let bytes = 0
+  for (const [path, content] of fileSystem.contents()) if (path.endsWith('.segment')) bytes += content.length
+  // Also the segment in use, which is left as it is while it is small.
+  assert.ok(bytes < 1.5 * 30 * 1100 + 16 * 1024, `${bytes} bytes`)
+  assert.equal((await readAll(log)).length, 31)
+  await store.close()
+})
