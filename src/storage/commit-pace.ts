@@ -14,9 +14,8 @@ export interface SmallCommits {
 export const DURABLE_COMMITS: SmallCommits = { records: 2, bytes: 8 * 1024 }
 /** Written to memory, not to the disk: that takes no longer than to copy it. */
 export const RELAXED_COMMITS: SmallCommits = { records: Number.POSITIVE_INFINITY, bytes: 64 * 1024 }
-/** The disk counts as fast while commits take less, on average, and no single one takes much longer. */
-const FAST_MS = 0.25
-const HICCUP_MS = 2
+/** The disk counts as fast while commits take less than this share of a hiccup, on average. */
+const FAST_SHARE = 1 / 8
 /** After a hiccup the pool is used for so many commits; each hiccup soon after another doubles it. */
 const FIRST_PENALTY = 256
 const MAX_PENALTY = 65_536
@@ -25,13 +24,19 @@ const WEIGHT = 1 / 16
 
 export class CommitPace {
   private readonly small: SmallCommits
-  private averageMs = FAST_MS
+  private readonly hiccupMs: number
+  private readonly fastMs: number
+  private averageMs: number
   private penalty = FIRST_PENALTY
   private left = 0
   private smooth = 0
 
-  constructor(small: SmallCommits) {
+  /** `hiccupMs`: no commit is to take as long. */
+  constructor(small: SmallCommits, hiccupMs: number) {
     this.small = small
+    this.hiccupMs = hiccupMs
+    this.fastMs = hiccupMs * FAST_SHARE
+    this.averageMs = this.fastMs
   }
 
   /** Is this commit to be waited for? */
@@ -41,19 +46,19 @@ export class CommitPace {
       this.left--
       return false
     }
-    return this.averageMs < FAST_MS * 2
+    return this.averageMs < this.fastMs * 2
   }
 
   /** A commit that was waited for took so long. */
   took(ms: number): void {
     this.averageMs += (ms - this.averageMs) * WEIGHT
-    if (ms < HICCUP_MS && this.averageMs < FAST_MS * 2) {
+    if (ms < this.hiccupMs && this.averageMs < this.fastMs * 2) {
       if (++this.smooth > MAX_PENALTY) this.penalty = FIRST_PENALTY
       return
     }
     this.left = this.penalty
     this.penalty = Math.min(this.penalty * 2, MAX_PENALTY)
     this.smooth = 0
-    this.averageMs = FAST_MS
+    this.averageMs = this.fastMs
   }
 }

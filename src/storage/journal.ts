@@ -94,8 +94,8 @@ export class Journal {
   /** Little is written, and files take more room than that needs: see `trim`. */
   onIdle: (() => void) | null = null
   private readonly options: JournalOptions
-  private readonly pace = new CommitPace(DURABLE_COMMITS)
-  private readonly memoryPace = new CommitPace(RELAXED_COMMITS)
+  private readonly pace: CommitPace
+  private readonly memoryPace: CommitPace
   /** Syncs under way: writes may wait for them. */
   private syncing = 0
   /** What seals the records at either end; where the first of a batch stands, and what comes behind the last. */
@@ -146,6 +146,8 @@ export class Journal {
     this.syncedBatch = position.nextBatch - 1
     this.notedSynced = this.syncedBatch
     this.isRelaxed = options.syncInterval !== 'always'
+    this.pace = new CommitPace(DURABLE_COMMITS, options.limits.hiccupMs)
+    this.memoryPace = new CommitPace(RELAXED_COMMITS, options.limits.hiccupMs)
     this.generation = position.generation
     this.nextFile = position.nextFile
   }

@@ -26,6 +26,8 @@ export interface StoreLimits {
   stalledBytes: number
   /** Entries that are not urgent wait this long for something that is. */
   lazyCommitMs: number
+  /** A small commit that is waited for takes less than this; after one that took longer they are not waited for, for a while. */
+  hiccupMs: number
   /** Share of live bytes below which a sealed segment is rewritten. */
   compactBelow: number
   /** A checkpoint of no more changed logs than this is always worth its while. */
@@ -50,6 +52,7 @@ export const DEFAULT_STORE_LIMITS: Readonly<StoreLimits> = {
   drainBytes: 4 * 1024 * 1024,
   stalledBytes: 64 * 1024 * 1024,
   lazyCommitMs: 10,
+  hiccupMs: 2,
   compactBelow: 0.5,
   fewLogs: 64,
   journalBytesPerLog: 16 * 1024,

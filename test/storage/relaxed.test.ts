@@ -19,7 +19,7 @@ function failure(code: string): Error {
 }
 
 /** A store with a log that has one message, and how its journal was written since. */
-async function opened(): Promise<{
+async function opened(hiccupMs = 1e9): Promise<{
   fileSystem: SimulatedFileSystem
   clock: SimulatedClock
   store: Store
@@ -29,7 +29,13 @@ async function opened(): Promise<{
 }> {
   const fileSystem = new SimulatedFileSystem(1)
   const clock = new SimulatedClock()
-  const store = await Store.open({ directory: 'store', fileSystem, clock, syncInterval: 120_000 })
+  const store = await Store.open({
+    directory: 'store',
+    fileSystem,
+    clock,
+    syncInterval: 120_000,
+    limits: { hiccupMs },
+  })
   const log = store.createLog('log', {}, { inMemory: false })
   append(log, 'first')
   await new Promise<void>((resolve) => store.barrier(resolve))
@@ -71,7 +77,7 @@ test('a small commit is in memory of the operating system when the turn ends, a 
 })
 
 test('after a write that took long commits are not waited for, for a while', async () => {
-  const { store, log, ways, onWrite } = await opened()
+  const { store, log, ways, onWrite } = await opened(5)
   onWrite(() => {
     for (const until = performance.now() + 10; performance.now() < until; );
     return null
