@@ -235,6 +235,11 @@ export class Consumer implements TurnTask {
     this.readPause()
     this.ledger.saveMeta()
     if (pausedBefore !== this.pausedUntilMs) this.advisories.paused(this.pausedUntilMs)
+    if (before.deliver_subject !== config.deliver_subject) {
+      // Whoever listens there has had none of what is pending.
+      const { pending } = this.progress
+      for (let row = pending.first; row !== -1; row = pending.next[row]) this.progress.enqueue(row)
+    }
     if (hasOtherFilters) this.stream.wantedAnew()
     // Whoever waits at the begin of a pause goes on waiting.
     if (this.pausedUntilMs > nowMs) this.setAlarm()

@@ -65,7 +65,10 @@ export class Deliveries {
     const { progress } = this.consumer
     const row = progress.pending.find(seq)
     if (row === -1) {
-      if (progress.redelivered.has(seq)) this.forget(seq)
+      if (progress.redelivered.has(seq)) {
+        this.consumer.lastAckMs = this.consumer.stream.clock.now()
+        this.forget(seq)
+      }
       return
     }
     const deliveries = Math.max(progress.redelivered.get(seq) ?? 0, 1)

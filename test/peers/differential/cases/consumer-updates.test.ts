@@ -202,3 +202,18 @@ differential(
     await s.pull('S', 'c', { batch: 3, no_wait: true }, 2)
   },
 )
+
+differential('another deliver subject: what is pending is delivered there again', async (s) => {
+  await s.api('STREAM.CREATE.S', { name: 'S', subjects: ['s.*'] })
+  const config = { durable_name: 'c', ack_policy: 'explicit', ack_wait: 60e9, deliver_subject: 'd' }
+  const sid = await s.subscribe('d')
+  await s.api('CONSUMER.CREATE.S.c', { stream_name: 'S', config })
+  for (let i = 0; i < 2; i++) await s.quietly('s.a', 'x')
+  await s.settle('at the first')
+  await s.unsubscribe(sid)
+  const other = { ...config, deliver_subject: 'e' }
+  await s.api('CONSUMER.CREATE.S.c', { stream_name: 'S', config: other, action: 'update' })
+  await s.subscribe('e')
+  await s.settle('at the other')
+  await s.api('CONSUMER.INFO.S.c')
+})
