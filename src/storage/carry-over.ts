@@ -17,6 +17,8 @@ export interface CapturedLog {
 
 /** @throws ReadFailure */
 export function captureLog(log: MessageLog, lsn: number): CapturedLog {
+  // What follows from an owner's state is to be in the log's: records that this appends are replayed on top, and change nothing.
+  for (const ledger of log.ledgers.values()) ledger.beforeCapture?.()
   return {
     log,
     state: captureState(log, lsn),

@@ -13,6 +13,8 @@ export class Ledger {
   meta: Json
   /** Asked at a checkpoint for the whole state; entries before it are forgotten then. */
   snapshot: (() => Buffer) | null = null
+  /** Told before that: what the owner has decided and not done yet is done now. */
+  beforeCapture: (() => void) | null = null
   /** After the store was opened: what the owner takes over. */
   recovered: { snapshot: Buffer | null; entries: Buffer[] } | null = null
   private readonly log: MessageLog

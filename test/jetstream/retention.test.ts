@@ -108,3 +108,35 @@ test('with interest retention what nobody wants is taken also by a full stream t
   assert.equal((await house.publish('f.b')).seq, 2)
   assert.equal((await house.state('F')).messages, 1)
 })
+
+test('what a consumer has passed over stays in the queue over a restart, and over a power failure', async () => {
+  let house = await House.open()
+  await house.stream({ name: 'Q', subjects: ['q.*'], retention: 'workqueue' })
+  for (let i = 0; i < 6; i++) await house.publish(i % 2 === 0 ? 'q.a' : 'q.b', String(i))
+  const config = { durable_name: 'c', ack_policy: 'explicit', filter_subject: 'q.a' }
+  await house.api('CONSUMER.CREATE.Q.c', { stream_name: 'Q', config })
+  const replies: string[] = []
+  house.bus.account('$G').subscribe('in', {
+    onMessage: ({ reply, replyStart, replyEnd }) =>
+      replies.push(reply.toString('utf8', replyStart, replyEnd)),
+  })
+  house.send('$JS.API.CONSUMER.MSG.NEXT.Q.c', JSON.stringify({ batch: 3 }), [], 'in')
+  await house.pass(10)
+  for (const reply of replies) house.send(reply, '+ACK')
+  await house.pass(10)
+  // From here on it wants the others, which lie behind it, and then begins far in front of them.
+  const other = { ...config, filter_subject: 'q.b' }
+  await house.api('CONSUMER.CREATE.Q.c', { stream_name: 'Q', config: other })
+  for (const seq of [0, 5, 1000]) {
+    if (seq > 0) await house.api('CONSUMER.RESET.Q.c', { seq })
+    assert.equal((await house.state('Q')).messages, 3)
+    house = await house.restart()
+    await house.pass(10)
+    assert.equal((await house.state('Q')).messages, 3)
+    house = await house.crash()
+    await house.pass(10)
+    assert.equal((await house.state('Q')).messages, 3)
+  }
+  await house.api('CONSUMER.RESET.Q.c', { seq: 1 })
+  assert.equal((await house.api('CONSUMER.INFO.Q.c')).num_pending, 3)
+})

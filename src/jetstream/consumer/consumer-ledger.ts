@@ -5,8 +5,8 @@ import type { Consumer } from './consumer.ts'
 import { encodeProgress, ProgressLog, restoreEntry } from './progress-log.ts'
 
 /**
- * What a consumer did in this turn, on its way to the journal: one entry, then the messages that are settled by it (so that a
- * work queue's removal is in the same batch as its ack), then the confirmations, which go out once the batch is durable.
+ * What a consumer did in this turn, on its way to the journal: the removal of the messages that are settled by it (in the same
+ * batch as their acks, as a rule), one entry, then the confirmations, which go out once the batch is durable.
  */
 export class ConsumerLedger {
   readonly steps = new ProgressLog()
@@ -29,7 +29,9 @@ export class ConsumerLedger {
     this.ledger = ledger
     this.confirmations = new Confirmations(this.stream.account.account)
     this.onDurable = () => this.confirmations.release()
-    if (ledger !== null) ledger.snapshot = () => this.snapshot()
+    if (ledger === null) return
+    ledger.snapshot = () => this.snapshot()
+    ledger.beforeCapture = () => this.flush()
   }
 
   /** The stream is told at the end of the turn that this consumer is done with the message. */
@@ -45,6 +47,9 @@ export class ConsumerLedger {
   /** At the end of a turn. */
   flush(): void {
     const isUrgent = this.confirmations.count > 0
+    // First: a power failure between the two leaves an ack forgotten whose message is gone, and no message whose ack is known.
+    for (let i = 0; i < this.settledCount; i++) this.stream.settled(this.consumer, this.settled[i])
+    this.settledCount = 0
     for (const entry of this.finished) this.ledger?.append(entry, 0, entry.length, isUrgent)
     this.finished.length = 0
     if (!this.steps.isEmpty) {
@@ -54,8 +59,6 @@ export class ConsumerLedger {
       }
       this.steps.clear()
     }
-    for (let i = 0; i < this.settledCount; i++) this.stream.settled(this.consumer, this.settled[i])
-    this.settledCount = 0
     if (isUrgent) {
       this.confirmations.seal()
       this.store.barrier(this.onDurable)
@@ -86,6 +89,7 @@ export class ConsumerLedger {
   delete(): void {
     if (this.ledger === null) return
     this.ledger.snapshot = null
+    this.ledger.beforeCapture = null
     this.ledger.delete()
   }
 }

@@ -21,7 +21,7 @@ import { Progress } from './progress.ts'
 import { answerPull } from './pull-answer.ts'
 import { PullQueue } from './pull-queue.ts'
 import { heartbeatHeader, PushDelivery } from './push-delivery.ts'
-import { reconcile, recoverProgress, settleAgain } from './recovery.ts'
+import { reconcile, recoverProgress } from './recovery.ts'
 import { sendStatus, statusHeader } from './status.ts'
 import { parseTime } from './time-text.ts'
 
@@ -67,7 +67,6 @@ export class Consumer implements TurnTask {
   private readonly acks: Acks
   private readonly inactivity: Inactivity
   private pausedUntilMs = 0
-  private isRecovered = false
   private checkPendingMs = Infinity
   private lastTarget: Target | null = null
   private readonly alarm: Alarm
@@ -115,7 +114,6 @@ export class Consumer implements TurnTask {
     const consumer = new Consumer(stream, ledger.name, meta, progress, ledger)
     consumer.ledger.steps.number = entry + 1
     if (isDamaged) consumer.ledger.beginAnew()
-    consumer.isRecovered = true
     reconcile(consumer)
     if (progress.pending.size > 0) consumer.checkPendingAt(stream.clock.now() + ACK_WAIT_SLACK_MS)
     consumer.wake()
@@ -304,10 +302,6 @@ export class Consumer implements TurnTask {
 
   private deliver(nowMs: number): Halt {
     try {
-      if (this.isRecovered) {
-        settleAgain(this)
-        this.isRecovered = false
-      }
       return this.pausedUntilMs > nowMs ? 'idle' : this.delivery.run(nowMs)
     } catch (error) {
       if (error instanceof ReadFailure) return 'failed'

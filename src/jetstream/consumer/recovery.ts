@@ -85,20 +85,6 @@ export function reconcile(consumer: Consumer): void {
   for (const seq of progress.redelivered.keys()) if (!isLive(log, seq)) deliveries.forget(seq)
 }
 
-/**
- * After a restart: a checkpoint may hold an ack whose removal of the message did not get to disk. Only where acks remove
- * messages, so there are few to look at.
- */
-export function settleAgain(consumer: Consumer): void {
-  const { progress, stream, filter } = consumer
-  if (stream.config.retention !== 'workqueue') return
-  const { log } = stream
-  for (let seq = log.next(filter, log.firstSeq); seq !== 0 && seq < progress.nextStreamSeq; ) {
-    if (progress.pending.find(seq) === -1 && !progress.redelivered.has(seq)) consumer.ledger.settle(seq)
-    seq = log.next(filter, seq + 1)
-  }
-}
-
 /** Is the message there? Only for those that were committed. */
 function isLive(log: MessageLog, seq: number): boolean {
   return log.next(null, seq) === seq
