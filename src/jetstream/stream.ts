@@ -266,7 +266,9 @@ export class Stream {
   async purgeInSlices(filter: SubjectFilter | null, upToSeq: number, keep: number): Promise<number> {
     const { log } = this
     const isWhole = (filter === null || filter.all) && keep === 0 && (upToSeq === 0 || upToSeq > log.lastSeq)
-    if (isWhole || log.lastSeq - log.firstSeq < PURGE_SLICE) return this.purge(filter, upToSeq, keep)
+    const isShort = log.lastSeq - log.firstSeq < PURGE_SLICE
+    const hasFew = filter !== null && !filter.all && log.count(filter, 0) < PURGE_SLICE
+    if (isWhole || isShort || hasFew) return this.purge(filter, upToSeq, keep)
     const slices = new Slices()
     let end = upToSeq > 0 ? Math.min(upToSeq, log.lastSeq + 1) : log.lastSeq + 1
     for (let kept = 0; kept < keep; kept++) {

@@ -40,6 +40,7 @@ import type { SubjectTable } from './subject-table.ts'
 /** Sequences never used take a place in a segment's index, up to so many at once; beyond, a new segment begins. */
 const MAX_GAP = 1024
 const NO_BYTES = Buffer.alloc(0)
+const FEW_OF_A_SUBJECT = 64
 
 export type Json = { [key: string]: unknown }
 /**
@@ -332,8 +333,14 @@ export class MessageLog {
 
   /** Live sequences from `fromSeq` on that match, below `upToSeq` (0: no bound). */
   private matching(filter: SubjectFilter, upToSeq: number, fromSeq: number): number[] {
-    const seqs: number[] = []
     const bound = upToSeq > 0 ? upToSeq - 1 : this.lastSeq
+    const seqs: number[] = []
+    // The few of a subject are found by it, without a look at all that lies between. Not for each stretch of many.
+    const slots = fromSeq === 0 ? this.slotsOf(filter) : null
+    if (slots?.every((slot) => this.table.counts[slot] <= FEW_OF_A_SUBJECT)) {
+      for (const slot of slots) this.list.sequencesOf(slot, seqs)
+      return seqs.filter((seq) => seq >= fromSeq && seq <= bound).sort((a, b) => a - b)
+    }
     for (
       let seq = this.nextUpTo(filter, Math.max(fromSeq, this.firstSeq), bound);
       seq > 0;

@@ -217,6 +217,32 @@ export class SegmentList {
     return 0
   }
 
+  /** Adds the live sequences of the subject of a slot. */
+  sequencesOf(slot: number, to: number[]): void {
+    const { table } = this
+    const first = this.firstOf(slot)
+    const last = table.lasts[slot]
+    to.push(first)
+    if (table.counts[slot] > 2) this.sequencesBetween(slot, first, last, to)
+    if (last !== first) to.push(last)
+  }
+
+  private sequencesBetween(slot: number, first: number, last: number, to: number[]): void {
+    for (let i = Math.max(0, this.indexOf(first)); i < this.all.length; i++) {
+      const segment = this.all[i]
+      if (segment.firstSeq >= last) return
+      if (segment.live === 0 || segment.endSeq <= first) continue
+      const columns = segment.index()
+      const local = this.localOf(slot, columns)
+      if (local < 0) continue
+      const end = Math.min(segment.count, last - segment.firstSeq)
+      let position = columns.positionOf(local, Math.max(0, first + 1 - segment.firstSeq), end)
+      for (; position >= 0; position = columns.positionOf(local, position + 1, end)) {
+        if (!segment.isDeleted(position)) to.push(segment.firstSeq + position)
+      }
+    }
+  }
+
   /** Number of a slot's subject in the dictionary of a segment, -1 when it isn't there. */
   private localOf(slot: number, { dictionary }: Columns): number {
     const { table } = this
