@@ -66,7 +66,7 @@ export interface LogHost extends SegmentFiles {
   chunkFilled(log: MessageLog, chunk: Chunk): void
   /** Damage was found: see `log.lost`. */
   lostRecords(log: MessageLog): void
-  /** Is the store out of order (a write failed)? */
+  /** Is the journal being replayed? Then nothing is written to it. */
   readonly isReplaying: boolean
 }
 

@@ -216,16 +216,6 @@ export class Store implements CheckpointHost, ReplayHost {
     journal.hurry()
   }
 
-  usage(): { memoryBytes: number; fileBytes: number } {
-    let memoryBytes = 0
-    let fileBytes = 0
-    for (const log of this.logs.values()) {
-      if (log.inMemory) memoryBytes += log.bytes
-      else fileBytes += log.bytes
-    }
-    return { memoryBytes, fileBytes }
-  }
-
   /** Commits, carries everything over into the logs' files, and gives the directory back. */
   async close(): Promise<void> {
     if (this.isClosed) return

@@ -3,7 +3,7 @@
  * keyed by the bytes of the subject, so that the usual message is routed without making a string.
  */
 import { equalBytes } from '../wire/ascii.ts'
-import { FNV_OFFSET, FNV_PRIME } from './hash.ts'
+import { FNV_OFFSET, FNV_PRIME, hashBytes } from './hash.ts'
 
 const DOT = 46
 
@@ -143,7 +143,6 @@ export class InterestIndex<S extends Interested> {
   /** Grows with every change; a route of an older generation is not valid any more. */
   generation = 0
   size = 0
-  cacheHits = 0
   cacheMisses = 0
   /** The route of a subject that has an empty token: nobody gets it. */
   private readonly nobody = new Route<S>(0)
@@ -324,7 +323,7 @@ export class InterestIndex<S extends Interested> {
         for (const node of frontier) for (const subscription of node.subscriptions) route.add(subscription)
         if (!remember) return route
         if (!literalsBelow && depth > 0) {
-          this.lastToken.put(hashOf(buffer, start, prefixEnd), buffer, start, prefixEnd, route)
+          this.lastToken.put(hashBytes(buffer, start, prefixEnd), buffer, start, prefixEnd, route)
         } else {
           this.subjects.put(hash, buffer, start, end, route)
         }
@@ -336,7 +335,7 @@ export class InterestIndex<S extends Interested> {
   }
 
   private rememberBelow(buffer: Buffer, start: number, end: number, depth: number, route: Route<S>): void {
-    this.below.put(hashOf(buffer, start, end), buffer, start, end, route)
+    this.below.put(hashBytes(buffer, start, end), buffer, start, end, route)
     this.belowDepths |= 1 << depth
   }
 }
@@ -350,10 +349,4 @@ function hasEmptyToken(buffer: Buffer, dot: number, end: number): boolean {
     last = i
   }
   return end === last + 1
-}
-
-function hashOf(buffer: Buffer, start: number, end: number): number {
-  let hash = FNV_OFFSET
-  for (let i = start; i < end; i++) hash = Math.imul(hash ^ buffer[i], FNV_PRIME)
-  return hash
 }

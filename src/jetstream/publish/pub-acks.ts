@@ -45,11 +45,6 @@ export class PubAcks {
     this.account = account
   }
 
-  /** Bytes that wait. */
-  get waitingBytes(): number {
-    return this.end - this.start
-  }
-
   /** Queues an ack until `batch` is committed. Batches come in order. */
   add(message: Message, prefix: Buffer, seq: number, isDuplicate: boolean, batch: number): void {
     const replyLength = message.replyEnd - message.replyStart
