@@ -2,6 +2,7 @@
  * Live subjects by what they begin with: a tree of all tokens but the last, so that those that match a pattern are found
  * without looking at the others. A group is known by the tokens that its subjects share; the root's are none.
  */
+import { hasWildcard } from '../subjects/index.ts'
 import { ChangingSubjectSet, enlarge, NONE } from './subject-set.ts'
 
 const DOT = 46
@@ -61,6 +62,12 @@ export class SubjectGroups extends ChangingSubjectSet {
 
   /** Visits the slots of the subjects that match a pattern. */
   eachMatch(subjects: Finder, pattern: string, visit: (slot: number) => void): void {
+    if (!hasWildcard(pattern)) {
+      const key = Buffer.from(pattern)
+      const slot = subjects.find(key, 0, key.length)
+      if (slot !== NONE) visit(slot)
+      return
+    }
     const tokens = pattern
       .split('.')
       .map((token) => (token === '*' || token === '>' ? token : Buffer.from(token)))

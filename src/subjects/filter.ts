@@ -4,6 +4,7 @@
  */
 
 import { LiteralSet } from './literal-set.ts'
+import { hasWildcard } from './validity.ts'
 
 const DOT = 46
 
@@ -24,8 +25,7 @@ export interface SubjectFilter {
 type Token = { literal: string | null; rest: boolean }
 
 function compile(pattern: string): Token[] {
-  const bytes = Buffer.from(pattern, 'utf8').toString('latin1')
-  const tokens = bytes.split('.')
+  const tokens = toLatin1(pattern).split('.')
   return tokens.map((token, i) => ({
     literal: token === '*' || (token === '>' && i === tokens.length - 1) ? null : token,
     rest: token === '>' && i === tokens.length - 1,
@@ -56,71 +56,42 @@ function matchBytes(tokens: Token[], buffer: Buffer, start: number, end: number)
   return false
 }
 
-function matchLatin1(tokens: Token[], subject: string): boolean {
-  const end = subject.length
-  let at = 0
-  for (let t = 0; t < tokens.length; t++) {
-    const token = tokens[t]
-    if (at > end) return false
-    if (token.rest) return at < end
-    const literal = token.literal
-    if (literal === null) {
-      const begin = at
-      while (at < end && subject.charCodeAt(at) !== DOT) at++
-      if (at === begin) return false
-    } else {
-      if (!subject.startsWith(literal, at)) return false
-      at += literal.length
-      if (at < end && subject.charCodeAt(at) !== DOT) return false
-    }
-    if (t === tokens.length - 1) return at === end
-    if (at >= end) return false
-    at++
-  }
-  return false
-}
-
 /** With more patterns, those without wildcards are looked up instead of being compared one by one. */
 const MANY_PATTERNS = 16
-const NONE: ReadonlySet<string> = new Set()
+
+/** The UTF-8 bytes, a character each. */
+function toLatin1(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1')
+}
 
 function isLiteralPattern(tokens: readonly Token[]): boolean {
   return tokens.every((token) => token.literal !== null)
-}
-
-function literalsOf(compiled: readonly Token[][]): ReadonlySet<string> {
-  const literal = compiled.filter(isLiteralPattern)
-  return new Set(literal.map((tokens) => tokens.map((token) => token.literal).join('.')))
 }
 
 /**
  * Builds a filter from patterns; none means everything. Patterns are taken as valid (see `isValidSubject`).
  */
 export function subjectFilter(patterns: readonly string[]): SubjectFilter {
-  const compiled = patterns.map(compile)
   const all = patterns.length === 0 || patterns.includes('>')
-  const literals = patterns.length > MANY_PATTERNS ? literalsOf(compiled) : NONE
-  const literalBytes = literals.size > 0 ? new LiteralSet(literals) : null
-  const scanned = literals.size > 0 ? compiled.filter((tokens) => !isLiteralPattern(tokens)) : compiled
-  const single = compiled.length === 1 ? compiled[0] : null
+  const literals = patterns.length > MANY_PATTERNS ? patterns.filter((pattern) => !hasWildcard(pattern)) : []
+  const literalBytes = literals.length > 0 ? new LiteralSet(literals.map(toLatin1)) : null
+  const compiled = (literals.length > 0 ? patterns.filter(hasWildcard) : patterns).map(compile)
+  const single = patterns.length === 1 ? compiled[0] : null
   const isLiteral = !all && single !== null && isLiteralPattern(single)
   return {
     patterns,
     all,
-    literal: isLiteral ? Buffer.from(patterns[0], 'utf8').toString('latin1') : null,
+    literal: isLiteral ? toLatin1(patterns[0]) : null,
     matches(buffer, start, end) {
       if (all) return true
       if (single !== null) return matchBytes(single, buffer, start, end)
       if (literalBytes?.has(buffer, start, end)) return true
-      for (let i = 0; i < scanned.length; i++) if (matchBytes(scanned[i], buffer, start, end)) return true
+      for (let i = 0; i < compiled.length; i++) if (matchBytes(compiled[i], buffer, start, end)) return true
       return false
     },
     matchesLatin1(subject) {
-      if (all) return true
-      if (single !== null) return matchLatin1(single, subject)
-      if (literals.size > 0 && literals.has(subject)) return true
-      for (let i = 0; i < scanned.length; i++) if (matchLatin1(scanned[i], subject)) return true
-      return false
+      const bytes = Buffer.from(subject, 'latin1')
+      return this.matches(bytes, 0, bytes.length)
     },
   }
 }

@@ -1,3 +1,5 @@
+import { hasWildcard } from './validity.ts'
+
 interface Node {
   readonly children: Map<string, Node>
   /** Patterns that end here. */
@@ -10,8 +12,13 @@ interface Node {
  */
 export class PatternSet {
   private readonly root: Node = { children: new Map(), ends: 0 }
+  /** Without any wildcard only the same one twice is covered. */
+  private readonly twice: ReadonlySet<string> | null
 
   constructor(patterns: readonly string[]) {
+    const isPlain = !patterns.some(hasWildcard)
+    this.twice = isPlain ? repeated(patterns) : null
+    if (isPlain) return
     for (const pattern of patterns) {
       let node = this.root
       for (const token of pattern.split('.')) {
@@ -28,6 +35,7 @@ export class PatternSet {
 
   /** Is this pattern, one of the list, a subset of another one (see `isSubset`)? */
   isCovered(pattern: string): boolean {
+    if (this.twice !== null) return this.twice.has(pattern)
     const tokens = pattern.split('.')
     // Nodes that are reached by patterns which cover the tokens so far; the pattern's own path first.
     let own: Node | undefined = this.root
@@ -52,4 +60,14 @@ export class PatternSet {
     if (own !== undefined && own.ends > 1) return true
     return nodes.some((node) => node.ends > 0)
   }
+}
+
+function repeated(texts: readonly string[]): ReadonlySet<string> {
+  const once = new Set<string>()
+  const twice = new Set<string>()
+  for (const text of texts) {
+    if (once.has(text)) twice.add(text)
+    once.add(text)
+  }
+  return twice
 }
