@@ -18,7 +18,9 @@ export { type Delivery, HELLO, type Line, Session } from './session.ts'
 /** Scripts made by chance that run at the same time. */
 const LANES = Number(process.env.LANES ?? 24)
 /** After so many differences no more scripts are begun. */
-const MOST_FAILURES = 10
+const MOST_DIFFERENT = 20
+/** Share of the scripts that may differ once, and not when they are played again. */
+const MOST_ONCE = 0.01
 
 export interface ChanceCases {
   /** How many, when the environment doesn't say. */
@@ -79,22 +81,35 @@ export function differentialByChance(kind: string, cases: ChanceCases): void {
   const span =
     MINUTES === undefined ? `seeds ${first} to ${end - 1}` : `seeds from ${first}, ${MINUTES} minutes`
   test(`${kind}, made by chance: ${span}`, async (context) => {
-    const failures: string[] = []
+    const play = async (own: number): Promise<string | null> => {
+      const sides = [real, ours].map((server) => new Session(server, { prefix: cases.prefix(own) }))
+      try {
+        await runOn(sides, (session) => cases.script(own, session))
+        compareFirst(sides[0].transcript, sides[1].transcript)
+        return null
+      } catch (error) {
+        return `seed ${own}: ${error instanceof Error ? error.message : error}`
+      }
+    }
+    const different: number[] = []
     let seed = first
     const lane = async (): Promise<void> => {
-      while (seed < end && Date.now() < untilMs && failures.length < MOST_FAILURES) {
+      while (seed < end && Date.now() < untilMs && different.length < MOST_DIFFERENT) {
         const own = seed++
-        const sides = [real, ours].map((server) => new Session(server, { prefix: cases.prefix(own) }))
-        try {
-          await runOn(sides, (session) => cases.script(own, session))
-          compareFirst(sides[0].transcript, sides[1].transcript)
-        } catch (error) {
-          failures.push(`seed ${own}: ${error instanceof Error ? error.message : error}`)
-        }
+        if ((await play(own)) !== null) different.push(own)
       }
     }
     await Promise.all(Array.from({ length: LANES }, lane))
     context.diagnostic(`${seed - first} scripts`)
+    // A machine that is busy with other things makes one of the two late: what counts is there each time, alone too.
+    const failures: string[] = []
+    for (const own of different) {
+      const again = await play(own)
+      if (again !== null) failures.push(again)
+      else context.diagnostic(`seed ${own} differs once`)
+    }
+    const once = different.length - failures.length
+    if (once > Math.max(2, (seed - first) * MOST_ONCE)) failures.push(`${once} scripts differ once`)
     if (failures.length > 0) assert.fail(`${failures.join('\n')}${complaints()}`)
   })
 }
