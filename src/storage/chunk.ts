@@ -53,6 +53,8 @@ export class ChunkBuffers {
   /** Of a full chunk: its last record may reach beyond the cell. */
   readonly fullBytes: number
   private readonly unused: Buffer[] = []
+  /** Given back in this turn of the event loop: who has just read in one, and waits for a promise, may still look at it. */
+  private resting: Buffer[] = []
 
   constructor(chunkBits: number) {
     this.fullBytes = (1 << chunkBits) + 1024
@@ -65,9 +67,15 @@ export class ChunkBuffers {
     return this.unused.pop() ?? Buffer.allocUnsafeSlow(this.fullBytes)
   }
 
-  /** Nobody uses it any more. */
+  /** Nobody uses it any more when this turn of the event loop is over. */
   give(buffer: Buffer): void {
-    if (buffer.length === this.fullBytes && this.unused.length < KEPT_BUFFERS) this.unused.push(buffer)
+    if (buffer.length !== this.fullBytes || this.unused.length + this.resting.length >= KEPT_BUFFERS) return
+    this.resting.push(buffer)
+    if (this.resting.length > 1) return
+    setImmediate(() => {
+      this.unused.push(...this.resting)
+      this.resting = []
+    })
   }
 }
 
@@ -104,7 +112,6 @@ export class ChunkCache {
       } else {
         this.removeAt(this.hand)
         candidate.segment.chunks.delete(candidate.id)
-        // What was read of it was read in an earlier turn.
         this.buffers.give(candidate.buffer)
         candidate.buffer = NOTHING
       }
