@@ -35,7 +35,7 @@ test('a buffer is used again in a later turn only', async () => {
 test('buffers of another size are not kept, nor more than some', async () => {
   const buffers = new ChunkBuffers(12)
   buffers.give(Buffer.alloc(FULL - 1))
-  const given = new Set(Array.from({ length: 100 }, () => Buffer.alloc(FULL)))
+  const given = new Set<Buffer>(Array.from({ length: 100 }, () => Buffer.alloc(FULL)))
   for (const buffer of given) buffers.give(buffer)
   await new Promise((resolve) => setImmediate(resolve))
   let again = 0
