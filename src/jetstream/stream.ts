@@ -95,6 +95,10 @@ export class Stream {
   /** Begins to take messages. */
   open(): void {
     for (const subject of this.config.subjects ?? []) this.listenTo(subject)
+    // What had to go and could not be read before the server stopped.
+    this.trimming.trim()
+    const most = this.config.max_msgs_per_subject ?? -1
+    if (most > 0 && this.log.mostOfASubject() > most) this.trimming.trimSubjects()
     this.age.arm()
     this.ttls.expire()
     this.schedules.arm()

@@ -442,6 +442,14 @@ export class MessageLog {
     return slot < 0 ? 0 : this.table.counts[slot]
   }
 
+  /** Live messages of the subject that has the most. */
+  mostOfASubject(): number {
+    const { counts, count } = this.table
+    let most = 0
+    for (let slot = 0; slot < count; slot++) if (counts[slot] > most) most = counts[slot]
+    return most
+  }
+
   /** Oldest live sequence of exactly this subject, 0 when there is none. */
   firstSeqOf(subject: Buffer, start: number, end: number): number {
     const slot = this.table.find(subject, start, end)

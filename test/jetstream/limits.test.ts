@@ -121,3 +121,20 @@ test('with discard new what takes the place of a smaller message has to fit too'
     assert.equal((await house.state('B')).messages, 1)
   }
 })
+
+test('what was left above the limits when the server ended goes at the next start', async () => {
+  let house = await House.open()
+  await house.stream({ name: 'S', subjects: ['s.*'] })
+  for (let i = 0; i < 12; i++) await house.publish(`s.${i % 3}`, String(i))
+  // As if their removal had failed, and the server ended before it was tried again.
+  const log = house.js.account('$G')?.streams.get('S')?.log
+  const meta = log?.meta as { config: Json }
+  log?.setMeta({ ...meta, config: { ...meta.config, max_msgs_per_subject: 1 } })
+  house = await house.restart()
+  await house.pass(10)
+  assert.deepEqual((await house.state('S', { subjects_filter: '>' })).subjects, {
+    's.0': 1,
+    's.1': 1,
+    's.2': 1,
+  })
+})
