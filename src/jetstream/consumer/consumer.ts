@@ -25,6 +25,15 @@ import { reconcile, recoverProgress } from './recovery.ts'
 import { sendStatus, statusHeader } from './status.ts'
 import { parseTime } from './time-text.ts'
 
+/** Fields on which it depends who gets the next messages. */
+const WAKING = [
+  'max_ack_pending',
+  'deliver_subject',
+  'deliver_group',
+  'priority_policy',
+  'rate_limit_bps',
+] as const
+
 /** What is kept of a consumer beside its progress. */
 export interface ConsumerMeta {
   /** Milliseconds since the epoch. */
@@ -239,9 +248,13 @@ export class Consumer implements TurnTask {
       for (let row = pending.first; row !== -1; row = pending.next[row]) this.progress.enqueue(row)
     }
     if (hasOtherFilters) this.stream.wantedAnew()
-    // Whoever waits at the begin of a pause goes on waiting.
-    if (this.pausedUntilMs > nowMs) this.setAlarm()
-    else this.wake()
+    // Whoever waits at the begin of a pause goes on waiting; and a description is no reason to look at what passed by.
+    const isOther =
+      hasOtherFilters ||
+      pausedBefore !== this.pausedUntilMs ||
+      WAKING.some((field) => before[field] !== config[field])
+    if (isOther && this.pausedUntilMs <= nowMs) this.wake()
+    else this.setAlarm()
   }
 
   /** The consumer is no more: waiting requests are told so, and what was kept of it goes. */
