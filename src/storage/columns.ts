@@ -95,15 +95,12 @@ export class Columns {
     return this.locals[position] & SUBJECT_MASK
   }
 
-  isMatchAt(filter: SubjectFilter, position: number): boolean {
-    return this.isSubjectMatch(filter, this.locals[position] & SUBJECT_MASK)
-  }
-
   /** First position from `from` on, in front of `end`, that matches and is not among the deleted; -1 when there is none. */
   nextMatch(filter: SubjectFilter, from: number, end: number, deleted: Uint8Array | null): number {
     let position = from
     for (const few = Math.min(end, from + FEW_POSITIONS); position < few; position++) {
-      if (!isBitSet(deleted, position) && this.isMatchAt(filter, position)) return position
+      if (!isBitSet(deleted, position) && this.dictionary.isMatch(filter, this.localAt(position)))
+        return position
     }
     if (position >= end) return -1
     if (filter.literal !== null) {
@@ -145,15 +142,10 @@ export class Columns {
     const local = this.locals[position] & SUBJECT_MASK
     let answer = memo[local]
     if (answer === 0) {
-      answer = this.isSubjectMatch(filter, local) ? 1 : 2
+      answer = this.dictionary.isMatch(filter, local) ? 1 : 2
       memo[local] = answer
     }
     return answer === 1
-  }
-
-  private isSubjectMatch(filter: SubjectFilter, local: number): boolean {
-    const { dictionary } = this
-    return filter.matches(dictionary.bytes, dictionary.starts[local], dictionary.endOf(local))
   }
 
   private grow(): void {

@@ -46,9 +46,7 @@ export function compacted(
       buffer.copy(chunk.buffer, chunk.length, at, at + length)
       chunk.length += length
       chunk.lastSeq = old.firstSeq + position
-      const subject = from.localAt(position)
-      const { bytes, starts } = from.dictionary
-      const local = columns.dictionary.findOrAdd(bytes, starts[subject], from.dictionary.endOf(subject))
+      const local = columns.dictionary.findOrAddOf(from.dictionary, from.localAt(position))
       const hasHeaders = (from.locals[position] & HAS_HEADERS) !== 0
       columns.push(
         fresh.dataBytes,

@@ -35,6 +35,7 @@ import {
 } from './record.ts'
 import { Segment, type SegmentFiles } from './segment.ts'
 import { SegmentList } from './segment-list.ts'
+import type { SubjectSet } from './subject-set.ts'
 import type { SubjectTable } from './subject-table.ts'
 
 /** Sequences never used take a place in a segment's index, up to so many at once; beyond, a new segment begins. */
@@ -339,7 +340,8 @@ export class MessageLog {
     const slots = fromSeq === 0 ? this.slotsOf(filter) : null
     if (slots?.every((slot) => this.table.counts[slot] <= FEW_OF_A_SUBJECT)) {
       for (const slot of slots) this.list.sequencesOf(slot, seqs)
-      return seqs.filter((seq) => seq >= fromSeq && seq <= bound).sort((a, b) => a - b)
+      // Where an index was made anew just now, the first of a subject may be gone.
+      return seqs.filter((seq) => seq >= this.firstSeq && seq <= bound).sort((a, b) => a - b)
     }
     for (
       let seq = this.nextUpTo(filter, Math.max(fromSeq, this.firstSeq), bound);
@@ -529,7 +531,7 @@ export class MessageLog {
   visitSlot(slot: number, filter: SubjectFilter, visit: (subject: string, count: number) => void): void {
     const { table } = this
     if (!table.has(slot)) return
-    if (!filter.all && !filter.matches(table.bytes, table.starts[slot], table.endOf(slot))) return
+    if (!filter.all && !table.isMatch(filter, slot)) return
     visit(table.text(slot), table.counts[slot])
   }
 
@@ -625,9 +627,7 @@ export class MessageLog {
       const columns = segment.index()
       // It may have turned out to be lost just now.
       if (segment.isDeleted(position)) return false
-      const { dictionary } = columns
-      const local = columns.localAt(position)
-      this.noteRemoved(dictionary.bytes, dictionary.starts[local], dictionary.endOf(local))
+      this.noteRemoved(columns.dictionary, columns.localAt(position))
       this.forget(segment, columns, position)
     }
     if (seq === this.firstSeq) this.advanceFirst()
@@ -731,7 +731,7 @@ export class MessageLog {
     const columns = segment.columns as Columns
     if (table.segmentIds[slot] !== segment.id) {
       table.segmentIds[slot] = segment.id
-      table.localIds[slot] = columns.dictionary.findOrAdd(table.bytes, table.starts[slot], table.endOf(slot))
+      table.localIds[slot] = columns.dictionary.findOrAddOf(table, slot)
     }
     const local = table.localIds[slot]
     columns.push(segment.dataBytes, sec, nsec, hasHeaders ? (local | HAS_HEADERS) >>> 0 : local)
@@ -778,17 +778,17 @@ export class MessageLog {
       return false
     const size = table.firstSizes[slot]
     if (size === 0) return false
-    this.noteRemoved(table.bytes, table.starts[slot], table.endOf(slot))
+    this.noteRemoved(table, slot)
     this.forgetOne(segment, position, slot, size)
     return true
   }
 
   /** A copy, since the subject may be given up with its last message. */
-  private noteRemoved(bytes: Buffer, start: number, end: number): void {
+  private noteRemoved(subjects: SubjectSet, number: number): void {
     const { removed } = this
-    const length = end - start
+    const length = subjects.lengths[number]
     if (removed.buffer.length < length) removed.buffer = Buffer.allocUnsafeSlow(Math.max(64, length * 2))
-    copy(bytes, start, end, removed.buffer, 0)
+    copy(subjects.bytes, subjects.starts[number], subjects.endOf(number), removed.buffer, 0)
     removed.end = length
   }
 
@@ -821,9 +821,7 @@ export class MessageLog {
 
   /** Slot of the subject at a position, -1 when it has none. */
   private slotAt(columns: Columns, position: number): number {
-    const { dictionary } = columns
-    const local = columns.localAt(position)
-    return this.table.find(dictionary.bytes, dictionary.starts[local], dictionary.endOf(local))
+    return this.table.findOf(columns.dictionary, columns.localAt(position))
   }
 
   private nextUpTo(filter: SubjectFilter | null, from: number, limit: number): number {

@@ -111,12 +111,10 @@ export class SegmentList {
       if (segment.live === 0 || segment.firstSeq > top) continue
       const columns = segment.index()
       const memo = columns.matches(filter)
-      const { dictionary } = columns
       for (let position = Math.min(top - segment.firstSeq, segment.count - 1); position >= 0; position--) {
         if (segment.isDeleted(position) || !columns.isMatch(memo, filter, position)) continue
-        const local = columns.localAt(position)
         const known = seen.count
-        seen.findOrAdd(dictionary.bytes, dictionary.starts[local], dictionary.endOf(local))
+        seen.findOrAddOf(columns.dictionary, columns.localAt(position))
         if (seen.count === known) continue
         found.push(segment.firstSeq + position)
         if (found.length > most) return found
@@ -245,8 +243,7 @@ export class SegmentList {
 
   /** Number of a slot's subject in the dictionary of a segment, -1 when it isn't there. */
   private localOf(slot: number, { dictionary }: Columns): number {
-    const { table } = this
-    return dictionary.find(table.bytes, table.starts[slot], table.endOf(slot))
+    return dictionary.findOf(this.table, slot)
   }
 
   /** Visits the live subjects that match. */

@@ -2,6 +2,7 @@
  * Subjects by number: their bytes one after another in one buffer, found by their bytes. No text is made of any of them
  * unless somebody asks for it.
  */
+import type { SubjectFilter } from '../subjects/filter.ts'
 import { hashBytes } from '../subjects/hash.ts'
 
 /** No number; and in a bucket: free. */
@@ -24,10 +25,10 @@ export class SubjectSet {
   private hashes: Int32Array
   private usedBuckets = 0
 
-  constructor(capacity = 0) {
+  constructor() {
     this.bytes = EMPTY_BYTES
-    this.starts = new Uint32Array(capacity)
-    this.lengths = new Uint16Array(capacity)
+    this.starts = new Uint32Array(0)
+    this.lengths = new Uint16Array(0)
     this.hashes = new Int32Array(0)
   }
 
@@ -52,11 +53,6 @@ export class SubjectSet {
     return this.starts[number] + this.lengths[number]
   }
 
-  /** The subject as latin1 text of its UTF-8 bytes. */
-  latin1(number: number): string {
-    return this.bytes.toString('latin1', this.starts[number], this.endOf(number))
-  }
-
   text(number: number): string {
     return this.bytes.toString('utf8', this.starts[number], this.endOf(number))
   }
@@ -71,6 +67,20 @@ export class SubjectSet {
     const hash = hashBytes(buffer, start, end)
     const found = this.lookUp(hash, buffer, start, end)
     return found === NONE ? this.add(hash, buffer, start, end) : found
+  }
+
+  /** Number of a subject of another set, -1 when it isn't there. */
+  findOf(other: SubjectSet, number: number): number {
+    return this.find(other.bytes, other.starts[number], other.endOf(number))
+  }
+
+  /** The same, given when it isn't there. */
+  findOrAddOf(other: SubjectSet, number: number): number {
+    return this.findOrAdd(other.bytes, other.starts[number], other.endOf(number))
+  }
+
+  isMatch(filter: SubjectFilter, number: number): boolean {
+    return filter.matches(this.bytes, this.starts[number], this.endOf(number))
   }
 
   private lookUp(hash: number, buffer: Buffer, start: number, end: number): number {
