@@ -1,4 +1,4 @@
-import { InterestIndex, type Route } from '../subjects/index.ts'
+import { InterestIndex, latin1Of, type Route } from '../subjects/index.ts'
 import { Message } from '../wire/index.ts'
 import type { Bus } from './bus.ts'
 import type { Connection } from './connection.ts'
@@ -29,7 +29,7 @@ export class Account {
    * The handler is called while a message is routed.
    */
   subscribe(subject: string, handler: MessageHandler, queue = ''): InternalSubscription {
-    const subscription = new Subscription(latin1(subject), latin1(queue), '', null, handler)
+    const subscription = new Subscription(latin1Of(subject), latin1Of(queue), '', null, handler)
     this.add(subscription)
     return { subject, unsubscribe: () => this.remove(subscription) }
   }
@@ -71,7 +71,7 @@ export class Account {
 
   /** The same, by a member of the queue group ('': by one that is in none). */
   hasExactMember(subject: string, queue: string): boolean {
-    return this.interest.hasExactMember(latin1(subject), latin1(queue))
+    return this.interest.hasExactMember(latin1Of(subject), latin1Of(queue))
   }
 
   /** Calls the listener, once a turn at most, after interest has changed. Returns what removes it. */
@@ -141,8 +141,4 @@ export class Account {
   private tellListeners(): void {
     for (const listener of this.listeners) listener()
   }
-}
-
-function latin1(text: string): string {
-  return Buffer.from(text, 'utf8').toString('latin1')
 }

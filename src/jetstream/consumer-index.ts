@@ -1,4 +1,4 @@
-import { type Interested, InterestIndex } from '../subjects/index.ts'
+import { type Interested, InterestIndex, latin1Of } from '../subjects/index.ts'
 import type { Consumer } from './consumer/consumer.ts'
 
 /** Bounds for the subjects whose routes are remembered; three times as many as there are filters are wanted. */
@@ -12,7 +12,7 @@ export class Wish implements Interested {
   readonly consumer: Consumer
 
   constructor(pattern: string, consumer: Consumer) {
-    this.subject = Buffer.from(pattern, 'utf8').toString('latin1')
+    this.subject = latin1Of(pattern)
     this.consumer = consumer
   }
 }

@@ -3,6 +3,7 @@
  * `>` for one or more.
  */
 
+import { latin1Of } from './latin1.ts'
 import { LiteralSet } from './literal-set.ts'
 import { hasWildcard } from './validity.ts'
 
@@ -25,7 +26,7 @@ export interface SubjectFilter {
 type Token = { literal: string | null; rest: boolean }
 
 function compile(pattern: string): Token[] {
-  const tokens = toLatin1(pattern).split('.')
+  const tokens = latin1Of(pattern).split('.')
   return tokens.map((token, i) => ({
     literal: token === '*' || (token === '>' && i === tokens.length - 1) ? null : token,
     rest: token === '>' && i === tokens.length - 1,
@@ -59,29 +60,19 @@ function matchBytes(tokens: Token[], buffer: Buffer, start: number, end: number)
 /** With more patterns, those without wildcards are looked up instead of being compared one by one. */
 const MANY_PATTERNS = 16
 
-/** The UTF-8 bytes, a character each. */
-function toLatin1(text: string): string {
-  return Buffer.from(text, 'utf8').toString('latin1')
-}
-
-function isLiteralPattern(tokens: readonly Token[]): boolean {
-  return tokens.every((token) => token.literal !== null)
-}
-
 /**
  * Builds a filter from patterns; none means everything. Patterns are taken as valid (see `isValidSubject`).
  */
 export function subjectFilter(patterns: readonly string[]): SubjectFilter {
   const all = patterns.length === 0 || patterns.includes('>')
   const literals = patterns.length > MANY_PATTERNS ? patterns.filter((pattern) => !hasWildcard(pattern)) : []
-  const literalBytes = literals.length > 0 ? new LiteralSet(literals.map(toLatin1)) : null
+  const literalBytes = literals.length > 0 ? new LiteralSet(literals.map(latin1Of)) : null
   const compiled = (literals.length > 0 ? patterns.filter(hasWildcard) : patterns).map(compile)
   const single = patterns.length === 1 ? compiled[0] : null
-  const isLiteral = !all && single !== null && isLiteralPattern(single)
   return {
     patterns,
     all,
-    literal: isLiteral ? toLatin1(patterns[0]) : null,
+    literal: single !== null && !hasWildcard(patterns[0]) ? latin1Of(patterns[0]) : null,
     matches(buffer, start, end) {
       if (all) return true
       if (single !== null) return matchBytes(single, buffer, start, end)
