@@ -291,19 +291,10 @@ export class Journal {
     done: (error: Error | null) => void,
   ): void {
     const { writingLength, position, pace } = this
-    if (handle.writeDurableSync === undefined || !pace.waits(records, writingLength)) {
+    const inPlace = handle.writeDurableSync
+    if (inPlace === undefined || !pace.waits(records, writingLength))
       handle.writeDurable(buffer, 0, writingLength, position, done)
-      return
-    }
-    const startedMs = performance.now()
-    try {
-      handle.writeDurableSync(buffer, 0, writingLength, position)
-    } catch (error) {
-      done(error as Error)
-      return
-    }
-    pace.took(performance.now() - startedMs)
-    done(null)
+    else this.writeInPlace(inPlace, handle, buffer, pace, done)
   }
 
   /** To the memory of the operating system: at once, unless it has the disk to wait for. */
@@ -314,18 +305,28 @@ export class Journal {
     done: (error: Error | null) => void,
   ): void {
     const { writingLength, position, memoryPace } = this
-    if (handle.writeSync === undefined || this.syncing > 0 || !memoryPace.waits(records, writingLength)) {
+    const inPlace = handle.writeSync
+    if (inPlace === undefined || this.syncing > 0 || !memoryPace.waits(records, writingLength))
       handle.write(buffer, 0, writingLength, position, done)
-      return
-    }
+    else this.writeInPlace(inPlace, handle, buffer, memoryPace, done)
+  }
+
+  /** While the thread waits; `pace` is told for how long. */
+  private writeInPlace(
+    write: NonNullable<FileHandle['writeSync']>,
+    handle: FileHandle,
+    buffer: Buffer,
+    pace: CommitPace,
+    done: (error: Error | null) => void,
+  ): void {
     const startedMs = performance.now()
     try {
-      handle.writeSync(buffer, 0, writingLength, position)
+      write.call(handle, buffer, 0, this.writingLength, this.position)
     } catch (error) {
       done(error as Error)
       return
     }
-    memoryPace.took(performance.now() - startedMs)
+    pace.took(performance.now() - startedMs)
     done(null)
   }
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { connect } from '@nats-io/transport-node'
@@ -15,31 +15,38 @@ const program = join(import.meta.dirname, 'pipeline-app.js')
 /** Windows ends a process where it would be told to stop. */
 const onPosix = { skip: process.platform === 'win32' }
 
+/** A server with a work queue of so many jobs. */
+async function queueOf(t: TestContext, jobs: number) {
+  const server = await restartableServer()
+  const nc = await connect({ servers: server.url })
+  const jsm = await jetstreamManager(nc)
+  t.after(async () => {
+    await nc.close()
+    await server.dispose()
+  })
+  await jsm.streams.add({ name: 'JOBS', subjects: ['jobs.>'], retention: 'workqueue' })
+  for (let i = 0; i < jobs; i++) await jsm.jetstream().publish('jobs.new', `${i}`)
+  return { url: server.url, jsm }
+}
+
+/** A process of the app, which says what it handled. */
+function startWorker(handled: Set<string>, ...args: string[]) {
+  const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  child.stdout.on('data', (bytes) => {
+    for (const line of String(bytes).split('\n')) if (line !== '') handled.add(line)
+  })
+  return child
+}
+
 for (const deadLetter of [true, false]) {
   test(
     `of ${JOBS} slow jobs none is given up by four stops and four kills, dead letters ${deadLetter}`,
     onPosix,
     async (t) => {
-      const server = await restartableServer()
-      const nc = await connect({ servers: server.url })
-      const jsm = await jetstreamManager(nc)
-      t.after(async () => {
-        await nc.close()
-        await server.dispose()
-      })
-      await jsm.streams.add({ name: 'JOBS', subjects: ['jobs.>'], retention: 'workqueue' })
-      for (let i = 0; i < JOBS; i++) await jsm.jetstream().publish('jobs.new', `${i}`)
+      const { url, jsm } = await queueOf(t, JOBS)
       const left = async (name: string) => (await jsm.streams.info(name)).state.messages
       const handled = new Set<string>()
-      const start = () => {
-        const child = spawn(process.execPath, [program, server.url, `${deadLetter}`, ''], {
-          stdio: ['ignore', 'pipe', 'inherit'],
-        })
-        child.stdout.on('data', (bytes) => {
-          for (const line of String(bytes).split('\n')) if (line !== '') handled.add(line)
-        })
-        return child
-      }
+      const start = () => startWorker(handled, url, `${deadLetter}`, '')
       for (const signal of [
         'SIGTERM',
         'SIGKILL',
@@ -72,24 +79,11 @@ test(
   'a job that takes its process along each time is given up in the end, with a reason that says so',
   onPosix,
   async (t) => {
-    const server = await restartableServer()
-    const nc = await connect({ servers: server.url })
-    const jsm = await jetstreamManager(nc)
-    t.after(async () => {
-      await nc.close()
-      await server.dispose()
-    })
-    await jsm.streams.add({ name: 'JOBS', subjects: ['jobs.>'], retention: 'workqueue' })
-    for (let i = 0; i < 5; i++) await jsm.jetstream().publish('jobs.new', `${i}`)
+    const { url, jsm } = await queueOf(t, 5)
     const handled = new Set<string>()
     let deaths = 0
     for (let isOver = false; !isOver; ) {
-      const child = spawn(process.execPath, [program, server.url, 'true', '2'], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      })
-      child.stdout.on('data', (bytes) => {
-        for (const line of String(bytes).split('\n')) if (line !== '') handled.add(line)
-      })
+      const child = startWorker(handled, url, 'true', '2')
       const exited = once(child, 'exit').then(() => true)
       const emptied = until(
         async () => (await jsm.streams.info('JOBS')).state.messages === 0,

@@ -2,22 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Random } from '../../src/ports/random.ts'
 import { isSubset, PatternSet, subjectFilter } from '../../src/subjects/index.ts'
-
-const TOKENS = ['a', 'b', '*', '>']
-
-function pattern(random: Random): string {
-  const tokens: string[] = []
-  for (let left = 1 + random.below(4); left > 0; left--) {
-    tokens.push(TOKENS[random.below(4)])
-    if (tokens.at(-1) === '>') break
-  }
-  return tokens.join('.')
-}
+import { randomPattern } from './patterns.ts'
 
 test('patterns covered by others are the ones that comparing all pairs finds', () => {
   const random = new Random(5)
   for (let round = 0; round < 3000; round++) {
-    const patterns = Array.from({ length: 1 + random.below(6) }, () => pattern(random))
+    const patterns = Array.from({ length: 1 + random.below(6) }, () => randomPattern(random))
     const set = new PatternSet(patterns)
     for (const [i, inner] of patterns.entries()) {
       const expected = patterns.some((outer, j) => i !== j && isSubset(inner, outer))

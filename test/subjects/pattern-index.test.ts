@@ -2,17 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Random } from '../../src/ports/random.ts'
 import { PatternIndex, subjectsCollide } from '../../src/subjects/index.ts'
-
-const TOKENS = ['a', 'b', '*', '>']
-
-function pattern(random: Random): string {
-  const tokens: string[] = []
-  for (let left = 1 + random.below(4); left > 0; left--) {
-    tokens.push(TOKENS[random.below(4)])
-    if (tokens.at(-1) === '>') break
-  }
-  return tokens.join('.')
-}
+import { randomPattern } from './patterns.ts'
 
 test('a pattern meets those of others which comparing it with each of them finds', () => {
   const random = new Random(7)
@@ -21,7 +11,7 @@ test('a pattern meets those of others which comparing it with each of them finds
     const there = new Map<string, { pattern: string; owner: number }>()
     for (let step = 0; step < 30; step++) {
       const owner = random.below(4)
-      const each = pattern(random)
+      const each = randomPattern(random)
       if (random.chance(0.4)) {
         index.remove(each, owner)
         there.delete(`${owner} ${each}`)
@@ -29,7 +19,7 @@ test('a pattern meets those of others which comparing it with each of them finds
         index.add(each, owner)
         there.set(`${owner} ${each}`, { pattern: each, owner })
       }
-      const asked = pattern(random)
+      const asked = randomPattern(random)
       const self = random.chance(0.3) ? null : random.below(4)
       const expected = [...there.values()].some(
         (other) => other.owner !== self && subjectsCollide(asked, other.pattern),
