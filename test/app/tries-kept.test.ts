@@ -11,15 +11,11 @@ import { MemoryLog, until } from './support.ts'
 const RETENTION = { subjects: ['q.>'], retention: 'workqueue' } as const
 type Tries = { failed: number; begun: number; reason?: string }
 
-/** A work queue Q of so many messages 0, 1, 2 …, and its durable consumer d. */
-async function queueOf(t: TestContext, messages: number) {
+/** A server, and apps on it, which are stopped in the end. */
+async function appsOnServer(t: TestContext) {
   const server = await restartableServer()
   const nc = await connect({ servers: server.url })
   const jsm = await jetstreamManager(nc)
-  const js = jsm.jetstream()
-  await jsm.streams.add({ name: 'Q', subjects: ['q.>'], retention: RetentionPolicy.Workqueue })
-  await jsm.consumers.add('Q', { durable_name: 'd', ack_policy: AckPolicy.Explicit, filter_subject: 'q.>' })
-  for (let i = 0; i < messages; i++) await js.publish('q.x', JSON.stringify(i))
   const apps: App[] = []
   t.after(async () => {
     for (const app of apps) await app.stop().catch(() => {})
@@ -32,6 +28,15 @@ async function queueOf(t: TestContext, messages: number) {
     apps.push(app)
     return Object.assign(app, { lines: log.lines })
   }
+  return { nc, jsm, js: jsm.jetstream(), make }
+}
+
+/** A work queue Q of so many messages 0, 1, 2 …, and its durable consumer d. */
+async function queueOf(t: TestContext, messages: number) {
+  const { nc, jsm, js, make } = await appsOnServer(t)
+  await jsm.streams.add({ name: 'Q', subjects: ['q.>'], retention: RetentionPolicy.Workqueue })
+  await jsm.consumers.add('Q', { durable_name: 'd', ack_policy: AckPolicy.Explicit, filter_subject: 'q.>' })
+  for (let i = 0; i < messages; i++) await js.publish('q.x', JSON.stringify(i))
   return {
     jsm,
     js,
@@ -216,20 +221,7 @@ test('a durable consumer without acks handles at a stop what it has taken: nobod
 })
 
 async function limitsStream(t: TestContext) {
-  const server = await restartableServer()
-  const nc = await connect({ servers: server.url })
-  const jsm = await jetstreamManager(nc)
+  const { jsm, js, make } = await appsOnServer(t)
   await jsm.streams.add({ name: 'N', subjects: ['n.>'] })
-  const apps: App[] = []
-  t.after(async () => {
-    for (const app of apps) await app.stop().catch(() => {})
-    await nc.close()
-    await server.dispose()
-  })
-  const make = () => {
-    const app = new App({ servers: server.url }, { log: new MemoryLog(), stopTimeout: '5s' })
-    apps.push(app)
-    return app
-  }
-  return { make, jsm, js: jsm.jetstream() }
+  return { make, jsm, js }
 }
