@@ -1,5 +1,5 @@
-// The layer check: rooms know each other in one direction only, and by their index.ts. Reads the imports of src/**/*.ts,
-// types included.
+// The layer check: rooms know each other in one direction only, and by their index.ts; files never in a circle. Reads the imports of
+// src/**/*.ts, types included.
 import { readFileSync } from 'node:fs'
 import { dirname, join, relative, sep } from 'node:path'
 import { files, root, say } from './house.mjs'
@@ -33,9 +33,15 @@ const openings = [
   'wire/ascii.ts',
 ]
 
+/** Rooms whose files still import each other in circles. */
+const stillRound = ['app', 'core', 'jetstream', 'storage']
+
 const importPattern =
   /(?:^|[\s;])(?:import|export)\s[^'"]*?from\s*['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)|^import\s+['"]([^'"]+)['"]/gm
 const faults = []
+
+/** File → the files it imports, as paths below src/. */
+const imports = new Map()
 
 for (const path of files('src', '.ts')) {
   const inSource = relative('src', path).split(sep).join('/')
@@ -46,12 +52,15 @@ for (const path of files('src', '.ts')) {
     continue
   }
   const text = readFileSync(join(root, path), 'utf8')
+  const imported = []
+  imports.set(inSource, imported)
   for (const match of text.matchAll(importPattern)) {
     const name = match[1] ?? match[2] ?? match[3]
     if (!name.startsWith('.')) continue
     const target = relative('src', join(dirname(path), name))
       .split(sep)
       .join('/')
+    imported.push(target)
     const other = target.split('/')[0]
     if (other === room) continue
     const only = onlyBy[`${room}>${other}`]
@@ -63,6 +72,37 @@ for (const path of files('src', '.ts')) {
       faults.push(`${path}: ${name} reaches around ${other}/index.ts`)
     }
   }
+}
+
+for (const circle of circles()) {
+  const rooms = new Set(circle.map((file) => file.split('/')[0]))
+  if ([...rooms].every((room) => stillRound.includes(room))) continue
+  faults.push(`${circle.length} files import each other in a circle: ${circle.join(', ')}`)
+}
+
+/** The files that reach themselves by their imports, each circle once (Tarjan's strongly connected components). */
+function circles() {
+  const found = []
+  const marks = new Map()
+  const path = []
+  const visit = (file) => {
+    const mark = { number: marks.size, low: marks.size, isOpen: true }
+    marks.set(file, mark)
+    path.push(file)
+    for (const next of imports.get(file) ?? []) {
+      const other = marks.get(next)
+      if (other === undefined) mark.low = Math.min(mark.low, visit(next).low)
+      else if (other.isOpen) mark.low = Math.min(mark.low, other.number)
+    }
+    if (mark.low === mark.number) {
+      const circle = path.splice(path.indexOf(file))
+      for (const member of circle) marks.get(member).isOpen = false
+      if (circle.length > 1) found.push(circle.sort())
+    }
+    return mark
+  }
+  for (const file of imports.keys()) if (!marks.has(file)) visit(file)
+  return found
 }
 
 for (const fault of faults) console.error(fault)
