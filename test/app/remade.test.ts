@@ -114,6 +114,24 @@ test('a consumer that was removed while its stream stayed goes on behind the las
   if (!onCluster) assert.equal(config.deliver_policy, DeliverPolicy.StartSequence)
 })
 
+test('what is new is read from the start of the app, also where its consumer went before there was any', async (t) => {
+  const app = makeApp(t)
+  const orders = app.stream('ORDERS')
+  const seen: Record<string, unknown[]> = { ordered: [], ephemeral: [] }
+  await app.start()
+  await orders.publish('orders.x', 0)
+  const ordered = orders.consume('orders.>', { ordered: true, deliver: 'new' }, (n) => seen.ordered.push(n))
+  const ephemeral = orders.consume('orders.>', { deliver: 'new' }, (n) => seen.ephemeral.push(n))
+  await app.ready()
+  const { consumers } = app.context.jsm
+  await Promise.all([
+    ...[ordered, ephemeral].map(({ name }) => consumers.delete('ORDERS', name)),
+    ...[1, 2].map((n) => orders.publish('orders.x', n)),
+  ])
+  await until(() => Object.values(seen).every((list) => list.length >= 2), 'what is new', 60_000)
+  for (const list of Object.values(seen)) assert.deepEqual(list, [1, 2])
+})
+
 test('what is in memory is made again when its server comes back, and read anew', async (t) => {
   const server = await restartableServer()
   const app = makeApp(t, { server, broker: { servers: server.url, connection: { reconnectTimeWait: 50 } } })

@@ -92,6 +92,8 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   /** Ordered: where the next consumer begins, and which delivery is the next. */
   #lastSeq = 0
   #lastDeliverySeq = 0
+  /** Ephemeral, of what is new only: behind which sequence it began. */
+  #beganBehind: number | null = null
   /** Ephemeral: sequences that are to come again, and would not from a new consumer. */
   readonly #toCome = new Set<number>()
   #revivals = 0
@@ -583,6 +585,8 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     this.#name = info.name
     this.#lastDeliverySeq = 0
     this.#isMisplaced = false
+    const isOfNew = info.config.deliver_policy === DeliverPolicy.New
+    if (isOfNew && this.#options.durable === undefined) this.#beganBehind = info.delivered.stream_seq
     this.made(info)
   }
 
@@ -638,23 +642,30 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     if (isAnother) {
       this.log?.warn('the stream was made again: reading it from its beginning')
       this.#lastSeq = 0
+      this.#beganBehind = null
       this.#toCome.clear()
       this.beganAnew()
       this.#config = fromItsBeginning(this.#config)
-    } else if (stream !== undefined && stream.lastSeq < this.#lastSeq) {
+    } else if (stream !== undefined && stream.lastSeq < this.#behind) {
       // An older state of it came back.
       this.log?.warn(
-        { read: this.#lastSeq, last: stream.lastSeq },
+        { read: this.#behind, last: stream.lastSeq },
         'the stream ends before what was read of it',
       )
       this.#lastSeq = stream.lastSeq
+      if (this.#beganBehind !== null) this.#beganBehind = stream.lastSeq
       this.#toCome.clear()
       this.beganAnew()
     }
-    if (this.#options.durable !== undefined || this.#lastSeq === 0) return this.#config
+    const hasBegun = this.#lastSeq > 0 || this.#beganBehind !== null
+    if (this.#options.durable !== undefined || !hasBegun) return this.#config
     const { opt_start_time: _, ...rest } = this.#config
-    const from = Math.min(this.#lastSeq + 1, ...this.#toCome)
+    const from = Math.min(this.#behind + 1, ...this.#toCome)
     return { ...rest, deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: from }
+  }
+
+  get #behind(): number {
+    return Math.max(this.#lastSeq, this.#beganBehind ?? 0)
   }
 
   #remember(seq: number): void {
