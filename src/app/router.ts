@@ -2,6 +2,7 @@
 import type { CodecOption } from './codec.ts'
 import { type CronHandler, CronJob, type CronOptions } from './consumer/cron.ts'
 import { CoreSubscription, type SubscribeOptions } from './core-subscription.ts'
+import { DeadLetterBox } from './dead-letters/dead-letter-box.ts'
 import { ContrailError } from './errors.ts'
 import type { AnyHandler, DataOf, Handler } from './handler.ts'
 import type { Around, Middleware, PublishMiddleware } from './middleware.ts'
@@ -157,6 +158,11 @@ export class Router<Deps extends object = object> implements StreamOwner {
   /** An object store, made at the start. */
   objectStore(bucket: string, options: ObjectStoreOptions = {}): ObjectStore<Deps> {
     return this.declare(new ObjectStore<Deps>(bucket, options, this))
+  }
+
+  /** Dead letters that a stream keeps, where `deadLetter` names a subject of it; else `stream.deadLetters` has them. */
+  deadLetters(stream: string): DeadLetterBox {
+    return new DeadLetterBox(stream, () => this.#running())
   }
 
   /** A typed publisher for one subject, which may have {names}. */
