@@ -1,4 +1,4 @@
-import type { Account, Connection, InternalSubscription, Message, MessageHandler } from '../../core/index.ts'
+import type { Account, InternalSubscription, Message, MessageHandler, Origin } from '../../core/index.ts'
 import type { Json } from '../../storage/index.ts'
 import { Api } from '../api/dispatch.ts'
 import { apiError } from '../config/errors.ts'
@@ -89,7 +89,7 @@ class Prefixed implements MessageHandler {
     this.skippedTokens = skippedTokens
   }
 
-  onMessage(message: Message, origin: Connection | null): void {
+  onMessage(message: Message, origin: Origin | null): void {
     this.api.onRequest(message, origin, this.skippedTokens)
   }
 }
