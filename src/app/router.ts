@@ -2,6 +2,7 @@
 import type { CodecOption } from './codec.ts'
 import { type CronHandler, CronJob, type CronOptions } from './consumer/cron.ts'
 import { CoreSubscription, type SubscribeOptions } from './core-subscription.ts'
+import { DeadLetterBox } from './dead-letters/dead-letter-box.ts'
 import type { AnyHandler, DataOf, Handler } from './handler.ts'
 import type { Around, Middleware, PublishMiddleware } from './middleware.ts'
 import type { AnswerOf, PublishOptions, PublishResult, RequestOptions } from './publisher/options.ts'
@@ -127,6 +128,11 @@ export abstract class Declaring<Deps extends object = object> {
     return this.scope.declare(new ObjectStore<Deps>(bucket, options, this.scope))
   }
 
+  /** Dead letters that a stream keeps, where `deadLetter` names a subject of it; else `stream.deadLetters` has them. */
+  deadLetters(stream: string): DeadLetterBox {
+    return new DeadLetterBox(stream, () => this.#running('A box of dead letters'))
+  }
+
   /** A typed publisher for one subject, which may have {names}. */
   publisher<
     Subject extends string,
@@ -137,7 +143,7 @@ export abstract class Declaring<Deps extends object = object> {
       new Publisher(
         () => this.scope.prefixed(subject),
         options,
-        () => this.#running().publisher,
+        () => this.#running('The publisher').publisher,
       ),
     )
   }
@@ -171,9 +177,9 @@ export abstract class Declaring<Deps extends object = object> {
     return this.scope.ready()
   }
 
-  #running(): Runtime {
+  #running(who: string): Runtime {
     const runtime = this.scope.runtime()
-    if (runtime === null) throw this.scope.notRunning('The publisher')
+    if (runtime === null) throw this.scope.notRunning(who)
     return runtime
   }
 }
