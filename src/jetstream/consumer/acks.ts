@@ -1,9 +1,9 @@
 import type { Message } from '../../core/index.ts'
 import { readNumber } from '../../wire/ascii.ts'
-import { decodeRequest, type Fields, LENIENT } from '../json/decode.ts'
+import { parseDuration } from '../config/go-duration.ts'
+import { decodeRequest, type Fields, LENIENT } from '../config/json/decode.ts'
+import { sendNoResponders } from '../headers/status.ts'
 import type { Consumer } from './consumer.ts'
-import { parseDuration } from './go-duration.ts'
-import { sendNoResponders } from './status.ts'
 
 const DOT = 46
 const PLUS = 43
@@ -106,7 +106,7 @@ export class Acks {
   private refuse(message: Message): void {
     if (message.replyEnd === message.replyStart) return
     sendNoResponders(
-      this.consumer.stream.account.account,
+      this.consumer.stream.account,
       message.reply.toString('utf8', message.replyStart, message.replyEnd),
       message.subject.toString('utf8', message.subjectStart, message.subjectEnd),
     )
