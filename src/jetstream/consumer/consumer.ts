@@ -26,13 +26,7 @@ import { reconcile, recoverProgress } from './state/recovery.ts'
 import type { ConsumerStream } from './stream.ts'
 
 /** Fields on which it depends who gets the next messages. */
-const WAKING = [
-  'max_ack_pending',
-  'deliver_subject',
-  'deliver_group',
-  'priority_policy',
-  'rate_limit_bps',
-] as const
+const WAKING = ['deliver_subject', 'deliver_group', 'priority_policy', 'rate_limit_bps'] as const
 
 /** What is kept of a consumer beside its progress. */
 export interface ConsumerMeta {
@@ -76,6 +70,10 @@ export class Consumer implements TurnTask {
   private readonly acks: Acks
   private readonly inactivity: Inactivity
   private pausedUntilMs = 0
+  /** It is still to be told that the pause is over. */
+  private isPauseEnding = false
+  /** Something has happened since the last run for which those who wait are looked at. */
+  private isAwake = false
   private checkPendingMs = Infinity
   private lastTarget: Target | null = null
   private readonly alarm: Alarm
@@ -255,11 +253,10 @@ export class Consumer implements TurnTask {
     }
     if (hasOtherFilters) this.stream.wantedAnew()
     // Whoever waits at the begin of a pause goes on waiting; and a description is no reason to look at what passed by.
+    const isPaused = this.pausedUntilMs > nowMs
     const isOther =
-      hasOtherFilters ||
-      pausedBefore !== this.pausedUntilMs ||
-      WAKING.some((field) => before[field] !== config[field])
-    if (isOther && this.pausedUntilMs <= nowMs) this.wake()
+      hasOtherFilters || pausedBefore > nowMs || WAKING.some((field) => before[field] !== config[field])
+    if (before.max_ack_pending !== config.max_ack_pending || (isOther && !isPaused)) this.wake()
     else this.setAlarm()
   }
 
@@ -294,12 +291,25 @@ export class Consumer implements TurnTask {
 
   /** Something changed: works at the end of the turn. */
   wake(): void {
+    this.isAwake = true
+    this.settleUp()
+  }
+
+  /** What was done is journaled at the end of the turn, without a look at who waits for what. */
+  settleUp(): void {
     if (!this.isClosed) this.turn.deferWork(this)
   }
 
   run(): void {
     if (this.isClosed) return
     const nowMs = this.stream.clock.now()
+    const { isAwake } = this
+    this.isAwake = false
+    if (!isAwake && this.pausedUntilMs > nowMs) {
+      this.ledger.flush()
+      this.setAlarm()
+      return
+    }
     const halt = this.deliver(nowMs)
     if (halt === 'failed') this.delivery.heldUntilMs = nowMs + READ_AGAIN_MS
     const { log } = this.stream
@@ -378,6 +388,7 @@ export class Consumer implements TurnTask {
     const until = this.config.pause_until
     const instant = until === undefined ? null : parseTime(until)
     this.pausedUntilMs = instant === null || instant.sec <= 0 ? 0 : instant.sec * 1000 + instant.nsec / 1e6
+    this.isPauseEnding = this.pausedUntilMs > this.stream.clock.now()
   }
 
   private close(status: string): void {
@@ -392,7 +403,7 @@ export class Consumer implements TurnTask {
     let atMs = Math.min(this.checkPendingMs, this.inactivity.checkAtMs)
     if (this.pulls !== null) atMs = Math.min(atMs, this.pulls.nextEventMs)
     if (this.push !== null) atMs = Math.min(atMs, this.push.heartbeatAtMs())
-    if (this.pausedUntilMs > 0) atMs = Math.min(atMs, this.pausedUntilMs)
+    if (this.isPauseEnding) atMs = Math.min(atMs, this.pausedUntilMs)
     atMs = Math.min(atMs, this.groups.pinEndsAtMs)
     if (this.delivery.heldUntilMs > 0) atMs = Math.min(atMs, this.delivery.heldUntilMs)
     this.alarm.set(atMs)
@@ -405,9 +416,9 @@ export class Consumer implements TurnTask {
     if (this.push !== null && this.push.heartbeatAtMs() <= nowMs) this.push.heartbeat(nowMs)
     if (this.groups.pinEndsAtMs <= nowMs) this.groups.expire()
     if (this.delivery.heldUntilMs <= nowMs) this.delivery.heldUntilMs = 0
-    if (this.pausedUntilMs > 0 && this.pausedUntilMs <= nowMs) {
+    if (this.isPauseEnding && this.pausedUntilMs <= nowMs) {
       this.advisories.paused(this.pausedUntilMs)
-      this.pausedUntilMs = 0
+      this.isPauseEnding = false
     }
     if (this.inactivity.checkAtMs <= nowMs && this.inactivity.isOver(nowMs)) {
       this.delete()
