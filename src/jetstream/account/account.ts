@@ -1,4 +1,4 @@
-import type { Account, Connection, InternalSubscription, Message, MessageHandler } from '../../core/index.ts'
+import type { Account, InternalSubscription, Message, MessageHandler, Origin } from '../../core/index.ts'
 import type { Json } from '../../storage/index.ts'
 import { apiError } from '../config/errors.ts'
 import type { StreamConfig } from '../config/types.ts'
@@ -11,7 +11,7 @@ import { Streams } from './streams.ts'
 /** Who answers requests to the API. */
 export interface RequestHandler {
   /** `skippedTokens`: tokens of the subject in front of the verb, without `$JS`: `API`, or domain and `API`. */
-  onRequest(message: Message, origin: Connection | null, skippedTokens: number): void
+  onRequest(message: Message, origin: Origin | null, skippedTokens: number): void
 }
 
 /** JetStream of one account: its streams, found by their names and by the acks of their consumers. */
@@ -103,7 +103,7 @@ class Prefixed implements MessageHandler {
     this.skippedTokens = skippedTokens
   }
 
-  onMessage(message: Message, origin: Connection | null): void {
+  onMessage(message: Message, origin: Origin | null): void {
     this.api.onRequest(message, origin, this.skippedTokens)
   }
 }

@@ -1,4 +1,4 @@
-import type { Connection, Message } from '../../core/index.ts'
+import type { Message, Origin } from '../../core/index.ts'
 import { ReadFailure } from '../../storage/index.ts'
 import type { JetStreamAccount, RequestHandler } from '../account/account.ts'
 import { ApiError, apiError } from '../config/errors.ts'
@@ -21,7 +21,7 @@ export class Api implements RequestHandler {
     this.account = account
   }
 
-  onRequest(message: Message, origin: Connection | null, skippedTokens: number): void {
+  onRequest(message: Message, origin: Origin | null, skippedTokens: number): void {
     const subject = message.subject.toString('utf8', message.subjectStart, message.subjectEnd)
     const tokens = subject.split('.').slice(skippedTokens)
     const bodyStart = message.bodyStart + message.headerLength

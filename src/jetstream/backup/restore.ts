@@ -1,6 +1,6 @@
 /** A stream made from a backup that comes in chunks. It is there when all of it is durable, or not at all. */
 import { type ArchiveEntry, ArchiveReader, S2Decoder } from '../../archive/index.ts'
-import { type Connection, type InternalSubscription, Message } from '../../core/index.ts'
+import { type InternalSubscription, Message, type Origin } from '../../core/index.ts'
 import type { Timer } from '../../ports/index.ts'
 import type { Json } from '../../storage/index.ts'
 import type { JetStreamAccount } from '../account/account.ts'
@@ -32,7 +32,7 @@ export class Restore {
   private readonly account: JetStreamAccount
   private readonly config: StreamConfig
   /** Who asked. */
-  private readonly origin: Connection | null
+  private readonly origin: Origin | null
   private readonly meta: StreamMeta
   private readonly stream: Stream
   private readonly decoder: S2Decoder
@@ -48,7 +48,7 @@ export class Restore {
   private bytes = 0
 
   /** Begins to take chunks. The configuration was checked. */
-  constructor(account: JetStreamAccount, config: StreamConfig, origin: Connection | null) {
+  constructor(account: JetStreamAccount, config: StreamConfig, origin: Origin | null) {
     const { host } = account
     this.account = account
     this.config = config

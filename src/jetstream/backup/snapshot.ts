@@ -1,6 +1,6 @@
 /** A stream as a backup, sent in chunks that the receiver acknowledges; never more of it in memory than is on its way. */
 import { ArchiveWriter, S2Encoder } from '../../archive/index.ts'
-import type { Connection, Message } from '../../core/index.ts'
+import type { Message, Origin } from '../../core/index.ts'
 import { RecordView } from '../../storage/index.ts'
 import type { Stream } from '../account/stream.ts'
 import { streamState } from '../account/stream-info.ts'
@@ -34,7 +34,7 @@ export class Snapshot {
   readonly state: StreamState
   private readonly stream: Stream
   /** Who asked. */
-  private readonly origin: Connection | null
+  private readonly origin: Origin | null
   private readonly asked: SnapshotRequest
   private readonly lastSeq: number
   private readonly beganMs: number
@@ -44,7 +44,7 @@ export class Snapshot {
   private ackedMs = 0
   private wake: () => void = () => {}
 
-  constructor(stream: Stream, origin: Connection | null, asked: SnapshotRequest) {
+  constructor(stream: Stream, origin: Origin | null, asked: SnapshotRequest) {
     this.stream = stream
     this.origin = origin
     this.asked = asked

@@ -1,9 +1,9 @@
-import type { Account, Connection } from '../../core/index.ts'
+import type { Account, Origin } from '../../core/index.ts'
 import { formatMs } from '../config/time-text.ts'
 import type { StreamHost } from './host.ts'
 
 /** Who asked, as events tell it; `origin` is null for something inside the server. */
-export function describeClient(host: StreamHost, account: Account, origin: Connection | null): object {
+export function describeClient(host: StreamHost, account: Account, origin: Origin | null): object {
   if (origin === null) return { acc: account.name, server: host.serverName }
   return {
     start: formatMs(origin.startedMs),
