@@ -88,8 +88,8 @@ export class Stream extends StoredStream implements ConsumerStream {
 
   // What consumers tell
 
-  settled(consumer: Consumer, seq: number): void {
-    this.retention.settled(consumer, seq)
+  settled(consumer: Consumer, seq: number, done: (seq: number) => void): boolean {
+    return this.retention.settled(consumer, seq, done)
   }
 
   consumerDeleted(consumer: Consumer): void {
