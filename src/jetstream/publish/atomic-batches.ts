@@ -13,6 +13,7 @@ import {
 import type { Ingest } from './ingest.ts'
 import { StagedChecks } from './staged-checks.ts'
 import { addHeader, copyMessage, lineOf } from './staged-message.ts'
+import { SUBJECT_TOO_LONG } from './subject-mapping.ts'
 
 /** Limits of atomic batches, as nats-server has them; staged bytes are those of the whole server. */
 export const ATOMIC_LIMITS = {
@@ -160,6 +161,7 @@ export class AtomicBatches {
     const nowMs = stream.clock.now()
     const checks = new StagedChecks(ingest)
     for (const message of messages) {
+      if (!ingest.mapping.applyTo(message)) return SUBJECT_TOO_LONG
       headers.parse(message.body, 0, message.headerLength)
       const error = headers.has(EXPECTED_LAST_MSG_ID)
         ? apiError('JSAtomicPublishUnsupportedHeaderBatchErr', { header: 'Nats-Expected-Last-Msg-Id' })

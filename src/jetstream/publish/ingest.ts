@@ -33,6 +33,7 @@ import { FastBatchReply } from './fast-batch-reply.ts'
 import { FastBatches } from './fast-batches.ts'
 import { type PubAcks, pubAckError, pubAckPrefix } from './pub-acks.ts'
 import { addHeader, copyMessage, lineOf } from './staged-message.ts'
+import { SUBJECT_TOO_LONG, SubjectMapping } from './subject-mapping.ts'
 
 const MAX_HEADER_BYTES = 0xffff
 const NOTHING = Buffer.alloc(0)
@@ -59,6 +60,7 @@ export class Ingest implements MessageHandler {
   config: StreamConfig
   private readonly atomicBatches: AtomicBatches
   private readonly fastBatches: FastBatches
+  readonly mapping = new SubjectMapping()
   private isInterest = false
   private acksAtOnce = false
   private maxMsgs = 0
@@ -92,10 +94,12 @@ export class Ingest implements MessageHandler {
     this.isDiscardNew = config.discard === 'new'
     this.duplicates.windowMs = (config.duplicate_window ?? 0) / 1e6
     if (this.duplicates.windowMs === 0) this.duplicates.clear()
+    this.mapping.configure(config)
   }
 
-  onMessage(message: Message): void {
+  onMessage(given: Message): void {
     const { stream } = this
+    let message = given
     const headerLength = message.headerLength
     const nowMs = stream.clock.now()
     let rollup: RollupScope = 'none'
@@ -105,15 +109,25 @@ export class Ingest implements MessageHandler {
     }
     headers.found = 0
     if (headerLength > 0) headers.parse(message.body, message.bodyStart, message.bodyStart + headerLength)
-    if (FastBatchReply.isOne(message.reply, message.replyStart, message.replyEnd)) {
+    const isFastBatch = FastBatchReply.isOne(message.reply, message.replyStart, message.replyEnd)
+    if (headers.found !== 0 && !isFastBatch && headers.has(BATCH_ID)) {
+      // Mapped when the batch is committed.
+      this.atomicBatches.onMessage(message, headers)
+      return
+    }
+    if (this.mapping.isOn) {
+      const mapped = this.mapping.apply(given)
+      if (mapped === null) {
+        this.refuse(given, SUBJECT_TOO_LONG)
+        return
+      }
+      message = mapped
+    }
+    if (isFastBatch) {
       this.fastBatches.onMessage(message, headers)
       return
     }
     if (headers.found !== 0) {
-      if (headers.has(BATCH_ID)) {
-        this.atomicBatches.onMessage(message, headers)
-        return
-      }
       const error = this.checkHeaders(message, nowMs)
       if (error === 'duplicate') return
       if (error !== null) {
