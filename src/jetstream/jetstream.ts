@@ -274,10 +274,12 @@ export class JetStream implements TurnTask {
     for (const log of store.logs.values()) if (log.lost.count > log.lost.told) watch.lost(log)
   }
 
-  /** A batch is durable: publishers get their acks, then consumers get the messages. */
+  /** A batch is durable: copies are published, publishers get their acks, then consumers get the messages. */
   private committed(batch: number): void {
-    for (const account of this.accounts.values()) account.pubAcks.release(batch)
     const awaiting = this.awaiting
+    // Whoever is told that a message is stored may rely on it that the others have it too.
+    for (let i = 0; i < awaiting.length; i++) awaiting[i].ingest.republisher?.committed()
+    for (const account of this.accounts.values()) account.pubAcks.release(batch)
     let kept = 0
     for (let i = 0; i < awaiting.length; i++) {
       const stream = awaiting[i]

@@ -32,6 +32,7 @@ import { DuplicateWindow } from './duplicates.ts'
 import { FastBatchReply } from './fast-batch-reply.ts'
 import { FastBatches } from './fast-batches.ts'
 import { type PubAcks, pubAckError, pubAckPrefix } from './pub-acks.ts'
+import { Republisher } from './republisher.ts'
 import { addHeader, copyMessage, lineOf } from './staged-message.ts'
 import { SUBJECT_TOO_LONG, SubjectMapping } from './subject-mapping.ts'
 
@@ -61,6 +62,7 @@ export class Ingest implements MessageHandler {
   private readonly atomicBatches: AtomicBatches
   private readonly fastBatches: FastBatches
   readonly mapping = new SubjectMapping()
+  republisher: Republisher | null = null
   private isInterest = false
   private acksAtOnce = false
   private maxMsgs = 0
@@ -95,6 +97,10 @@ export class Ingest implements MessageHandler {
     this.duplicates.windowMs = (config.duplicate_window ?? 0) / 1e6
     if (this.duplicates.windowMs === 0) this.duplicates.clear()
     this.mapping.configure(config)
+    if (config.republish !== undefined) {
+      this.republisher ??= new Republisher(this.stream.account.account, this.log, this.name)
+    }
+    this.republisher?.configure(config.republish)
   }
 
   onMessage(given: Message): void {
@@ -173,6 +179,7 @@ export class Ingest implements MessageHandler {
       message = this.withMarkerTtl(message, parsed)
     const { subject, subjectStart, subjectEnd } = message
     const isKept = !this.isInterest || this.isWanted(message)
+    if (isKept && this.republisher !== null) this.republisher.beforeStored(message)
     let seq: number
     if (isKept) seq = this.append(message, nowMs)
     else {
@@ -192,6 +199,10 @@ export class Ingest implements MessageHandler {
       this.rollUp(message, parsed, isKept ? seq : seq + 1)
     }
     if (this.config.allow_msg_schedules && isKept) this.noteSchedule(message, parsed, seq)
+    if (isKept && this.republisher !== null) {
+      this.republisher.stored(message, seq, log.lastSec, log.lastNsec)
+      if (log.inMemory) this.republisher.committed()
+    }
     return seq
   }
 
