@@ -5,13 +5,15 @@ import { CoreSubscription, type SubscribeOptions } from './core-subscription.ts'
 import { DeadLetterBox } from './dead-letters/dead-letter-box.ts'
 import { ContrailError } from './errors.ts'
 import type { AnyHandler, DataOf, Handler } from './handler.ts'
+import type { QueueOptions } from './jobs/options.ts'
+import { Queue } from './jobs/queue.ts'
 import type { Around, Middleware, PublishMiddleware } from './middleware.ts'
 import type { BrokerPublisher } from './publisher/broker-publisher.ts'
 import type { AnswerOf, PublishOptions, PublishResult, RequestOptions } from './publisher/options.ts'
 import { type Published, Publisher, type PublisherOptions } from './publisher/publisher.ts'
 import type { When } from './publisher/schedule.ts'
 import type { Declaration, Runtime } from './runtime.ts'
-import type { Output, Schema } from './schema.ts'
+import type { Input, Output, Schema } from './schema.ts'
 import { KeyValue, type KeyValueOptions } from './stores/key-value.ts'
 import { ObjectStore, type ObjectStoreOptions } from './stores/object-store.ts'
 import { Stream, type StreamOptions, type StreamOwner } from './stores/stream.ts'
@@ -24,6 +26,9 @@ export interface RouterOptions {
 
 /** What values are in a bucket: the schema's output, else what is said: `app.keyValue<number>('stock')`. */
 type ValueOf<S, T> = [S] extends [Schema] ? Output<S> : T
+
+/** What goes in: the schema's input, else what is said. */
+type InputOf<S, T> = [S] extends [Schema] ? Input<S> : T
 
 export class Router<Deps extends object = object> implements StreamOwner {
   readonly prefix: string
@@ -158,6 +163,22 @@ export class Router<Deps extends object = object> implements StreamOwner {
   /** An object store, made at the start. */
   objectStore(bucket: string, options: ObjectStoreOptions = {}): ObjectStore<Deps> {
     return this.declare(new ObjectStore<Deps>(bucket, options, this))
+  }
+
+  /**
+   * A queue of jobs, made at the start: `queue.add`, `queue.handle`, in one process or in many. Jobs are typed by a schema, or by saying so:
+   * `app.queue<Mail, Sent>('emails')`. @see QueueOptions
+   */
+  queue<
+    T = unknown,
+    R = unknown,
+    S extends Schema | undefined = undefined,
+    RS extends Schema | undefined = undefined,
+  >(
+    name: string,
+    options: QueueOptions<S, RS, InputOf<S, T>> = {},
+  ): Queue<InputOf<S, T>, ValueOf<S, T>, ValueOf<RS, R>, Deps> {
+    return this.declare(new Queue<InputOf<S, T>, ValueOf<S, T>, ValueOf<RS, R>, Deps>(name, options, this))
   }
 
   /** Dead letters that a stream keeps, where `deadLetter` names a subject of it; else `stream.deadLetters` has them. */

@@ -1,0 +1,245 @@
+/** A queue of jobs: a thin layer on a work-queue stream, a consumer for each priority, and a bucket of results. */
+import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from '@nats-io/jetstream'
+import { nuid } from '@nats-io/nats-core'
+import { isApiError, translated } from '../client-errors.ts'
+import { deadLetterStream } from '../consumer/dead-letters.ts'
+import { DeadLetterBox } from '../dead-letters/dead-letter-box.ts'
+import { ContrailError } from '../errors.ts'
+import type { PublishOptions } from '../publisher/options.ts'
+import { scheduleHeaders } from '../publisher/schedule.ts'
+import type { Declaration, Runtime } from '../runtime.ts'
+import { type Schema, validate } from '../schema.ts'
+import { keepDeclared } from '../stores/declaring.ts'
+import type { StreamOwner } from '../stores/stream.ts'
+import { toMs } from '../units.ts'
+import { Job } from './job.ts'
+import { DELAYED, JOB_HEADERS, PRIORITIES, QueueNames, tokenOf } from './names.ts'
+import {
+  type AddOptions,
+  checkAttempts,
+  type JobHandler,
+  partitionOf,
+  type QueueOptions,
+  QueueSettings,
+} from './options.ts'
+import { Outcomes } from './outcomes.ts'
+import { QueueWorker } from './worker.ts'
+
+/** A job of `addBulk`. */
+export interface BulkJob<Data> extends AddOptions {
+  data: Data
+}
+
+const NO_MESSAGE_FOUND = 10037
+const WRONG_LAST_SEQUENCE = 10071
+/** A unique job that was there may be through when it is looked up: then it is added after all. */
+const MOST_ROUNDS = 20
+/** Jobs of `addBulk` that are on their way at a time. */
+const BULK_AT_A_TIME = 1000
+
+export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object = object>
+  implements Declaration
+{
+  readonly stage = 'store'
+  readonly name: string
+  readonly #names: QueueNames
+  readonly #settings: QueueSettings
+  readonly #owner: StreamOwner
+  #outcomes: Outcomes | null = null
+  #forget: () => void = () => {}
+
+  constructor(
+    name: string,
+    options: QueueOptions<Schema | undefined, Schema | undefined, never>,
+    owner: StreamOwner,
+  ) {
+    this.name = name
+    this.#names = new QueueNames(name)
+    this.#settings = new QueueSettings(options)
+    this.#owner = owner
+  }
+
+  /**
+   * Handles the jobs in this process too. A job that throws is tried again as the queue says, then it has failed: it is with the
+   * dead letters, and whoever waits for it is told.
+   */
+  handle(handler: JobHandler<Out, Deps>): this {
+    const parts = () => ({
+      names: this.#names,
+      settings: this.#settings,
+      outcomes: this.#running(),
+      permits: async () => [],
+    })
+    this.#owner.declare(new QueueWorker<Deps>(parts, handler as JobHandler<never, Deps>, this.#owner))
+    return this
+  }
+
+  /** Resolves when the job is stored. @throws InvalidMessageError when it is not what the schema says; as publishing to a stream does */
+  async add(data: In, options: AddOptions = {}): Promise<Job<Result>> {
+    const runtime = this.#runtime()
+    const { schema } = this.#settings.options
+    if (schema !== undefined) await validate(schema, data, `jobs.${this.name}`)
+    if (options.attempts !== undefined) checkAttempts(options.attempts)
+    const id = options.unique === undefined ? nuid.next() : tokenOf(options.unique)
+    const { subject, headers } = this.#address(id, data, options)
+    const all = { headers }
+    if (options.unique === undefined) {
+      const { seq } = await runtime.publisher.publishToStream(subject, data, all)
+      return this.#job(id, seq, true)
+    }
+    if (options.onDuplicate === 'replace') {
+      const { seq } = await runtime.publisher.publishToStream(subject, data, all)
+      // Those of the same subject went with it; what was in another lane, or delayed, goes now.
+      await this.#purge(id, seq)
+      return this.#job(id, seq, true)
+    }
+    return this.#addUnlessThere(runtime, id, subject, data, all)
+  }
+
+  /** Adds many; resolves when all are stored. Not all or none: where one fails, others may be stored. */
+  async addBulk(jobs: readonly BulkJob<In>[]): Promise<Job<Result>[]> {
+    const added: Job<Result>[] = []
+    for (let i = 0; i < jobs.length; i += BULK_AT_A_TIME) {
+      const some = jobs.slice(i, i + BULK_AT_A_TIME)
+      added.push(...(await Promise.all(some.map(({ data, ...options }) => this.add(data, options)))))
+    }
+    return added
+  }
+
+  /** Jobs that failed: to be looked at, tried again (`resend`), dropped. */
+  get deadLetters(): DeadLetterBox {
+    return new DeadLetterBox(deadLetterStream(this.#names.stream), () => this.#runtime())
+  }
+
+  async start(runtime: Runtime): Promise<void> {
+    const { names } = { names: this.#names }
+    const what = `the queue "${this.name}"`
+    this.#forget = await keepDeclared(runtime, what, this.#config(runtime), 'ensure')
+    runtime.publisher.addStreamSubjects([names.subjects])
+    const outcomes = new Outcomes(names, runtime)
+    await translated(`The results of the queue "${this.name}" can't be kept`, () =>
+      outcomes.open(this.#settings.keepResultsMs),
+    )
+    this.#outcomes = outcomes
+  }
+
+  async stop(): Promise<void> {
+    this.#forget()
+    this.#outcomes?.close()
+  }
+
+  #config(runtime: Runtime): Partial<StreamConfig> & { name: string } {
+    const { options } = this.#settings
+    return {
+      name: this.#names.stream,
+      subjects: [this.#names.subjects],
+      retention: RetentionPolicy.Workqueue,
+      storage: StorageType.File,
+      discard: DiscardPolicy.Old,
+      // A job of an id takes the place of the one that is there.
+      max_msgs_per_subject: 1,
+      allow_msg_schedules: true,
+      allow_direct: true,
+      num_replicas: options.replicas ?? runtime.replicas ?? 1,
+      description: `Jobs of the queue ${this.name}`,
+    }
+  }
+
+  /** Where a job goes, and its headers. */
+  #address(id: string, data: In, options: AddOptions): { subject: string; headers: Record<string, string> } {
+    const lane = this.#laneOf(data, options)
+    const headers: Record<string, string> = { ...options.headers }
+    if (options.attempts !== undefined) headers[JOB_HEADERS.attempts] = String(options.attempts)
+    const target = this.#names.subject(lane, id)
+    const isDelayed =
+      options.at !== undefined || (options.delay !== undefined && toMs(options.delay, 'delay') > 0)
+    if (!isDelayed) return { subject: target, headers }
+    const { schedule } = scheduleHeaders(
+      options.at === undefined ? { after: options.delay as string } : { at: options.at },
+    )
+    headers['Nats-Schedule'] = schedule
+    headers['Nats-Schedule-Target'] = target
+    return { subject: this.#names.subject(DELAYED, id), headers }
+  }
+
+  #laneOf(data: In, { priority }: AddOptions): string {
+    const { isOrdered, options, lanes } = this.#settings
+    if (isOrdered) {
+      if (priority !== undefined) {
+        throw new ContrailError('INVALID_OPTION', 'priority: a queue with orderBy has none.')
+      }
+      return lanes[partitionOf(String(options.orderBy?.(data as never)), lanes.length)]
+    }
+    if (priority !== undefined && !PRIORITIES.includes(priority)) {
+      throw new ContrailError(
+        'INVALID_OPTION',
+        `priority: ${JSON.stringify(priority)} is none of ${PRIORITIES.join(', ')}.`,
+      )
+    }
+    return priority ?? 'normal'
+  }
+
+  /** The stream takes it only where it has none of this id, in whatever lane. */
+  async #addUnlessThere(
+    runtime: Runtime,
+    id: string,
+    subject: string,
+    data: In,
+    options: PublishOptions,
+  ): Promise<Job<Result>> {
+    const anywhere = this.#names.subject('*', id)
+    for (let round = 1; ; round++) {
+      try {
+        const expect = { lastSubjectSeq: 0, lastSubject: anywhere }
+        const { seq } = await runtime.publisher.publishToStream(subject, data, { ...options, expect })
+        return this.#job(id, seq, true)
+      } catch (thrown) {
+        if (!isApiError(thrown, WRONG_LAST_SEQUENCE) || round === MOST_ROUNDS) throw thrown
+        const there = await this.#message(anywhere)
+        if (there !== undefined) return this.#job(id, there.seq, false)
+      }
+    }
+  }
+
+  #message(subject: string) {
+    const { streams } = this.#runtime().jsm
+    return translated(`The queue "${this.name}" can't be read`, () =>
+      streams.getMessage(this.#names.stream, { last_by_subj: subject }).then(
+        (stored) => stored ?? undefined,
+        (thrown) => {
+          if (isApiError(thrown, NO_MESSAGE_FOUND)) return undefined
+          throw thrown
+        },
+      ),
+    )
+  }
+
+  /** Removes what is there of an id, added before `seq`. */
+  async #purge(id: string, seq?: number): Promise<number> {
+    const { streams } = this.#runtime().jsm
+    const filter = this.#names.subject('*', id)
+    const done = await translated(`The job "${id}" of the queue "${this.name}" can't be removed`, () =>
+      streams.purge(this.#names.stream, seq === undefined ? { filter } : { filter, seq }),
+    )
+    return done.purged
+  }
+
+  #job(id: string, seq: number, isNew: boolean): Job<Result> {
+    return new Job<Result>(this.name, id, seq, isNew, () => this.#running())
+  }
+
+  #running(): Outcomes {
+    if (this.#outcomes === null) throw this.#notConnected()
+    return this.#outcomes
+  }
+
+  #runtime(): Runtime {
+    const runtime = this.#owner.runtime()
+    if (runtime === null) throw this.#notConnected()
+    return runtime
+  }
+
+  #notConnected(): ContrailError {
+    return new ContrailError('NOT_STARTED', `The queue "${this.name}" is not connected.`)
+  }
+}
