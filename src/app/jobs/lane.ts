@@ -8,6 +8,7 @@ import type { Message, StreamMessage } from '../message.ts'
 import { SubjectPattern } from '../subject-pattern.ts'
 import type { Owner } from '../subscription.ts'
 import type { Gate } from './gate.ts'
+import { laneOptions } from './lanes.ts'
 import { JOB_HEADERS, type QueueNames } from './names.ts'
 import type { QueueSettings } from './options.ts'
 import type { Outcomes } from './outcomes.ts'
@@ -37,14 +38,11 @@ export class Lane<Deps extends object> extends StreamConsumer<Deps, object> {
       names.stream,
       [new SubjectPattern(names.subject(lane, '*'))],
       {
-        durable: lane,
+        ...laneOptions(lane, settings),
         schema: options.schema,
         middleware: options.middleware,
-        ackWait: options.ackWait,
         retry: settings.retry,
         concurrency: isOrdered ? 1 : concurrency,
-        // One after the other: what is tried again counts as being handled.
-        maxAckPending: isOrdered ? 1 : MAX_ACK_PENDING,
       },
       owner,
     )
@@ -126,6 +124,3 @@ export class Lane<Deps extends object> extends StreamConsumer<Deps, object> {
     })
   }
 }
-
-/** Jobs that are handled, or wait to be tried again, in all processes together. */
-const MAX_ACK_PENDING = 100_000

@@ -22,11 +22,6 @@ export interface Outcome {
   finished: string
 }
 
-/** The same with where it comes from. */
-export interface JobEvent extends Outcome {
-  id: string
-}
-
 export interface ProgressEvent {
   id: string
   seq: number

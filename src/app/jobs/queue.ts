@@ -6,14 +6,19 @@ import { deadLetterStream } from '../consumer/dead-letters.ts'
 import { DeadLetterBox } from '../dead-letters/dead-letter-box.ts'
 import { ContrailError } from '../errors.ts'
 import type { PublishOptions } from '../publisher/options.ts'
-import { scheduleHeaders } from '../publisher/schedule.ts'
+import { scheduleHeaders, type When } from '../publisher/schedule.ts'
 import type { Declaration, Runtime } from '../runtime.ts'
 import { type Schema, validate } from '../schema.ts'
 import { keepDeclared } from '../stores/declaring.ts'
 import type { StreamOwner } from '../stores/stream.ts'
-import { toMs } from '../units.ts'
+import { Watch, type WatchHandler, type WatchOptions } from '../stores/watch.ts'
+import { SubjectPattern } from '../subject-pattern.ts'
+import { type Duration, toMs } from '../units.ts'
+import { eventOf, type QueueEvent } from './events.ts'
+import type { Permits } from './gate.ts'
 import { Job } from './job.ts'
-import { DELAYED, JOB_HEADERS, PRIORITIES, QueueNames, tokenOf } from './names.ts'
+import { checkLanes, countOf, lanesMark, makeLanes } from './lanes.ts'
+import { DELAYED, JOB_HEADERS, PRIORITIES, QueueNames, REPEATED, tokenOf } from './names.ts'
 import {
   type AddOptions,
   checkAttempts,
@@ -22,13 +27,45 @@ import {
   type QueueOptions,
   QueueSettings,
 } from './options.ts'
-import { Outcomes } from './outcomes.ts'
+import { type Outcome, Outcomes } from './outcomes.ts'
+import { Pace } from './pace.ts'
+import { lanesInfo, pauseLanes, resumeLanes } from './pausing.ts'
+import { Slots } from './slots.ts'
 import { QueueWorker } from './worker.ts'
 
 /** A job of `addBulk`. */
 export interface BulkJob<Data> extends AddOptions {
   data: Data
 }
+
+/** A job as it is looked up. */
+export interface JobReport<Data = unknown, Result = unknown> {
+  readonly id: string
+  /** 'waiting': or being handled, or to be tried again; the server does not tell them apart. */
+  readonly state: 'delayed' | 'waiting' | Outcome['state']
+  readonly seq: number
+  /** While it is not through. */
+  readonly data?: Data
+  readonly result?: Result
+  readonly reason?: string
+  readonly tries?: number
+  readonly finished?: string
+  /** What its handler said last. */
+  readonly progress?: unknown
+}
+
+export interface QueueCounts {
+  readonly waiting: number
+  /** Taken by a process: handled, about to be, or to be tried again. */
+  readonly active: number
+  readonly delayed: number
+  /** Repetitions. */
+  readonly repeated: number
+  /** With the dead letters. */
+  readonly failed: number
+}
+
+export type RepeatOptions = Pick<AddOptions, 'priority' | 'attempts' | 'headers'>
 
 const NO_MESSAGE_FOUND = 10037
 const WRONG_LAST_SEQUENCE = 10071
@@ -68,7 +105,7 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
       names: this.#names,
       settings: this.#settings,
       outcomes: this.#running(),
-      permits: async () => [],
+      permits: (runtime: Runtime) => this.#permits(runtime),
     })
     this.#owner.declare(new QueueWorker<Deps>(parts, handler as JobHandler<never, Deps>, this.#owner))
     return this
@@ -111,9 +148,136 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
     return new DeadLetterBox(deadLetterStream(this.#names.stream), () => this.#runtime())
   }
 
+  /** A job as it is now; undefined: there is none of this id, or its result is not kept any more. */
+  async get(id: string): Promise<JobReport<In, Result> | undefined> {
+    const token = tokenOf(id)
+    const there = await this.#message(this.#names.subject('*', token))
+    const progress = await this.#running().progressOf(token)
+    const isCurrent = progress !== undefined && (there === undefined || progress.seq >= there.seq)
+    const rest = isCurrent ? { progress: progress.progress } : {}
+    if (there !== undefined) {
+      const { lane } = this.#names.of(there.subject)
+      const state = lane === DELAYED || lane === REPEATED ? 'delayed' : 'waiting'
+      return { id: token, state, seq: there.seq, data: there.json<In>(), ...rest }
+    }
+    const outcome = await this.#running().of(token)
+    return outcome === undefined
+      ? undefined
+      : ({ id: token, ...(outcome as object), ...rest } as JobReport<In, Result>)
+  }
+
+  /**
+   * Removes a job that is delayed, waiting, or to be tried again; whoever waits for it is told. What a handler has begun with goes on.
+   * @returns false when there was none
+   */
+  async remove(id: string): Promise<boolean> {
+    const token = tokenOf(id)
+    const there = await this.#message(this.#names.subject('*', token))
+    if (there === undefined || (await this.#purge(token, there.seq + 1)) === 0) return false
+    const finished = new Date().toISOString()
+    await this.#running().keep(token, { state: 'removed', seq: there.seq, finished })
+    return true
+  }
+
+  /** No job begins in any process until `resume`, or for so long; those that are here already are handled. It outlives all apps. */
+  async pause(options: { for?: Duration } = {}): Promise<void> {
+    const runtime = this.#runtime()
+    const until = options.for === undefined ? undefined : new Date(Date.now() + toMs(options.for, 'for'))
+    await translated(`The queue "${this.name}" can't be paused`, async () => {
+      await makeLanes(runtime, this.#names, this.#settings)
+      await pauseLanes(runtime.jsm, this.#names, this.#settings.lanes, until)
+    })
+  }
+
+  async resume(): Promise<void> {
+    const runtime = this.#runtime()
+    await translated(`The queue "${this.name}" can't be resumed`, async () => {
+      await makeLanes(runtime, this.#names, this.#settings)
+      await resumeLanes(runtime.jsm, this.#names, this.#settings.lanes)
+    })
+  }
+
+  async isPaused(): Promise<boolean> {
+    const { jsm } = this.#runtime()
+    const lanes = await translated(`The queue "${this.name}" can't be looked up`, () =>
+      lanesInfo(jsm, this.#names, this.#settings.lanes),
+    )
+    return lanes.some(({ paused }) => paused === true)
+  }
+
+  /** How many jobs there are. What changes meanwhile may be counted twice, or not. */
+  async counts(): Promise<QueueCounts> {
+    const { jsm } = this.#runtime()
+    const names = this.#names
+    return translated(`The queue "${this.name}" can't be counted`, async () => {
+      const [all, delayed, repeated, lanes, failed] = await Promise.all([
+        jsm.streams.info(names.stream),
+        countOf(jsm, names, DELAYED),
+        countOf(jsm, names, REPEATED),
+        lanesInfo(jsm, names, this.#settings.lanes),
+        this.deadLetters.count(),
+      ])
+      const active = lanes.reduce((sum, { num_ack_pending }) => sum + num_ack_pending, 0)
+      const waiting = Math.max(0, all.state.messages - delayed - repeated - active)
+      return { waiting, active, delayed, repeated, failed }
+    })
+  }
+
+  /**
+   * Adds a job again and again, by the clock of the server. While the one before is still there it is replaced: they are not heaped up. A
+   * repetition outlives all apps; saying the same again changes nothing, something else under the name takes its place.
+   */
+  async repeat(name: string, when: When | string, data: In, options: RepeatOptions = {}): Promise<void> {
+    const { schema } = this.#settings.options
+    if (schema !== undefined) await validate(schema, data, `jobs.${this.name}`)
+    if (options.attempts !== undefined) checkAttempts(options.attempts)
+    const { publisher } = this.#runtime()
+    const id = `repeat-${tokenOf(name)}`
+    const { subject: target, headers } = this.#address(id, data, options)
+    const { schedule, timeZone } = scheduleHeaders(typeof when === 'string' ? { cron: when } : when)
+    headers['Nats-Schedule'] = schedule
+    headers['Nats-Schedule-Target'] = target
+    if (timeZone !== undefined) headers['Nats-Schedule-Time-Zone'] = timeZone
+    const subject = this.#names.subject(REPEATED, id)
+    const there = await this.#message(subject)
+    // Publishing it begins its intervals anew.
+    const isSame =
+      there !== undefined &&
+      there.string() === (JSON.stringify(data) ?? '') &&
+      Object.entries(headers).every(([header, value]) => there.header.get(header) === value)
+    if (!isSame) await publisher.publishToStream(subject, data, { headers })
+  }
+
+  /** Ends a repetition. False when there was none. */
+  async unrepeat(name: string): Promise<boolean> {
+    const { streams } = this.#runtime().jsm
+    const filter = this.#names.subject(REPEATED, `repeat-${tokenOf(name)}`)
+    const done = await translated(`The repetition "${name}" can't be ended`, () =>
+      streams.purge(this.#names.stream, { filter }),
+    )
+    return done.purged > 0
+  }
+
+  /**
+   * Tells of what happens to jobs in all processes: that they are completed, failed or removed, and their progress; in order, from now
+   * on, or with `from: 'history'` what is kept first.
+   */
+  watch(
+    handler: WatchHandler<QueueEvent, object, Deps>,
+    options: Pick<WatchOptions, 'from' | 'concurrency' | 'retry'> = {},
+  ): Watch<QueueEvent, object, Deps> {
+    const { bucket } = this.#names
+    const patterns = [new SubjectPattern(`$KV.${bucket}.>`)]
+    const all = { from: 'updates', ...options } as const
+    return this.#owner.declare(
+      new Watch<QueueEvent, object, Deps>(`KV_${bucket}`, patterns, all, eventOf, handler, this.#owner),
+    )
+  }
+
   async start(runtime: Runtime): Promise<void> {
-    const { names } = { names: this.#names }
+    const names = this.#names
     const what = `the queue "${this.name}"`
+    await checkLanes(runtime, names, this.#settings)
     this.#forget = await keepDeclared(runtime, what, this.#config(runtime), 'ensure')
     runtime.publisher.addStreamSubjects([names.subjects])
     const outcomes = new Outcomes(names, runtime)
@@ -126,6 +290,19 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
   async stop(): Promise<void> {
     this.#forget()
     this.#outcomes?.close()
+  }
+
+  /** What all processes share, where they do. */
+  async #permits(runtime: Runtime): Promise<Permits[]> {
+    const permits: Permits[] = []
+    const { totalConcurrency, options } = this.#settings
+    if (totalConcurrency !== undefined) {
+      const slots = new Slots(this.#names, totalConcurrency, runtime)
+      await slots.open()
+      permits.push(slots)
+    }
+    if (options.rate !== undefined) permits.push(new Pace(this.#names, options.rate, runtime))
+    return permits
   }
 
   #config(runtime: Runtime): Partial<StreamConfig> & { name: string } {
@@ -142,6 +319,7 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
       allow_direct: true,
       num_replicas: options.replicas ?? runtime.replicas ?? 1,
       description: `Jobs of the queue ${this.name}`,
+      metadata: lanesMark(this.#settings),
     }
   }
 
