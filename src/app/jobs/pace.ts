@@ -3,7 +3,7 @@
  * compare and set. Begins are at even distances, so in no stretch of time there are more than the rate says.
  */
 
-import { isApiError } from '../client-errors.ts'
+import { isApiError, WRONG_LAST_SEQUENCE } from '../client-errors.ts'
 import type { Rate } from '../rate.ts'
 import { RateWindow } from '../rate.ts'
 import type { Runtime } from '../runtime.ts'
@@ -11,7 +11,6 @@ import { toMs } from '../units.ts'
 import type { Permits } from './gate.ts'
 import type { QueueNames } from './names.ts'
 
-const WRONG_LAST_SEQUENCE = 10071
 const NO_MESSAGE_FOUND = 10037
 /** A process reserves what begins in so long at a time. */
 const RESERVED_MS = 100
@@ -115,7 +114,7 @@ export class Pace implements Permits {
         await js.publish(subject, entry, { expect: { lastSubjectSequence: last?.seq ?? 0 } })
         return first
       } catch (thrown) {
-        if (!isApiError(thrown, WRONG_LAST_SEQUENCE)) throw thrown
+        if (!isApiError(thrown, ...WRONG_LAST_SEQUENCE)) throw thrown
       }
     }
   }

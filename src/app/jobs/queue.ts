@@ -1,7 +1,7 @@
 /** A queue of jobs: a thin layer on a work-queue stream, a consumer for each priority, and a bucket of results. */
 import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from '@nats-io/jetstream'
 import { nuid } from '@nats-io/nats-core'
-import { isApiError, translated } from '../client-errors.ts'
+import { isApiError, translated, WRONG_LAST_SEQUENCE } from '../client-errors.ts'
 import { deadLetterStream } from '../consumer/dead-letters.ts'
 import { DeadLetterBox } from '../dead-letters/dead-letter-box.ts'
 import { ContrailError } from '../errors.ts'
@@ -68,9 +68,9 @@ export interface QueueCounts {
 export type RepeatOptions = Pick<AddOptions, 'priority' | 'attempts' | 'headers'>
 
 const NO_MESSAGE_FOUND = 10037
-const WRONG_LAST_SEQUENCE = 10071
 /** A unique job that was there may be through when it is looked up: then it is added after all. */
-const MOST_ROUNDS = 20
+const MOST_ROUNDS = 50
+const ROUND_MS = 20
 /** Jobs of `addBulk` that are on their way at a time. */
 const BULK_AT_A_TIME = 1000
 
@@ -372,9 +372,11 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
         const { seq } = await runtime.publisher.publishToStream(subject, data, { ...options, expect })
         return this.#job(id, seq, true)
       } catch (thrown) {
-        if (!isApiError(thrown, WRONG_LAST_SEQUENCE) || round === MOST_ROUNDS) throw thrown
+        if (!isApiError(thrown, ...WRONG_LAST_SEQUENCE) || round === MOST_ROUNDS) throw thrown
         const there = await this.#message(anywhere)
         if (there !== undefined) return this.#job(id, there.seq, false)
+        // In a cluster one may be on its way that is not stored yet.
+        await new Promise((resolve) => setTimeout(resolve, ROUND_MS))
       }
     }
   }

@@ -5,7 +5,7 @@
  */
 import { AckPolicy, DeliverPolicy, DiscardPolicy, RetentionPolicy, StorageType } from '@nats-io/jetstream'
 import { createInbox, type Msg, type Subscription } from '@nats-io/nats-core'
-import { isApiError, translated } from '../client-errors.ts'
+import { isApiError, translated, WRONG_LAST_SEQUENCE } from '../client-errors.ts'
 import type { Runtime } from '../runtime.ts'
 import { declareStream } from '../stores/declaring.ts'
 import type { Permits } from './gate.ts'
@@ -20,7 +20,6 @@ const EXPIRES_MS = 30_000
 /** How long a slot is kept that nobody here needs at present. */
 const LINGER_MS = 50
 const NS_PER_MS = 1_000_000
-const WRONG_LAST_SEQUENCE = 10071
 
 export class Slots implements Permits {
   readonly #runtime: Runtime
@@ -75,7 +74,7 @@ export class Slots implements Permits {
         if (there.delete(subject)) continue
         // Two that start at a time make it once.
         await js.publish(subject, '', { expect: { lastSubjectSequence: 0 } }).catch((thrown) => {
-          if (!isApiError(thrown, WRONG_LAST_SEQUENCE)) throw thrown
+          if (!isApiError(thrown, ...WRONG_LAST_SEQUENCE)) throw thrown
         })
       }
       for (const subject of there) await jsm.streams.purge(this.#stream, { filter: subject })
