@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { ConfigError, readConfigFile } from './config/index.ts'
 import { CommandError, type CommandLine, FlagError, parseCommandLine } from './flags.ts'
 import { ServerFault } from './guard.ts'
@@ -48,10 +46,7 @@ async function launch(line: CommandLine, watch: ProcessWatch): Promise<void> {
   const wanted = readConfiguration(line)
   if (wanted === null) return
   if (line.wants === 'check') {
-    const digest = createHash('sha256')
-      .update(readFileSync(line.configFile as string))
-      .digest('hex')
-    console.error(`${NAME}: configuration file ${line.configFile} is valid (sha256:${digest})`)
+    console.error(`${NAME}: configuration file ${line.configFile} is valid (${wanted.server.configDigest})`)
     return
   }
   let logger: TextLogger
@@ -69,9 +64,13 @@ async function launch(line: CommandLine, watch: ProcessWatch): Promise<void> {
 function readConfiguration(line: CommandLine): Launch | null {
   const wanted: Launch = { server: {}, log: {} }
   try {
-    if (line.configFile !== null)
-      for (const warning of readConfigFile(line.configFile, wanted)) console.error(warning)
-    else if (line.wants === 'check') {
+    if (line.configFile !== null) {
+      const { warnings, notices, digest } = readConfigFile(line.configFile, wanted)
+      wanted.server.configDigest = digest
+      // As nats-server: what only warns of at a start fails a check.
+      if (line.wants === 'check' && warnings.length > 0) throw new ConfigError(`${warnings.join('\n')}\n`)
+      for (const each of [...warnings, ...notices]) console.error(each)
+    } else if (line.wants === 'check') {
       throw new ConfigError('must specify [-c, --config] option to check configuration file syntax')
     }
   } catch (error) {

@@ -83,7 +83,7 @@ test('flags of clusters are refused, with the way there', () => {
   ]) {
     assert.throws(() => parseCommandLine(words), {
       name: 'CommandError',
-      message: /does not cluster.*nats stream backup/s,
+      message: /does not cluster.*contrail move/s,
     })
   }
 })
