@@ -1,10 +1,10 @@
-import type { Connection, Message } from '../../core/index.ts'
+import type { Message, Origin } from '../../core/index.ts'
 import { ReadFailure } from '../../storage/index.ts'
-import type { JetStreamAccount } from '../account.ts'
-import { API_LEVEL } from '../config/metadata.ts'
-import { sendNoResponders } from '../consumer/status.ts'
-import { ApiError, apiError } from '../errors.ts'
-import { encodeJson } from '../json/encode.ts'
+import type { JetStreamAccount } from '../account/account.ts'
+import { ApiError, apiError } from '../config/errors.ts'
+import { encodeJson } from '../config/json/encode.ts'
+import { API_LEVEL } from '../config/stream/metadata.ts'
+import { sendNoResponders } from '../headers/status.ts'
 import { auditRequest } from './audit.ts'
 import { consumerNext } from './consumer-next.ts'
 import { directGet } from './direct-get.ts'
@@ -22,7 +22,7 @@ export class Api {
   }
 
   /** `skippedTokens`: tokens of the subject in front of the verb, without `$JS`: `API`, or domain and `API`. */
-  onRequest(message: Message, origin: Connection | null, skippedTokens: number): void {
+  onRequest(message: Message, origin: Origin | null, skippedTokens: number): void {
     const subject = message.subject.toString('utf8', message.subjectStart, message.subjectEnd)
     const tokens = subject.split('.').slice(skippedTokens)
     const bodyStart = message.bodyStart + message.headerLength
