@@ -16,3 +16,6 @@ export interface Launch {
 export const CLUSTER_REFUSAL =
   'Contrail serves one machine and does not cluster. Beyond that the engine is nats-server: the same clients work ' +
   'with it, and `contrail move` takes the streams along.'
+
+export const PROFILER_REFUSAL =
+  "it is Go's profiler; Node has its own (--cpu-prof, --heap-prof, --inspect), which NODE_OPTIONS takes"

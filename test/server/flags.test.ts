@@ -90,5 +90,8 @@ test('flags of clusters are refused, with the way there', () => {
 
 test('what is not served yet is refused, not passed over', () => {
   assert.throws(() => parseCommandLine(['--tls']), /flag -tls is not supported/)
-  assert.throws(() => parseCommandLine(['-sl', 'reload']), /flag -sl is not supported/)
+  assert.throws(
+    () => parseCommandLine(['--profile', '6060']),
+    /flag -profile is not supported: it is Go's profiler/,
+  )
 })

@@ -1,6 +1,6 @@
 /** The process: its log, its files, how it ends, and what it says of itself. */
 import { formatDuration } from '../duration.ts'
-import type { Launch } from '../launch.ts'
+import { type Launch, PROFILER_REFUSAL } from '../launch.ts'
 import { refusedPort } from './network-keys.ts'
 import { parseDurationMs } from './number.ts'
 import type { KeyTable, Reader } from './reader.ts'
@@ -60,7 +60,6 @@ export const logKeys: KeyTable<Launch> = {
 const pidFile = text((launch, value) => {
   launch.pidFile = value
 })
-const PROFILER = "it is Go's profiler; Node has its own (--cpu-prof, --heap-prof, --inspect)"
 
 export const processKeys: KeyTable<Launch> = {
   pidfile: pidFile,
@@ -106,7 +105,7 @@ export const processKeys: KeyTable<Launch> = {
       reader.fail('feature flag "js_ack_fc_v2" is not supported: Contrail does not serve it yet')
     server.featureFlags = flags
   },
-  prof_port: refusedPort(PROFILER),
+  prof_port: refusedPort(PROFILER_REFUSAL),
   prof_block_rate: noMatter.number,
 }
 
