@@ -22,8 +22,10 @@ export interface Credentials {
 
 /** Decides who may connect. */
 export interface Authenticator {
-  /** Are credentials asked for? */
+  /** Are credentials asked for? Then CONNECT comes first. */
   readonly isRequired: boolean
+  /** Does INFO say so? Default: when they are required. */
+  readonly isAnnounced?: boolean
   /** Does INFO give something to sign? */
   readonly needsNonce?: boolean
   /** Returns the identity, or null to refuse ("Authorization Violation"). Nothing of the client is read until it is there. */

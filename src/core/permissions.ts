@@ -1,5 +1,7 @@
 /** What a user may do. Subjects are latin1 text or bytes of UTF-8; nothing here keeps the bytes. */
 export interface Permissions {
+  /** May it answer what it gets, though it may not publish there? Null: no. */
+  readonly responses: { readonly max: number; readonly ttlMs: number } | null
   mayPublish(subject: Buffer, start: number, end: number): boolean
   /** `queue` is '' for none. */
   maySubscribe(subject: string, queue: string): boolean

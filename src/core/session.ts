@@ -9,6 +9,7 @@ import { type ConnectOptions, defaultConnectOptions } from './connect-options.ts
 import { deliverAlong } from './delivery.ts'
 import type { Origin, Peer, WaitedFor, Waiting } from './origin.ts'
 import type { Permissions } from './permissions.ts'
+import { ReplyPermits } from './reply-permits.ts'
 import { isReservedReply, isReservedSubject } from './reserved-subjects.ts'
 import { Stall } from './stall.ts'
 import { type Receiver, Subscription } from './subscription.ts'
@@ -90,7 +91,9 @@ export class Session implements Origin, Receiver, TrafficCounters, WaitedFor {
   private readonly stallBytes: number
   private readonly stall: Stall
   private pauses = 0
-  /** The subject published to last, and its route. */
+  /** Where it may answer; null when no answers are permitted but by its permissions. */
+  private replies: ReplyPermits | null = null
+  /** The subject published to last, which was permitted, and its route. */
   private readonly lastSubject = Buffer.allocUnsafeSlow(REMEMBERED_BYTES)
   private lastLength = -1
   private lastRoute: Route<Subscription> | null = null
@@ -138,6 +141,9 @@ export class Session implements Origin, Receiver, TrafficCounters, WaitedFor {
     this.join(this.host.account(account))
     this.user = user
     this.permissions = permissions ?? null
+    const responses = permissions?.responses
+    this.replies = permissions && responses ? new ReplyPermits(this.host.clock, permissions, responses) : null
+    this.lastLength = -1
   }
 
   /** The log's name of it gets what CONNECT says of the client. */
@@ -153,20 +159,29 @@ export class Session implements Origin, Receiver, TrafficCounters, WaitedFor {
     const { subject, subjectStart, subjectEnd, replyStart, replyEnd } = message
     this.inMessages++
     this.inBytes += message.bodyEnd - message.bodyStart
-    const { permissions } = this
-    if (permissions !== null && !permissions.mayPublish(subject, subjectStart, subjectEnd)) return 'denied'
-    if (isReservedSubject(subject, subjectStart, subjectEnd, this.isSystem)) return 'denied'
+    if (!this.isLastSubject(subject, subjectStart, subjectEnd)) {
+      this.lastLength = -1
+      this.lastRoute = null
+      if (isReservedSubject(subject, subjectStart, subjectEnd, this.isSystem)) return 'denied'
+      if (this.permissions === null || this.permissions.mayPublish(subject, subjectStart, subjectEnd)) {
+        this.remember(subject, subjectStart, subjectEnd)
+      } else if (this.replies === null || !this.replies.use(subject, subjectStart, subjectEnd)) {
+        return 'denied'
+      }
+    }
     if (replyStart < replyEnd && isReservedReply(message.reply, replyStart, replyEnd)) return 'reply denied'
     return 'allowed'
   }
 
   /** Delivers a message of the client that was admitted; returns how many got it. */
   publish(message: Message): number {
-    return deliverAlong(
-      this.routeOf(message.subject, message.subjectStart, message.subjectEnd),
-      message,
-      this,
-    )
+    const { interest } = this.account
+    let route = this.lastRoute
+    if (route === null || route.generation !== interest.generation) {
+      route = interest.route(message.subject, message.subjectStart, message.subjectEnd)
+      if (this.lastLength >= 0) this.lastRoute = route
+    }
+    return deliverAlong(route, message, this)
   }
 
   /** Subscribes the client. An id that is in use stays with what it is used for. */
@@ -200,6 +215,7 @@ export class Session implements Origin, Receiver, TrafficCounters, WaitedFor {
   deliver(subscription: Subscription, message: Message, origin: Origin | null): boolean {
     if (this.isClosed || (origin === this && !this.options.echo)) return false
     if (subscription.isFiltered && !this.mayReceive(message, subscription.queue)) return false
+    if (this.replies !== null && message.replyStart < message.replyEnd) this.replies.note(message)
     const isStripped = message.headerLength > 0 && !this.acceptsHeaders
     this.outMessages++
     this.outBytes += message.bodyEnd - message.bodyStart - (isStripped ? message.headerLength : 0)
@@ -286,20 +302,16 @@ export class Session implements Origin, Receiver, TrafficCounters, WaitedFor {
     return this.permissions === null || this.permissions.mayReceive(subject, subjectStart, subjectEnd, queue)
   }
 
-  private routeOf(subject: Buffer, start: number, end: number): Route<Subscription> {
-    const { interest } = this.account
-    const { lastRoute } = this
-    const length = end - start
-    if (lastRoute !== null && lastRoute.generation === interest.generation && length === this.lastLength) {
-      if (equalBytes(this.lastSubject, 0, length, subject, start, end)) return lastRoute
-    }
-    const route = interest.route(subject, start, end)
-    if (length <= REMEMBERED_BYTES && route.generation === interest.generation) {
-      copyBytes(subject, start, end, this.lastSubject, 0)
-      this.lastLength = length
-      this.lastRoute = route
-    }
-    return route
+  private isLastSubject(subject: Buffer, start: number, end: number): boolean {
+    return (
+      end - start === this.lastLength && equalBytes(this.lastSubject, 0, this.lastLength, subject, start, end)
+    )
+  }
+
+  private remember(subject: Buffer, start: number, end: number): void {
+    if (end - start > REMEMBERED_BYTES) return
+    copyBytes(subject, start, end, this.lastSubject, 0)
+    this.lastLength = end - start
   }
 
   private join(account: Account): void {
@@ -308,6 +320,7 @@ export class Session implements Origin, Receiver, TrafficCounters, WaitedFor {
     this.dropSubscriptions()
     this.account = account
     this.lastRoute = null
+    this.lastLength = -1
     account.members.add(this)
   }
 

@@ -136,6 +136,7 @@ test('permissions are asked at publish, subscribe and delivery', () => {
   const permissions = {
     mayPublish: (...args: [Buffer, number, number]) => !denied(text(...args)),
     maySubscribe: (subject: string) => !denied(subject),
+    responses: null,
     isFiltered: () => true,
     mayReceive: (subject: Buffer, start: number, end: number) => !denied(text(subject, start, end)),
   }

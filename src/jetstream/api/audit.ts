@@ -6,23 +6,23 @@ const SUBJECT = '$JS.EVENT.ADVISORY.API'
 
 /** Tells who asked what, and the answer, when somebody listens. */
 export function auditRequest(request: ApiRequest, response: string): void {
-  const { account, js } = request.account
+  const { account, host } = request.account
   if (!account.hasInterest(SUBJECT)) return
   const event = {
-    ...eventHead('io.nats.jetstream.advisory.v1.api_audit', js.clock.now()),
-    server: js.serverName,
+    ...eventHead('io.nats.jetstream.advisory.v1.api_audit', host.clock.now()),
+    server: host.serverName,
     client: describeClient(request),
     subject: request.subject,
     ...(request.body === '' ? {} : { request: request.body }),
     response,
-    ...(js.domain === '' ? {} : { domain: js.domain }),
+    ...(host.domain === '' ? {} : { domain: host.domain }),
   }
   account.publishText(SUBJECT, JSON.stringify(event))
 }
 
 export function describeClient(request: ApiRequest): object {
   const { origin, account } = request
-  if (origin === null) return { acc: account.account.name, server: account.js.serverName }
+  if (origin === null) return { acc: account.account.name, server: account.host.serverName }
   return {
     start: formatMs(origin.startedMs),
     host: origin.peer.host,
@@ -33,7 +33,7 @@ export function describeClient(request: ApiRequest): object {
     ...(origin.options.lang ? { lang: origin.options.lang } : {}),
     ...(origin.options.version ? { ver: origin.options.version } : {}),
     ...(origin.rttMs > 0 ? { rtt: Math.round(origin.rttMs * 1e6) } : {}),
-    server: account.js.serverName,
+    server: account.host.serverName,
     kind: 'Client',
     client_type: 'nats',
   }

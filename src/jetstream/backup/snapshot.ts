@@ -57,7 +57,7 @@ export class Snapshot {
   /** Sends everything; resolves when the last chunk is out, or it was given up. */
   async send(): Promise<void> {
     const { stream } = this
-    const { account } = stream.account
+    const { account } = stream
     this.tell('CREATE', { state: this.state })
     const acks = account.subscribe(`${this.ackSubject}.>`, { onMessage: (message) => this.onAck(message) })
     let failure: string | null = null
@@ -151,7 +151,7 @@ export class Snapshot {
     const { clock } = this.stream
     this.ackedMs = clock.now()
     while (this.inFlight >= mostInFlight) {
-      if (!this.stream.account.account.hasExactInterest(this.asked.deliver_subject ?? '')) {
+      if (!this.stream.account.hasExactInterest(this.asked.deliver_subject ?? '')) {
         throw new Stalled('no interest', 'No Interest')
       }
       const leftMs = this.ackedMs + ACK_WAIT_MS - clock.now()
@@ -176,18 +176,18 @@ export class Snapshot {
   private async untilInterest(): Promise<void> {
     const { clock, account } = this.stream
     const endMs = clock.now() + INTEREST_WAIT_MS
-    while (!account.account.hasExactInterest(this.asked.deliver_subject ?? '') && clock.now() < endMs) {
+    while (!account.hasExactInterest(this.asked.deliver_subject ?? '') && clock.now() < endMs) {
       await new Promise<void>((resolve) => clock.setTimer(resolve, INTEREST_CHECK_MS))
     }
   }
 
   private publish(body: Buffer | string, reply: string, headers: string): void {
-    this.stream.account.account.publishText(this.asked.deliver_subject ?? '', body, reply, headers)
+    this.stream.account.publishText(this.asked.deliver_subject ?? '', body, reply, headers)
   }
 
   private tell(what: 'CREATE' | 'COMPLETE', fields: object): void {
     const { stream, request } = this
-    const { account } = stream.account
+    const { account } = stream
     const subject = `$JS.EVENT.ADVISORY.STREAM.SNAPSHOT_${what}.${stream.name}`
     if (!account.hasInterest(subject)) return
     const event = {
@@ -195,7 +195,7 @@ export class Snapshot {
       stream: stream.name,
       ...fields,
       client: describeClient(request),
-      ...(stream.js.domain === '' ? {} : { domain: stream.js.domain }),
+      ...(stream.host.domain === '' ? {} : { domain: stream.host.domain }),
     }
     account.publishText(subject, JSON.stringify(event))
   }

@@ -106,7 +106,7 @@ export class Acks {
   private refuse(message: Message): void {
     if (message.replyEnd === message.replyStart) return
     sendNoResponders(
-      this.consumer.stream.account.account,
+      this.consumer.stream.account,
       message.reply.toString('utf8', message.replyStart, message.replyEnd),
       message.subject.toString('utf8', message.subjectStart, message.subjectEnd),
     )

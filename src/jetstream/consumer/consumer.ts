@@ -1,7 +1,6 @@
 import type { Message, Target, Turn, TurnTask } from '../../core/index.ts'
 import { type Ledger, ReadFailure } from '../../storage/index.ts'
 import { type SubjectFilter, subjectFilter } from '../../subjects/index.ts'
-import type { Stream } from '../account/stream.ts'
 import { filtersOf, isDurable, retainsMessages, samplePercent } from '../config/consumer/defaults.ts'
 import { MAX_SEQUENCE } from '../config/ranges.ts'
 import { parseTime } from '../config/time-text.ts'
@@ -24,6 +23,7 @@ import { PendingCount } from './state/pending-count.ts'
 import { ACK_WAIT_SLACK_MS, expirePending } from './state/pending-expiry.ts'
 import { Progress } from './state/progress.ts'
 import { reconcile, recoverProgress } from './state/recovery.ts'
+import type { ConsumerStream } from './stream.ts'
 
 /** Fields on which it depends who gets the next messages. */
 const WAKING = [
@@ -51,7 +51,7 @@ export class Consumer implements TurnTask {
   /** Owned by Consumers. */
   isToldOfCommit = false
   readonly name: string
-  readonly stream: Stream
+  readonly stream: ConsumerStream
   readonly createdMs: number
   config: ConsumerConfig
   readonly progress: Progress
@@ -83,11 +83,17 @@ export class Consumer implements TurnTask {
   private readonly nextTurn: TurnTask = { deferred: false, run: () => this.wake() }
   private readonly makeHeartbeat = (): string => heartbeatHeader(this, '')
 
-  constructor(stream: Stream, name: string, meta: ConsumerMeta, progress: Progress, ledger: Ledger | null) {
+  constructor(
+    stream: ConsumerStream,
+    name: string,
+    meta: ConsumerMeta,
+    progress: Progress,
+    ledger: Ledger | null,
+  ) {
     const { config } = meta
     const nowMs = stream.clock.now()
     this.stream = stream
-    this.turn = stream.account.account.bus.turn
+    this.turn = stream.account.bus.turn
     this.name = name
     this.createdMs = meta.created
     this.config = config
@@ -110,10 +116,10 @@ export class Consumer implements TurnTask {
   }
 
   /** Rebuilds a consumer from what was journaled. */
-  static recover(stream: Stream, ledger: Ledger): Consumer {
+  static recover(stream: ConsumerStream, ledger: Ledger): Consumer {
     const meta = ledger.meta as unknown as ConsumerMeta
     const progress = new Progress(ackModeOf(meta.config))
-    const { bus } = stream.account.account
+    const { bus } = stream.account
     const { entry, isDamaged } = recoverProgress(ledger, progress, stream.log.lastSeq, (text) =>
       bus.log(
         'warn',
@@ -331,7 +337,7 @@ export class Consumer implements TurnTask {
   targetOf(reply: string): Target {
     let target = this.lastTarget
     if (target === null || target.subject !== reply) {
-      target = this.stream.account.account.target(reply)
+      target = this.stream.account.target(reply)
       this.lastTarget = target
     }
     return target

@@ -30,7 +30,7 @@ export function checkUpdate(consumer: Consumer, config: ConsumerConfig): void {
   if (subject !== newSubject) {
     if (subject === '') throw refuse('can not update pull consumer to push based')
     if (newSubject === '') throw refuse('can not update push consumer to pull based')
-    if (consumer.stream.account.account.hasInterest(subject)) throw consumerError('JSConsumerNameExistErr')
+    if (consumer.stream.account.hasInterest(subject)) throw consumerError('JSConsumerNameExistErr')
   }
   if (differs(before.max_waiting, config.max_waiting)) throw refuse('max waiting can not be updated')
 }

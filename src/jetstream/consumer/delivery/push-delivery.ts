@@ -37,7 +37,7 @@ export class PushDelivery {
   constructor(consumer: Consumer, nowMs: number) {
     this.consumer = consumer
     this.lastSentMs = nowMs
-    const account = consumer.stream.account.account
+    const account = consumer.stream.account
     this.target = account.target(consumer.config.deliver_subject as string)
     this.isActive = this.isBound()
     this.configure(nowMs)
@@ -55,7 +55,7 @@ export class PushDelivery {
     const { config, stream } = this.consumer
     const subject = config.deliver_subject as string
     if (this.target.subject !== subject) {
-      this.target = stream.account.account.target(subject)
+      this.target = stream.account.target(subject)
       this.checkInterest()
     }
     const bitsPerSecond = config.rate_limit_bps ?? 0
@@ -113,7 +113,7 @@ export class PushDelivery {
    */
   private isBound(): boolean {
     const { config, stream } = this.consumer
-    return stream.account.account.hasExactMember(this.target.subject, config.deliver_group ?? '')
+    return stream.account.hasExactMember(this.target.subject, config.deliver_group ?? '')
   }
 
   private checkInterest(): void {

@@ -93,7 +93,7 @@ export class Advisories {
       subject = `${prefix}.${stream.name}.${name}`
       this.subjects.set(prefix, subject)
     }
-    const account = stream.account.account
+    const account = stream.account
     if (!account.hasInterest(subject)) return
     const event = {
       type,
@@ -103,7 +103,7 @@ export class Advisories {
       stream: stream.name,
       consumer: name,
       ...fields(),
-      ...(stream.js.domain ? { domain: stream.js.domain } : {}),
+      ...(stream.host.domain ? { domain: stream.host.domain } : {}),
     }
     account.publishText(subject, JSON.stringify(event))
   }

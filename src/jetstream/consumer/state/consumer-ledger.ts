@@ -1,6 +1,6 @@
 import type { Ledger, Store } from '../../../storage/index.ts'
-import type { Stream } from '../../account/stream.ts'
 import type { Consumer } from '../consumer.ts'
+import type { ConsumerStream } from '../stream.ts'
 import { Confirmations } from './confirmations.ts'
 import { encodeProgress, ProgressLog, restoreEntry } from './progress-log.ts'
 
@@ -12,7 +12,7 @@ export class ConsumerLedger {
   readonly steps = new ProgressLog()
   readonly confirmations: Confirmations
   private readonly consumer: Consumer
-  private readonly stream: Stream
+  private readonly stream: ConsumerStream
   private readonly store: Store
   /** null: nothing is written (memory storage). */
   private readonly ledger: Ledger | null
@@ -25,9 +25,9 @@ export class ConsumerLedger {
   constructor(consumer: Consumer, ledger: Ledger | null) {
     this.consumer = consumer
     this.stream = consumer.stream
-    this.store = this.stream.js.store
+    this.store = this.stream.host.store
     this.ledger = ledger
-    this.confirmations = new Confirmations(this.stream.account.account)
+    this.confirmations = new Confirmations(this.stream.account)
     this.onDurable = () => this.confirmations.release()
     if (ledger === null) return
     ledger.snapshot = () => this.snapshot()

@@ -1,5 +1,5 @@
 import type { SubjectFilter } from '../../../subjects/index.ts'
-import type { Stream } from '../../account/stream.ts'
+import type { ConsumerStream } from '../stream.ts'
 import type { Progress } from './progress.ts'
 import type { SkipList } from './skip-list.ts'
 
@@ -13,7 +13,7 @@ export class PendingCount {
   skipList: SkipList | null = null
   /** Nothing that matches and is still to be delivered lies below, the skip list aside. */
   from = 0
-  private readonly stream: Stream
+  private readonly stream: ConsumerStream
   private readonly progress: Progress
   private count = 0
   private isStale = true
@@ -21,7 +21,7 @@ export class PendingCount {
   private lastStored = 0
   private lastRemoved = 0
 
-  constructor(stream: Stream, progress: Progress, filter: SubjectFilter) {
+  constructor(stream: ConsumerStream, progress: Progress, filter: SubjectFilter) {
     this.stream = stream
     this.progress = progress
     this.filter = filter
