@@ -16,7 +16,8 @@ import { type ServerOptions, type Settings, settle } from './options.ts'
 import type { Ports } from './process-files.ts'
 import { changesOf, reloaded } from './reload.ts'
 import { TcpListener } from './tcp-listener.ts'
-import { authenticatorOf } from './users.ts'
+import type { TraceSettings } from './trace.ts'
+import { authenticatorOf, haveSameUsers } from './users.ts'
 import { COMPATIBLE_VERSION, CONTRAIL_VERSION } from './versions.ts'
 
 /** Lines of a fault's stack in the log. */
@@ -86,7 +87,7 @@ export class Server {
       onFault: guard.report,
     })
     this.loadedMs = this.bus.startedMs
-    this.admission = new Admission(this.bus, settings.trace)
+    this.admission = new Admission(this.bus, traceOf(settings))
     this.clients = new InProcessClients(this.bus, this.admission, guard)
     guard.onFault = (fault) => this.fail(fault)
   }
@@ -173,9 +174,18 @@ export class Server {
     const { settings: now, bus, logger } = this
     const next = reloaded(now, settle(options))
     this.settings = next
-    Object.assign(bus.limits, next.limits)
     this.advertise()
     bus.info.max_payload = next.limits.maxPayloadBytes
+    bus.changeLimits(next.limits)
+    this.admission.changeTrace(traceOf(next))
+    if (!haveSameUsers(now, next)) {
+      const authenticator = authenticatorOf(next)
+      if (authenticator.isRequired) bus.info.auth_required = true
+      else delete bus.info.auth_required
+      bus.changeAuthenticator(authenticator)
+      logger.log('info', 'Reloaded: authorization')
+    }
+    this.jetstream?.raiseLimits(next)
     for (const line of changesOf(now, next)) logger.log('info', line)
     this.loadedMs = bus.clock.now()
     logger.log('info', 'Reloaded server configuration')
@@ -278,7 +288,7 @@ export class Server {
     // Loaded here: node:http takes its time.
     const { ClosedConnections, Monitor, recordOf } = await import('./monitor/index.ts')
     const closedConnections = new ClosedConnections(settings.maxClosedClients)
-    this.admission.onClosed = (gone, reason) => closedConnections.add(recordOf(gone, bus.clock.now(), reason))
+    this.admission.onClosed((gone, reason) => closedConnections.add(recordOf(gone, bus.clock.now(), reason)))
     const monitored: MonitoredServer = {
       id,
       name,
@@ -383,4 +393,8 @@ export class Server {
     if (users.length > 0) return { user: users[0].user, pass: users[0].password }
     return {}
   }
+}
+
+function traceOf({ trace, maxTracedMessage, traceHeaders, traceSystem }: Settings): TraceSettings {
+  return { isOn: trace, maxMessage: maxTracedMessage, headersOnly: traceHeaders, withSystem: traceSystem }
 }
