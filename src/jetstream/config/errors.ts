@@ -71,6 +71,7 @@ export const API_ERRORS = {
   JSPedanticErrF: [400, 10157, 'pedantic mode: {err}'],
   JSMessageTTLInvalidErr: [400, 10165, 'invalid per-message TTL'],
   JSMessageTTLDisabledErr: [400, 10166, 'per-message TTL is disabled'],
+  JSStreamTooManyRequests: [429, 10167, 'too many requests'],
   JSMessageIncrDisabledErr: [400, 10168, 'message counters is disabled'],
   JSMessageIncrInvalidErr: [400, 10171, 'message counter increment is invalid'],
   JSAtomicPublishDisabledErr: [400, 10174, 'atomic publish is disabled'],

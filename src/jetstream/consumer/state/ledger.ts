@@ -1,8 +1,15 @@
 import type { Ledger, Store } from '../../../storage/index.ts'
-import type { Stream } from '../../account/stream.ts'
-import type { Consumer } from '../consumer.ts'
 import { Confirmations } from './confirmations.ts'
+import type { Progress } from './progress.ts'
 import { encodeProgress, ProgressLog, restoreEntry } from './progress-log.ts'
+import type { ConsumerStream } from './stream.ts'
+
+/** Whose ledger it is. */
+interface Owner {
+  readonly stream: ConsumerStream
+  readonly progress: Progress
+  meta(): { [key: string]: unknown }
+}
 
 /**
  * What a consumer did in this turn, on its way to the journal: the removal of the messages that are settled by it (in the same
@@ -11,8 +18,8 @@ import { encodeProgress, ProgressLog, restoreEntry } from './progress-log.ts'
 export class ConsumerLedger {
   readonly steps = new ProgressLog()
   readonly confirmations: Confirmations
-  private readonly consumer: Consumer
-  private readonly stream: Stream
+  private readonly owner: Owner
+  private readonly stream: ConsumerStream
   private readonly store: Store
   /** null: nothing is written (memory storage). */
   private readonly ledger: Ledger | null
@@ -22,12 +29,12 @@ export class ConsumerLedger {
   private settledCount = 0
   private readonly onDurable: () => void
 
-  constructor(consumer: Consumer, ledger: Ledger | null) {
-    this.consumer = consumer
-    this.stream = consumer.stream
-    this.store = this.stream.js.store
+  constructor(owner: Owner, ledger: Ledger | null) {
+    this.owner = owner
+    this.stream = owner.stream
+    this.store = this.stream.host.store
     this.ledger = ledger
-    this.confirmations = new Confirmations(this.stream.account.account)
+    this.confirmations = new Confirmations(this.stream.account)
     this.onDurable = () => this.confirmations.release()
     if (ledger === null) return
     ledger.snapshot = () => this.snapshot()
@@ -48,7 +55,7 @@ export class ConsumerLedger {
   flush(): void {
     const isUrgent = this.confirmations.count > 0
     // First: a power failure between the two leaves an ack forgotten whose message is gone, and no message whose ack is known.
-    for (let i = 0; i < this.settledCount; i++) this.stream.settled(this.consumer, this.settled[i])
+    for (let i = 0; i < this.settledCount; i++) this.stream.settled(this.owner, this.settled[i])
     this.settledCount = 0
     for (const entry of this.finished) this.ledger?.append(entry, 0, entry.length, isUrgent)
     this.finished.length = 0
@@ -72,18 +79,18 @@ export class ConsumerLedger {
       this.finished.push(Buffer.from(entry.buffer.subarray(0, entry.length)))
       this.steps.clear()
     }
-    return encodeProgress(this.consumer.progress, this.steps.number - 1)
+    return encodeProgress(this.owner.progress, this.steps.number - 1)
   }
 
   /** After damage: the state as it is now is where the entries that follow go on from. */
   beginAnew(): void {
-    this.finished.push(restoreEntry(this.consumer.progress, this.steps.number))
+    this.finished.push(restoreEntry(this.owner.progress, this.steps.number))
     this.steps.number++
   }
 
   /** The configuration changed. */
   saveMeta(): void {
-    this.ledger?.setMeta(this.consumer.meta())
+    this.ledger?.setMeta(this.owner.meta())
   }
 
   delete(): void {
