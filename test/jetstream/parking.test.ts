@@ -137,15 +137,11 @@ test('while a message of one stream waits, the other streams go on; too many are
   const reading = new Promise<void>((resolve) => {
     done = resolve
   })
-  let isHeld = false
-  // As a counter would whose last value is not in memory; this one is taken at once beside.
-  stream.ingest.transform = (message) => {
-    if (!isHeld) stream.ingest.parking.hold(message, reading)
-    isHeld = true
-    return message
-  }
-  house.send('A.held', 'x')
-  stream.ingest.transform = null
+  // As a counter does whose last value is not in memory.
+  const held = messageOf('held')
+  held.subject = Buffer.from('A.held')
+  held.subjectEnd = held.subject.length
+  stream.ingest.parking.hold(held, reading)
   const acks = house.listen('acks.*')
   for (let i = 1; i <= 3; i++) house.send('A.s', String(i), [], `acks.${i}`)
   assert.equal((await house.publish('B.s', 'x')).seq, 1)
@@ -158,9 +154,9 @@ test('while a message of one stream waits, the other streams go on; too many are
   assert.deepEqual(
     acks.map(({ subject, body }) => [subject, (JSON.parse(body) as Json).seq]),
     [
-      ['acks.1', 3],
-      ['acks.2', 4],
-      ['acks.3', 5],
+      ['acks.1', 2],
+      ['acks.2', 3],
+      ['acks.3', 4],
     ],
   )
 })
