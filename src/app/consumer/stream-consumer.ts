@@ -9,7 +9,7 @@ import type { Work } from '../dispatcher.ts'
 import { ContrailError, InvalidMessageError, reasonOf } from '../errors.ts'
 import { type AckSender, type Message, StreamMessage } from '../message.ts'
 import type { ConsumerState } from '../metrics/metrics.ts'
-import type { Runtime } from '../runtime.ts'
+import type { Claim, Runtime } from '../runtime.ts'
 import type { Schema } from '../schema.ts'
 import { checkDeclare } from '../stores/declaring.ts'
 import type { SubjectPattern } from '../subject-pattern.ts'
@@ -23,8 +23,10 @@ import {
   DEFAULT_ACK_WAIT_MS,
   DEFAULT_MAX_IN_FLIGHT,
 } from './options.ts'
+import { Prefetch } from './prefetch.ts'
 import { LEAPING_PULL_TIMES, NO_PULL_LIMITS, type PullLimits, PullLoop } from './pull-loop.ts'
 import { PushSource, type PushTarget, pushTarget } from './push-source.ts'
+import { Reject } from './reject.ts'
 import { RetryPolicy } from './retry.ts'
 import { Solitude } from './solitude.ts'
 import type { MessageSource, MessageSourceOwner } from './source.ts'
@@ -75,6 +77,8 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   readonly #retry: RetryPolicy
   protected readonly window: number
   readonly #push: PushTarget | null
+  /** Where others may share the messages; null: all of the window is taken ahead. */
+  #prefetch: Prefetch | null = null
   readonly #held = new Set<Held>()
   #deadLetters: DeadLetters | null = null
   /** Where there is an end of tries. */
@@ -124,6 +128,12 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   override underPrefix(prefix: string): void {
     super.underPrefix(prefix)
     this.#config = { ...consumerConfig(this.patterns, this.#options), ...this.#push?.config }
+  }
+
+  claim(): Claim | null {
+    const { durable } = this.#options
+    if (durable === undefined) return null
+    return { what: `the durable consumer "${durable}" of the stream "${this.stream}"`, definition: null }
   }
 
   override get group(): string | undefined {
@@ -186,7 +196,10 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
       )
     }
     this.#isEnding = false
-    if (this.#failuresMost !== Number.POSITIVE_INFINITY) {
+    this.#prefetch = this.#isShared
+      ? new Prefetch(this.#options.concurrency ?? 1, this.window, this.flow.rate)
+      : null
+    if (this.#failuresMost(this.#retry) !== Number.POSITIVE_INFINITY) {
       const isDurable = this.#options.durable !== undefined
       this.#counter = new TryCounter(runtime, isDurable, runtime.replicas ?? made.config.num_replicas)
       this.#solitude = this.handlesOneByOne && (this.#options.concurrency ?? 1) > 1 ? new Solitude() : null
@@ -247,9 +260,9 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   }
 
   /** Failed tries after which a message is given up, also where its letter could not be stored then. */
-  get #failuresMost(): number {
-    if (COUNTED.has(this.#mode)) return this.#retry.attempts
-    return this.#mode === 'reject-on-error' && this.#retry.deadLetter !== false ? 1 : Number.POSITIVE_INFINITY
+  #failuresMost(retry: RetryPolicy): number {
+    if (COUNTED.has(this.#mode)) return retry.attempts
+    return this.#mode === 'reject-on-error' && retry.deadLetter !== false ? 1 : Number.POSITIVE_INFINITY
   }
 
   protected override abandon(): void {
@@ -290,8 +303,30 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
 
   // --- the source's side
 
+  /** Do others get what is not taken here? */
+  get #isShared(): boolean {
+    const isDurable = this.#options.durable !== undefined && this.#mode !== 'none'
+    return isDurable && this.#push === null && this.handlesOneByOne && this.routes.length > 0
+  }
+
+  get allowed(): number {
+    return this.#prefetch?.allowed ?? this.window
+  }
+
   space(): number {
-    return this.window - this.held
+    // What waits for its key keeps nobody from working.
+    const atHand = this.#prefetch === null ? this.held : this.dispatcher.atHand
+    return Math.min(this.window - this.held, this.allowed - atHand)
+  }
+
+  /** Messages that are taken ahead of the handlers, at their speed. */
+  protected get ahead(): number {
+    return this.#prefetch?.ahead ?? this.window
+  }
+
+  override finished(message: Message, ms: number, isFailed: boolean): void {
+    this.#prefetch?.ended(ms)
+    super.finished(message, ms, isFailed)
   }
 
   message(raw: Msg): void {
@@ -403,9 +438,10 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     message.begunBefore = begun
     message.failure = reason
     message.isCounted = failed + begun > 0
-    const { attempts } = this.#retry
+    const retry = this.retryOf(message)
+    const { attempts } = retry
     const isCounting = COUNTED.has(this.#mode)
-    if (failed >= this.#failuresMost || (isCounting && failed + begun >= attempts)) {
+    if (failed >= this.#failuresMost(retry) || (isCounting && failed + begun >= attempts)) {
       // Its letter could not be stored, or no process lives long enough to say what is wrong with it.
       await this.#giveUp(message, new Error(lastWords(failed, begun, reason)))
       return false
@@ -448,6 +484,22 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     return undefined
   }
 
+  /** How this message is tried again. */
+  protected retryOf(_message: StreamMessage): RetryPolicy {
+    return this.#retry
+  }
+
+  /** Milliseconds until the next try; null: there is none. What can't be read is the same the next time. */
+  #pauseAfter(message: StreamMessage, thrown: unknown, tries: number): number | null {
+    if (thrown instanceof Reject || thrown instanceof InvalidMessageError) return null
+    return this.retryOf(message).pauseAfter(tries, thrown)
+  }
+
+  /** Its letter is stored, if it has one; before the server is told. */
+  protected gaveUp(_message: StreamMessage, _thrown: unknown): Promise<void> | undefined {
+    return undefined
+  }
+
   #forgetTries(message: StreamMessage): void {
     if (!message.isCounted) return
     message.isCounted = false
@@ -478,7 +530,7 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
         return undefined
       case 'nack-on-error': {
         const { tries } = streamMessage
-        const pause = this.#retry.pauseAfter(tries)
+        const pause = this.#pauseAfter(streamMessage, thrown, tries)
         if (pause === null) return this.#giveUp(streamMessage, thrown)
         log.warn({ err: thrown, try: tries, nextInMs: Math.round(pause) }, 'the handler failed; trying again')
         if (this.#counter !== null) return this.#tryAgain(streamMessage, this.#counter, pause, thrown)
@@ -489,9 +541,7 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
         log.error({ err: thrown }, 'the handler failed; the message comes again after ack wait')
         return this.#noteFailure(streamMessage, thrown)
       case 'none': {
-        // What can't be read is the same the next time.
-        const isFinal = !this.retriesHere || thrown instanceof InvalidMessageError
-        const pause = isFinal ? null : this.#retry.pauseAfter(streamMessage.tries)
+        const pause = this.retriesHere ? this.#pauseAfter(streamMessage, thrown, streamMessage.tries) : null
         if (pause === null) {
           if (this.#deadLetters !== null) return this.#giveUp(streamMessage, thrown)
           log.error({ err: thrown, try: streamMessage.deliveries }, 'the handler failed')
@@ -534,11 +584,11 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
 
   /** It comes again after ack wait, unless that was the last try. */
   #noteFailure(message: StreamMessage, thrown: unknown): Promise<void> | undefined {
+    if (this.#pauseAfter(message, thrown, message.tries) === null) return this.#giveUp(message, thrown)
     if (this.#counter === null) {
       if (this.retriesHere && this.#mode === 'on-success') message.againInMs = this.#ackWaitMs
       return undefined
     }
-    if (message.tries >= this.#retry.attempts) return this.#giveUp(message, thrown)
     return this.#noted(message, this.#counter, thrown).then(() => {
       if (this.retriesHere && this.#mode === 'on-success') this.#pauses(message, this.#ackWaitMs)
     })
@@ -567,6 +617,7 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     try {
       await this.#deadLetters?.take(message, thrown)
       if (this.#deadLetters !== null) this.metrics.deadLettered++
+      await this.gaveUp(message, thrown)
       log.error({ err: thrown, try: message.tries }, 'the handler failed for the last time')
       message.term(reasonOf(thrown))
       message.givenUp = null
@@ -575,7 +626,10 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
       // Not lost: it stays in the stream and comes back, and what it failed with is known then.
       message.isCounted = true
       message.isMarked = false
-      await this.#counter?.keep(message, triesOf(this.#failuresMost, 0, reasonOf(thrown)))
+      await this.#counter?.keep(
+        message,
+        triesOf(this.#failuresMost(this.retryOf(message)), 0, reasonOf(thrown)),
+      )
       log.error({ err: reason }, 'the dead letter could not be stored; it is tried again')
       if (this.retriesHere || this.#mode === 'none') {
         message.givenUp = { thrown }
@@ -621,7 +675,6 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
         ? new PullLoop(
             nc,
             `$JS.API.CONSUMER.MSG.NEXT.${this.stream}.${this.#name}`,
-            this.window,
             this,
             pullTimes,
             this.#limits,

@@ -1,7 +1,7 @@
-import type { Account } from '../../core/index.ts'
-import type { Clock } from '../../ports/index.ts'
-import type { MessageLog, Store } from '../../storage/index.ts'
-import type { StreamConfig } from '../config/types.ts'
+import type { Account } from '../../../core/index.ts'
+import type { Clock } from '../../../ports/index.ts'
+import type { MessageLog, Store } from '../../../storage/index.ts'
+import type { StreamConfig } from '../../config/types.ts'
 
 /** The stream of a consumer, as the consumer knows it. */
 export interface ConsumerStream {
