@@ -2,7 +2,7 @@ import { Bus, type Message } from '../../src/core/index.ts'
 import { JetStream, type JetStreamOptions } from '../../src/jetstream/index.ts'
 import { SimulatedClock } from '../../src/ports/simulated-clock.ts'
 import { SimulatedFileSystem } from '../../src/ports/simulated-file-system.ts'
-import { Store } from '../../src/storage/index.ts'
+import { Store, type StoreLimits } from '../../src/storage/index.ts'
 import { Message as MessageClass } from '../../src/wire/index.ts'
 
 /** Something that was delivered. */
@@ -38,11 +38,16 @@ export class House {
   }
 
   static async open(
-    options: Partial<JetStreamOptions> & { files?: SimulatedFileSystem; time?: SimulatedClock } = {},
+    options: Partial<JetStreamOptions> & {
+      files?: SimulatedFileSystem
+      time?: SimulatedClock
+      limits?: Partial<StoreLimits>
+    } = {},
   ): Promise<House> {
     const clock = options.time ?? new SimulatedClock()
     const files = options.files ?? new SimulatedFileSystem(1)
-    const store = await Store.open({ directory: '/store', fileSystem: files, clock })
+    const { limits } = options
+    const store = await Store.open({ directory: '/store', fileSystem: files, clock, limits })
     const bus = new Bus({ clock })
     const js = await JetStream.open({ bus, store, clock, serverName: 'S', serverId: 'S', ...options })
     return new House(clock, files, bus, store, js)
