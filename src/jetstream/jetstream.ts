@@ -136,6 +136,8 @@ export class JetStream {
         if (ledger.name.startsWith('.')) continue
         stream.consumers.set(ledger.name, Consumer.recover(stream, ledger))
       }
+      // Now that all are there who may want a message.
+      for (const consumer of stream.consumers.values()) consumer.ledger.settleOwed()
       recovered.push(stream.ingest.ids.recover())
     }
     await Promise.all(recovered)
