@@ -28,6 +28,9 @@ export class ConsumerLedger {
   private settled = new Float64Array(64)
   private settledCount = 0
   private readonly onDurable: () => void
+  private readonly paid = (seq: number): void => {
+    this.owner.progress.owed.delete(seq)
+  }
 
   constructor(owner: Owner, ledger: Ledger | null) {
     this.owner = owner
@@ -55,7 +58,10 @@ export class ConsumerLedger {
   flush(): void {
     const isUrgent = this.confirmations.count > 0
     // First: a power failure between the two leaves an ack forgotten whose message is gone, and no message whose ack is known.
-    for (let i = 0; i < this.settledCount; i++) this.stream.settled(this.owner, this.settled[i])
+    for (let i = 0; i < this.settledCount; i++) {
+      const seq = this.settled[i]
+      if (!this.stream.settled(this.owner, seq, this.paid)) this.owe(seq)
+    }
     this.settledCount = 0
     for (const entry of this.finished) this.ledger?.append(entry, 0, entry.length, isUrgent)
     this.finished.length = 0
@@ -70,6 +76,18 @@ export class ConsumerLedger {
       this.confirmations.seal()
       this.store.barrier(this.onDurable)
     }
+  }
+
+  /** The stream will remove it; should the process end before, this is what is known of it. */
+  private owe(seq: number): void {
+    this.owner.progress.owed.add(seq)
+    this.steps.owe(seq)
+  }
+
+  /** After a restart: what was settled before it, and could not be removed. */
+  settleOwed(): void {
+    const { owed } = this.owner.progress
+    for (const seq of owed) if (this.stream.settled(this.owner, seq, this.paid)) owed.delete(seq)
   }
 
   /** The state at this moment, with what has happened in this turn as an entry of its own. */
