@@ -5,6 +5,7 @@ import { isApiError, translated, WRONG_LAST_SEQUENCE } from '../client-errors.ts
 import { deadLetterStream } from '../consumer/dead-letters.ts'
 import { DeadLetterBox } from '../dead-letters/dead-letter-box.ts'
 import { ContrailError } from '../errors.ts'
+import { checkOptions } from '../options.ts'
 import type { PublishOptions } from '../publisher/options.ts'
 import { scheduleHeaders, type When } from '../publisher/schedule.ts'
 import type { Declaration, Runtime } from '../runtime.ts'
@@ -24,6 +25,7 @@ import {
   checkAttempts,
   type JobHandler,
   partitionOf,
+  QUEUE_OPTIONS,
   type QueueOptions,
   QueueSettings,
 } from './options.ts'
@@ -90,6 +92,7 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
     options: QueueOptions<Schema | undefined, Schema | undefined, never>,
     owner: StreamOwner,
   ) {
+    checkOptions(`the queue "${name}"`, options, QUEUE_OPTIONS)
     this.name = name
     this.#names = new QueueNames(name)
     this.#settings = new QueueSettings(options)
@@ -334,7 +337,7 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
       options.at !== undefined || (options.delay !== undefined && toMs(options.delay, 'delay') > 0)
     if (!isDelayed) return { subject: target, headers }
     const { schedule } = scheduleHeaders(
-      options.at === undefined ? { after: options.delay as string } : { at: options.at },
+      options.at === undefined ? { after: options.delay as Duration } : { at: options.at },
     )
     headers['Nats-Schedule'] = schedule
     headers['Nats-Schedule-Target'] = target
