@@ -1,7 +1,8 @@
 /**
  * `contrail`: an application with typed handlers on NATS core, JetStream, key-value and object stores.
  */
-export { App, type AppOptions, type AppState, BrokerRouter } from './app.ts'
+export { App, BrokerRouter } from './app.ts'
+export type { AppOptions, AppState } from './app-parts.ts'
 export { type AsyncApiOptions, asyncApi } from './asyncapi.ts'
 export {
   type BrokerArgument,

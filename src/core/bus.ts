@@ -2,12 +2,14 @@ import type { Clock, Timer } from '../ports/index.ts'
 import { Account } from './account.ts'
 import { type Authenticator, openAuthenticator } from './authenticator.ts'
 import { CloseReason } from './close-reason.ts'
-import type { Connection } from './connection.ts'
 import { type CoreLimits, DEFAULT_LIMITS } from './limits.ts'
+import type { LogLevel } from './log.ts'
+import type { Peer } from './origin.ts'
+import type { Transport } from './output.ts'
+import { ClientProtocol, type ProtocolHost } from './protocol.ts'
+import type { Session } from './session.ts'
 import { Traffic } from './traffic.ts'
 import { Turn } from './turn.ts'
-
-export type LogLevel = 'debug' | 'error' | 'info' | 'trace' | 'warn'
 
 export interface BusOptions {
   clock: Clock
@@ -25,7 +27,7 @@ const CARE_MS = 500
 const MIN_CARE_MS = 5
 
 /** The message bus of one server: its accounts, its connections and what is counted over all of them. */
-export class Bus {
+export class Bus implements ProtocolHost {
   readonly turn: Turn
   /** For promises that nobody waits for, and the like. */
   readonly fault: (thrown: unknown) => void
@@ -33,7 +35,8 @@ export class Bus {
   readonly limits: CoreLimits
   readonly authenticator: Authenticator
   readonly accounts = new Map<string, Account>()
-  readonly connections = new Map<number, Connection>()
+  /** Clients that are connected, by their ids. */
+  readonly connections = new Map<number, Session>()
   /** Fields of INFO that are the same for every client. */
   readonly info: Record<string, unknown>
   readonly log: (level: LogLevel, text: string) => void
@@ -41,13 +44,12 @@ export class Bus {
   slowConsumers = 0
   staleConnections = 0
   totalConnections = 0
-  subscriptions = 0
-  /** Whose bytes are being worked on; null: nobody's. Set by `Connection`. */
-  sender: Connection | null = null
+  /** Whose bytes are being worked on; null: nobody's. */
+  sender: Session | null = null
   /** Set while the store can't take more: nobody is read from. */
   private paused = false
   /** The same, while it is only those who publish to it. */
-  private readonly pausedSenders = new Set<Connection>()
+  private readonly pausedSenders = new Set<Session>()
   private lastId = 0
   private care: Timer | null = null
   private readonly careMs: number
@@ -90,6 +92,13 @@ export class Bus {
     return this.traffic().outBytes
   }
 
+  /** Subscriptions of clients. */
+  get subscriptions(): number {
+    let sum = 0
+    for (const account of this.accounts.values()) sum += account.clientSubscriptions
+    return sum
+  }
+
   traffic(): Traffic {
     const sum = new Traffic()
     for (const account of this.accounts.values()) sum.add(account.traffic())
@@ -105,14 +114,23 @@ export class Bus {
     return account
   }
 
-  /** Takes a new connection in; returns its id. Called by `Connection`. */
-  admit(connection: Connection): number {
-    const id = ++this.lastId
-    this.connections.set(id, connection)
+  /** Takes a new client in, by the transport it has come. What arrives is given to the protocol that is returned. */
+  connect(transport: Transport, peer: Peer): ClientProtocol {
+    const { maxConnections } = this.limits
+    const isFull = maxConnections > 0 && this.connections.size >= maxConnections
+    const protocol = new ClientProtocol(this, ++this.lastId, transport, peer)
+    const { session } = protocol
+    this.connections.set(session.id, session)
     this.totalConnections++
-    if (this.paused) connection.pause()
+    if (this.paused) session.pause()
     if (this.care === null) this.scheduleCare()
-    return id
+    protocol.begin(isFull)
+    return protocol
+  }
+
+  /** A client has gone. Called by its session. */
+  dismiss(session: Session): void {
+    this.connections.delete(session.id)
   }
 
   /** Stops reading from clients until `resumeReading`: what they sent is to be stored first. */
@@ -140,7 +158,7 @@ export class Bus {
 
   /** Sends INFO again, because something in it has changed, to every client that takes it at any time. */
   announceInfo(): void {
-    for (const connection of this.connections.values()) if (connection.takesInfo) connection.sendInfo(false)
+    for (const connection of this.connections.values()) connection.announceInfo()
   }
 
   /** Tells clients to go elsewhere (INFO with `ldm`), before the server ends. */

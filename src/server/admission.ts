@@ -1,10 +1,10 @@
-import { type Bus, Connection, type Peer, type Transport } from '../core/index.ts'
+import type { Bus, ClientProtocol, Peer, Session, Transport } from '../core/index.ts'
 import { TracedTransport } from './trace.ts'
 
 /** Takes clients in, for every listener: where connections are traced and where monitoring learns of their end. */
 export class Admission {
   /** Told of every connection that has ended. */
-  onClosed: ((connection: Connection, reason: string) => void) | null = null
+  onClosed: ((session: Session, reason: string) => void) | null = null
   private readonly bus: Bus
   private readonly isTracing: boolean
 
@@ -13,18 +13,18 @@ export class Admission {
     this.isTracing = isTracing
   }
 
-  /** A connection of the bus on this transport. */
-  admit(transport: Transport, peer: Peer): Connection {
+  /** A client of the bus on this transport. */
+  admit(transport: Transport, peer: Peer): ClientProtocol {
     const { bus } = this
-    let connection: Connection
+    let protocol: ClientProtocol
     if (this.isTracing) {
       const traced = new TracedTransport(transport, (text) => bus.log('trace', text))
-      connection = new Connection(bus, traced, peer)
-      traced.follow(connection)
+      protocol = bus.connect(traced, peer)
+      traced.follow(protocol)
     } else {
-      connection = new Connection(bus, transport, peer)
+      protocol = bus.connect(transport, peer)
     }
-    if (this.onClosed !== null) connection.onClosed = this.onClosed
-    return connection
+    if (this.onClosed !== null) protocol.session.onClosed = this.onClosed
+    return protocol
   }
 }

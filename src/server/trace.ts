@@ -1,5 +1,5 @@
 /** The protocol trace of `-V`: every line a client sends or gets, as nats-server logs them. */
-import type { Connection, Transport } from '../core/index.ts'
+import type { ClientProtocol, Transport } from '../core/index.ts'
 
 type Write = (text: string) => void
 
@@ -68,28 +68,28 @@ function redacted(line: string): string {
   return line.replace(/("(?:pass|auth_token|sig|jwt)"\s*:\s*)"(?:[^"\\]|\\.)*"/gi, '$1"[REDACTED]"')
 }
 
-/** A transport that tells what goes out through it. Call `follow` with its connection. */
+/** A transport that tells what goes out through it. Call `follow` with its protocol. */
 export class TracedTransport implements Transport {
   private readonly transport: Transport
   private readonly tell: Write
-  private connection: Connection | null = null
+  private protocol: ClientProtocol | null = null
   private readonly outgoing: LineTracer
 
   constructor(transport: Transport, log: Write) {
     this.transport = transport
-    this.tell = (text) => log(`${this.connection?.label() ?? ''} - ${text}`)
+    this.tell = (text) => log(`${this.protocol?.session.label() ?? ''} - ${text}`)
     this.outgoing = new LineTracer('->>', this.tell)
   }
 
-  /** Follows what the connection is fed with, too. */
-  follow(connection: Connection): void {
-    this.connection = connection
+  /** Follows what the protocol is fed with, too. */
+  follow(protocol: ClientProtocol): void {
+    this.protocol = protocol
     const incoming = new LineTracer('<<-', this.tell)
-    const receive = connection.receive
-    connection.receive = (chunk, end = chunk.length) => {
+    const { receive, session } = protocol
+    protocol.receive = (chunk, end = chunk.length) => {
       // Behind `end` the transport's buffer has what others sent. A closed connection's payloads are never kept.
-      if (!connection.isClosed) incoming.feed(end === chunk.length ? chunk : chunk.subarray(0, end))
-      receive.call(connection, chunk, end)
+      if (!session.isClosed) incoming.feed(end === chunk.length ? chunk : chunk.subarray(0, end))
+      receive.call(protocol, chunk, end)
     }
   }
 

@@ -79,7 +79,7 @@ export function makeApp(
 export async function until(
   isTrue: () => boolean | Promise<boolean>,
   what = 'it',
-  timeoutMs = 5000,
+  timeoutMs = onCluster ? 30_000 : 5000,
 ): Promise<void> {
   const end = performance.now() + timeoutMs
   while (!(await isTrue())) {

@@ -40,6 +40,8 @@ const MAX_TO_COME = 1000
 const WORKING_PART = 3
 /** When a dead letter could not be stored. */
 const LETTER_AGAIN_MS = 5000
+/** After a consumer was made again: is its stream still the one that it was made for? */
+const LOOK_AGAIN_MS = [0, 1000, 5000]
 
 /** Modes in which a message comes again when its handler fails. */
 const COUNTED: ReadonlySet<AckMode> = new Set(['nack-on-error', 'on-success', 'manual'])
@@ -95,10 +97,14 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   /** Ordered: where the next consumer begins, and which delivery is the next. */
   #lastSeq = 0
   #lastDeliverySeq = 0
+  /** Ephemeral, of what is new only: behind which sequence it began. */
+  #beganBehind: number | null = null
   /** Ephemeral: sequences that are to come again, and would not from a new consumer. */
   readonly #toCome = new Set<number>()
   #revivals = 0
   readonly #identity: StreamIdentity
+  /** The consumer stands where an earlier stream of this name ended. */
+  #isMisplaced = false
 
   constructor(
     stream: string,
@@ -165,7 +171,8 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
       request: (subject, payload, options) => runtime.nc.request(subject, payload, options),
     }
     if (this.#options.declare !== 'none') await this.#identity.learn(runtime)
-    const made = await this.#make(this.#config)
+    const made = await this.#declared(this.#config)
+    this.#isMade(made)
     this.log = runtime.log.child({ stream: this.stream, consumer: this.#name })
     this.#ackWaitMs = (made.config.ack_wait ?? DEFAULT_ACK_WAIT_MS * NS_PER_MS) / NS_PER_MS
     if (this.#retry.deadLetter !== false) {
@@ -348,7 +355,7 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     )
     // A later revival has taken over, or the end has come.
     if (revival !== this.#revivals || this.running === null) return
-    if (exists && !ordered) return
+    if (exists && !ordered && !this.#isMisplaced) return
     const stream = await this.#identity.now(runtime, log)
     if (revival !== this.#revivals || this.running === null) return
     if (exists) await runtime.jsm.consumers.delete(this.stream, this.#name).catch(() => false)
@@ -357,10 +364,34 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
       throw new ContrailError('CONSUMER_MISSING', `The stream "${this.stream}" has no consumer "${durable}".`)
     }
     if (!exists) log.warn({ why }, 'the consumer is gone: making it again')
-    await this.#make(config)
-    if (revival !== this.#revivals) return
+    const made = await this.#declared(config)
+    if (revival !== this.#revivals || this.running === null) {
+      // The later one makes its own.
+      if (durable === undefined) await runtime.jsm.consumers.delete(this.stream, made.name).catch(() => false)
+      return
+    }
+    this.#isMade(made)
     await this.#source?.pause(this.runtime().isConnected())
     this.#listen()
+    if (durable === undefined && stream !== undefined) void this.#lookAgain(revival)
+  }
+
+  /**
+   * In a cluster the answer about a stream may come from who does not know yet that it was removed, and the consumer be
+   * made on the one that has its name since: there it would wait for a sequence that is far ahead.
+   */
+  async #lookAgain(revival: number): Promise<void> {
+    for (const ms of LOOK_AGAIN_MS) {
+      await new Promise((resolve) => setTimeout(resolve, ms).unref())
+      const { running } = this
+      if (running === null || revival !== this.#revivals) return
+      const stream = await this.#identity.now(running).catch(() => undefined)
+      if (this.running === null || revival !== this.#revivals) return
+      if (stream === undefined || !this.#identity.differs(stream)) continue
+      this.#isMisplaced = true
+      this.#source?.reconnected()
+      return
+    }
   }
 
   // --- a delivery's side
@@ -601,14 +632,15 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     }
   }
 
-  async #make(config: Partial<ConsumerConfig>): Promise<ConsumerInfo> {
-    const info = await this.#declared(config)
+  #isMade(info: ConsumerInfo): void {
     const { max_batch = 0, max_expires = 0 } = info.config
     this.#limits = { maxBatch: max_batch, maxExpiresMs: max_expires / NS_PER_MS }
     this.#name = info.name
     this.#lastDeliverySeq = 0
+    this.#isMisplaced = false
+    const isOfNew = info.config.deliver_policy === DeliverPolicy.New
+    if (isOfNew && this.#options.durable === undefined) this.#beganBehind = info.delivered.stream_seq
     this.made(info)
-    return info
   }
 
   #declared(config: Partial<ConsumerConfig>): Promise<ConsumerInfo> {
@@ -662,23 +694,30 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     if (isAnother) {
       this.log?.warn('the stream was made again: reading it from its beginning')
       this.#lastSeq = 0
+      this.#beganBehind = null
       this.#toCome.clear()
       this.beganAnew()
       this.#config = fromItsBeginning(this.#config)
-    } else if (stream !== undefined && stream.lastSeq < this.#lastSeq) {
+    } else if (stream !== undefined && stream.lastSeq < this.#behind) {
       // An older state of it came back.
       this.log?.warn(
-        { read: this.#lastSeq, last: stream.lastSeq },
+        { read: this.#behind, last: stream.lastSeq },
         'the stream ends before what was read of it',
       )
       this.#lastSeq = stream.lastSeq
+      if (this.#beganBehind !== null) this.#beganBehind = stream.lastSeq
       this.#toCome.clear()
       this.beganAnew()
     }
-    if (this.#options.durable !== undefined || this.#lastSeq === 0) return this.#config
+    const hasBegun = this.#lastSeq > 0 || this.#beganBehind !== null
+    if (this.#options.durable !== undefined || !hasBegun) return this.#config
     const { opt_start_time: _, ...rest } = this.#config
-    const from = Math.min(this.#lastSeq + 1, ...this.#toCome)
+    const from = Math.min(this.#behind + 1, ...this.#toCome)
     return { ...rest, deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: from }
+  }
+
+  get #behind(): number {
+    return Math.max(this.#lastSeq, this.#beganBehind ?? 0)
   }
 
   #remember(seq: number): void {

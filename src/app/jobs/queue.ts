@@ -278,8 +278,9 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
     const names = this.#names
     const what = `the queue "${this.name}"`
     await checkLanes(runtime, names, this.#settings)
-    this.#forget = await keepDeclared(runtime, what, this.#config(runtime), 'ensure')
-    runtime.publisher.addStreamSubjects([names.subjects])
+    const { forget } = await keepDeclared(runtime, what, this.#config(runtime), 'ensure')
+    this.#forget = forget
+    runtime.publisher.audience.keep(new Map([[names.subjects, names.subjects]]))
     const outcomes = new Outcomes(names, runtime)
     await translated(`The results of the queue "${this.name}" can't be kept`, () =>
       outcomes.open(this.#settings.keepResultsMs),
@@ -420,6 +421,6 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
   }
 
   #notConnected(): ContrailError {
-    return new ContrailError('NOT_STARTED', `The queue "${this.name}" is not connected.`)
+    return this.#owner.notRunning(`The queue "${this.name}"`)
   }
 }

@@ -1,7 +1,7 @@
 import { RecordView } from '../../storage/index.ts'
 import { subjectFilter } from '../../subjects/index.ts'
-import { readRecord } from '../read-record.ts'
-import type { Stream } from '../stream.ts'
+import type { Stream } from '../account/stream.ts'
+import { readRecord } from '../stream/read-record.ts'
 import type { DirectAnswer } from './direct-answer.ts'
 import { filterOf, type MessageSelection, seqOfTime } from './message-selection.ts'
 
@@ -9,7 +9,7 @@ import { filterOf, type MessageSelection, seqOfTime } from './message-selection.
 const MAX_RESULTS = 1024
 
 function maxBytes(stream: Stream, wanted: MessageSelection): number {
-  return wanted.max_bytes || stream.js.bus.limits.maxPendingBytes
+  return wanted.max_bytes || stream.host.bus.limits.maxPendingBytes
 }
 
 function sizeOf(view: RecordView): number {

@@ -1,8 +1,8 @@
 import { ReadFailure, RecordView } from '../../storage/index.ts'
-import { API_LEVEL } from '../config/metadata.ts'
-import { decodeRequest, LENIENT } from '../json/decode.ts'
-import { readRecord } from '../read-record.ts'
-import type { Stream } from '../stream.ts'
+import type { Stream } from '../account/stream.ts'
+import { decodeRequest, LENIENT } from '../config/json/decode.ts'
+import { API_LEVEL } from '../config/stream/metadata.ts'
+import { readRecord } from '../stream/read-record.ts'
 import { DirectAnswer } from './direct-answer.ts'
 import { directBatch, directMultiLast } from './direct-batch.ts'
 import { type MessageSelection, SELECTION_FIELDS, selectOne } from './message-selection.ts'
@@ -37,7 +37,7 @@ export function directGet(request: ApiRequest): void {
       answer.status(error instanceof ReadFailure ? '500 Store Can Not Be Read' : `500 ${error.message}`),
     )
   }
-  const { store } = stream.js
+  const { store } = stream.host
   if (store.isHeldUp) serve()
   else store.barrier(serve)
 }

@@ -1,7 +1,7 @@
-import type { Connection } from '../../core/index.ts'
-import type { JetStreamAccount } from '../account.ts'
-import { apiError } from '../errors.ts'
-import type { Stream } from '../stream.ts'
+import type { Origin } from '../../core/index.ts'
+import type { JetStreamAccount } from '../account/account.ts'
+import type { Stream } from '../account/stream.ts'
+import { apiError } from '../config/errors.ts'
 
 /** A request to the API, read once. */
 export interface ApiRequest {
@@ -17,7 +17,7 @@ export interface ApiRequest {
   /** The headers as text, '' without. */
   headers: string
   /** Who asks; null for something inside the server. */
-  origin: Connection | null
+  origin: Origin | null
 }
 
 /** Lists are given out in pages of this many. */

@@ -1,10 +1,10 @@
-import { checkStreamConfig, invalidConfig } from '../config/check.ts'
-import { decodeStreamConfig, type StreamConfigRequest } from '../config/fields.ts'
-import { stampStreamMetadata } from '../config/metadata.ts'
-import { isSameStreamConfig, updatedStreamConfig } from '../config/update.ts'
-import { apiError } from '../errors.ts'
-import { streamInfo } from '../stream-info.ts'
-import type { StreamConfig } from '../types.ts'
+import { streamInfo } from '../account/stream-info.ts'
+import { apiError } from '../config/errors.ts'
+import { checkStreamConfig, invalidConfig } from '../config/stream/check.ts'
+import { decodeStreamConfig, type StreamConfigRequest } from '../config/stream/fields.ts'
+import { stampStreamMetadata } from '../config/stream/metadata.ts'
+import { isSameStreamConfig, updatedStreamConfig } from '../config/stream/update.ts'
+import type { StreamConfig } from '../config/types.ts'
 import type { ApiRequest } from './request.ts'
 
 /** `STREAM.CREATE.<stream>`. The same configuration again is fine. */
@@ -41,7 +41,7 @@ export function updateStream(request: ApiRequest): object | Promise<object> {
   const config = updatedStreamConfig(stream.config, asked, pedantic ?? false)
   checkConsumerLimits(stream.consumers.values(), stream.config, config)
   if (account.overlaps(config, stream)) throw apiError('JSStreamSubjectOverlapErr')
-  account.js.checkReservation(config, Math.max(stream.config.max_bytes ?? 0, 0))
+  account.host.checkReservation(config, Math.max(stream.config.max_bytes ?? 0, 0))
   stream.update(config)
   const answer = (): object => {
     const info = streamInfo(stream)

@@ -1,5 +1,5 @@
 /** What /connz knows of one connection, open or closed. */
-import type { Connection, Subscription } from '../../core/index.ts'
+import type { Session, Subscription } from '../../core/index.ts'
 import { goDuration, goTime, uptime } from './go-text.ts'
 
 export interface ConnectionRecord {
@@ -26,7 +26,7 @@ export interface ConnectionRecord {
   account: string
 }
 
-export function recordOf(connection: Connection, stoppedMs: number, reason: string): ConnectionRecord {
+export function recordOf(connection: Session, stoppedMs: number, reason: string): ConnectionRecord {
   const { peer, options } = connection
   return {
     id: connection.id,
@@ -38,7 +38,7 @@ export function recordOf(connection: Connection, stoppedMs: number, reason: stri
     stoppedMs,
     reason,
     rttMs: connection.rttMs,
-    pendingBytes: connection.output.pendingBytes,
+    pendingBytes: connection.pendingBytes,
     inMessages: connection.inMessages,
     outMessages: connection.outMessages,
     inBytes: connection.inBytes,
@@ -81,10 +81,7 @@ export function showRecord(record: ConnectionRecord, nowMs: number, auth: boolea
 }
 
 /** One subscription as /subsz and /connz?subs=detail show it. */
-export function showSubscription(
-  subscription: Subscription,
-  connection: Connection,
-): Record<string, unknown> {
+export function showSubscription(subscription: Subscription, connection: Session): Record<string, unknown> {
   return {
     subject: utf8(subscription.subject),
     ...textIf('qgroup', utf8(subscription.queue)),

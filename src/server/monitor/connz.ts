@@ -1,5 +1,5 @@
 /** /connz: the connections, filtered, sorted and paged. */
-import type { Connection } from '../../core/index.ts'
+import type { Session } from '../../core/index.ts'
 import { type ConnectionRecord, recordOf, showRecord, showSubscription, utf8 } from './connection-record.ts'
 import { goTime } from './go-text.ts'
 import type { MonitoredServer } from './monitored-server.ts'
@@ -87,7 +87,7 @@ export function connz(server: MonitoredServer, query: Query): Record<string, unk
 }
 
 function subscriptions(
-  connection: Connection | undefined,
+  connection: Session | undefined,
   listed: boolean,
   detailed: boolean,
 ): Record<string, unknown> {

@@ -1,0 +1,109 @@
+import type { Account, InternalSubscription, Message, MessageHandler, Origin } from '../../core/index.ts'
+import type { Json } from '../../storage/index.ts'
+import { apiError } from '../config/errors.ts'
+import type { StreamConfig } from '../config/types.ts'
+import { PubAcks } from '../publish/pub-acks.ts'
+import type { StreamHost } from '../stream/host.ts'
+import { AckSubjects } from './ack-subjects.ts'
+import { Stream, type StreamOwner } from './stream.ts'
+import { Streams } from './streams.ts'
+
+/** Who answers requests to the API. */
+export interface RequestHandler {
+  /** `skippedTokens`: tokens of the subject in front of the verb, without `$JS`: `API`, or domain and `API`. */
+  onRequest(message: Message, origin: Origin | null, skippedTokens: number): void
+}
+
+/** JetStream of one account: its streams, found by their names and by the acks of their consumers. */
+export class JetStreamAccount implements StreamOwner {
+  readonly host: StreamHost
+  readonly account: Account
+  readonly streams: Streams
+  readonly pubAcks: PubAcks
+  /** Names of streams that are being restored. */
+  readonly restoring = new Set<string>()
+  /** Requests answered, and how many of them with an error. */
+  apiTotal = 0
+  apiErrors = 0
+  private readonly subscriptions: InternalSubscription[] = []
+
+  constructor(host: StreamHost, account: Account) {
+    this.host = host
+    this.account = account
+    this.streams = new Streams(host)
+    this.pubAcks = new PubAcks(account)
+  }
+
+  /** Begins to take messages, acks and requests. */
+  open(api: RequestHandler): void {
+    const { account, host, subscriptions } = this
+    subscriptions.push(account.subscribe('$JS.API.>', new Prefixed(api, 2)))
+    if (host.domain !== '') {
+      subscriptions.push(account.subscribe(`$JS.${host.domain}.API.>`, new Prefixed(api, 3)))
+    }
+    subscriptions.push(account.subscribe('$JS.ACK.>', new AckSubjects(account, this.streams, host.domain)))
+    for (const stream of this.streams.values()) stream.open()
+  }
+
+  /** Makes a stream of a checked configuration. Throws when its subjects or its size don't fit. */
+  createStream(config: StreamConfig): Stream {
+    if (this.restoring.has(config.name)) throw apiError('JSStreamNameExistErr')
+    if (this.overlaps(config, null)) throw apiError('JSStreamSubjectOverlapErr')
+    this.host.checkReservation(config, 0)
+    const meta = { created: this.host.clock.now(), config }
+    const inMemory = config.storage === 'memory'
+    const log = this.host.store.createLog(`${this.account.name}/${config.name}`, meta as unknown as Json, {
+      inMemory,
+    })
+    if ((config.first_seq ?? 0) > 1) log.skipTo(config.first_seq as number)
+    const stream = new Stream(this, log, meta)
+    this.streams.set(stream.name, stream)
+    stream.open()
+    return stream
+  }
+
+  /** Do the subjects meet those of another stream than `self`? */
+  overlaps(config: StreamConfig, self: Stream | null): boolean {
+    return this.streams.overlap(config.subjects ?? [], self)
+  }
+
+  streamUpdated(stream: Stream): void {
+    this.streams.updated(stream)
+  }
+
+  streamDeleted(stream: Stream): void {
+    this.streams.delete(stream.name)
+  }
+
+  /** Bytes that streams have stored, or have been promised. */
+  usage(): { memory: number; storage: number; reservedMemory: number; reservedStorage: number } {
+    const { reservedMemory, reservedStorage } = this.streams
+    const usage = { memory: 0, storage: 0, reservedMemory, reservedStorage }
+    for (const { log } of this.streams.values()) {
+      if (log.inMemory) usage.memory += log.bytes
+      else usage.storage += log.bytes
+    }
+    return usage
+  }
+
+  close(status: string): void {
+    for (const subscription of this.subscriptions) subscription.unsubscribe()
+    this.subscriptions.length = 0
+    for (const stream of this.streams.values()) stream.stop(status)
+  }
+}
+
+/** Hands requests to the API without the tokens that only say that they are for it. */
+class Prefixed implements MessageHandler {
+  private readonly api: RequestHandler
+  private readonly skippedTokens: number
+
+  constructor(api: RequestHandler, skippedTokens: number) {
+    this.api = api
+    this.skippedTokens = skippedTokens
+  }
+
+  onMessage(message: Message, origin: Origin | null): void {
+    this.api.onRequest(message, origin, this.skippedTokens)
+  }
+}

@@ -1,0 +1,117 @@
+import type { Account, InternalSubscription } from '../../core/index.ts'
+import type { MessageLog } from '../../storage/index.ts'
+import type { StreamConfig } from '../config/types.ts'
+import type { Consumer } from '../consumer/consumer.ts'
+import { Consumers } from '../consumer/consumers.ts'
+import type { ConsumerStream } from '../consumer/state/stream.ts'
+import { Ingest } from '../publish/ingest.ts'
+import type { PubAcks } from '../publish/pub-acks.ts'
+import { Schedules } from '../schedules/schedules.ts'
+import type { StreamHost } from '../stream/host.ts'
+import { StoredStream } from '../stream/stored-stream.ts'
+import type { StreamMeta } from '../stream/stream-log.ts'
+
+/** The account of a stream, as the stream knows it. */
+export interface StreamOwner {
+  readonly host: StreamHost
+  /** Of the bus. */
+  readonly account: Account
+  readonly pubAcks: PubAcks
+  /** The stream has another configuration than before. */
+  streamUpdated(stream: Stream): void
+  streamDeleted(stream: Stream): void
+}
+
+/** One stream: what it stores, the way in, and its consumers. */
+export class Stream extends StoredStream implements ConsumerStream {
+  /** By name. */
+  readonly consumers: Consumers
+  readonly ingest: Ingest
+  readonly schedules: Schedules
+  private readonly owner: StreamOwner
+  private readonly subscriptions = new Map<string, InternalSubscription>()
+
+  constructor(owner: StreamOwner, log: MessageLog, meta: StreamMeta) {
+    const consumers = new Consumers(log)
+    super(owner.host, owner.account, log, meta, consumers)
+    this.owner = owner
+    this.consumers = consumers
+    this.schedules = new Schedules(this)
+    this.ingest = new Ingest(this, this.schedules, owner.pubAcks)
+    this.schedules.store = (message, ends) => this.ingest.publishGenerated(message, ends)
+    this.markers.store = (marker) => this.ingest.publishGenerated(marker, null)
+  }
+
+  /** Begins to take messages. */
+  open(): void {
+    for (const subject of this.config.subjects ?? []) this.listenTo(subject)
+    this.openLimits()
+    this.schedules.arm()
+  }
+
+  /** Takes over a checked configuration. */
+  update(config: StreamConfig): void {
+    const before = this.config
+    this.reconfigure(config)
+    this.owner.streamUpdated(this)
+    const subjects = new Set(before.subjects)
+    for (const subject of config.subjects ?? []) if (!subjects.delete(subject)) this.listenTo(subject)
+    for (const subject of subjects) this.subscriptions.get(subject)?.unsubscribe()
+    this.ingest.configure(config)
+    this.applyLimits(before)
+  }
+
+  /** The stream and all it holds are no more. */
+  delete(): void {
+    this.close()
+    for (const consumer of [...this.consumers.values()]) consumer.delete('409 Consumer Deleted')
+    this.owner.streamDeleted(this)
+    this.host.store.deleteLog(this.log)
+    this.ingest.ids.delete()
+    this.discountBytes()
+  }
+
+  /** Stops taking messages; what is stored stays. `status`: what waiting requests are told. */
+  stop(status: string): void {
+    this.close()
+    for (const consumer of this.consumers.values()) consumer.stop(status)
+  }
+
+  override beforeCommit(): void {
+    this.ingest.ids.flush()
+  }
+
+  override committed(): void {
+    this.consumers.committed()
+    this.ingest.committed()
+  }
+
+  // What consumers tell
+
+  settled(consumer: Consumer, seq: number, done: (seq: number) => void): boolean {
+    return this.retention.settled(consumer, seq, done)
+  }
+
+  consumerDeleted(consumer: Consumer): void {
+    if (this.consumers.get(consumer.name) !== consumer) return
+    this.consumers.delete(consumer.name)
+    this.retention.wantedAnew()
+  }
+
+  wantedAnew(): void {
+    this.retention.wantedAnew()
+  }
+
+  private listenTo(subject: string): void {
+    this.subscriptions.get(subject)?.unsubscribe()
+    this.subscriptions.set(subject, this.account.subscribe(subject, this.ingest))
+  }
+
+  private close(): void {
+    this.closeLimits()
+    for (const subscription of this.subscriptions.values()) subscription.unsubscribe()
+    this.subscriptions.clear()
+    this.ingest.close()
+    this.schedules.close()
+  }
+}

@@ -1,0 +1,65 @@
+import { PatternIndex } from '../../subjects/index.ts'
+import type { StreamConfig } from '../config/types.ts'
+import type { StreamHost } from '../stream/host.ts'
+import type { Stream } from './stream.ts'
+
+/** The streams of an account by name, and what is asked of all of them: answered without a look at each. */
+export class Streams extends Map<string, Stream> {
+  /** Bytes that streams have been promised. */
+  reservedMemory = 0
+  reservedStorage = 0
+  private readonly host: StreamHost
+  private readonly subjects = new PatternIndex<Stream>()
+  /** The configuration that each was counted with. */
+  private readonly counted = new Map<Stream, StreamConfig>()
+
+  constructor(host: StreamHost) {
+    super()
+    this.host = host
+  }
+
+  override set(name: string, stream: Stream): this {
+    this.delete(name)
+    super.set(name, stream)
+    this.count(stream)
+    return this
+  }
+
+  override delete(name: string): boolean {
+    const stream = this.get(name)
+    if (stream !== undefined) this.discount(stream)
+    return super.delete(name)
+  }
+
+  /** The stream has another configuration than before. */
+  updated(stream: Stream): void {
+    if (this.get(stream.name) !== stream) return
+    this.discount(stream)
+    this.count(stream)
+  }
+
+  /** Does one of the subjects meet one of another stream than `self`? */
+  overlap(subjects: readonly string[], self: Stream | null): boolean {
+    return subjects.some((subject) => this.subjects.meetsOther(subject, self))
+  }
+
+  private count(stream: Stream): void {
+    const { config } = stream
+    this.counted.set(stream, config)
+    for (const subject of config.subjects ?? []) this.subjects.add(subject, stream)
+    this.reserve(stream, Math.max(config.max_bytes ?? 0, 0))
+  }
+
+  private discount(stream: Stream): void {
+    const config = this.counted.get(stream)
+    this.counted.delete(stream)
+    for (const subject of config?.subjects ?? []) this.subjects.remove(subject, stream)
+    this.reserve(stream, -Math.max(config?.max_bytes ?? 0, 0))
+  }
+
+  private reserve(stream: Stream, bytes: number): void {
+    this.host.reserve(stream.log.inMemory, bytes)
+    if (stream.log.inMemory) this.reservedMemory += bytes
+    else this.reservedStorage += bytes
+  }
+}

@@ -1,0 +1,88 @@
+import { Chore } from './chore.ts'
+import type { StreamLog } from './stream-log.ts'
+
+/** Messages looked at in one step. */
+const STEP = 64
+
+/** With workqueue and interest retention: removes what consumers are done with. */
+export class Retention {
+  private readonly stream: StreamLog
+  private readonly chore: Chore
+  /** Where to go on, and whether to begin once more at the end. */
+  private next = 0
+  private isDueAgain = false
+
+  constructor(stream: StreamLog) {
+    this.stream = stream
+    this.chore = new Chore(stream.host.bus.turn, () => this.tryStep())
+  }
+
+  /** A consumer is done with a message: it goes when nobody else needs it. False: as soon as the disk can be read; then `done`. */
+  settled(consumer: unknown, seq: number, done: (seq: number) => void): boolean {
+    try {
+      this.settleNow(consumer, seq)
+      return true
+    } catch (error) {
+      this.stream.later.add(error, () => {
+        this.settleNow(consumer, seq)
+        done(seq)
+      })
+      return false
+    }
+  }
+
+  private settleNow(consumer: unknown, seq: number): void {
+    const { stream } = this
+    const { retention } = stream.config
+    if (stream.isClosed || retention === 'limits') return
+    if (retention === 'interest') {
+      const subject = stream.log.subjectOf(seq)
+      if (subject === null || stream.audience.needs(seq, subject, consumer)) return
+    }
+    stream.remove(seq)
+  }
+
+  /** Somebody wants less than before: with interest retention what nobody needs any more is removed. */
+  wantedAnew(): void {
+    if (this.stream.isClosed || this.stream.config.retention !== 'interest') return
+    if (this.chore.isWaiting) {
+      this.isDueAgain = true
+      return
+    }
+    this.next = 0
+    this.chore.start()
+  }
+
+  private tryStep(): boolean {
+    try {
+      return this.step()
+    } catch (error) {
+      this.stream.later.add(error, () => this.chore.start())
+      return false
+    }
+  }
+
+  private step(): boolean {
+    const { stream } = this
+    const { log, audience } = stream
+    if (stream.isClosed || stream.config.retention !== 'interest') return false
+    if (audience.size === 0) {
+      stream.removeThrough(Math.min(log.lastSeq, log.firstSeq + STEP - 1))
+      this.isDueAgain = false
+      return log.messages > 0
+    }
+    for (let left = STEP; left > 0; left--) {
+      const seq = log.nextLive(this.next)
+      if (seq === 0) {
+        this.next = 0
+        const isMore = this.isDueAgain
+        this.isDueAgain = false
+        return isMore
+      }
+      const subject = log.subjectOf(seq)
+      if (subject !== null && !audience.needs(seq, subject, null)) stream.remove(seq)
+      this.next = seq + 1
+    }
+    return true
+  }
+}
