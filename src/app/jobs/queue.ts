@@ -155,12 +155,13 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
     const progress = await this.#running().progressOf(token)
     const isCurrent = progress !== undefined && (there === undefined || progress.seq >= there.seq)
     const rest = isCurrent ? { progress: progress.progress } : {}
-    if (there !== undefined) {
+    const outcome = await this.#running().of(token)
+    // With an outcome it is through, and its ack is on its way.
+    if (there !== undefined && outcome?.seq !== there.seq) {
       const { lane } = this.#names.of(there.subject)
       const state = lane === DELAYED || lane === REPEATED ? 'delayed' : 'waiting'
       return { id: token, state, seq: there.seq, data: there.json<In>(), ...rest }
     }
-    const outcome = await this.#running().of(token)
     return outcome === undefined
       ? undefined
       : ({ id: token, ...(outcome as object), ...rest } as JobReport<In, Result>)
@@ -298,7 +299,7 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
     const permits: Permits[] = []
     const { totalConcurrency, options } = this.#settings
     if (totalConcurrency !== undefined) {
-      const slots = new Slots(this.#names, totalConcurrency, runtime)
+      const slots = new Slots(this.#names, totalConcurrency, this.#settings.ackWaitMs, runtime)
       await slots.open()
       permits.push(slots)
     }
@@ -375,7 +376,13 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
       } catch (thrown) {
         if (!isApiError(thrown, ...WRONG_LAST_SEQUENCE) || round === MOST_ROUNDS) throw thrown
         const there = await this.#message(anywhere)
-        if (there !== undefined) return this.#job(id, there.seq, false)
+        if (there !== undefined) {
+          const outcome = await this.#running().of(id)
+          if (outcome?.seq !== there.seq) return this.#job(id, there.seq, false)
+          // It is through, but its ack is still on its way.
+          await this.#purge(id, there.seq + 1)
+          continue
+        }
         // In a cluster one may be on its way that is not stored yet.
         await new Promise((resolve) => setTimeout(resolve, ROUND_MS))
       }
