@@ -3,6 +3,7 @@ import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from '
 import { nuid } from '@nats-io/nats-core'
 import { isApiError, translated, WRONG_LAST_SEQUENCE } from '../client-errors.ts'
 import { deadLetterStream } from '../consumer/dead-letters.ts'
+import { type PauseOptions, pausedUntil } from '../consumer/pausing.ts'
 import { DeadLetterBox } from '../dead-letters/dead-letter-box.ts'
 import { ContrailError } from '../errors.ts'
 import type { PublishOptions } from '../publisher/options.ts'
@@ -13,7 +14,7 @@ import { keepDeclared } from '../stores/declaring.ts'
 import type { StreamOwner } from '../stores/stream.ts'
 import { Watch, type WatchHandler, type WatchOptions } from '../stores/watch.ts'
 import { SubjectPattern } from '../subject-pattern.ts'
-import { type Duration, toMs } from '../units.ts'
+import { toMs } from '../units.ts'
 import { eventOf, type QueueEvent } from './events.ts'
 import type { Permits } from './gate.ts'
 import { Job } from './job.ts'
@@ -181,9 +182,9 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
   }
 
   /** No job begins in any process until `resume`, or for so long; those that are here already are handled. It outlives all apps. */
-  async pause(options: { for?: Duration } = {}): Promise<void> {
+  async pause(options: Pick<PauseOptions, 'for'> = {}): Promise<void> {
     const runtime = this.#runtime()
-    const until = options.for === undefined ? undefined : new Date(Date.now() + toMs(options.for, 'for'))
+    const until = pausedUntil(options)
     await translated(`The queue "${this.name}" can't be paused`, async () => {
       await makeLanes(runtime, this.#names, this.#settings)
       await pauseLanes(runtime.jsm, this.#names, this.#settings.lanes, until)

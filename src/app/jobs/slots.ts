@@ -203,6 +203,6 @@ export class Slots implements Permits {
   }
 
   #subject(slot: string): string {
-    return `jobs-slots.${this.#names.queue}.${slot}`
+    return `contrail.slots.${this.#names.queue}.${slot}`
   }
 }
