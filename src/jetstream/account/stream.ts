@@ -44,6 +44,7 @@ export class Stream extends StoredStream implements ConsumerStream {
 
   /** Begins to take messages. */
   open(): void {
+    this.ingest.open()
     for (const subject of this.config.subjects ?? []) this.listenTo(subject)
     this.openLimits()
     this.schedules.arm()
@@ -81,9 +82,8 @@ export class Stream extends StoredStream implements ConsumerStream {
     this.ingest.ids.flush()
   }
 
-  override committed(): void {
-    this.consumers.committed()
-    this.ingest.committed()
+  override republish(): void {
+    this.ingest.republish()
   }
 
   // What consumers tell
