@@ -136,6 +136,8 @@ export class JetStream {
         if (ledger.name.startsWith('.')) continue
         stream.consumers.set(ledger.name, Consumer.recover(stream, ledger))
       }
+      // Now that all are there who may want a message.
+      for (const consumer of stream.consumers.values()) consumer.ledger.settleOwed()
       recovered.push(stream.ingest.ids.recover())
     }
     await Promise.all(recovered)
@@ -160,8 +162,9 @@ export class JetStream {
     for (const log of store.logs.values()) if (log.lost.count > log.lost.told) watch.lost(log)
   }
 
-  /** A batch is durable: publishers get their acks, then consumers get the messages. */
+  /** A batch is durable: copies are published, publishers get their acks, then consumers get the messages. */
   private committed(batch: number): void {
+    this.host.commits.republish()
     for (const account of this.accounts.values()) account.pubAcks.release(batch)
     this.host.commits.committed()
   }

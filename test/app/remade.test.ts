@@ -128,8 +128,9 @@ test('what is new is read from the start of the app, also where its consumer wen
     ...[ordered, ephemeral].map(({ name }) => consumers.delete('ORDERS', name)),
     ...[1, 2].map((n) => orders.publish('orders.x', n)),
   ])
-  await until(() => Object.values(seen).every((list) => list.length >= 2), 'what is new', 60_000)
-  for (const list of Object.values(seen)) assert.deepEqual(list, [1, 2])
+  await until(() => Object.values(seen).every((list) => list.includes(2)), 'what is new', 60_000)
+  // In a cluster its leader may not have heard of the first one when it began.
+  for (const list of Object.values(seen)) assert.deepEqual(list.filter(Boolean), [1, 2])
 })
 
 test('what is in memory is made again when its server comes back, and read anew', async (t) => {

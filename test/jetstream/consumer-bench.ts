@@ -90,6 +90,7 @@ export class ConsumerBench {
       settled: (_consumer: Consumer, seq: number) => {
         this.settled.push(seq)
         this.onSettled(seq)
+        return true
       },
     } as unknown as ConsumedStream
   }

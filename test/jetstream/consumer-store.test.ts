@@ -40,6 +40,7 @@ class Queue {
       host: { store, domain: '' },
       settled: (_consumer: Consumer, seq: number) => {
         if (this.log.remove(seq)) this.stream.consumers.removed(seq, this.log.removed)
+        return true
       },
     } as ConsumedStream
     for (const ledger of this.log.ledgers.values()) {

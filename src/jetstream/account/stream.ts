@@ -3,7 +3,7 @@ import type { MessageLog } from '../../storage/index.ts'
 import type { StreamConfig } from '../config/types.ts'
 import type { Consumer } from '../consumer/consumer.ts'
 import { Consumers } from '../consumer/consumers.ts'
-import type { ConsumerStream } from '../consumer/stream.ts'
+import type { ConsumerStream } from '../consumer/state/stream.ts'
 import { Ingest } from '../publish/ingest.ts'
 import type { PubAcks } from '../publish/pub-acks.ts'
 import { Schedules } from '../schedules/schedules.ts'
@@ -44,6 +44,7 @@ export class Stream extends StoredStream implements ConsumerStream {
 
   /** Begins to take messages. */
   open(): void {
+    this.ingest.open()
     for (const subject of this.config.subjects ?? []) this.listenTo(subject)
     this.openLimits()
     this.schedules.arm()
@@ -81,15 +82,14 @@ export class Stream extends StoredStream implements ConsumerStream {
     this.ingest.ids.flush()
   }
 
-  override committed(): void {
-    this.consumers.committed()
-    this.ingest.committed()
+  override republish(): void {
+    this.ingest.republish()
   }
 
   // What consumers tell
 
-  settled(consumer: Consumer, seq: number): void {
-    this.retention.settled(consumer, seq)
+  settled(consumer: Consumer, seq: number, done: (seq: number) => void): boolean {
+    return this.retention.settled(consumer, seq, done)
   }
 
   consumerDeleted(consumer: Consumer): void {

@@ -1,5 +1,5 @@
-import { formatMs } from '../config/time-text.ts'
 import { eventHead } from '../stream/advisories.ts'
+import { describeClient } from '../stream/client.ts'
 import type { ApiRequest } from './request.ts'
 
 const SUBJECT = '$JS.EVENT.ADVISORY.API'
@@ -11,30 +11,11 @@ export function auditRequest(request: ApiRequest, response: string): void {
   const event = {
     ...eventHead('io.nats.jetstream.advisory.v1.api_audit', host.clock.now()),
     server: host.serverName,
-    client: describeClient(request),
+    client: describeClient(host, account, request.origin),
     subject: request.subject,
     ...(request.body === '' ? {} : { request: request.body }),
     response,
     ...(host.domain === '' ? {} : { domain: host.domain }),
   }
   account.publishText(SUBJECT, JSON.stringify(event))
-}
-
-export function describeClient(request: ApiRequest): object {
-  const { origin, account } = request
-  if (origin === null) return { acc: account.account.name, server: account.host.serverName }
-  return {
-    start: formatMs(origin.startedMs),
-    host: origin.peer.host,
-    id: origin.id,
-    acc: account.account.name,
-    ...(origin.user === '' ? {} : { user: origin.user }),
-    ...(origin.options.name ? { name: origin.options.name } : {}),
-    ...(origin.options.lang ? { lang: origin.options.lang } : {}),
-    ...(origin.options.version ? { ver: origin.options.version } : {}),
-    ...(origin.rttMs > 0 ? { rtt: Math.round(origin.rttMs * 1e6) } : {}),
-    server: account.host.serverName,
-    kind: 'Client',
-    client_type: 'nats',
-  }
 }

@@ -1,13 +1,11 @@
 /** A stream made from a backup that comes in chunks. It is there when all of it is durable, or not at all. */
 import { type ArchiveEntry, ArchiveReader, S2Decoder } from '../../archive/index.ts'
-import { type InternalSubscription, Message } from '../../core/index.ts'
+import { type InternalSubscription, Message, type Origin } from '../../core/index.ts'
 import type { Timer } from '../../ports/index.ts'
 import type { Json } from '../../storage/index.ts'
 import type { JetStreamAccount } from '../account/account.ts'
 import { Stream } from '../account/stream.ts'
 import { streamInfo } from '../account/stream-info.ts'
-import { describeClient } from '../api/audit.ts'
-import type { ApiRequest } from '../api/request.ts'
 import { ApiError, apiError } from '../config/errors.ts'
 import { encodeJson } from '../config/json/encode.ts'
 import { MAX_SEQUENCE, sequenceRange } from '../config/ranges.ts'
@@ -16,6 +14,7 @@ import type { StreamConfig, StreamState } from '../config/types.ts'
 import { uniqueId } from '../config/unique-id.ts'
 import { PublishHeaders } from '../headers/publish-headers.ts'
 import { eventHead } from '../stream/advisories.ts'
+import { describeClient } from '../stream/client.ts'
 import type { StreamMeta } from '../stream/stream-log.ts'
 import { type ConsumerBackup, readConsumerBackup, restoreConsumer } from './consumer-state.ts'
 
@@ -32,7 +31,8 @@ export class Restore {
   readonly deliverSubject: string
   private readonly account: JetStreamAccount
   private readonly config: StreamConfig
-  private readonly request: ApiRequest
+  /** Who asked. */
+  private readonly origin: Origin | null
   private readonly meta: StreamMeta
   private readonly stream: Stream
   private readonly decoder: S2Decoder
@@ -48,11 +48,11 @@ export class Restore {
   private bytes = 0
 
   /** Begins to take chunks. The configuration was checked. */
-  constructor(account: JetStreamAccount, config: StreamConfig, request: ApiRequest) {
+  constructor(account: JetStreamAccount, config: StreamConfig, origin: Origin | null) {
     const { host } = account
     this.account = account
     this.config = config
-    this.request = request
+    this.origin = origin
     this.beganMs = host.clock.now()
     this.meta = { created: host.clock.now(), config, isRestoring: true }
     const log = host.store.createLog(`${account.account.name}/${config.name}`, this.meta as unknown as Json, {
@@ -215,7 +215,7 @@ export class Restore {
       ...eventHead(`io.nats.jetstream.advisory.v1.restore_${what.toLowerCase()}`, host.clock.now()),
       stream: this.config.name,
       ...fields,
-      client: describeClient(this.request),
+      client: describeClient(host, account, this.origin),
       ...(host.domain === '' ? {} : { domain: host.domain }),
     }
     account.publishText(subject, JSON.stringify(event))

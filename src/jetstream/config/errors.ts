@@ -68,6 +68,8 @@ export const API_ERRORS = {
   JSStreamMaxStreamBytesExceeded: [400, 10122, 'stream max bytes exceeds account limit max stream bytes'],
   JSStreamNameContainsPathSeparatorsErr: [400, 10128, 'Stream name can not contain path separators'],
   JSReplicasCountCannotBeNegative: [400, 10133, 'replicas count cannot be negative'],
+  JSStreamTransformInvalidSource: [400, 10155, 'stream transform source: {err}'],
+  JSStreamTransformInvalidDestination: [400, 10156, 'stream transform: {err}'],
   JSPedanticErrF: [400, 10157, 'pedantic mode: {err}'],
   JSMessageTTLInvalidErr: [400, 10165, 'invalid per-message TTL'],
   JSMessageTTLDisabledErr: [400, 10166, 'per-message TTL is disabled'],

@@ -15,15 +15,8 @@ import type { Schedules } from '../schedules/schedules.ts'
 import type { StoredStream } from '../stream/stored-stream.ts'
 import { rollupScope } from './check-headers.ts'
 import type { MessageIds } from './message-ids.ts'
+import { Republisher } from './republisher.ts'
 import { addHeader, copyMessage, lineOf } from './staged-message.ts'
-
-/** Who sends copies of what a stream stores to other subjects, behind the commit. */
-export interface Republisher {
-  /** A message was stored; it may be gone again when it is committed. Its buffers are others' after the call. */
-  stored(message: Message, seq: number, sec: number, nsec: number): void
-  /** Messages up to this sequence are durable. */
-  committed(seq: number): void
-}
 
 /**
  * What happens to a message that was checked, whichever way it came: published, in a batch, made by the server (schedules, delete
@@ -31,6 +24,7 @@ export interface Republisher {
  * writes to a ledger beside, such as the position in another stream. The plain case (no headers) allocates nothing.
  */
 export class Apply {
+  /** null: the stream has never published anything again. */
   republisher: Republisher | null = null
   private readonly stream: StoredStream
   private readonly ids: MessageIds
@@ -53,6 +47,12 @@ export class Apply {
     this.hasSchedules = config.allow_msg_schedules === true
   }
 
+  configureRepublisher({ republish }: StreamConfig): void {
+    const { account, log, name } = this.stream
+    if (republish !== undefined) this.republisher ??= new Republisher(account, log, name)
+    this.republisher?.configure(republish)
+  }
+
   /** Stores a message with the next sequence, which it returns. `stream.appended()` has to follow, once for all of a turn's. */
   store(given: Message, headers: PublishHeaders, nowMs: number): number {
     const { log } = this.stream
@@ -65,6 +65,7 @@ export class Apply {
     }
     const message = headers.found === 0 ? given : this.complete(given, headers)
     const isKept = !this.isInterest || this.isWanted(message)
+    if (isKept) this.republisher?.beforeStored(message)
     const seq = isKept ? this.append(message, sec, nsec) : this.passOver(log.lastSeq + 1, sec, nsec)
     this.ids.remember(headers, seq, nowMs)
     if (isKept) {
@@ -87,6 +88,7 @@ export class Apply {
     const timeMs = sec * 1000 + Math.floor(nsec / 1e6)
     const ttlMs = headers.found !== 0 && headers.has(TTL) ? (parseTtlMs(headers.text(TTL)) ?? 0) : 0
     const isOver = ttlMs > 0 && timeMs + ttlMs <= clock.now()
+    if (!isOver) this.republisher?.beforeStored(message)
     if (isOver) this.passOver(seq, sec, nsec)
     else this.append(message, sec, nsec)
     this.ids.remember(headers, seq, timeMs)
@@ -168,7 +170,9 @@ export class Apply {
 
   private tell(message: Message, seq: number, sec: number, nsec: number): void {
     this.stream.audience.stored(seq, message.subject, message.subjectStart, message.subjectEnd)
-    this.republisher?.stored(message, seq, sec, nsec)
+    if (this.republisher === null) return
+    this.republisher.stored(message, seq, sec, nsec)
+    if (this.stream.log.inMemory) this.republisher.committed()
   }
 
   private limitSubject({ subject, subjectStart, subjectEnd }: Message): void {

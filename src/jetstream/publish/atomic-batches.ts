@@ -13,6 +13,7 @@ import {
 import type { PublishParts } from './parts.ts'
 import { StagedChecks } from './staged-checks.ts'
 import { addHeader, copyMessage, lineOf } from './staged-message.ts'
+import { SUBJECT_TOO_LONG } from './subject-mapping.ts'
 
 /** Limits of atomic batches, as nats-server has them; staged bytes are those of the whole server. */
 export const ATOMIC_LIMITS = {
@@ -150,12 +151,13 @@ export class AtomicBatches {
 
   private commit(batch: Batch, commit: Message): ApiError | null {
     const { headers } = this
-    const { stream, apply, answers } = this.parts
+    const { stream, apply, answers, mapping } = this.parts
     const { messages } = batch
     this.forget(batch)
     const nowMs = stream.clock.now()
     const checks = new StagedChecks(this.parts)
     for (const message of messages) {
+      if (!mapping.applyTo(message)) return SUBJECT_TOO_LONG
       headers.parse(message.body, 0, message.headerLength)
       const error = headers.has(EXPECTED_LAST_MSG_ID)
         ? apiError('JSAtomicPublishUnsupportedHeaderBatchErr', { header: 'Nats-Expected-Last-Msg-Id' })

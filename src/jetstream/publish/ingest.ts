@@ -15,15 +15,13 @@ import { FastBatches } from './fast-batches.ts'
 import { MessageIds } from './message-ids.ts'
 import { Parking } from './parking.ts'
 import type { PubAcks } from './pub-acks.ts'
+import { SUBJECT_TOO_LONG, SubjectMapping } from './subject-mapping.ts'
 
 /** Shared: the headers are looked at while a message is handled, and not after. */
 const headers = new PublishHeaders()
 
 /** The same for what the server makes itself. */
 const generated = new PublishHeaders()
-
-/** Gives a message another subject before anything else is done with it. The result is valid until the next call. */
-export type Transform = (message: Message) => Message
 
 /**
  * The way into a stream: takes what is published to its subjects, has it checked and applied, and answers. Whatever stores a message
@@ -34,13 +32,13 @@ export class Ingest implements MessageHandler {
   readonly ids: MessageIds
   readonly parking: Parking
   readonly limits: LimitChecks
-  /** null: messages keep their subjects. */
-  transform: Transform | null = null
+  private readonly mapping = new SubjectMapping()
   private readonly stream: StoredStream
   private readonly answers: Answers
   private readonly checks: PublishChecks
   private readonly atomicBatches: AtomicBatches
   private readonly fastBatches: FastBatches
+  private isOpen = false
 
   constructor(stream: StoredStream, schedules: Schedules, acks: PubAcks) {
     this.stream = stream
@@ -53,6 +51,7 @@ export class Ingest implements MessageHandler {
     const parts = {
       stream,
       schedules,
+      mapping: this.mapping,
       ids: this.ids,
       limits: this.limits,
       apply: this.apply,
@@ -69,6 +68,14 @@ export class Ingest implements MessageHandler {
     this.checks.configure(config)
     this.apply.configure(config)
     this.answers.configure(config)
+    this.mapping.configure(config)
+    if (this.isOpen) this.apply.configureRepublisher(config)
+  }
+
+  /** The stream is there, whole: what comes from now on is published again. */
+  open(): void {
+    this.isOpen = true
+    this.apply.configureRepublisher(this.stream.config)
   }
 
   /** A message was published to one of the stream's subjects. */
@@ -82,13 +89,18 @@ export class Ingest implements MessageHandler {
       this.answers.refuse(given, apiError('JSStreamSealedErr'))
       return
     }
-    const message = this.transform === null ? given : this.transform(given)
-    const { body, bodyStart, headerLength } = message
+    const { body, bodyStart, headerLength } = given
     headers.found = 0
     if (headerLength > 0) headers.parse(body, bodyStart, bodyStart + headerLength)
-    if (FastBatchReply.isOne(message.reply, message.replyStart, message.replyEnd))
-      this.fastBatches.onMessage(message, headers)
-    else if (headers.found !== 0 && headers.has(BATCH_ID)) this.atomicBatches.onMessage(message, headers)
+    const isFastBatch = FastBatchReply.isOne(given.reply, given.replyStart, given.replyEnd)
+    if (headers.found !== 0 && !isFastBatch && headers.has(BATCH_ID)) {
+      // Its subject is mapped when the batch is committed.
+      this.atomicBatches.onMessage(given, headers)
+      return
+    }
+    const message = this.mapping.apply(given)
+    if (message === null) this.answers.refuse(given, SUBJECT_TOO_LONG)
+    else if (isFastBatch) this.fastBatches.onMessage(message, headers)
     else this.publish(message)
   }
 
@@ -121,8 +133,8 @@ export class Ingest implements MessageHandler {
   }
 
   /** Messages up to the log's committedSeq are durable. */
-  committed(): void {
-    this.apply.republisher?.committed(this.stream.log.committedSeq)
+  republish(): void {
+    this.apply.republisher?.committed()
   }
 
   /** Forgets batches under way, and what waits: the stream is closed. */

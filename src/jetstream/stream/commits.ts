@@ -12,7 +12,8 @@ export interface Committing {
   trim(): void
   /** What goes into the commit beside its messages. */
   beforeCommit(): void
-  /** Messages up to the log's committedSeq are durable. */
+  /** Messages up to the log's committedSeq are durable: they are published again, then others are told. */
+  republish(): void
   committed(): void
 }
 
@@ -87,7 +88,13 @@ export class Commits implements TurnTask {
     this.store.commit()
   }
 
-  /** A batch is durable: streams tell who waits for it. */
+  /** A batch is durable: whoever is told that a message is stored may rely on it that others have the copy. */
+  republish(): void {
+    const { awaiting } = this
+    for (let i = 0; i < awaiting.length; i++) awaiting[i].republish()
+  }
+
+  /** Then streams tell who waits for it. */
   committed(): void {
     const awaiting = this.awaiting
     let kept = 0

@@ -17,12 +17,17 @@ export class Retention {
     this.chore = new Chore(stream.host.bus.turn, () => this.tryStep())
   }
 
-  /** A consumer is done with a message: it goes when nobody else needs it. */
-  settled(consumer: unknown, seq: number): void {
+  /** A consumer is done with a message: it goes when nobody else needs it. False: as soon as the disk can be read; then `done`. */
+  settled(consumer: unknown, seq: number, done: (seq: number) => void): boolean {
     try {
       this.settleNow(consumer, seq)
+      return true
     } catch (error) {
-      this.stream.later.add(error, () => this.settleNow(consumer, seq))
+      this.stream.later.add(error, () => {
+        this.settleNow(consumer, seq)
+        done(seq)
+      })
+      return false
     }
   }
 

@@ -82,6 +82,8 @@ export class StoredStream extends StreamLog implements Committing {
 
   beforeCommit(): void {}
 
+  republish(): void {}
+
   committed(): void {
     this.audience.committed()
   }

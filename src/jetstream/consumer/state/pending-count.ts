@@ -1,7 +1,7 @@
 import type { SubjectFilter } from '../../../subjects/index.ts'
-import type { ConsumerStream } from '../stream.ts'
 import type { Progress } from './progress.ts'
 import type { SkipList } from './skip-list.ts'
+import type { ConsumerStream } from './stream.ts'
 
 /**
  * How many messages of the stream match and were not delivered yet, committed or not: kept by and by, counted anew only where it

@@ -1,7 +1,7 @@
-import type { Account } from '../../core/index.ts'
-import type { Clock } from '../../ports/index.ts'
-import type { MessageLog, Store } from '../../storage/index.ts'
-import type { StreamConfig } from '../config/types.ts'
+import type { Account } from '../../../core/index.ts'
+import type { Clock } from '../../../ports/index.ts'
+import type { MessageLog, Store } from '../../../storage/index.ts'
+import type { StreamConfig } from '../../config/types.ts'
 
 /** The stream of a consumer, as the consumer knows it. */
 export interface ConsumerStream {
@@ -19,8 +19,11 @@ export interface ConsumerStream {
     /** It is told of the next commit, once. */
     tellOfCommit(consumer: unknown): void
   }
-  /** A consumer is done with a message: with workqueue and interest retention it goes when nobody else needs it. */
-  settled(consumer: unknown, seq: number): void
+  /**
+   * A consumer is done with a message: with workqueue and interest retention it goes when nobody else needs it. False when that
+   * could not be found out, since the disk could not be read: it is tried again until it is done, which `done` is told.
+   */
+  settled(consumer: unknown, seq: number, done: (seq: number) => void): boolean
   consumerDeleted(consumer: unknown): void
   /** A consumer wants other messages than before: with interest retention nobody may want some any more. */
   wantedAnew(): void
