@@ -38,8 +38,7 @@ export class PublishChecks {
   check(message: Message, headers: PublishHeaders, nowMs: number): ApiError | null {
     this.duplicateOf = 0
     if (headers.found === 0) return this.limits.check(message, false)
-    if (this.limits.isTooLarge(message))
-      return this.isDuplicate(headers, nowMs) ? null : apiError('JSStreamMessageExceedsMaximumErr')
+    if (this.limits.isTooLarge(message)) return apiError('JSStreamMessageExceedsMaximumErr')
     const { log, name } = this.stream
     const { subject, subjectStart, subjectEnd } = message
     const error =
