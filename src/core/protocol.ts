@@ -23,9 +23,16 @@ import type { Subscription } from './subscription.ts'
 /** CONNECT's protocol field: 0, or 1 for clients that take INFO at any time. */
 const INFO_PROTOCOL = 1
 
+/** Is told who comes, and who is turned away. */
+export interface LoginObserver {
+  loggedIn(session: Session): void
+  refused(session: Session): void
+}
+
 /** What the protocol needs of the bus. */
 export interface ProtocolHost extends SessionHost {
   readonly authenticator: Authenticator
+  readonly observer: LoginObserver | null
   /** Fields of INFO that are the same for every client. */
   readonly info: Readonly<Record<string, unknown>>
   readonly fault: (thrown: unknown) => void
@@ -40,8 +47,8 @@ export class ClientProtocol implements Operations, SessionProtocol {
   readonly output: Output
   mayOperate: boolean
   acceptsHeaders = false
-  readonly maxPayloadBytes: number
-  readonly maxControlLineBytes: number
+  maxPayloadBytes: number
+  maxControlLineBytes: number
   private readonly host: ProtocolHost
   private readonly parser: Parser
   private readonly transport: Transport
@@ -65,6 +72,7 @@ export class ClientProtocol implements Operations, SessionProtocol {
     this.lastInMs = this.session.startedMs
     this.keepAlive = new KeepAlive(limits, this.session.startedMs)
     this.output = new Output(host.turn, transport, () => host.clock.now())
+    this.output.counters = this.session
     this.output.onDrain = () => this.session.caughtUp()
     this.parser = new Parser(this)
   }
@@ -77,8 +85,8 @@ export class ClientProtocol implements Operations, SessionProtocol {
     return this.output.pendingBytes
   }
 
-  get writtenMs(): number {
-    return this.output.writtenMs
+  get deliveredMs(): number {
+    return this.output.deliveredMs
   }
 
   /** The first word: INFO, and with `isFull` the last. */
@@ -212,6 +220,25 @@ export class ClientProtocol implements Operations, SessionProtocol {
     if (this.hasPonged && this.session.options.protocol >= INFO_PROTOCOL) this.sendInfo(false)
   }
 
+  limitsChanged(): void {
+    const { maxPayloadBytes, maxControlLineBytes } = this.host.limits
+    this.maxPayloadBytes = maxPayloadBytes
+    this.maxControlLineBytes = maxControlLineBytes
+    this.announceInfo()
+  }
+
+  recheckLogin(): void {
+    const { host, session, nonce } = this
+    if (!this.wasConnected) {
+      this.mayOperate = !host.authenticator.isRequired
+      return
+    }
+    const { options, peer } = session
+    const identity = host.authenticator.authenticate({ options, peer, nonce })
+    if (identity instanceof Promise) identity.then((found) => this.stay(found)).catch(host.fault)
+    else this.stay(identity)
+  }
+
   /** Pings, stale connections, write deadline, authentication time-out. */
   tend(nowMs: number): void {
     const { session, host } = this
@@ -283,17 +310,34 @@ export class ClientProtocol implements Operations, SessionProtocol {
     identity.then(goOn).catch(this.host.fault)
   }
 
+  /** Whether the client may stay. In another account it has to begin anew, as with nats-server. */
+  private stay(identity: Identity | null): void {
+    const { session, host } = this
+    if (session.isClosed) return
+    if (identity === null) {
+      host.log('error', `${session.label()} - authentication error`)
+      host.observer?.refused(session)
+      session.end('Authorization Violation', CloseReason.authenticationFailure)
+    } else if (identity.account !== session.account.name) {
+      session.close(CloseReason.clientClosed)
+    } else {
+      session.logInAgain(identity)
+    }
+  }
+
   private endLogin(identity: Identity | null): void {
     const { session, host } = this
     const { options } = session
     if (identity === null || options.account !== '' || options.new_account) {
       const who = options.user === '' ? '' : ` - User ${quoted(options.user)}`
       host.log('error', `${session.label()} - authentication error${who}`)
+      host.observer?.refused(session)
       session.end('Authorization Violation', CloseReason.authenticationFailure)
       return
     }
     session.logIn(identity)
     if (!this.wasConnected) session.introduce()
+    host.observer?.loggedIn(session)
     this.wasConnected = true
     this.mayOperate = true
     this.acceptsHeaders = options.headers

@@ -14,6 +14,12 @@ export function authenticatorOf(settings: Settings): Authenticator {
   return openAuthenticator
 }
 
+/** Do two settings let in the same clients? */
+export function haveSameUsers(a: Settings, b: Settings): boolean {
+  const of = ({ token, user, password, users }: Settings) => JSON.stringify([token, user, password, users])
+  return of(a) === of(b)
+}
+
 class TokenAuthenticator implements Authenticator {
   readonly isRequired = true
   private readonly token: string
