@@ -4,13 +4,21 @@ import type { SubscriptionInfo } from './context.ts'
 import { type ContextClass, contextClassFor, Delivery, type DeliveryOwner, type Held } from './delivery.ts'
 import { Dispatcher, type Work } from './dispatcher.ts'
 import { ContrailError } from './errors.ts'
-import { type AnyHandler, type DataOf, type Handler, type HandlerOptions, Route } from './handler.ts'
+import {
+  type AnyHandler,
+  type DataOf,
+  HANDLER_OPTIONS,
+  type Handler,
+  type HandlerOptions,
+  Route,
+} from './handler.ts'
 import type { Log } from './log.ts'
 import type { Message } from './message.ts'
 import type { HandlerMetrics } from './metrics/handler-metrics.ts'
 import type { ConsumerState, LiveSubscription } from './metrics/metrics.ts'
 import type { Middleware } from './middleware.ts'
-import type { Rate } from './rate.ts'
+import { callback, checkHandler, checkOptions, count, shape, type Table } from './options.ts'
+import { RATE, type Rate } from './rate.ts'
 import type { Declaration, Runtime } from './runtime.ts'
 import type { Schema } from './schema.ts'
 import type { SubjectPattern } from './subject-pattern.ts'
@@ -28,6 +36,12 @@ export interface FlowOptions {
   orderBy?: (message: Message) => string
   /** No more than so many messages in any stretch of so long (of this app); they may come all at once. */
   rate?: Rate
+}
+
+export const FLOW_OPTIONS: Table<FlowOptions> = {
+  concurrency: count,
+  orderBy: callback,
+  rate: shape<Rate>(RATE),
 }
 
 /** Where a declaration stands: its routers' middleware, and how it comes to run. */
@@ -143,11 +157,12 @@ export abstract class Subscription<
   >(options: HandlerOptions<S, C>, handler: Handler<DataOf<S, C, T>, Params, Deps, M>): this
   handle<T = unknown>(handler: Handler<T, Params, Deps, M>): this
   handle(optionsOrHandler: HandlerOptions<Schema, CodecOption> | AnyHandler, handler?: AnyHandler): this {
-    const route =
-      typeof optionsOrHandler === 'function'
-        ? new Route({}, optionsOrHandler)
-        : new Route(optionsOrHandler, handler as AnyHandler)
-    this.add(route)
+    const of = `a handler of "${this.sources.join(', ')}"`
+    const options = typeof optionsOrHandler === 'function' ? {} : optionsOrHandler
+    const given = typeof optionsOrHandler === 'function' ? optionsOrHandler : handler
+    checkOptions(of, options, HANDLER_OPTIONS)
+    checkHandler(`"${this.sources.join(', ')}"`, given)
+    this.add(new Route(options, given as AnyHandler))
     return this
   }
 

@@ -92,10 +92,10 @@ export class Bus implements ProtocolHost {
     return this.traffic().outBytes
   }
 
-  /** Subscriptions of clients. */
+  /** Subscriptions of clients, and of the server itself. */
   get subscriptions(): number {
     let sum = 0
-    for (const account of this.accounts.values()) sum += account.clientSubscriptions
+    for (const { interest } of this.accounts.values()) sum += interest.size
     return sum
   }
 

@@ -209,5 +209,5 @@ test('what is wrong with a queue or a job is said where it is declared or added'
   await app.start()
   await assert.rejects(work.add(1, { priority: 'urgent' as never }), /"urgent" is none of high, normal, low/)
   await assert.rejects(work.add(1, { attempts: 0 }), /attempts: 0/)
-  await assert.rejects(work.add(1, { delay: 'soon' }), /delay: "soon"/)
+  await assert.rejects(work.add(1, { delay: 'soon' as never }), /delay: "soon"/)
 })

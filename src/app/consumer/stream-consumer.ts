@@ -11,7 +11,6 @@ import { type AckSender, type Message, StreamMessage } from '../message.ts'
 import type { ConsumerState } from '../metrics/metrics.ts'
 import type { Claim, Runtime } from '../runtime.ts'
 import type { Schema } from '../schema.ts'
-import { checkDeclare } from '../stores/declaring.ts'
 import type { SubjectPattern } from '../subject-pattern.ts'
 import { type FlowOptions, type Owner, Subscription } from '../subscription.ts'
 import { DeadLetters } from './dead-letters.ts'
@@ -115,7 +114,6 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   ) {
     const concurrency = options.concurrency ?? 1
     super(patterns, flowOf(options), concurrency, owner)
-    checkDeclare(options.declare)
     this.stream = stream
     this.#identity = new StreamIdentity(stream)
     this.#options = options

@@ -6,6 +6,7 @@ import { deadLetterStream } from '../consumer/dead-letters.ts'
 import { type PauseOptions, pausedUntil } from '../consumer/pausing.ts'
 import { DeadLetterBox } from '../dead-letters/dead-letter-box.ts'
 import { ContrailError } from '../errors.ts'
+import { checkOptions } from '../options.ts'
 import type { PublishOptions } from '../publisher/options.ts'
 import { scheduleHeaders, type When } from '../publisher/schedule.ts'
 import type { Declaration, Runtime } from '../runtime.ts'
@@ -14,7 +15,7 @@ import { keepDeclared } from '../stores/declaring.ts'
 import type { StreamOwner } from '../stores/stream.ts'
 import { Watch, type WatchHandler, type WatchOptions } from '../stores/watch.ts'
 import { SubjectPattern } from '../subject-pattern.ts'
-import { toMs } from '../units.ts'
+import { type Duration, toMs } from '../units.ts'
 import { eventOf, type QueueEvent } from './events.ts'
 import type { Permits } from './gate.ts'
 import { Job } from './job.ts'
@@ -25,6 +26,7 @@ import {
   checkAttempts,
   type JobHandler,
   partitionOf,
+  QUEUE_OPTIONS,
   type QueueOptions,
   QueueSettings,
 } from './options.ts'
@@ -91,6 +93,7 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
     options: QueueOptions<Schema | undefined, Schema | undefined, never>,
     owner: StreamOwner,
   ) {
+    checkOptions(`the queue "${name}"`, options, QUEUE_OPTIONS)
     this.name = name
     this.#names = new QueueNames(name)
     this.#settings = new QueueSettings(options)
@@ -336,7 +339,7 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
       options.at !== undefined || (options.delay !== undefined && toMs(options.delay, 'delay') > 0)
     if (!isDelayed) return { subject: target, headers }
     const { schedule } = scheduleHeaders(
-      options.at === undefined ? { after: options.delay as string } : { at: options.at },
+      options.at === undefined ? { after: options.delay as Duration } : { at: options.at },
     )
     headers['Nats-Schedule'] = schedule
     headers['Nats-Schedule-Target'] = target
