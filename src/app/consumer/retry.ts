@@ -1,5 +1,18 @@
 /** When a message is tried again, and where it goes when that is over. */
 import { ContrailError } from '../errors.ts'
+import {
+  callback,
+  count,
+  duration,
+  either,
+  type Field,
+  flag,
+  object,
+  part,
+  positive,
+  type Table,
+  text,
+} from '../options.ts'
 import { type Duration, toMs } from '../units.ts'
 
 /** Pauses between tries: always the same, one after the other (the last repeats), or growing. */
@@ -32,6 +45,36 @@ export interface RetryOptions {
    * `dead.STREAM.<its subject>` in the stream `STREAM_DEAD`, which is made. Default: it is termed only.
    */
   deadLetter?: boolean | string
+}
+
+const BACKOFF_STEPS: Table<Extract<Backoff, { initial: Duration }>> = {
+  initial: duration,
+  factor: positive,
+  max: duration,
+  jitter: part,
+}
+
+export const BACKOFF: Field = {
+  takes: (value) =>
+    duration.takes(value) ||
+    (Array.isArray(value)
+      ? value.length > 0 && value.every(duration.takes)
+      : object.takes(value) && 'initial' in Object(value)),
+  isNot: `is no duration, no list of durations, and no object with initial, factor, max and jitter`,
+  shape: BACKOFF_STEPS,
+}
+
+/** Tries in all. */
+export const ATTEMPTS: Field = {
+  takes: (value) => value === Number.POSITIVE_INFINITY || count.takes(value),
+  isNot: count.isNot,
+}
+
+export const RETRY_OPTIONS: Table<RetryOptions> = {
+  attempts: ATTEMPTS,
+  backoff: BACKOFF,
+  when: callback,
+  deadLetter: either(flag, text),
 }
 
 const DEFAULT_BACKOFF: Backoff = { initial: '1s', factor: 2, max: '1m' }
