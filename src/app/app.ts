@@ -13,7 +13,7 @@ import type { Metrics } from './metrics/metrics.ts'
 import { Monitor, type MonitorOptions } from './monitor/monitor.ts'
 import { checkHandler, checkOptions } from './options.ts'
 import { Declaring } from './router.ts'
-import type { ConnectionEvent, HandlingObserver } from './runtime.ts'
+import type { ConnectionEvent, Declaration, HandlingObserver } from './runtime.ts'
 
 /** Another broker of an app, to declare on. */
 export class BrokerRouter<Deps extends object = object> extends Declaring<Deps> {
@@ -92,6 +92,27 @@ export class App<Deps extends object = object> extends Declaring<Deps> implement
     const { runtime, scope } = this.#main
     if (runtime === null) throw scope.notRunning('The app')
     return runtime.context as AppContext<Deps>
+  }
+
+  /**
+   * No handler of this process gets messages until `resume`: those that are here are handled, others of the same durable or queue group
+   * go on. Publishing goes on, and so do watches. What is declared meanwhile runs. @throws ContrailError NOT_STARTED, STOPPED
+   */
+  async pause(): Promise<void> {
+    await this.#each((one) => one.pause?.())
+    this.log.info('paused')
+  }
+
+  async resume(): Promise<void> {
+    await this.#each((one) => one.resume?.())
+    this.log.info('resumed')
+  }
+
+  async #each(act: (declaration: Declaration) => Promise<void> | undefined): Promise<void> {
+    const { runtime, scope } = this.#main
+    if (runtime === null) throw scope.notRunning('The app')
+    const all = [...this.#brokers.values()].flatMap((broker) => broker.scope.declarations())
+    await Promise.all(all.map(act))
   }
 
   // --- what belongs to it

@@ -110,12 +110,20 @@ export class CoreSubscription<
       isOpening = false
     }
     if (refused !== null) {
-      await this.pause()
+      await this.takeNoMore()
       throw refused
     }
   }
 
-  protected override async pause(): Promise<void> {
+  protected override suspend(): Promise<void> {
+    return this.takeNoMore()
+  }
+
+  protected override carryOn(): Promise<void> {
+    return this.open(this.runtime())
+  }
+
+  protected override async takeNoMore(): Promise<void> {
     const subscriptions = this.#subscriptions
     this.#subscriptions = []
     if (!this.running?.isConnected()) {

@@ -80,6 +80,7 @@ export abstract class Subscription<
   #metrics: HandlerMetrics | null = null
   #opening: Promise<void> | null = null
   #hasEnded = false
+  #isPaused = false
   /** Messages for `next` and `for await`, when there are no handlers. */
   protected readonly unread: M[] = []
   readonly #readers: Array<(message: M | undefined) => void> = []
@@ -205,7 +206,7 @@ export abstract class Subscription<
       return
     }
     await this.#opening?.catch(() => {})
-    await this.pause()
+    await this.takeNoMore()
     if (this.givesBack) {
       // Others get at once what no handler has begun with.
       await this.giveBackInOrder(this.dispatcher.clear())
@@ -242,6 +243,28 @@ export abstract class Subscription<
   #end(): void {
     this.#hasEnded = true
     for (const reader of this.#readers.splice(0)) reader(undefined)
+  }
+
+  /** True between `pause` and `resume`. */
+  get isPaused(): boolean {
+    return this.#isPaused
+  }
+
+  /**
+   * Takes no more messages in this process until `resume`; those that are here are handled. Others of its group or durable go on.
+   * @throws ContrailError NOT_STARTED
+   */
+  async pause(): Promise<void> {
+    this.runtime()
+    if (this.#isPaused) return
+    this.#isPaused = true
+    await this.suspend()
+  }
+
+  async resume(): Promise<void> {
+    if (!this.#isPaused || this.running === null) return
+    this.#isPaused = false
+    await this.carryOn()
   }
 
   /** Stops this subscription alone, while the app runs: takes no more, and waits for what was taken. */
@@ -365,7 +388,10 @@ export abstract class Subscription<
   /** Begins to take messages. */
   protected abstract open(runtime: Runtime): Promise<void>
   /** Takes no more. */
-  protected abstract pause(): Promise<void>
+  protected abstract takeNoMore(): Promise<void>
+  /** Takes none until `carryOn`. */
+  protected abstract suspend(): Promise<void>
+  protected abstract carryOn(): Promise<void>
   /** Lets go of the rest, after the handlers. */
   protected abstract close(): Promise<void>
   /** A message that was taken and won't be handled. */

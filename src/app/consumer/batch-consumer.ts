@@ -105,8 +105,8 @@ export class BatchConsumer<Deps extends object = object> extends StreamConsumer<
     else this.#timer ??= setTimeout(() => this.#close(), this.#waitMs)
   }
 
-  protected override async pause(): Promise<void> {
-    await super.pause()
+  protected override async takeNoMore(): Promise<void> {
+    await super.takeNoMore()
     clearTimeout(this.#timer)
     this.#timer = undefined
     // No handler has begun with them.

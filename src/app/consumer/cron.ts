@@ -111,6 +111,15 @@ export class CronJob<Deps extends object = object> implements Declaration {
     this.#consumer = null
   }
 
+  /** No turn begins in this process until `resume`. */
+  async pause(): Promise<void> {
+    await this.#consumer?.pause()
+  }
+
+  async resume(): Promise<void> {
+    await this.#consumer?.resume()
+  }
+
   get held(): number {
     return this.#consumer?.held ?? 0
   }

@@ -94,6 +94,7 @@ export const QUEUE_OPTIONS: Table<QueueOptions> = {
 }
 
 export const DEFAULT_ATTEMPTS = 3
+const DEFAULT_ACK_WAIT = '30s'
 const DEFAULT_KEEP = '1d'
 const DEFAULT_PARTITIONS = 16
 const MAX_PARTITIONS = 256
@@ -105,6 +106,7 @@ export class QueueSettings {
   readonly concurrency: number
   readonly totalConcurrency: number | undefined
   readonly keepResultsMs: number
+  readonly ackWaitMs: number
   /** Lanes from the first to begin to the last. */
   readonly lanes: readonly string[]
   readonly isOrdered: boolean
@@ -132,6 +134,7 @@ export class QueueSettings {
         `keepResults: ${options.keepResults} is shorter than a second.`,
       )
     }
+    this.ackWaitMs = toMs(options.ackWait ?? DEFAULT_ACK_WAIT, 'ackWait')
     this.isOrdered = options.orderBy !== undefined
     if (options.partitions !== undefined && !this.isOrdered) {
       throw new ContrailError('INVALID_OPTION', 'partitions: only a queue with orderBy has some.')
