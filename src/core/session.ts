@@ -20,13 +20,13 @@ const STALL_SHARE = 0.25
 const STALL_BYTES = 8 * 1024 * 1024
 /** The queue group that servers use among themselves. */
 const SYSTEM_QUEUE = '_sys_'
-const SYSTEM_ACCOUNT = '$SYS'
 /** Subjects up to this length are remembered with their route. */
 const REMEMBERED_BYTES = 256
 
 /** What a session needs of the bus. */
 export interface SessionHost extends AccountHost {
   readonly clock: Clock
+  readonly systemAccount: string
   account(name: string): Account
   /** How many were cut off. */
   slowConsumers: number
@@ -129,7 +129,7 @@ export class Session implements Origin, Receiver, TrafficCounters, WaitedFor {
   }
 
   get isSystem(): boolean {
-    return this.account.name === SYSTEM_ACCOUNT
+    return this.account.name === this.host.systemAccount
   }
 
   label(): string {

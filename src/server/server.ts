@@ -1,4 +1,5 @@
 import type { ConnectionOptions, NatsConnection } from '@nats-io/nats-core'
+import { ConfiguredUsers } from '../auth/index.ts'
 import { Bus, type LogLevel } from '../core/index.ts'
 import { realFileSystem } from '../ports/real-file-system.ts'
 import { bind, hostPort, urlHost } from './address.ts'
@@ -13,7 +14,6 @@ import { LineLogger, type Logger, warningLogger } from './logger.ts'
 import type { Monitor, MonitoredServer } from './monitor/index.ts'
 import { type ServerOptions, type Settings, settle } from './options.ts'
 import { TcpListener } from './tcp-listener.ts'
-import { authenticatorOf } from './users.ts'
 import { COMPATIBLE_VERSION, CONTRAIL_VERSION } from './versions.ts'
 
 /** Lines of a fault's stack in the log. */
@@ -73,10 +73,12 @@ export class Server {
     this.bus = new Bus({
       clock: this.settings.clock,
       limits: settings.limits,
-      authenticator: authenticatorOf(settings),
+      authenticator: new ConfiguredUsers(settings.security.users),
+      systemAccount: settings.security.systemAccount,
       log: (level: LogLevel, text: string) => logger.log(level, text),
       onFault: guard.report,
     })
+    for (const { name } of settings.security.accounts) this.bus.account(name)
     this.admission = new Admission(this.bus, settings.trace)
     this.clients = new InProcessClients(this.bus, this.admission, guard)
     guard.onFault = (fault) => this.fail(fault)
@@ -127,12 +129,13 @@ export class Server {
   }
 
   /**
-   * Connects a client in this process, without a socket. It is closed when the server stops. Without credentials of
-   * its own it logs in with the server's (the first of `users`).
+   * Connects a client in this process, without a socket. It is closed when the server stops. It needs no password or signature
+   * (who holds the server could do anything): `user` says which user it is, by name or public nkey. Without that it is
+   * `noAuthUser`, and else the first of all users.
    * @param options those of `@nats-io/nats-core`; `servers`, `port` and `resolve` have no meaning here
    */
   connect(options: ConnectionOptions = {}): Promise<NatsConnection> {
-    return this.clients.connect({ ...this.credentials(options), ...options })
+    return this.clients.connect(options)
   }
 
   /**
@@ -166,7 +169,7 @@ export class Server {
       port: settings.port ?? 0,
       maxPayloadBytes: settings.limits.maxPayloadBytes,
       jetstream: settings.jetstream,
-      authRequired: bus.authenticator.isRequired,
+      authRequired: bus.authenticator.isAnnounced ?? bus.authenticator.isRequired,
       domain: settings.jetstream ? settings.domain : '',
     })
     Object.assign(bus.info, info)
@@ -291,14 +294,5 @@ export class Server {
     const stop = () => void this.stop().catch(() => {})
     signal.addEventListener('abort', stop, { once: true })
     this.unhook = () => signal.removeEventListener('abort', stop)
-  }
-
-  private credentials(options: ConnectionOptions): ConnectionOptions {
-    if (options.user || options.pass || options.token || options.authenticator) return {}
-    const { user, password, token, users } = this.settings
-    if (token !== '') return { token }
-    if (user !== '') return { user, pass: password }
-    if (users.length > 0) return { user: users[0].user, pass: users[0].password }
-    return {}
   }
 }

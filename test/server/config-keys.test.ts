@@ -149,7 +149,7 @@ const mistakes: [string, string][] = [
     'cluster { port: 1 }',
     '1:0: "cluster" is not supported: Contrail serves one machine and does not cluster.',
   ],
-  ['authorization { users: [{user: a, permissions: {}}] }', '1:34: "permissions" is not supported'],
+  ['authorization { users: [{user: a, proxy_required: true}] }', '1:34: "proxy_required" is not supported'],
 ]
 
 for (const [text, message] of mistakes) {

@@ -1,5 +1,6 @@
 /** Every key of a configuration file that applies to one node, and what it sets. */
 import { CLUSTER_REFUSAL, type Launch } from '../launch.ts'
+import { accounts } from './account-keys.ts'
 import { authorization } from './authorization-keys.ts'
 import { jetstream } from './jetstream-keys.ts'
 import type { KeyTable } from './reader.ts'
@@ -32,6 +33,12 @@ export const topKeys: KeyTable<Launch> = {
     server.monitorBasePath = reader.string(entry)
   },
   authorization,
+  accounts,
+  no_auth_user: ({ server }, entry, reader) => {
+    server.noAuthUser = reader.string(entry)
+  },
+  system: systemAccount,
+  system_account: systemAccount,
   jetstream,
   max_payload: ({ server }, entry, reader) => {
     server.maxPayload = reader.integer(entry)
@@ -82,6 +89,10 @@ function host(...[{ server }, entry, reader]: Parameters<Key>): void {
   server.host = reader.string(entry)
 }
 
+function systemAccount(...[{ server }, entry, reader]: Parameters<Key>): void {
+  server.systemAccount = reader.string(entry)
+}
+
 function monitorPort(...[{ server }, entry, reader]: Parameters<Key>): void {
   server.monitorPort = reader.integer(entry)
 }
@@ -111,7 +122,6 @@ export const refusedTopKeys: Readonly<Record<string, string>> = {
   cluster_name: CLUSTER_REFUSAL,
   ...Object.fromEntries(
     [
-      'accounts',
       'allow_non_tls',
       'auth_callout',
       'client_advertise',
@@ -137,7 +147,6 @@ export const refusedTopKeys: Readonly<Record<string, string>> = {
       'max_subscription_tokens',
       'max_traced_msg_len',
       'mqtt',
-      'no_auth_user',
       'no_header_support',
       'no_sys_acc',
       'no_system_account',
@@ -158,8 +167,6 @@ export const refusedTopKeys: Readonly<Record<string, string>> = {
       'strict',
       'sublist_cache',
       'syslog',
-      'system',
-      'system_account',
       'tls',
       'trace_headers',
       'trace_verbose',

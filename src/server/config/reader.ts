@@ -14,23 +14,34 @@ export class Reader {
   readonly errors: string[] = []
   readonly warnings: string[] = []
 
-  /** Goes through a map with the table of its keys. `refused`: keys of nats-server that are not served, and why. */
+  /**
+   * Goes through a map with the table of its keys. `refused`: keys of nats-server that are not served, and why. `unknown`: what is
+   * said of a key that nobody knows.
+   */
   each<Target>(
     map: ConfigMap,
     target: Target,
     table: KeyTable<Target>,
     refused: Readonly<Record<string, string>>,
+    unknown = (key: string) => `unknown field "${key}"`,
   ): void {
     for (const entry of map.entries.values()) {
       const key = entry.key.toLowerCase()
-      try {
+      this.at(entry, () => {
         if (Object.hasOwn(table, key)) table[key](target, entry, this)
         else if (Object.hasOwn(refused, key)) this.fail(`"${entry.key}" is not supported: ${refused[key]}`)
-        else if (!entry.isVariable) this.fail(`unknown field "${entry.key}"`)
-      } catch (error) {
-        if (!(error instanceof EntryError)) throw error
-        this.errors.push(`${show(entry.place)}: ${error.message}`)
-      }
+        else if (!entry.isVariable) this.fail(unknown(entry.key))
+      })
+    }
+  }
+
+  /** Reads one entry: what fails is told with its place, and the reading goes on behind it. */
+  at(entry: ConfigEntry, read: () => void): void {
+    try {
+      read()
+    } catch (error) {
+      if (!(error instanceof EntryError)) throw error
+      this.errors.push(`${show(entry.place)}: ${error.message}`)
     }
   }
 
