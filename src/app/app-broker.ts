@@ -8,6 +8,7 @@ import type { SetTimer } from './dispatcher.ts'
 import { ContrailError } from './errors.ts'
 import type { BrokerReport } from './metrics/metrics.ts'
 import type { Middleware, PublishMiddleware } from './middleware.ts'
+import { Audience } from './publisher/audience.ts'
 import type { ConnectionEvent, Runtime } from './runtime.ts'
 import { Scope } from './scope.ts'
 import { openKeyValue, openObjectStore } from './stores/open.ts'
@@ -49,7 +50,9 @@ export class AppBroker {
   async open(): Promise<void> {
     const { name, log } = this.#parts
     const options = { name, ...this.#options }
-    const broker = await Broker.open(options, this.scope.publishMiddleware(), log)
+    const audience = new Audience(log, this.#parts.audience)
+    for (const declaration of this.scope.declarations()) audience.know(declaration.takes?.() ?? new Map())
+    const broker = await Broker.open(options, this.scope.publishMiddleware(), log, audience)
     this.#broker = broker
     this.#runtime = runtimeOf(broker, this.name, options, this.#parts)
   }

@@ -5,7 +5,9 @@ import { type ErrorHook, Hooks } from './hooks.ts'
 import { type Log, type LogLevel, makeLog } from './log.ts'
 import { type BrokerReport, Metrics } from './metrics/metrics.ts'
 import type { Monitor } from './monitor/monitor.ts'
+import type { AudienceOptions } from './publisher/audience.ts'
 import type { HandlingObserver } from './runtime.ts'
+import { SubjectPattern } from './subject-pattern.ts'
 import { type Duration, toMs } from './units.ts'
 
 export interface AppOptions {
@@ -19,6 +21,13 @@ export interface AppOptions {
   stopTimeout?: Duration
   /** Stops the app when it is aborted. */
   signal?: AbortSignal
+  /**
+   * Publishing what no declared stream keeps and no handler of the app hears rejects with NOBODY_LISTENS. Default: false, a
+   * warning once for each subject.
+   */
+  strict?: boolean
+  /** Subjects that others keep or hear, wildcards allowed: publishing there is no mistake. Default: none. */
+  elsewhere?: readonly string[]
 }
 
 export type AppState = 'new' | 'starting' | 'running' | 'stopping' | 'stopped'
@@ -40,6 +49,7 @@ export class AppParts {
   readonly errorHooks: ErrorHook<object>[] = []
   readonly monitors: Monitor[] = []
   readonly metrics: Metrics
+  readonly audience: AudienceOptions
   observer: HandlingObserver | undefined
   state: AppState = 'new'
 
@@ -49,6 +59,10 @@ export class AppParts {
     this.log = options.log ?? makeLog(options.logLevel)
     this.stopTimeoutMs = toMs(options.stopTimeout ?? DEFAULT_STOP_TIMEOUT, 'stopTimeout')
     this.signal = options.signal
+    this.audience = {
+      strict: options.strict ?? false,
+      elsewhere: (options.elsewhere ?? []).map((source) => new SubjectPattern(source).subject),
+    }
     this.metrics = new Metrics(reports)
   }
 

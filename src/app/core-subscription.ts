@@ -69,7 +69,12 @@ export class CoreSubscription<
     return this.#queue
   }
 
+  takes(): ReadonlyMap<string, string> {
+    return new Map(this.patterns.map(({ subject, source }) => [subject, source]))
+  }
+
   protected override async open(runtime: Runtime): Promise<void> {
+    runtime.publisher.audience.know(this.takes())
     let refused: ContrailError | null = null
     let isOpening = true
     for (const subject of this.subjects) {
@@ -161,7 +166,7 @@ export class CoreSubscription<
   #answersFailure(message: Message, thrown: unknown): boolean {
     if (this.#reply !== undefined) return this.#reply
     if (thrown instanceof ReplyError) return true
-    if (this.#onlyListens || this.runtime().publisher.isTakenByStream(message.subject)) return false
+    if (this.#onlyListens || this.runtime().publisher.audience.isKept(message.subject)) return false
     const hasForm = this.routes.some(({ schema, codec }) => schema !== undefined || codec !== jsonCodec)
     return !(thrown instanceof InvalidMessageError) || hasForm
   }

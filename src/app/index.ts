@@ -15,6 +15,7 @@ export type { BatchConsumer, BatchContext, BatchHandler, BatchOptions } from './
 export { CRON_STREAM, type CronHandler, type CronJob, type CronOptions } from './consumer/cron.ts'
 export { DEAD_LETTER_HEADERS, deadLetterStream } from './consumer/dead-letters.ts'
 export type { AckMode, ConsumeOptions, DeliverFrom } from './consumer/options.ts'
+export { Reject } from './consumer/reject.ts'
 export type { Backoff, RetryOptions } from './consumer/retry.ts'
 export { StreamConsumer } from './consumer/stream-consumer.ts'
 export type { AppContext, BaseContext, HandlerContext, MessageContext, SubscriptionInfo } from './context.ts'

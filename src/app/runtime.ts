@@ -67,6 +67,8 @@ export interface Runtime {
 export interface Declaration {
   /** Streams and stores come up before what reads from them. */
   readonly stage: 'store' | 'subscription'
+  /** Subjects that it keeps, or hears on core NATS: as NATS writes them → as they were declared. */
+  takes?(): ReadonlyMap<string, string>
   /** Its router was included under a prefix: its subjects are under it too. Only before the start. */
   underPrefix?(prefix: string): void
   start(runtime: Runtime): Promise<void>

@@ -36,6 +36,8 @@ export interface Owner {
   middleware(): readonly Middleware<never>[]
   /** The running broker; null when the app does not run. */
   runtime(): Runtime | null
+  /** Why there is none. @param who needs it, as a sentence begins with it */
+  notRunning(who: string): ContrailError
   /** Leaves the list of what starts with the app. */
   forget(declaration: Declaration): void
 }

@@ -74,7 +74,12 @@ export class Account {
 
   hasInterest(subject: string): boolean {
     const bytes = Buffer.from(subject, 'utf8')
-    return !this.interest.route(bytes, 0, bytes.length).isEmpty
+    return this.isAwaited(bytes, 0, bytes.length)
+  }
+
+  /** The same for bytes `[start, end)`. */
+  isAwaited(subject: Buffer, start: number, end: number): boolean {
+    return !this.interest.route(subject, start, end).isEmpty
   }
 
   /** Does somebody subscribe to this very subject, not by a wildcard that covers it? */

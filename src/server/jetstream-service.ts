@@ -210,7 +210,7 @@ function streamDetail(stream: Stream, wanted: DetailsWanted): Record<string, unk
   return {
     name: stream.name,
     created: goTime(stream.createdMs),
-    cluster: { leader: stream.js.serverName },
+    cluster: { leader: stream.host.serverName },
     ...(wanted.config ? { config: shownConfig(stream) } : {}),
     state: streamState(stream),
     ...(wanted.consumers && stream.consumers.size > 0

@@ -23,6 +23,11 @@ export interface RetryOptions {
   /** Default: 1 s, 2 s, 4 s … up to 1 min. */
   backoff?: Backoff
   /**
+   * Is a message that failed with this to be tried again? False: it is given up at once. A duration: after so long. True: as
+   * `backoff` says. Asked while there are tries left; `Reject` and what can't be read are given up in any case.
+   */
+  when?: (thrown: unknown, tries: number) => boolean | Duration
+  /**
    * After the last try the message goes, with its headers and the reason, to this subject, and is termed. `true`: to
    * `dead.STREAM.<its subject>` in the stream `STREAM_DEAD`, which is made. Default: it is termed only.
    */
@@ -41,6 +46,7 @@ export class RetryPolicy {
   readonly #factor: number
   readonly #maxMs: number
   readonly #jitter: number
+  readonly #when: RetryOptions['when']
 
   /** @throws ContrailError INVALID_OPTION */
   constructor(options: RetryOptions = {}) {
@@ -49,6 +55,7 @@ export class RetryPolicy {
       throw new ContrailError('INVALID_OPTION', `retry.attempts: ${this.attempts} is below 1.`)
     }
     this.deadLetter = options.deadLetter ?? false
+    this.#when = options.when
     const backoff = options.backoff ?? DEFAULT_BACKOFF
     if (typeof backoff === 'object' && 'initial' in backoff) {
       this.#pauses = [toMs(backoff.initial, 'retry.backoff.initial')]
@@ -65,12 +72,24 @@ export class RetryPolicy {
     }
   }
 
-  /** Milliseconds until the next try, after so many; null: there is none. */
-  pauseAfter(tries: number, random: () => number = Math.random): number | null {
+  /** Milliseconds until the next try, after so many, the last of which failed with `thrown`; null: there is none. */
+  pauseAfter(tries: number, thrown?: unknown, random: () => number = Math.random): number | null {
     if (tries >= this.attempts) return null
+    const rule = this.#when === undefined ? true : asked(this.#when, thrown, tries)
+    if (rule === false) return null
+    if (rule !== true) return toMs(rule, 'retry.when')
     const index = Math.min(tries, this.#pauses.length) - 1
     const grown = this.#pauses[Math.max(0, index)] * this.#factor ** Math.max(0, tries - this.#pauses.length)
     const pause = Math.min(grown, this.#maxMs)
     return this.#jitter === 0 ? pause : pause * (1 + this.#jitter * (2 * random() - 1))
+  }
+}
+
+/** A rule that fails itself says nothing: it is tried again. */
+function asked(when: NonNullable<RetryOptions['when']>, thrown: unknown, tries: number): boolean | Duration {
+  try {
+    return when(thrown, tries)
+  } catch {
+    return true
   }
 }

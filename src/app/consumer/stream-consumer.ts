@@ -23,8 +23,10 @@ import {
   DEFAULT_ACK_WAIT_MS,
   DEFAULT_MAX_IN_FLIGHT,
 } from './options.ts'
+import { Prefetch } from './prefetch.ts'
 import { LEAPING_PULL_TIMES, NO_PULL_LIMITS, type PullLimits, PullLoop } from './pull-loop.ts'
 import { PushSource, type PushTarget, pushTarget } from './push-source.ts'
+import { Reject } from './reject.ts'
 import { RetryPolicy } from './retry.ts'
 import { Solitude } from './solitude.ts'
 import type { MessageSource, MessageSourceOwner } from './source.ts'
@@ -38,6 +40,8 @@ const MAX_TO_COME = 1000
 const WORKING_PART = 3
 /** When a dead letter could not be stored. */
 const LETTER_AGAIN_MS = 5000
+/** After a consumer was made again: is its stream still the one that it was made for? */
+const LOOK_AGAIN_MS = [0, 1000, 5000]
 
 /** Modes in which a message comes again when its handler fails. */
 const COUNTED: ReadonlySet<AckMode> = new Set(['nack-on-error', 'on-success', 'manual'])
@@ -73,6 +77,8 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   readonly #retry: RetryPolicy
   protected readonly window: number
   readonly #push: PushTarget | null
+  /** Where others may share the messages; null: all of the window is taken ahead. */
+  #prefetch: Prefetch | null = null
   readonly #held = new Set<Held>()
   #deadLetters: DeadLetters | null = null
   /** Where there is an end of tries. */
@@ -91,10 +97,14 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   /** Ordered: where the next consumer begins, and which delivery is the next. */
   #lastSeq = 0
   #lastDeliverySeq = 0
+  /** Ephemeral, of what is new only: behind which sequence it began. */
+  #beganBehind: number | null = null
   /** Ephemeral: sequences that are to come again, and would not from a new consumer. */
   readonly #toCome = new Set<number>()
   #revivals = 0
   readonly #identity: StreamIdentity
+  /** The consumer stands where an earlier stream of this name ended. */
+  #isMisplaced = false
 
   constructor(
     stream: string,
@@ -161,7 +171,8 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
       request: (subject, payload, options) => runtime.nc.request(subject, payload, options),
     }
     if (this.#options.declare !== 'none') await this.#identity.learn(runtime)
-    const made = await this.#make(this.#config)
+    const made = await this.#declared(this.#config)
+    this.#isMade(made)
     this.log = runtime.log.child({ stream: this.stream, consumer: this.#name })
     this.#ackWaitMs = (made.config.ack_wait ?? DEFAULT_ACK_WAIT_MS * NS_PER_MS) / NS_PER_MS
     if (this.#retry.deadLetter !== false) {
@@ -179,7 +190,10 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
       )
     }
     this.#isEnding = false
-    if (this.#failuresMost !== Number.POSITIVE_INFINITY) {
+    this.#prefetch = this.#isShared
+      ? new Prefetch(this.#options.concurrency ?? 1, this.window, this.flow.rate)
+      : null
+    if (this.#failuresMost(this.#retry) !== Number.POSITIVE_INFINITY) {
       const isDurable = this.#options.durable !== undefined
       this.#counter = new TryCounter(runtime, isDurable, runtime.replicas ?? made.config.num_replicas)
       this.#solitude = this.handlesOneByOne && (this.#options.concurrency ?? 1) > 1 ? new Solitude() : null
@@ -240,9 +254,9 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   }
 
   /** Failed tries after which a message is given up, also where its letter could not be stored then. */
-  get #failuresMost(): number {
-    if (COUNTED.has(this.#mode)) return this.#retry.attempts
-    return this.#mode === 'reject-on-error' && this.#retry.deadLetter !== false ? 1 : Number.POSITIVE_INFINITY
+  #failuresMost(retry: RetryPolicy): number {
+    if (COUNTED.has(this.#mode)) return retry.attempts
+    return this.#mode === 'reject-on-error' && retry.deadLetter !== false ? 1 : Number.POSITIVE_INFINITY
   }
 
   protected override abandon(): void {
@@ -283,8 +297,30 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
 
   // --- the source's side
 
+  /** Do others get what is not taken here? */
+  get #isShared(): boolean {
+    const isDurable = this.#options.durable !== undefined && this.#mode !== 'none'
+    return isDurable && this.#push === null && this.handlesOneByOne && this.routes.length > 0
+  }
+
+  get allowed(): number {
+    return this.#prefetch?.allowed ?? this.window
+  }
+
   space(): number {
-    return this.window - this.held
+    // What waits for its key keeps nobody from working.
+    const atHand = this.#prefetch === null ? this.held : this.dispatcher.atHand
+    return Math.min(this.window - this.held, this.allowed - atHand)
+  }
+
+  /** Messages that are taken ahead of the handlers, at their speed. */
+  protected get ahead(): number {
+    return this.#prefetch?.ahead ?? this.window
+  }
+
+  override finished(message: Message, ms: number, isFailed: boolean): void {
+    this.#prefetch?.ended(ms)
+    super.finished(message, ms, isFailed)
   }
 
   message(raw: Msg): void {
@@ -319,7 +355,7 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     )
     // A later revival has taken over, or the end has come.
     if (revival !== this.#revivals || this.running === null) return
-    if (exists && !ordered) return
+    if (exists && !ordered && !this.#isMisplaced) return
     const stream = await this.#identity.now(runtime, log)
     if (revival !== this.#revivals || this.running === null) return
     if (exists) await runtime.jsm.consumers.delete(this.stream, this.#name).catch(() => false)
@@ -328,10 +364,34 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
       throw new ContrailError('CONSUMER_MISSING', `The stream "${this.stream}" has no consumer "${durable}".`)
     }
     if (!exists) log.warn({ why }, 'the consumer is gone: making it again')
-    await this.#make(config)
-    if (revival !== this.#revivals) return
+    const made = await this.#declared(config)
+    if (revival !== this.#revivals || this.running === null) {
+      // The later one makes its own.
+      if (durable === undefined) await runtime.jsm.consumers.delete(this.stream, made.name).catch(() => false)
+      return
+    }
+    this.#isMade(made)
     await this.#source?.pause(this.runtime().isConnected())
     this.#listen()
+    if (durable === undefined && stream !== undefined) void this.#lookAgain(revival)
+  }
+
+  /**
+   * In a cluster the answer about a stream may come from who does not know yet that it was removed, and the consumer be
+   * made on the one that has its name since: there it would wait for a sequence that is far ahead.
+   */
+  async #lookAgain(revival: number): Promise<void> {
+    for (const ms of LOOK_AGAIN_MS) {
+      await new Promise((resolve) => setTimeout(resolve, ms).unref())
+      const { running } = this
+      if (running === null || revival !== this.#revivals) return
+      const stream = await this.#identity.now(running).catch(() => undefined)
+      if (this.running === null || revival !== this.#revivals) return
+      if (stream === undefined || !this.#identity.differs(stream)) continue
+      this.#isMisplaced = true
+      this.#source?.reconnected()
+      return
+    }
   }
 
   // --- a delivery's side
@@ -372,9 +432,10 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     message.begunBefore = begun
     message.failure = reason
     message.isCounted = failed + begun > 0
-    const { attempts } = this.#retry
+    const retry = this.retryOf(message)
+    const { attempts } = retry
     const isCounting = COUNTED.has(this.#mode)
-    if (failed >= this.#failuresMost || (isCounting && failed + begun >= attempts)) {
+    if (failed >= this.#failuresMost(retry) || (isCounting && failed + begun >= attempts)) {
       // Its letter could not be stored, or no process lives long enough to say what is wrong with it.
       await this.#giveUp(message, new Error(lastWords(failed, begun, reason)))
       return false
@@ -417,6 +478,22 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     return undefined
   }
 
+  /** How this message is tried again. */
+  protected retryOf(_message: StreamMessage): RetryPolicy {
+    return this.#retry
+  }
+
+  /** Milliseconds until the next try; null: there is none. What can't be read is the same the next time. */
+  #pauseAfter(message: StreamMessage, thrown: unknown, tries: number): number | null {
+    if (thrown instanceof Reject || thrown instanceof InvalidMessageError) return null
+    return this.retryOf(message).pauseAfter(tries, thrown)
+  }
+
+  /** Its letter is stored, if it has one; before the server is told. */
+  protected gaveUp(_message: StreamMessage, _thrown: unknown): Promise<void> | undefined {
+    return undefined
+  }
+
   #forgetTries(message: StreamMessage): void {
     if (!message.isCounted) return
     message.isCounted = false
@@ -447,7 +524,7 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
         return undefined
       case 'nack-on-error': {
         const { tries } = streamMessage
-        const pause = this.#retry.pauseAfter(tries)
+        const pause = this.#pauseAfter(streamMessage, thrown, tries)
         if (pause === null) return this.#giveUp(streamMessage, thrown)
         log.warn({ err: thrown, try: tries, nextInMs: Math.round(pause) }, 'the handler failed; trying again')
         if (this.#counter !== null) return this.#tryAgain(streamMessage, this.#counter, pause, thrown)
@@ -458,9 +535,7 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
         log.error({ err: thrown }, 'the handler failed; the message comes again after ack wait')
         return this.#noteFailure(streamMessage, thrown)
       case 'none': {
-        // What can't be read is the same the next time.
-        const isFinal = !this.retriesHere || thrown instanceof InvalidMessageError
-        const pause = isFinal ? null : this.#retry.pauseAfter(streamMessage.tries)
+        const pause = this.retriesHere ? this.#pauseAfter(streamMessage, thrown, streamMessage.tries) : null
         if (pause === null) {
           if (this.#deadLetters !== null) return this.#giveUp(streamMessage, thrown)
           log.error({ err: thrown, try: streamMessage.deliveries }, 'the handler failed')
@@ -503,11 +578,11 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
 
   /** It comes again after ack wait, unless that was the last try. */
   #noteFailure(message: StreamMessage, thrown: unknown): Promise<void> | undefined {
+    if (this.#pauseAfter(message, thrown, message.tries) === null) return this.#giveUp(message, thrown)
     if (this.#counter === null) {
       if (this.retriesHere && this.#mode === 'on-success') message.againInMs = this.#ackWaitMs
       return undefined
     }
-    if (message.tries >= this.#retry.attempts) return this.#giveUp(message, thrown)
     return this.#noted(message, this.#counter, thrown).then(() => {
       if (this.retriesHere && this.#mode === 'on-success') this.#pauses(message, this.#ackWaitMs)
     })
@@ -536,6 +611,7 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     try {
       await this.#deadLetters?.take(message, thrown)
       if (this.#deadLetters !== null) this.metrics.deadLettered++
+      await this.gaveUp(message, thrown)
       log.error({ err: thrown, try: message.tries }, 'the handler failed for the last time')
       message.term(reasonOf(thrown))
       message.givenUp = null
@@ -544,7 +620,10 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
       // Not lost: it stays in the stream and comes back, and what it failed with is known then.
       message.isCounted = true
       message.isMarked = false
-      await this.#counter?.keep(message, triesOf(this.#failuresMost, 0, reasonOf(thrown)))
+      await this.#counter?.keep(
+        message,
+        triesOf(this.#failuresMost(this.retryOf(message)), 0, reasonOf(thrown)),
+      )
       log.error({ err: reason }, 'the dead letter could not be stored; it is tried again')
       if (this.retriesHere || this.#mode === 'none') {
         message.givenUp = { thrown }
@@ -553,14 +632,15 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     }
   }
 
-  async #make(config: Partial<ConsumerConfig>): Promise<ConsumerInfo> {
-    const info = await this.#declared(config)
+  #isMade(info: ConsumerInfo): void {
     const { max_batch = 0, max_expires = 0 } = info.config
     this.#limits = { maxBatch: max_batch, maxExpiresMs: max_expires / NS_PER_MS }
     this.#name = info.name
     this.#lastDeliverySeq = 0
+    this.#isMisplaced = false
+    const isOfNew = info.config.deliver_policy === DeliverPolicy.New
+    if (isOfNew && this.#options.durable === undefined) this.#beganBehind = info.delivered.stream_seq
     this.made(info)
-    return info
   }
 
   #declared(config: Partial<ConsumerConfig>): Promise<ConsumerInfo> {
@@ -589,7 +669,6 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
         ? new PullLoop(
             nc,
             `$JS.API.CONSUMER.MSG.NEXT.${this.stream}.${this.#name}`,
-            this.window,
             this,
             pullTimes,
             this.#limits,
@@ -615,23 +694,30 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     if (isAnother) {
       this.log?.warn('the stream was made again: reading it from its beginning')
       this.#lastSeq = 0
+      this.#beganBehind = null
       this.#toCome.clear()
       this.beganAnew()
       this.#config = fromItsBeginning(this.#config)
-    } else if (stream !== undefined && stream.lastSeq < this.#lastSeq) {
+    } else if (stream !== undefined && stream.lastSeq < this.#behind) {
       // An older state of it came back.
       this.log?.warn(
-        { read: this.#lastSeq, last: stream.lastSeq },
+        { read: this.#behind, last: stream.lastSeq },
         'the stream ends before what was read of it',
       )
       this.#lastSeq = stream.lastSeq
+      if (this.#beganBehind !== null) this.#beganBehind = stream.lastSeq
       this.#toCome.clear()
       this.beganAnew()
     }
-    if (this.#options.durable !== undefined || this.#lastSeq === 0) return this.#config
+    const hasBegun = this.#lastSeq > 0 || this.#beganBehind !== null
+    if (this.#options.durable !== undefined || !hasBegun) return this.#config
     const { opt_start_time: _, ...rest } = this.#config
-    const from = Math.min(this.#lastSeq + 1, ...this.#toCome)
+    const from = Math.min(this.#behind + 1, ...this.#toCome)
     return { ...rest, deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: from }
+  }
+
+  get #behind(): number {
+    return Math.max(this.#lastSeq, this.#beganBehind ?? 0)
   }
 
   #remember(seq: number): void {

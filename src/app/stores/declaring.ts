@@ -26,6 +26,7 @@ export function checkDeclare(declare: Declare | undefined): void {
  * @param what for sentences: `the stream "ORDERS"`, `the bucket "stock"`
  * @param wanted the fields that the declaration speaks of
  * @param make how it is made, where `wanted` alone would not do
+ * @returns its configuration as far as it is known; null: nothing was asked
  * @throws ContrailError STREAM_MISSING, STREAM_MISMATCH ('check'); WOULD_LOSE, STREAM_FIXED, SUBJECTS_OVERLAP and others
  */
 export async function declareStream(
@@ -34,8 +35,8 @@ export async function declareStream(
   wanted: Partial<StreamConfig> & { name: string },
   declare: Declare,
   make?: () => Promise<unknown>,
-): Promise<void> {
-  if (declare === 'none') return
+): Promise<Partial<StreamConfig> | null> {
+  if (declare === 'none') return null
   const { streams } = runtime.jsm
   const bindings = { stream: wanted.name }
   const existing = await translated(`${upper(what)} can't be looked up`, () =>
@@ -50,10 +51,10 @@ export async function declareStream(
       make === undefined ? streams.add(wanted as never) : make(),
     )
     runtime.log.info(bindings, 'stream created')
-    return
+    return wanted
   }
   const different = differences(wanted, existing.config)
-  if (declare === 'create' || different.length === 0) return
+  if (declare === 'create' || different.length === 0) return existing.config
   const all = different.map(sentenceOf).join(', ')
   if (declare === 'check') {
     throw new ContrailError('STREAM_MISMATCH', `${upper(what)} is not as it is declared: ${all}.`)
@@ -67,6 +68,7 @@ export async function declareStream(
     await streams.update(wanted.name, updateOf(existing.config, wanted) as never)
     if (lost.length > 0) runtime.log.warn({ ...bindings, changed, lost }, 'stream updated, with loss')
     else runtime.log.info({ ...bindings, changed }, 'stream updated')
+    return wanted
   } catch (thrown) {
     if (!isApiError(thrown, ...CANNOT_CHANGE))
       throw asContrailError(thrown, `${upper(what)} can't be updated (${all})`)
@@ -79,9 +81,17 @@ export async function declareStream(
   }
 }
 
+/** What was declared, and is looked after. */
+export interface KeptDeclaration {
+  /** Its configuration as far as it is known; null: it is not. */
+  readonly config: Partial<StreamConfig> | null
+  /** Ends the looking after. */
+  forget(): void
+}
+
 /**
  * Declares it, and makes it again when it is not there after a reconnect: what is in memory is gone with its server.
- * Resolves to what ends that. Parameters and errors: those of `declareStream`.
+ * Parameters and errors: those of `declareStream`.
  */
 export async function keepDeclared(
   runtime: Runtime,
@@ -89,15 +99,16 @@ export async function keepDeclared(
   wanted: Partial<StreamConfig> & { name: string },
   declare: Declare,
   make?: () => Promise<unknown>,
-): Promise<() => void> {
-  await declareStream(runtime, what, wanted, declare, make)
-  if (declare === 'none' || declare === 'check') return () => {}
-  return runtime.onConnection((event) => {
+): Promise<KeptDeclaration> {
+  const config = await declareStream(runtime, what, wanted, declare, make)
+  if (declare === 'none' || declare === 'check') return { config, forget: () => {} }
+  const forget = runtime.onConnection((event) => {
     if (event !== 'reconnected') return
     declareStream(runtime, what, wanted, 'create', make).catch((err) => {
       runtime.log.warn({ err, stream: wanted.name }, `${what} could not be looked after`)
     })
   })
+  return { config, forget }
 }
 
 function updateOf(existing: StreamConfig, wanted: Partial<StreamConfig>): Partial<StreamConfig> {

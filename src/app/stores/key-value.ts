@@ -246,7 +246,8 @@ export class KeyValue<T, Deps extends object = object> implements Declaration {
     const options = this.#clientsOptions(runtime)
     // The client changes what it is given.
     const create = () => kvm.create(bucket, { ...options })
-    this.#forget = await keepDeclared(runtime, what, streamOf(bucket, options), declare, create)
+    const { forget } = await keepDeclared(runtime, what, streamOf(bucket, options), declare, create)
+    this.#forget = forget
     this.#kv = await translated(`The bucket "${bucket}" can't be opened`, () =>
       declare === 'none' ? kvm.open(bucket) : create(),
     )

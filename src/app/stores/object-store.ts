@@ -143,13 +143,14 @@ export class ObjectStore<Deps extends object = object> implements Declaration {
     const options = this.#clientsOptions(runtime)
     // The client changes what it is given.
     const create = () => objm.create(bucket, { ...options })
-    this.#forget = await keepDeclared(
+    const { forget } = await keepDeclared(
       runtime,
       `the object store "${bucket}"`,
       streamOf(bucket, options),
       declare,
       create,
     )
+    this.#forget = forget
     this.#store = await translated(`The object store "${bucket}" can't be opened`, () =>
       declare === 'none' ? objm.open(bucket) : create(),
     )

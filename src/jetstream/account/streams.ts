@@ -1,5 +1,6 @@
 import { PatternIndex } from '../../subjects/index.ts'
 import type { StreamConfig } from '../config/types.ts'
+import type { StreamHost } from '../stream/host.ts'
 import type { Stream } from './stream.ts'
 
 /** The streams of an account by name, and what is asked of all of them: answered without a look at each. */
@@ -7,9 +8,15 @@ export class Streams extends Map<string, Stream> {
   /** Bytes that streams have been promised. */
   reservedMemory = 0
   reservedStorage = 0
+  private readonly host: StreamHost
   private readonly subjects = new PatternIndex<Stream>()
   /** The configuration that each was counted with. */
   private readonly counted = new Map<Stream, StreamConfig>()
+
+  constructor(host: StreamHost) {
+    super()
+    this.host = host
+  }
 
   override set(name: string, stream: Stream): this {
     this.delete(name)
@@ -51,6 +58,7 @@ export class Streams extends Map<string, Stream> {
   }
 
   private reserve(stream: Stream, bytes: number): void {
+    this.host.reserve(stream.log.inMemory, bytes)
     if (stream.log.inMemory) this.reservedMemory += bytes
     else this.reservedStorage += bytes
   }

@@ -1,8 +1,6 @@
 import type { MessageLog } from '../../storage/index.ts'
 import { subjectFilter } from '../../subjects/index.ts'
 import { type ApiError, apiError } from '../config/errors.ts'
-import { parseDuration } from '../config/go-duration.ts'
-import { MAX_TTL_MS } from '../config/ranges.ts'
 import {
   EXPECTED_LAST_MSG_ID,
   EXPECTED_LAST_SEQ,
@@ -15,6 +13,7 @@ import {
   STREAM_SOURCE,
   TTL,
 } from '../headers/publish-headers.ts'
+import { parseTtlMs } from '../headers/ttl.ts'
 
 /** Is what the publisher expects of the stream so? Returns the error, null when all is well. */
 export function checkExpectations(
@@ -75,17 +74,6 @@ export function rollupScope(headers: PublishHeaders, isAllowed: boolean): ApiErr
   if (value.toLowerCase() === 'sub') return 'subject'
   if (value.toLowerCase() === 'all') return 'all'
   return apiError('JSStreamRollupFailedF', { err: `rollup value invalid: ${JSON.stringify(value)}` })
-}
-
-/** What `Nats-TTL` asks for in milliseconds (whole seconds): Infinity for 'never', 0 for none, null when it is wrong. */
-export function parseTtlMs(text: string): number | null {
-  if (text.toLowerCase() === 'never') return Number.POSITIVE_INFINITY
-  if (/^\d+$/.test(text) && text !== '0') {
-    const seconds = Number(text)
-    return seconds < 2 ** 63 ? Math.min(seconds * 1000, MAX_TTL_MS) : null
-  }
-  const ns = parseDuration(text)
-  return ns === null || ns < 1e9 ? null : Math.floor(ns / 1e9) * 1000
 }
 
 /** A time to live is refused where the stream has none; one that can't be read is an error of its own. */

@@ -1,6 +1,6 @@
 import type { Message } from '../../core/index.ts'
 import { type ApiError, apiError } from '../config/errors.ts'
-import { MAX_SEQUENCE, sequenceRange } from '../config/ranges.ts'
+import { MAX_SEQUENCE } from '../config/ranges.ts'
 import {
   EXPECTED_LAST_SEQ,
   EXPECTED_LAST_SUBJECT_SEQ,
@@ -18,9 +18,8 @@ import {
   rollupScope,
   wrongSequence,
 } from './check-headers.ts'
-import type { Ingest } from './ingest.ts'
-
-const MAX_HEADER_BYTES = 0xffff
+import { FULL, MAX_HEADER_BYTES } from './check-limits.ts'
+import type { PublishParts } from './parts.ts'
 
 /**
  * Checks the messages of a batch one after the other against the stream as it is before the batch, and against each
@@ -29,20 +28,21 @@ const MAX_HEADER_BYTES = 0xffff
 export class StagedChecks {
   /** The message repeats an id that was there: its sequence. Set by a check that fails with that error. */
   duplicateOf = 0
-  private readonly ingest: Ingest
+  private readonly parts: PublishParts
   private readonly messageIds = new Set<string>()
   private readonly expected = new Map<string, number>()
   private readonly counts = new Map<string, number>()
   private messages = 0
   private bytes = 0
 
-  constructor(ingest: Ingest) {
-    this.ingest = ingest
+  constructor(parts: PublishParts) {
+    this.parts = parts
   }
 
   /** null when the message may be stored. `headers` are those of the message. */
   check(message: Message, headers: PublishHeaders, nowMs: number): ApiError | null {
-    const { log, config, name } = this.ingest
+    const { stream, schedules } = this.parts
+    const { log, config, name } = stream
     const subject = message.subject.toString('latin1', message.subjectStart, message.subjectEnd)
     if (message.headerLength > MAX_HEADER_BYTES) return apiError('JSStreamHeaderExceedsMaximumErr')
     if (headers.found !== 0) {
@@ -55,7 +55,7 @@ export class StagedChecks {
         checkSource(headers) ??
         this.checkSequence(headers) ??
         this.checkSubjectSequence(message, headers, subject) ??
-        checkSchedule(headers, message, this.ingest.stream) ??
+        checkSchedule(headers, message, stream, schedules) ??
         this.checkRollup(headers, isRollupAllowed, subject)
       if (error !== null) return error
     }
@@ -71,7 +71,7 @@ export class StagedChecks {
 
   /** In a batch an invalid one has the same error as one that is not allowed. */
   private checkTtl(headers: PublishHeaders): ApiError | null {
-    const isAllowed = this.ingest.config.allow_msg_ttl === true
+    const isAllowed = this.parts.stream.config.allow_msg_ttl === true
     const error = checkTtl(headers, isAllowed)
     return error !== null && !isAllowed ? apiError('JSMessageTTLDisabledErr') : error
   }
@@ -79,12 +79,7 @@ export class StagedChecks {
   private checkMsgId(headers: PublishHeaders, nowMs: number): ApiError | null {
     if (!headers.has(MSG_ID)) return null
     const id = headers.text(MSG_ID)
-    this.duplicateOf = this.ingest.duplicates.find(
-      headers.buffer,
-      headers.start(MSG_ID),
-      headers.end(MSG_ID),
-      nowMs,
-    )
+    this.duplicateOf = this.parts.ids.find(headers, nowMs)
     if (this.duplicateOf > 0 || this.messageIds.has(id)) {
       return apiError('JSAtomicPublishContainsDuplicateMessageErr')
     }
@@ -94,7 +89,7 @@ export class StagedChecks {
 
   private checkSequence(headers: PublishHeaders): ApiError | null {
     if (!headers.has(EXPECTED_LAST_SEQ)) return null
-    const last = this.ingest.log.lastSeq + this.messages
+    const last = this.parts.stream.log.lastSeq + this.messages
     if (headers.number(EXPECTED_LAST_SEQ) !== last) return wrongSequence(last)
     // Only the first message of a batch can know.
     return this.messages > 0 ? apiError('JSStreamWrongLastSequenceConstantErr') : null
@@ -114,7 +109,7 @@ export class StagedChecks {
     if (last === undefined) {
       last = expectedSubjectSeq(
         headers,
-        this.ingest.log,
+        this.parts.stream.log,
         message.subject,
         message.subjectStart,
         message.subjectEnd,
@@ -138,17 +133,16 @@ export class StagedChecks {
 
   /** With discard new: does all that was checked so far fit? */
   private checkRoom(message: Message, isRollup: boolean, subject: string): ApiError | null {
-    const { log, config } = this.ingest
-    const failed = (err: string): ApiError => apiError('JSStreamStoreFailedF', { err })
-    if (log.lastSeq + this.messages > MAX_SEQUENCE) return failed(sequenceRange('sequence'))
+    const { log, config } = this.parts.stream
+    if (log.lastSeq + this.messages > MAX_SEQUENCE) return FULL.sequences
     if (config.discard !== 'new') return null
     const { max_msgs: maxMsgs = -1, max_bytes: maxBytes = -1, max_msgs_per_subject: perSubject = -1 } = config
-    if (maxMsgs > 0 && log.messages + this.messages > maxMsgs) return failed('maximum messages exceeded')
-    if (maxBytes > 0 && log.bytes + this.bytes > maxBytes) return failed('maximum bytes exceeded')
+    if (maxMsgs > 0 && log.messages + this.messages > maxMsgs) return FULL.messages
+    if (maxBytes > 0 && log.bytes + this.bytes > maxBytes) return FULL.bytes
     if (config.discard_new_per_subject && perSubject > 0 && !isRollup) {
       const stored = log.countOf(message.subject, message.subjectStart, message.subjectEnd)
       if (stored + (this.counts.get(subject) ?? 0) > perSubject) {
-        return failed('maximum messages per subject exceeded')
+        return FULL.subject
       }
     }
     return null

@@ -78,7 +78,7 @@ function damage(accounts: readonly JetStreamAccount[]): Record<string, unknown>[
 function damageOf(stream: Stream): Record<string, unknown>[] {
   const { count } = stream.log.lost
   if (count === 0) return []
-  const account = stream.account.account.name
+  const account = stream.account.name
   return [
     {
       type: 'DAMAGE',

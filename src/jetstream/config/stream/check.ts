@@ -2,6 +2,7 @@ import { isSubset, isValidSubject, subjectsCollide } from '../../../subjects/ind
 import { apiError } from '../errors.ts'
 import { MAX_SEQUENCE, sequenceRange } from '../ranges.ts'
 import type { StreamConfig } from '../types.ts'
+import { checkRepublish, checkTransform } from './mappings.ts'
 
 /** Limits of a stream's configuration. */
 export const STREAM_LIMITS = {
@@ -46,6 +47,8 @@ export function checkStreamConfig(asked: StreamConfig, pedantic = false): Stream
   checkCombinations(config, pedantic)
   checkUnsupported(config)
   checkSubjects(config)
+  checkTransform(config)
+  checkRepublish(config, pedantic)
   checkPlacement(config)
   return config
 }
@@ -209,8 +212,6 @@ function checkUnsupported(config: StreamConfig): void {
   if (config.mirror !== undefined) throw unsupported('stream mirrors are')
   if ((config.sources ?? []).length > 0) throw unsupported('stream sources are')
   if (config.allow_msg_counter) throw unsupported('message counters are')
-  if (config.subject_transform !== undefined) throw unsupported('subject transforms are')
-  if (config.republish !== undefined) throw unsupported('republishing is')
 }
 
 const API_SUBJECTS = ['$JS.>', '$JSC.>', '$NRG.>']

@@ -1,9 +1,9 @@
-import type { Message } from '../../core/index.ts'
-import { readNumber } from '../../wire/ascii.ts'
-import { parseDuration } from '../config/go-duration.ts'
-import { decodeRequest, type Fields, LENIENT } from '../config/json/decode.ts'
-import { sendNoResponders } from '../headers/status.ts'
-import type { Consumer } from './consumer.ts'
+import type { Message } from '../../../core/index.ts'
+import { readNumber } from '../../../wire/ascii.ts'
+import { parseDuration } from '../../config/go-duration.ts'
+import { decodeRequest, type Fields, LENIENT } from '../../config/json/decode.ts'
+import { sendNoResponders } from '../../headers/status.ts'
+import type { ConsumerState } from '../state/consumer-state.ts'
 
 const DOT = 46
 const PLUS = 43
@@ -46,13 +46,16 @@ function nakDelay(argument: string): number | null {
 
 /** Handles everything that arrives on a consumer's ack subjects. */
 export class Acks {
-  private readonly consumer: Consumer
+  private readonly consumer: ConsumerState
+  private readonly pull: (reply: string, body: string) => void
   private deliveries = 0
   private streamSeq = 0
   private consumerSeq = 0
 
-  constructor(consumer: Consumer) {
+  /** `pull`: takes the request that came with an ack. */
+  constructor(consumer: ConsumerState, pull: (reply: string, body: string) => void) {
     this.consumer = consumer
+    this.pull = pull
   }
 
   /** `offset`: where the token with the number of deliveries begins in the message's subject. */
@@ -72,7 +75,7 @@ export class Acks {
         break
       case 'next':
         this.acknowledge(seq, true)
-        this.consumer.pull(
+        this.pull(
           message.reply.toString('utf8', message.replyStart, message.replyEnd),
           body.toString('utf8', start + 4, bodyEnd),
         )
@@ -106,7 +109,7 @@ export class Acks {
   private refuse(message: Message): void {
     if (message.replyEnd === message.replyStart) return
     sendNoResponders(
-      this.consumer.stream.account.account,
+      this.consumer.stream.account,
       message.reply.toString('utf8', message.replyStart, message.replyEnd),
       message.subject.toString('utf8', message.subjectStart, message.subjectEnd),
     )
