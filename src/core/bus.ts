@@ -79,6 +79,10 @@ export class Bus implements ProtocolHost {
     this.account(this.systemAccount)
   }
 
+  get serverName(): string {
+    return `${this.info.server_name ?? ''}`
+  }
+
   /** Messages and bytes that clients, those that are gone included, have published and got. */
   get inMessages(): number {
     return this.traffic().inMessages

@@ -5,6 +5,7 @@ export const CloseReason = {
   authenticationFailure: 'Authentication Failure',
   badClientProtocol: 'Bad Client Protocol Version',
   maxConnections: 'Maximum Connections Exceeded',
+  maxAccountConnections: 'Maximum Account Connections Exceeded',
   maxPayload: 'Maximum Message Payload Exceeded',
   maxControlLine: 'Maximum Control Line Exceeded',
   noRespondersRequiresHeaders: 'No Responders Requires Headers',

@@ -40,7 +40,7 @@ export class ClientProtocol implements Operations, SessionProtocol {
   readonly output: Output
   mayOperate: boolean
   acceptsHeaders = false
-  readonly maxPayloadBytes: number
+  maxPayloadBytes: number
   readonly maxControlLineBytes: number
   private readonly host: ProtocolHost
   private readonly parser: Parser
@@ -309,6 +309,11 @@ export class ClientProtocol implements Operations, SessionProtocol {
       return
     }
     session.logIn(identity)
+    if (session.isBeyondAccount) {
+      session.refuse('maximum account active connections exceeded', CloseReason.maxAccountConnections)
+      return
+    }
+    this.maxPayloadBytes = session.maxPayloadBytes
     this.mayOperate = true
     if (!hasConnected) return
     if (!this.wasConnected) session.introduce()

@@ -7,8 +7,13 @@ export { ServerFault } from './guard.ts'
 export { type Logger, type LogLineLevel, TextLogger, type TextLoggerOptions } from './logger.ts'
 export type { EncryptionOptions, ServerOptions, StorageOptions } from './options.ts'
 export type {
+  AccountLimitOptions,
   AccountOptions,
   ConnectionTypeName,
+  ExportOptions,
+  ImportOptions,
+  MappingOptions,
+  MappingsOptions,
   PermissionOptions,
   SecurityOptions,
   SubjectPermissionOptions,

@@ -48,6 +48,55 @@ export interface UserOptions {
   connectionTypes?: readonly ConnectionTypeName[]
 }
 
+/** What an account shares with others: a stream of messages, or a service that answers requests. One of the two. */
+export interface ExportOptions {
+  /** Subjects that others may get. A pattern. */
+  stream?: string
+  /** Subjects that others may send requests to. A pattern. */
+  service?: string
+  /** Accounts that may import it. Default: all. */
+  accounts?: readonly string[]
+  /** Which token of the subject (from 1), a `*`, has to be the name of the account that imports. Default: none. */
+  accountTokenPosition?: number
+  /** Answers to one request of a service: one, or several up to an empty one. Default: 'singleton'. */
+  responseType?: 'chunked' | 'singleton' | 'stream'
+  /** Milliseconds in which answers are let through, from the request or the answer before. Default: 120,000. */
+  responseThreshold?: number
+}
+
+/** What an account takes from another one. One of `stream` and `service`. */
+export interface ImportOptions {
+  stream?: { account: string; subject: string }
+  service?: { account: string; subject: string }
+  /** The subject it has here; `$1`, `$2` … stand for the wildcards there. Default: the same. */
+  to?: string
+  /** Of streams: literal tokens before the subject, instead of `to`. */
+  prefix?: string
+  /** Is the service told all about the client (`Nats-Request-Info`)? Default: false, only its account and round trip. */
+  share?: boolean
+}
+
+/** Where messages go that are published to a subject. */
+export interface MappingOptions {
+  /** Subject; `$1` or `{{wildcard(1)}}` and the other functions of subject transforms stand for tokens. */
+  destination: string
+  /** Of a hundred messages, 0 to 100. */
+  weight: number
+}
+
+/** A subject (a pattern) to where its messages go. What is left of weights of 100 keeps its subject. */
+export type MappingsOptions = Readonly<Record<string, string | MappingOptions | readonly MappingOptions[]>>
+
+/** Limits of an account; left out or -1: those of the server. */
+export interface AccountLimitOptions {
+  /** Clients at one time. */
+  maxConnections?: number
+  /** Subscriptions of one client. */
+  maxSubscriptions?: number
+  /** Largest message (headers and payload), bytes. */
+  maxPayload?: number
+}
+
 /** One account: a subject space of its own. */
 export interface AccountOptions {
   /** Who belongs to it. Names are unique over all accounts. */
@@ -56,6 +105,13 @@ export interface AccountOptions {
   defaultPermissions?: PermissionOptions
   /** Does it have JetStream? Default: false. */
   jetstream?: boolean
+  /** What others may take from it. */
+  exports?: readonly ExportOptions[]
+  /** What it takes from others. */
+  imports?: readonly ImportOptions[]
+  /** What subjects that its clients publish to become. */
+  mappings?: MappingsOptions
+  limits?: AccountLimitOptions
 }
 
 /** The part of the server's options that is about who may connect. */
@@ -74,6 +130,8 @@ export interface SecurityOptions {
   noAuthUser?: string
   /** Accounts by name, besides `$G` and `$SYS`. With accounts, JetStream is where `jetstream` of the account says so. */
   accounts?: Readonly<Record<string, AccountOptions>>
+  /** What subjects that clients of the global account publish to become. */
+  mappings?: MappingsOptions
   /** The account for the server's own services and events. Default: `$SYS`. */
   systemAccount?: string
   /** Milliseconds a client has to log in. Default: 2000. */

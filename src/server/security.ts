@@ -10,6 +10,7 @@ import {
   type UserRecord,
   type Users,
 } from '../auth/index.ts'
+import { type AccountSettings, settleAccounts } from './account-settings.ts'
 import type {
   PermissionOptions,
   SecurityOptions,
@@ -29,10 +30,6 @@ export interface SecuritySettings {
   /** Where JetStream is, when it is served: `$G`, until there are others. */
   readonly jetstreamAccounts: readonly string[]
   readonly systemAccount: string
-}
-
-export interface AccountSettings {
-  readonly name: string
 }
 
 /**
@@ -64,7 +61,11 @@ export function settleSecurity(options: SecurityOptions): SecuritySettings {
       isAnnounced: users.length > 0 && noAuthUser === '',
       token: options.token ?? '',
     },
-    accounts: names.map((name) => ({ name })),
+    accounts: settleAccounts(
+      accounts,
+      { name: GLOBAL_ACCOUNT, mappings: options.mappings ?? {} },
+      systemAccount,
+    ),
     jetstreamAccounts: names.every((name) => name === systemAccount)
       ? [GLOBAL_ACCOUNT]
       : names.filter((name) => accounts[name].jetstream),

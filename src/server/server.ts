@@ -2,6 +2,7 @@ import type { ConnectionOptions, NatsConnection } from '@nats-io/nats-core'
 import { ConfiguredUsers } from '../auth/index.ts'
 import { Bus, type LogLevel } from '../core/index.ts'
 import { realFileSystem } from '../ports/real-file-system.ts'
+import { openAccounts } from './account-settings.ts'
 import { bind, hostPort, urlHost } from './address.ts'
 import { Admission } from './admission.ts'
 import { Guard, GuardedClock, type ServerFault } from './guard.ts'
@@ -78,7 +79,7 @@ export class Server {
       log: (level: LogLevel, text: string) => logger.log(level, text),
       onFault: guard.report,
     })
-    for (const { name } of settings.security.accounts) this.bus.account(name)
+    openAccounts(this.bus, settings.security.accounts)
     this.admission = new Admission(this.bus, settings.trace)
     this.clients = new InProcessClients(this.bus, this.admission, guard)
     guard.onFault = (fault) => this.fail(fault)

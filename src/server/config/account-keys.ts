@@ -1,9 +1,11 @@
 /** `accounts { NAME { users, jetstream, … } }`, or a list of names. */
 import type { Launch } from '../launch.ts'
 import { GLOBAL_ACCOUNT } from '../security.ts'
-import type { AccountOptions } from '../security-options.ts'
+import type { AccountLimitOptions, AccountOptions } from '../security-options.ts'
+import { mappings } from './mapping-keys.ts'
 import { permissions } from './permission-keys.ts'
 import type { KeyTable, Reader } from './reader.ts'
+import { exports, imports } from './share-keys.ts'
 import { users } from './user-keys.ts'
 import { type ConfigEntry, ConfigMap, typeName } from './value.ts'
 
@@ -47,6 +49,46 @@ const accountKeys: KeyTable<AccountOptions> = {
   jetstream: (target, entry, reader) => {
     target.jetstream = jetstream(entry, reader)
   },
+  exports: (target, entry, reader) => {
+    target.exports = exports(entry, reader)
+  },
+  imports: (target, entry, reader) => {
+    target.imports = imports(entry, reader)
+  },
+  mappings: accountMappings,
+  maps: accountMappings,
+  limits: (target, entry, reader) => {
+    const found: AccountLimitOptions = {}
+    target.limits = found
+    const unknown = (key: string): string => `Unknown field "${key}" parsing account limits`
+    reader.each(reader.map(entry), found, limitKeys, refusedLimits, unknown)
+  },
+}
+
+function accountMappings(...[target, entry, reader]: Parameters<KeyTable<AccountOptions>[string]>): void {
+  target.mappings = mappings(entry, reader)
+}
+
+type LimitKey = KeyTable<AccountLimitOptions>[string]
+
+const limit =
+  (name: keyof AccountLimitOptions): LimitKey =>
+  (target, entry, reader) => {
+    target[name] = reader.integer(entry)
+  }
+
+const limitKeys: KeyTable<AccountLimitOptions> = {
+  max_connections: limit('maxConnections'),
+  max_conn: limit('maxConnections'),
+  max_subscriptions: limit('maxSubscriptions'),
+  max_subs: limit('maxSubscriptions'),
+  max_payload: limit('maxPayload'),
+  max_pay: limit('maxPayload'),
+}
+
+const refusedLimits: Readonly<Record<string, string>> = {
+  max_leafnodes: 'Contrail does not serve them yet',
+  max_leafs: 'Contrail does not serve them yet',
 }
 
 function jetstream(entry: ConfigEntry, reader: Reader): boolean {
@@ -64,8 +106,5 @@ function jetstream(entry: ConfigEntry, reader: Reader): boolean {
 const later = 'Contrail does not serve it yet'
 
 const refusedKeys: Readonly<Record<string, string>> = Object.fromEntries(
-  ['exports', 'imports', 'limits', 'mappings', 'maps', 'msg_trace', 'nkey', 'trace_dest'].map((key) => [
-    key,
-    later,
-  ]),
+  ['msg_trace', 'nkey', 'trace_dest'].map((key) => [key, later]),
 )

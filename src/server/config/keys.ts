@@ -3,6 +3,7 @@ import { CLUSTER_REFUSAL, type Launch } from '../launch.ts'
 import { accounts } from './account-keys.ts'
 import { authorization } from './authorization-keys.ts'
 import { jetstream } from './jetstream-keys.ts'
+import { mappings } from './mapping-keys.ts'
 import type { KeyTable } from './reader.ts'
 
 export const topKeys: KeyTable<Launch> = {
@@ -37,6 +38,8 @@ export const topKeys: KeyTable<Launch> = {
   no_auth_user: ({ server }, entry, reader) => {
     server.noAuthUser = reader.string(entry)
   },
+  mappings: globalMappings,
+  maps: globalMappings,
   system: systemAccount,
   system_account: systemAccount,
   jetstream,
@@ -87,6 +90,10 @@ type Key = KeyTable<Launch>[string]
 
 function host(...[{ server }, entry, reader]: Parameters<Key>): void {
   server.host = reader.string(entry)
+}
+
+function globalMappings(...[{ server }, entry, reader]: Parameters<Key>): void {
+  server.mappings = mappings(entry, reader)
 }
 
 function systemAccount(...[{ server }, entry, reader]: Parameters<Key>): void {
@@ -140,8 +147,6 @@ export const refusedTopKeys: Readonly<Record<string, string>> = {
       'log_size_limit',
       'logfile_max_num',
       'logfile_size_limit',
-      'mappings',
-      'maps',
       'max_closed_clients',
       'max_sub_tokens',
       'max_subscription_tokens',
