@@ -2,7 +2,9 @@
 import type { AppParts, AppState } from './app-parts.ts'
 import { aborted, Broker } from './broker.ts'
 import type { BrokerOptions } from './broker-options.ts'
+import { CronJob } from './consumer/cron.ts'
 import { DEFAULT_PULL_TIMES, LEAPING_PULL_TIMES } from './consumer/pull-loop.ts'
+import { removeStaleJobs } from './consumer/stale-jobs.ts'
 import type { BaseContext } from './context.ts'
 import type { SetTimer } from './dispatcher.ts'
 import { ContrailError } from './errors.ts'
@@ -21,6 +23,7 @@ export class AppBroker {
   #options: BrokerOptions
   #broker: Broker | null = null
   #runtime: Runtime | null = null
+  #forgetStale: () => void = () => {}
   #lastReport: BrokerReport | null = null
 
   /** @param around whose middleware is around its own; null: nobody's */
@@ -63,8 +66,18 @@ export class AppBroker {
     this.#runtime = { ...runtime, context: { ...runtime.context, ...values } }
   }
 
+  /** What it no longer declares is removed, where the app makes what it needs. */
+  async tidyUp(): Promise<void> {
+    const declarations = this.scope.declarations()
+    const jobs = declarations.filter((one) => one instanceof CronJob).map((job) => job.name)
+    const makesStores = declarations.some((one) => one.stage === 'store' && one.claim?.() != null)
+    if (jobs.length === 0 && !makesStores) return
+    this.#forgetStale = await removeStaleJobs(this.#runtime as Runtime, new Set(jobs))
+  }
+
   /** Ends what is declared on it; what is just coming up is waited for. */
   async drain(deadline: AbortSignal): Promise<void> {
+    this.#forgetStale()
     await Promise.race([this.scope.endComingUp(), aborted(deadline)])
     await this.scope.stop(deadline)
   }
@@ -162,6 +175,7 @@ function runtimeOf(broker: Broker, name: string, options: BrokerOptions, parts: 
     onError: (thrown, of) => parts.tellError(thrown, of),
     errorHooks,
     app: parts.name,
+    declarer: parts.declarer,
     replicas,
     context,
     signal: parts.giveUp.signal,

@@ -5,6 +5,7 @@ import { type ErrorHook, Hooks } from './hooks.ts'
 import { type Log, type LogLevel, makeLog } from './log.ts'
 import { type BrokerReport, Metrics } from './metrics/metrics.ts'
 import type { Monitor } from './monitor/monitor.ts'
+import { type Declarer, declarerOf } from './program.ts'
 import type { AudienceOptions } from './publisher/audience.ts'
 import type { HandlingObserver } from './runtime.ts'
 import { SubjectPattern } from './subject-pattern.ts'
@@ -38,6 +39,7 @@ const DEFAULT_STOP_TIMEOUT = '25s'
 
 export class AppParts {
   readonly name: string
+  readonly declarer: Declarer
   readonly log: Log
   readonly stopTimeoutMs: number
   /** Of whoever made the app: aborted, it stops. */
@@ -56,6 +58,7 @@ export class AppParts {
   /** @throws ContrailError INVALID_OPTION */
   constructor(options: AppOptions, reports: () => BrokerReport[]) {
     this.name = options.name ?? DEFAULT_NAME
+    this.declarer = declarerOf(options.name, DEFAULT_NAME)
     this.log = options.log ?? makeLog(options.logLevel)
     this.stopTimeoutMs = toMs(options.stopTimeout ?? DEFAULT_STOP_TIMEOUT, 'stopTimeout')
     this.signal = options.signal

@@ -61,6 +61,9 @@ export const ERROR_HINTS = {
     'The handler may be slow, stuck, or one that only listens; give it more time, or `reply: true`.',
   REQUEST_FAILED: 'The handler of the request threw this.',
   INVALID_MESSAGE: 'The message does not have the form its handler declares.',
+  JOB_FAILED: 'The reason is of its last try; it is with the dead letters of the queue.',
+  JOB_REMOVED: 'Somebody removed it before it was handled.',
+  JOB_TIMEOUT: 'It may be handled later: `wait` again, or give it more time.',
   ACK_NOT_CONFIRMED: 'Whether the server has the ack is not known; if not, the message comes again.',
 } as const
 

@@ -4,12 +4,14 @@ import { type CronHandler, CronJob, type CronOptions } from './consumer/cron.ts'
 import { CoreSubscription, type SubscribeOptions } from './core-subscription.ts'
 import { DeadLetterBox } from './dead-letters/dead-letter-box.ts'
 import type { AnyHandler, DataOf, Handler } from './handler.ts'
+import type { QueueOptions } from './jobs/options.ts'
+import { Queue } from './jobs/queue.ts'
 import type { Around, Middleware, PublishMiddleware } from './middleware.ts'
 import type { AnswerOf, PublishOptions, PublishResult, RequestOptions } from './publisher/options.ts'
 import { type Published, Publisher, type PublisherOptions } from './publisher/publisher.ts'
 import type { When } from './publisher/schedule.ts'
 import type { Runtime } from './runtime.ts'
-import type { Output, Schema } from './schema.ts'
+import type { Input, Output, Schema } from './schema.ts'
 import { Scope } from './scope.ts'
 import { KeyValue, type KeyValueOptions } from './stores/key-value.ts'
 import { ObjectStore, type ObjectStoreOptions } from './stores/object-store.ts'
@@ -23,6 +25,9 @@ export interface RouterOptions {
 
 /** What values are in a bucket: the schema's output, else what is said: `app.keyValue<number>('stock')`. */
 type ValueOf<S, T> = [S] extends [Schema] ? Output<S> : T
+
+/** What goes in: the schema's input, else what is said. */
+type InputOf<S, T> = [S] extends [Schema] ? Input<S> : T
 
 /** What an app, a broker and a router have in common: things are declared on them, and published to. */
 export abstract class Declaring<Deps extends object = object> {
@@ -126,6 +131,24 @@ export abstract class Declaring<Deps extends object = object> {
   /** An object store, made at the start. */
   objectStore(bucket: string, options: ObjectStoreOptions = {}): ObjectStore<Deps> {
     return this.scope.declare(new ObjectStore<Deps>(bucket, options, this.scope))
+  }
+
+  /**
+   * A queue of jobs, made at the start: `queue.add`, `queue.handle`, in one process or in many. Jobs are typed by a schema, or by saying so:
+   * `app.queue<Mail, Sent>('emails')`. @see QueueOptions
+   */
+  queue<
+    T = unknown,
+    R = unknown,
+    S extends Schema | undefined = undefined,
+    RS extends Schema | undefined = undefined,
+  >(
+    name: string,
+    options: QueueOptions<S, RS, InputOf<S, T>> = {},
+  ): Queue<InputOf<S, T>, ValueOf<S, T>, ValueOf<RS, R>, Deps> {
+    return this.scope.declare(
+      new Queue<InputOf<S, T>, ValueOf<S, T>, ValueOf<RS, R>, Deps>(name, options, this.scope),
+    )
   }
 
   /** Dead letters that a stream keeps, where `deadLetter` names a subject of it; else `stream.deadLetters` has them. */

@@ -47,6 +47,18 @@ export function toMs(duration: Duration, option: string): number {
   return sum
 }
 
+/** Milliseconds as people write them: '1h30m'. */
+export function durationText(ms: number): string {
+  let left = ms
+  let text = ''
+  for (const unit of ['d', 'h', 'm', 's', 'ms']) {
+    const many = unit === 'ms' ? Math.round(left * 1000) / 1000 : Math.floor(left / MS_PER_UNIT[unit])
+    left -= many * MS_PER_UNIT[unit]
+    if (many > 0) text += `${many}${unit}`
+  }
+  return text === '' ? '0ms' : text
+}
+
 /** Nanoseconds, as the JetStream API counts. @throws ContrailError INVALID_OPTION */
 export function toNs(duration: Duration, option: string): number {
   return Math.round(toMs(duration, option) * NS_PER_MS)

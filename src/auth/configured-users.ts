@@ -19,7 +19,7 @@ export interface UserRecord {
   /** Null: everything. */
   readonly permissions: PermissionRules | null
   /** None: any. */
-  readonly connectionTypes: ReadonlySet<ConnectionType>
+  readonly connectionTypes: readonly ConnectionType[]
 }
 
 export interface Users {

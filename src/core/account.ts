@@ -33,8 +33,10 @@ export class Account {
   readonly members = new Set<TrafficCounters>()
   /** Subscriptions of clients. */
   clientSubscriptions = 0
-  /** Streams of other accounts. Set before anybody subscribes. */
-  readonly streamImports: Follower[] = []
+  /** Subscriptions that are not there for another account. */
+  private readonly owned = new Set<Subscription>()
+  /** Streams of other accounts. */
+  private followers: readonly Follower[] = []
   /** What subjects that clients publish to become; null: they stay. */
   mappings: Mappings | null = null
   limits: AccountLimits = NO_ACCOUNT_LIMITS
@@ -126,10 +128,22 @@ export class Account {
   add(subscription: Subscription): void {
     this.addShadow(subscription)
     if (subscription.receiver.isClient) this.clientSubscriptions++
-    if (this.streamImports.length === 0) return
-    const followed = this.streamImports
-      .map((each) => each.follow(subscription))
-      .filter((each) => each !== null)
+    this.owned.add(subscription)
+    this.follow(subscription)
+  }
+
+  /** From now on these are told of subscriptions, those there are included. */
+  followBy(followers: readonly Follower[]): void {
+    this.followers = followers
+    for (const subscription of this.owned) {
+      unfollow(subscription)
+      this.follow(subscription)
+    }
+  }
+
+  private follow(subscription: Subscription): void {
+    if (this.followers.length === 0) return
+    const followed = this.followers.map((each) => each.follow(subscription)).filter((each) => each !== null)
     if (followed.length > 0) subscription.followed = followed
   }
 
@@ -146,8 +160,8 @@ export class Account {
 
   remove(subscription: Subscription): void {
     subscription.isClosed = true
-    if (subscription.followed !== null) for (const each of subscription.followed) each.end()
-    subscription.followed = null
+    this.owned.delete(subscription)
+    unfollow(subscription)
     if (!this.interest.remove(subscription)) return
     if (subscription.receiver.isClient) this.clientSubscriptions--
     this.interestChanged()
@@ -160,4 +174,9 @@ export class Account {
   private tellListeners(): void {
     for (const listener of this.listeners) listener()
   }
+}
+
+function unfollow(subscription: Subscription): void {
+  if (subscription.followed !== null) for (const each of subscription.followed) each.end()
+  subscription.followed = null
 }

@@ -6,7 +6,7 @@ import { type CoreLimits, DEFAULT_LIMITS } from './limits.ts'
 import type { LogLevel } from './log.ts'
 import type { Peer } from './origin.ts'
 import type { Transport } from './output.ts'
-import { ClientProtocol, type ProtocolHost } from './protocol.ts'
+import { ClientProtocol, type LoginObserver, type ProtocolHost } from './protocol.ts'
 import type { Session } from './session.ts'
 import { Traffic } from './traffic.ts'
 import { Turn } from './turn.ts'
@@ -35,7 +35,7 @@ export class Bus implements ProtocolHost {
   readonly fault: (thrown: unknown) => void
   readonly clock: Clock
   readonly limits: CoreLimits
-  readonly authenticator: Authenticator
+  authenticator: Authenticator
   readonly systemAccount: string
   readonly accounts = new Map<string, Account>()
   /** Clients that are connected, by their ids. */
@@ -44,6 +44,8 @@ export class Bus implements ProtocolHost {
   readonly info: Record<string, unknown>
   readonly log: (level: LogLevel, text: string) => void
   readonly startedMs: number
+  /** Told when a client is known, and when one is refused for what it has shown. */
+  observer: LoginObserver | null = null
   slowConsumers = 0
   staleConnections = 0
   totalConnections = 0
@@ -55,7 +57,7 @@ export class Bus implements ProtocolHost {
   private readonly pausedSenders = new Set<Session>()
   private lastId = 0
   private care: Timer | null = null
-  private readonly careMs: number
+  private careMs: number
   isClosed = false
 
   constructor(options: BusOptions) {
@@ -72,9 +74,7 @@ export class Bus implements ProtocolHost {
     this.info = options.info ?? {}
     this.log = options.log ?? (() => {})
     this.startedMs = this.clock.now()
-    const { pingIntervalMs, writeDeadlineMs, authTimeoutMs } = this.limits
-    const shortest = Math.min(...[pingIntervalMs, writeDeadlineMs, authTimeoutMs].filter((ms) => ms > 0))
-    this.careMs = Math.max(MIN_CARE_MS, Math.min(CARE_MS, shortest / 8))
+    this.careMs = careMs(this.limits)
     this.account('$G')
     this.account(this.systemAccount)
   }
@@ -169,6 +169,24 @@ export class Bus implements ProtocolHost {
     for (const connection of this.connections.values()) connection.announceInfo()
   }
 
+  /** Other limits hold from now on, for the clients there are too. Those that are too many now are cut off, the latest first. */
+  changeLimits(limits: Partial<CoreLimits>): void {
+    Object.assign(this.limits, limits)
+    this.careMs = careMs(this.limits)
+    const { maxConnections } = this.limits
+    const connections = [...this.connections.values()]
+    for (const connection of connections) connection.limitsChanged()
+    if (maxConnections <= 0) return
+    for (const connection of connections.slice(maxConnections))
+      connection.refuse('maximum connections exceeded', CloseReason.maxConnections)
+  }
+
+  /** Somebody else decides from now on who may connect, and whether those who are there may stay. */
+  changeAuthenticator(authenticator: Authenticator): void {
+    this.authenticator = authenticator
+    for (const connection of [...this.connections.values()]) connection.recheckLogin()
+  }
+
   /** Tells clients to go elsewhere (INFO with `ldm`), before the server ends. */
   announceLameDuck(): void {
     this.info.ldm = true
@@ -209,4 +227,9 @@ export class Bus implements ProtocolHost {
     for (const connection of this.connections.values()) connection.tend(nowMs)
     if (this.connections.size > 0 && !this.isClosed) this.scheduleCare()
   }
+}
+
+function careMs({ pingIntervalMs, writeDeadlineMs, authTimeoutMs }: CoreLimits): number {
+  const shortest = Math.min(...[pingIntervalMs, writeDeadlineMs, authTimeoutMs].filter((ms) => ms > 0))
+  return Math.max(MIN_CARE_MS, Math.min(CARE_MS, shortest / 8))
 }

@@ -48,6 +48,8 @@ export class Output implements TurnTask, FrameSink {
   private readonly now: () => number
   /** Called when the transport has taken everything after it was busy. */
   onDrain: (() => void) | null = null
+  /** Sees what the transport is given. */
+  onWrite: ((bytes: Buffer) => void) | null = null
 
   constructor(turn: Turn, transport: Transport, now: () => number) {
     this.turn = turn
@@ -127,9 +129,9 @@ export class Output implements TurnTask, FrameSink {
       this.run()
       if (this.busy === null) return
     }
-    for (const buffer of this.full) this.transport.write(buffer.written())
+    for (const buffer of this.full) this.hand(buffer.written())
     this.current.length = this.length
-    if (this.length > 0) this.transport.write(this.current.written())
+    if (this.length > 0) this.hand(this.current.written())
     this.discard()
   }
 
@@ -143,9 +145,14 @@ export class Output implements TurnTask, FrameSink {
     this.use(OutputBuffer.none)
   }
 
+  private hand(bytes: Buffer): boolean {
+    this.onWrite?.(bytes)
+    return this.transport.write(bytes)
+  }
+
   private send(buffer: OutputBuffer): boolean {
     this.writtenMs = this.now()
-    if (this.transport.write(buffer.written())) return true
+    if (this.hand(buffer.written())) return true
     this.busy = buffer
     this.busyBytes = buffer.length
     this.busySinceMs = this.writtenMs

@@ -23,9 +23,16 @@ import type { Subscription } from './subscription.ts'
 /** CONNECT's protocol field: 0, or 1 for clients that take INFO at any time. */
 const INFO_PROTOCOL = 1
 
+/** Is told who comes, and who is turned away. */
+export interface LoginObserver {
+  loggedIn(session: Session): void
+  refused(session: Session): void
+}
+
 /** What the protocol needs of the bus. */
 export interface ProtocolHost extends SessionHost {
   readonly authenticator: Authenticator
+  readonly observer: LoginObserver | null
   /** Fields of INFO that are the same for every client. */
   readonly info: Readonly<Record<string, unknown>>
   readonly fault: (thrown: unknown) => void
@@ -41,7 +48,7 @@ export class ClientProtocol implements Operations, SessionProtocol {
   mayOperate: boolean
   acceptsHeaders = false
   maxPayloadBytes: number
-  readonly maxControlLineBytes: number
+  maxControlLineBytes: number
   private readonly host: ProtocolHost
   private readonly parser: Parser
   private readonly transport: Transport
@@ -124,6 +131,7 @@ export class ClientProtocol implements Operations, SessionProtocol {
     const { user } = session.options
     const who = user === '' ? '' : ` - User ${quoted(user)}`
     host.log('error', `${session.label()} - authentication error${who}`)
+    host.observer?.refused(session)
     session.end('Authorization Violation', CloseReason.authenticationFailure)
   }
 
@@ -230,6 +238,24 @@ export class ClientProtocol implements Operations, SessionProtocol {
     if (this.hasPonged && this.session.options.protocol >= INFO_PROTOCOL) this.sendInfo(false)
   }
 
+  limitsChanged(): void {
+    this.maxPayloadBytes = this.session.maxPayloadBytes
+    this.maxControlLineBytes = this.host.limits.maxControlLineBytes
+    this.announceInfo()
+  }
+
+  recheckLogin(): void {
+    const { host, session, nonce } = this
+    if (!this.wasConnected) {
+      this.mayOperate = !host.authenticator.isRequired
+      return
+    }
+    const { options, peer } = session
+    const identity = host.authenticator.authenticate({ options, peer, nonce })
+    if (identity instanceof Promise) identity.then((found) => this.stay(found)).catch(host.fault)
+    else this.stay(identity)
+  }
+
   /** Pings, stale connections, write deadline, authentication time-out. */
   tend(nowMs: number): void {
     const { session, host } = this
@@ -301,8 +327,23 @@ export class ClientProtocol implements Operations, SessionProtocol {
     identity.then(goOn).catch(this.host.fault)
   }
 
+  /** Whether the client may stay. In another account it has to begin anew, as with nats-server. */
+  private stay(identity: Identity | null): void {
+    const { session, host } = this
+    if (session.isClosed) return
+    if (identity === null) {
+      host.log('error', `${session.label()} - authentication error`)
+      host.observer?.refused(session)
+      session.end('Authorization Violation', CloseReason.authenticationFailure)
+    } else if (identity.account !== session.account.name) {
+      session.close(CloseReason.clientClosed)
+    } else {
+      session.logInAgain(identity)
+    }
+  }
+
   private endLogin(identity: Identity | null, hasConnected: boolean): void {
-    const { session } = this
+    const { session, host } = this
     const { options } = session
     if (identity === null || options.account !== '' || options.new_account) {
       this.refuseLogin()
@@ -315,8 +356,9 @@ export class ClientProtocol implements Operations, SessionProtocol {
     }
     this.maxPayloadBytes = session.maxPayloadBytes
     this.mayOperate = true
+    if (hasConnected && !this.wasConnected) session.introduce()
+    host.observer?.loggedIn(session)
     if (!hasConnected) return
-    if (!this.wasConnected) session.introduce()
     this.wasConnected = true
     this.acceptsHeaders = options.headers
     session.acceptsHeaders = options.headers

@@ -47,6 +47,10 @@ export interface SessionProtocol {
   sendError(text: string): void
   /** What the server says of itself has changed. */
   announceInfo(): void
+  /** The server's limits have changed. */
+  limitsChanged(): void
+  /** Who may connect has changed: the client shows again what it has shown. */
+  recheckLogin(): void
   /** Pings, deadlines. Called now and then. */
   tend(nowMs: number): void
   pause(): void
@@ -148,6 +152,32 @@ export class Session implements Origin, Receiver, TrafficCounters, WaitedFor {
     const responses = permissions?.responses
     this.replies = permissions && responses ? new ReplyPermits(this.host.clock, permissions, responses) : null
     this.lastLength = -1
+  }
+
+  /** The same client by other rules: what it may no longer subscribe to ends. */
+  logInAgain(identity: Identity): void {
+    this.logIn(identity)
+    const { permissions } = this
+    for (const subscription of [...this.subscriptions.values()]) {
+      const { subject, queue, name } = subscription
+      if (permissions === null || permissions.maySubscribe(subject, queue)) {
+        subscription.isFiltered = permissions?.isFiltered(subject, queue) ?? false
+        continue
+      }
+      this.dropSubscription(subscription)
+      const using = queue === '' ? '' : ` using queue ${quoted(utf8(queue))}`
+      const what = `${quoted(utf8(subject))}${using} (sid ${quoted(utf8(name))})`
+      this.protocol.sendError(`Permissions Violation for Subscription to ${what}`)
+      this.host.log('info', `Removed sub ${what} for ${quoted(this.user)} - not authorized`)
+    }
+  }
+
+  limitsChanged(): void {
+    this.protocol.limitsChanged()
+  }
+
+  recheckLogin(): void {
+    this.protocol.recheckLogin()
   }
 
   /** The log's name of it gets what CONNECT says of the client. */
@@ -360,4 +390,8 @@ export class Session implements Origin, Receiver, TrafficCounters, WaitedFor {
     }
     origin?.waitFor(this)
   }
+}
+
+function utf8(latin1: string): string {
+  return Buffer.from(latin1, 'latin1').toString('utf8')
 }

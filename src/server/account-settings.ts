@@ -51,14 +51,14 @@ export function settleAccounts(
   return settled
 }
 
-/** Makes the accounts of a bus as they are set. */
-export function openAccounts(bus: Bus, settled: readonly AccountSettings[]): void {
+/** Makes the accounts of a bus as they are set. Returns what takes away again what goes between them. */
+export function openAccounts(bus: Bus, settled: readonly AccountSettings[]): () => void {
   for (const { name, mappings, limits } of settled) {
     const account = bus.account(name)
     account.mappings = mappingsOf(mappings)
     account.limits = limits
   }
-  connectShares(bus, settled)
+  return connectShares(bus, settled)
 }
 
 function mappingsOf(options: MappingsOptions): Mappings | null {

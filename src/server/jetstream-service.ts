@@ -125,6 +125,18 @@ export class JetStreamService {
     return new JetStreamService(store, jetstream, { config, limits: { default_max_consumers: 1000 } })
   }
 
+  /** Streams may take more from now on, where the settings name limits. */
+  raiseLimits({ maxMemoryStore, maxFileStore }: Pick<Settings, 'maxFileStore' | 'maxMemoryStore'>): void {
+    const { settingsShown } = this
+    const { host } = this.jetstream
+    host.maxMemory = maxMemoryStore ?? host.maxMemory
+    host.maxStore = maxFileStore ?? host.maxStore
+    Object.assign(settingsShown.config as object, {
+      max_memory: host.maxMemory,
+      max_storage: host.maxStore,
+    })
+  }
+
   /** Ends what waits: requests are answered, timers cleared. Before the connections go. */
   async stopServing(): Promise<void> {
     await this.jetstream.close()

@@ -1,6 +1,5 @@
 /** Fills in and checks what a server is told about users and accounts. */
 import {
-  type ConnectionType,
   DEFAULT_RESPONSES,
   isPublicKey,
   type PermissionRules,
@@ -78,7 +77,7 @@ const everybodyElse = {
   isNkey: false,
   password: '',
   permissions: null,
-  connectionTypes: new Set<ConnectionType>(),
+  connectionTypes: [],
 }
 
 function asksForCredentials({ user, token, users }: SecurityOptions): boolean {
@@ -155,7 +154,7 @@ function recordOf(user: UserOptions, account: string, standard: PermissionOption
     password: user.password ?? '',
     account,
     permissions: permissions === undefined ? null : permissionRules(permissions, name),
-    connectionTypes: new Set(user.connectionTypes),
+    connectionTypes: user.connectionTypes ?? [],
   }
 }
 

@@ -87,6 +87,11 @@ export class TcpListener {
     })
   }
 
+  /** Takes no more clients; those there stay. */
+  stopAccepting(): void {
+    this.server.close()
+  }
+
   /** Takes no more clients; resolves when the sockets of those there are gone. */
   close(): Promise<void> {
     return new Promise((resolve) => {

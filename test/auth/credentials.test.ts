@@ -22,7 +22,7 @@ function user(fields: Partial<UserRecord>): UserRecord {
     password: '',
     account: 'A',
     permissions: null,
-    connectionTypes: new Set(),
+    connectionTypes: [],
     ...fields,
   }
 }
@@ -101,7 +101,7 @@ test('the loop goes on while hashes are compared', async () => {
 })
 
 test('connection types bind a user to a way to come', async () => {
-  const only = (...types: ConnectionType[]) => new Set(types)
+  const only = (...types: ConnectionType[]) => types
   const who = users([
     user({ name: 'web', password: 'p', connectionTypes: only('WEBSOCKET') }),
     user({ name: 'std', password: 'p', connectionTypes: only('STANDARD') }),
@@ -118,7 +118,7 @@ test('no_auth_user is bound to its ways to come, too', async () => {
   const guest = user({
     name: 'guest',
     password: 'p',
-    connectionTypes: new Set<ConnectionType>(['WEBSOCKET']),
+    connectionTypes: ['WEBSOCKET'],
   })
   const who = users([guest], { noAuthUser: 'guest' })
   assert.equal(await nameOf(who, {}), null)

@@ -13,7 +13,7 @@ async function connected(): Promise<{ bus: Bus; transport: InProcessTransport; c
   const bus = new Bus({ clock: realClock })
   const transport = new InProcessTransport({
     bus,
-    admission: new Admission(bus, false),
+    admission: new Admission(bus, { isOn: false, maxMessage: 0, headersOnly: false, withSystem: false }),
     guard: new Guard(),
     checkOptions: () => {},
   })

@@ -12,7 +12,7 @@ import {
   scheduleSubjects,
   type When,
 } from '../publisher/schedule.ts'
-import type { Declaration, Runtime } from '../runtime.ts'
+import type { Claim, Declaration, Runtime } from '../runtime.ts'
 import { SubjectPattern } from '../subject-pattern.ts'
 import type { Owner } from '../subscription.ts'
 import type { ConsumeOptions } from './options.ts'
@@ -28,6 +28,9 @@ export type CronHandler<Deps extends object = object> = (
 /** The stream of all cron jobs of a broker. Of each job the last turn is kept: turns that nobody took are not heaped up. */
 export const CRON_STREAM = 'CONTRAIL_CRON'
 const CRON_SUBJECTS = 'contrail.cron.>'
+/** Fields of a job's consumer: its name in the app, and the program that declares it. */
+export const JOB = 'contrail.job'
+export const PROGRAM = 'contrail.program'
 const NAME = /^[A-Za-z0-9_-]+$/
 
 export class CronJob<Deps extends object = object> implements Declaration {
@@ -53,11 +56,26 @@ export class CronJob<Deps extends object = object> implements Declaration {
     this.#handler = handler
   }
 
+  claim(): Claim {
+    return { what: `the job "${this.name}"`, definition: null }
+  }
+
   async start(runtime: Runtime): Promise<void> {
     await translated(`The stream "${CRON_STREAM}" of the jobs can't be made`, () => ensureStream(runtime))
     const id = `${runtime.app}-${this.name}`
     const target = `contrail.cron.${id}`
-    const options: ConsumeOptions<undefined, CodecOption> = { ...this.#options, durable: id, codec: 'bytes' }
+    const { app, program } = runtime.declarer
+    const { schedule: at, timeZone } = scheduleHeaders(this.when)
+    const options: ConsumeOptions<undefined, CodecOption> = {
+      ...this.#options,
+      durable: id,
+      codec: 'bytes',
+      config: {
+        // Another app of the same name and with a job of the same name is found out by it.
+        description: `The job "${this.name}" of the app ${app}, ${isRelative(this.when) ? 'once' : [at, timeZone].join(' ').trim()}`,
+        metadata: { [JOB]: this.name, [PROGRAM]: program },
+      },
+    }
     const consumer = new StreamConsumer<Deps, object>(
       CRON_STREAM,
       [new SubjectPattern(target)],
@@ -94,7 +112,7 @@ export class CronJob<Deps extends object = object> implements Declaration {
   /** Ends the job for all apps: its schedule is removed. */
   async remove(): Promise<void> {
     const runtime = this.#owner.runtime()
-    if (runtime === null) throw new ContrailError('NOT_STARTED', `The job "${this.name}" does not run.`)
+    if (runtime === null) throw this.#owner.notRunning(`The job "${this.name}"`)
     this.#owner.forget(this)
     const id = `${runtime.app}-${this.name}`
     await translated(`The schedule of the job "${this.name}" can't be removed`, () =>
@@ -120,6 +138,11 @@ export class CronJob<Deps extends object = object> implements Declaration {
       })
     }
   }
+}
+
+/** Its time is reckoned anew at each start. */
+function isRelative(when: When): boolean {
+  return 'after' in when
 }
 
 async function ensureStream(runtime: Runtime): Promise<void> {

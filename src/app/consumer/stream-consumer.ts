@@ -9,7 +9,7 @@ import type { Work } from '../dispatcher.ts'
 import { ContrailError, InvalidMessageError, reasonOf } from '../errors.ts'
 import { type AckSender, type Message, StreamMessage } from '../message.ts'
 import type { ConsumerState } from '../metrics/metrics.ts'
-import type { Runtime } from '../runtime.ts'
+import type { Claim, Runtime } from '../runtime.ts'
 import type { Schema } from '../schema.ts'
 import { checkDeclare } from '../stores/declaring.ts'
 import type { SubjectPattern } from '../subject-pattern.ts'
@@ -128,6 +128,12 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   override underPrefix(prefix: string): void {
     super.underPrefix(prefix)
     this.#config = { ...consumerConfig(this.patterns, this.#options), ...this.#push?.config }
+  }
+
+  claim(): Claim | null {
+    const { durable } = this.#options
+    if (durable === undefined) return null
+    return { what: `the durable consumer "${durable}" of the stream "${this.stream}"`, definition: null }
   }
 
   override get group(): string | undefined {

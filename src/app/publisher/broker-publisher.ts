@@ -110,6 +110,11 @@ export class BrokerPublisher {
     }
   }
 
+  /** To a stream, past all middleware: the framework's own books. Publishing it twice must do no harm. */
+  keep(subject: string, payload: string): Promise<PublishResult> {
+    return this.#pipeline.publish(subject, payload, undefined, DEFAULT_TIMEOUT_MS, true)
+  }
+
   /** A message of an atomic batch but its last: nothing answers it. */
   async publishToBatch(
     subject: string,

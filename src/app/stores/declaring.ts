@@ -2,8 +2,9 @@
 import { DiscardPolicy, RetentionPolicy, type StreamConfig, type StreamInfo } from '@nats-io/jetstream'
 import { asContrailError, isApiError, STREAM_NOT_FOUND, translated } from '../client-errors.ts'
 import { ContrailError, reasonOf } from '../errors.ts'
-import type { Runtime } from '../runtime.ts'
+import type { Claim, Runtime } from '../runtime.ts'
 import { type Difference, differences, sentenceOf } from './differences.ts'
+import { droppedOf, remembering } from './dropped.ts'
 
 /**
  * What happens at the start: 'ensure' (default) makes or updates it, but refuses changes by which messages are lost;
@@ -22,6 +23,13 @@ export function checkDeclare(declare: Declare | undefined): void {
   }
 }
 
+/** A stream or bucket that is made as it is declared may be declared so twice, not in two ways. */
+export function claimOf(what: string, options: { readonly declare?: Declare } & object): Claim | null {
+  const { declare = 'ensure', ...definition } = options
+  if (declare !== 'ensure' && declare !== 'allow-loss') return null
+  return { what, definition: JSON.stringify(Object.entries(definition).sort(([a], [b]) => (a < b ? -1 : 1))) }
+}
+
 /**
  * @param what for sentences: `the stream "ORDERS"`, `the bucket "stock"`
  * @param wanted the fields that the declaration speaks of
@@ -38,6 +46,7 @@ export async function declareStream(
 ): Promise<Partial<StreamConfig> | null> {
   if (declare === 'none') return null
   const { streams } = runtime.jsm
+  const isEnsured = declare === 'ensure' || declare === 'allow-loss'
   const bindings = { stream: wanted.name }
   const existing = await translated(`${upper(what)} can't be looked up`, () =>
     streams.info(wanted.name).catch((thrown) => {
@@ -47,13 +56,20 @@ export async function declareStream(
   )
   if (existing === undefined) {
     if (declare === 'check') throw new ContrailError('STREAM_MISSING', `There is no ${bare(what)}.`)
+    const marked = isEnsured ? { ...wanted, metadata: remembering(runtime, wanted, undefined) } : wanted
     await translated(`${upper(what)}${subjectsOf(wanted)} can't be made`, () =>
-      make === undefined ? streams.add(wanted as never) : make(),
+      make === undefined ? streams.add(marked as never) : make(),
     )
+    if (isEnsured && make !== undefined) await remember(runtime, wanted)
     runtime.log.info(bindings, 'stream created')
     return wanted
   }
   const different = differences(wanted, existing.config)
+  if (isEnsured) {
+    const left = droppedOf(runtime, wanted, existing.config)
+    if (left.length > 0) runtime.log.warn({ ...bindings, left }, LEFT)
+  }
+  if (different.length === 0 && isEnsured) await remember(runtime, wanted, existing)
   if (declare === 'create' || different.length === 0) return existing.config
   const all = different.map(sentenceOf).join(', ')
   if (declare === 'check') {
@@ -63,9 +79,10 @@ export async function declareStream(
   if (lost.length > 0 && declare !== 'allow-loss') {
     throw new ContrailError('WOULD_LOSE', `${upper(what)} is not changed: ${lost.join('; ')}.`)
   }
-  const changed = different.map((one) => one.field)
+  const changed = different.map(sentenceOf)
+  const marked = { ...wanted, metadata: remembering(runtime, wanted, existing.config) }
   try {
-    await streams.update(wanted.name, updateOf(existing.config, wanted) as never)
+    await streams.update(wanted.name, updateOf(existing.config, marked) as never)
     if (lost.length > 0) runtime.log.warn({ ...bindings, changed, lost }, 'stream updated, with loss')
     else runtime.log.info({ ...bindings, changed }, 'stream updated')
     return wanted
@@ -78,6 +95,26 @@ export async function declareStream(
       `${upper(what)} can't be changed (${all}): ${reason}. \`nats stream rm ${wanted.name}\` removes it with all its messages.`,
       { cause: thrown, errorCode: (thrown as { code?: number }).code },
     )
+  }
+}
+
+export const LEFT =
+  'the declaration no longer speaks of what it once said: it is left as it is (to be rid of it say the default, for example maxAge: 0)'
+
+/** Writes down what is declared, where that is not known yet. It is no part of the declaration: it may fail. */
+async function remember(
+  runtime: Runtime,
+  wanted: Partial<StreamConfig> & { name: string },
+  existing?: StreamInfo,
+): Promise<void> {
+  const { streams } = runtime.jsm
+  try {
+    const { config } = existing ?? (await streams.info(wanted.name))
+    const metadata = remembering(runtime, wanted, config)
+    if (differences({ metadata }, config).length === 0) return
+    await streams.update(wanted.name, { ...config, metadata: { ...config.metadata, ...metadata } } as never)
+  } catch (err) {
+    runtime.log.debug({ err, stream: wanted.name }, 'what is declared could not be written down')
   }
 }
 

@@ -5,11 +5,11 @@ import { asContrailError, isApiError, translated } from '../client-errors.ts'
 import { type Codec, type CodecOption, codecOf, decode } from '../codec.ts'
 import { ContrailError } from '../errors.ts'
 import type { StreamMessage } from '../message.ts'
-import type { Declaration, Runtime } from '../runtime.ts'
+import type { Claim, Declaration, Runtime } from '../runtime.ts'
 import { type Schema, validate } from '../schema.ts'
 import type { Params, SubjectPattern } from '../subject-pattern.ts'
 import { type Duration, type Size, toBytes, toMs } from '../units.ts'
-import { checkDeclare, type Declare, keepDeclared } from './declaring.ts'
+import { checkDeclare, claimOf, type Declare, keepDeclared } from './declaring.ts'
 import { untilHeard } from './heard.ts'
 import { type KeyValueEvent, keyPatterns, keyPrefix, operationOf } from './key-value-watch.ts'
 import type { StreamOwner } from './stream.ts'
@@ -236,6 +236,11 @@ export class KeyValue<T, Deps extends object = object> implements Declaration {
     const value = decode(this.#codec, data, key)
     const { schema } = this.#options
     return schema === undefined ? value : validate(schema, value, key)
+  }
+
+  claim(): Claim | null {
+    const { schema: _, codec: __, ...options } = this.#options
+    return claimOf(`the bucket "${this.bucket}"`, options)
   }
 
   async start(runtime: Runtime): Promise<void> {

@@ -12,10 +12,10 @@ import {
 import { asContrailError, translated } from '../client-errors.ts'
 import { ContrailError } from '../errors.ts'
 import type { StreamMessage } from '../message.ts'
-import type { Declaration, Runtime } from '../runtime.ts'
+import type { Claim, Declaration, Runtime } from '../runtime.ts'
 import { SubjectPattern } from '../subject-pattern.ts'
 import { type Duration, type Size, toBytes, toNs } from '../units.ts'
-import { checkDeclare, type Declare, keepDeclared } from './declaring.ts'
+import { checkDeclare, claimOf, type Declare, keepDeclared } from './declaring.ts'
 import { untilHeard } from './heard.ts'
 import type { StreamOwner } from './stream.ts'
 import { Watch, type WatchHandler, type WatchOptions } from './watch.ts'
@@ -134,6 +134,10 @@ export class ObjectStore<Deps extends object = object> implements Declaration {
     return this.#owner.declare(
       new Watch<ObjectEvent, object, Deps>(`OBJ_${this.bucket}`, patterns, options, read, given, this.#owner),
     )
+  }
+
+  claim(): Claim | null {
+    return claimOf(`the object store "${this.bucket}"`, this.#options)
   }
 
   async start(runtime: Runtime): Promise<void> {

@@ -34,12 +34,12 @@ import {
   scheduleSubjects,
   type When,
 } from '../publisher/schedule.ts'
-import type { Declaration, Runtime } from '../runtime.ts'
+import type { Claim, Declaration, Runtime } from '../runtime.ts'
 import type { Schema } from '../schema.ts'
 import { assertSubject, matcherOf, type Params, SubjectPattern, subjectsOverlap } from '../subject-pattern.ts'
 import type { Owner } from '../subscription.ts'
 import { type Duration, type Size, toBytes, toNs } from '../units.ts'
-import { checkDeclare, type Declare, keepDeclared } from './declaring.ts'
+import { checkDeclare, claimOf, type Declare, keepDeclared } from './declaring.ts'
 
 export interface StreamOptions {
   /** What it stores; wildcards and {names} allowed. Default: its name in lower case and `.>` behind it. */
@@ -151,6 +151,11 @@ export class Stream<Deps extends object = object> implements Declaration {
 
   takes(): ReadonlyMap<string, string> {
     return new Map(this.#patterns.map(({ subject, source }) => [subject, source]))
+  }
+
+  claim(): Claim | null {
+    const options: StreamOptions = { ...this.#options, subjects: this.subjects }
+    return claimOf(`the stream "${this.name}"`, options)
   }
 
   underPrefix(prefix: string): void {

@@ -1,7 +1,7 @@
 import type { Clock } from '../../ports/index.ts'
 import { hasWildcard, latin1Of, SubjectTransform, withPlaces } from '../../subjects/index.ts'
 import type { Account } from '../account.ts'
-import { Subscription } from '../subscription.ts'
+import { type Receiver, Subscription } from '../subscription.ts'
 import { checkExport, checkImport } from './check.ts'
 import { type AccountShares, type ImportDefinition, ImportError } from './definitions.ts'
 import { Responses } from './responses.ts'
@@ -41,31 +41,43 @@ export function checkShares(all: readonly AccountShares[]): void {
   }
 }
 
-/** Lays the ways between accounts that have been checked. */
-export function connectShares(house: AccountHouse, all: readonly AccountShares[]): void {
+/** Lays the ways between accounts that have been checked. Returns what takes them away again. */
+export function connectShares(house: AccountHouse, all: readonly AccountShares[]): () => void {
   const byName = new Map(all.map((each) => [each.name, each]))
   const responses = new Map<Account, Responses>()
+  const ends: (() => void)[] = []
+  const add = (account: Account, pattern: string, receiver: Receiver): void => {
+    const subscription = new Subscription(latin1Of(pattern), '', '', receiver)
+    account.addShadow(subscription)
+    ends.push(() => account.remove(subscription))
+  }
   const responsesOf = (account: Account): Responses => {
     let found = responses.get(account)
     if (found === undefined) {
       found = new Responses(account, house.clock, responsesOf)
       responses.set(account, found)
-      account.addShadow(new Subscription(found.pattern, '', '', found))
+      add(account, found.pattern, found)
     }
     return found
   }
   for (const shares of all) {
     const importer = house.account(shares.name)
+    const streams: StreamImport[] = []
     for (const each of shares.imports) {
       const shared = checkImport(byName, shares, each)
       const exporter = house.account(each.account)
-      if (each.kind === 'stream') importer.streamImports.push(new StreamImport(exporter, each))
+      if (each.kind === 'stream') streams.push(new StreamImport(exporter, each))
       else {
         const receiver = new ServiceImport(importer, exporter, shared, each, responsesOf(exporter))
-        const pattern = latin1Of(ServiceImport.patternOf(each))
-        importer.addShadow(new Subscription(pattern, '', '', receiver))
+        add(importer, ServiceImport.patternOf(each), receiver)
       }
     }
+    if (streams.length === 0) continue
+    importer.followBy(streams)
+    ends.push(() => importer.followBy([]))
+  }
+  return () => {
+    for (const end of ends) end()
   }
 }
 

@@ -25,8 +25,8 @@ export class StreamHost {
   readonly clock: Clock
   /** '' without. */
   readonly domain: string
-  readonly maxMemory: number
-  readonly maxStore: number
+  maxMemory: number
+  maxStore: number
   readonly serverName: string
   readonly serverId: string
   readonly commits: Commits

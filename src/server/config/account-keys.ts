@@ -61,7 +61,7 @@ const accountKeys: KeyTable<AccountOptions> = {
     const found: AccountLimitOptions = {}
     target.limits = found
     const unknown = (key: string): string => `Unknown field "${key}" parsing account limits`
-    reader.each(reader.map(entry), found, limitKeys, refusedLimits, unknown)
+    reader.each(reader.map(entry), found, limitKeys, refusedLimits, false, unknown)
   },
 }
 

@@ -28,7 +28,14 @@ interface Found {
 function destination({ data }: ConfigValue, reader: Reader): MappingOptions {
   if (!(data instanceof ConfigMap)) return reader.fail('Expected an entry for the mapping destination')
   const found: Found = { destination: '' }
-  reader.each(data, found, destinationKeys, {}, (key) => `Unknown field "${key}" for mapping destination`)
+  reader.each(
+    data,
+    found,
+    destinationKeys,
+    {},
+    false,
+    (key: string) => `Unknown field "${key}" for mapping destination`,
+  )
   const { weight } = found
   if (weight === undefined) {
     return reader.fail(`Missing weight for mapping destination "${found.destination}"`)

@@ -12,7 +12,7 @@ export function permissions(entry: ConfigEntry, reader: Reader): PermissionOptio
     return reader.fail(`Expected permissions to be a map/struct, got ${typeName(entry.value)}`)
   }
   const found: PermissionOptions = {}
-  reader.each(data, found, permissionKeys, {}, unknownField)
+  reader.each(data, found, permissionKeys, {}, false, unknownField)
   return found
 }
 
@@ -44,7 +44,7 @@ function subjects(entry: ConfigEntry, reader: Reader, allowsQueue: boolean): Sub
     const take = (key: 'allow' | 'deny') => (_: SubjectPermissionOptions, each: ConfigEntry) => {
       found[key] = patterns(each, reader, allowsQueue)
     }
-    reader.each(data, found, { allow: take('allow'), deny: take('deny') }, {}, unknownSubjectField)
+    reader.each(data, found, { allow: take('allow'), deny: take('deny') }, {}, false, unknownSubjectField)
   } else found.allow = patterns(entry, reader, allowsQueue)
   if (found.allow?.length === 0) {
     // As nats-server has it; whoever wrote it may have meant the opposite.
@@ -82,7 +82,7 @@ function allowResponses(...[target, entry, reader]: Parameters<Key>): void {
   if (typeof data === 'boolean') target.allowResponses = data
   else if (data instanceof ConfigMap) {
     const found: Responses = {}
-    reader.each(data, found, responseKeys, {}, unknownField)
+    reader.each(data, found, responseKeys, {}, false, unknownField)
     target.allowResponses = found
   } else reader.fail('error parsing response permissions, expected a boolean or a map')
 }

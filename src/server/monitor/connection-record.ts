@@ -101,22 +101,27 @@ function textIf(key: string, text: string): Record<string, string> {
   return text === '' ? {} : { [key]: text }
 }
 
-const CLOSED_LIMIT = 10_000
-
 /** The latest connections that are gone. */
 export class ClosedConnections {
   private readonly records: ConnectionRecord[] = []
   private next = 0
+  private readonly limit: number
+
+  /** `limit`: how many are kept. */
+  constructor(limit: number) {
+    this.limit = limit
+  }
 
   add(record: ConnectionRecord): void {
-    if (this.records.length < CLOSED_LIMIT) this.records.push(record)
+    if (this.limit <= 0) return
+    if (this.records.length < this.limit) this.records.push(record)
     else this.records[this.next] = record
-    this.next = (this.next + 1) % CLOSED_LIMIT
+    this.next = (this.next + 1) % this.limit
   }
 
   /** The oldest first. */
   all(): ConnectionRecord[] {
-    if (this.records.length < CLOSED_LIMIT) return [...this.records]
+    if (this.records.length < this.limit) return [...this.records]
     return [...this.records.slice(this.next), ...this.records.slice(0, this.next)]
   }
 }
