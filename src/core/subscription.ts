@@ -4,6 +4,8 @@ import type { Connection } from './connection.ts'
 /** Gets messages within the server. Called while the message is routed; keeps nothing of it. */
 export interface MessageHandler {
   onMessage(message: Message, origin: Connection | null): void
+  /** Bytes that it has not come to yet: whoever sends much waits. Default: none. */
+  readonly pendingBytes?: number
 }
 
 /** Interest of a connection, or of something inside the server, in a pattern. */

@@ -29,7 +29,7 @@ export class Target {
     return this.account.deliver(this.current(), message, null)
   }
 
-  /** Bytes that wait for the slowest connection behind it; 0 for handlers in the server. */
+  /** Bytes that wait for the slowest connection behind it, or handler in the server that says so. */
   pendingBytes(): number {
     const route = this.current()
     let most = 0
@@ -50,5 +50,6 @@ export class Target {
 }
 
 function pendingOf(subscription: Subscription): number {
-  return subscription.connection === null ? 0 : subscription.connection.output.pendingBytes
+  const { connection, handler } = subscription
+  return connection === null ? (handler?.pendingBytes ?? 0) : connection.output.pendingBytes
 }

@@ -4,6 +4,7 @@ import type { Store } from '../storage/index.ts'
 import { JetStreamAccount } from './account.ts'
 import { Consumer } from './consumer/consumer.ts'
 import { apiError } from './errors.ts'
+import type { Positions } from './origins/positions.ts'
 import { streamOfIds } from './publish/msg-id-log.ts'
 import { StoreWatch } from './store-watch.ts'
 import { Stream, type StreamMeta } from './stream.ts'
@@ -70,6 +71,8 @@ export class JetStream implements TurnTask {
   private over: Stream[] = []
   /** Streams with ids of messages that are to be written with the next commit. */
   private readonly withIds: Stream[] = []
+  /** Positions in origins that are to be written with the next commit. */
+  private readonly movedPositions: Positions[] = []
 
   /** Opens JetStream on a store: recovers its streams and consumers and begins to answer. */
   static async open(options: JetStreamOptions): Promise<JetStream> {
@@ -203,16 +206,23 @@ export class JetStream implements TurnTask {
     this.withIds.push(stream)
   }
 
+  /** Something was copied, the first of this turn that its stream copied. */
+  positionsMoved(positions: Positions): void {
+    this.movedPositions.push(positions)
+  }
+
   /** The end of a turn in which something was stored. */
   run(): void {
     this.trim()
     this.commit()
   }
 
-  /** Messages and their ids are committed together. */
+  /** Messages, their ids and how far copying has come are committed together. */
   private commit(): void {
     for (let i = 0; i < this.withIds.length; i++) if (!this.withIds[i].isClosed) this.withIds[i].flushMsgIds()
     this.withIds.length = 0
+    for (let i = 0; i < this.movedPositions.length; i++) this.movedPositions[i].flush()
+    this.movedPositions.length = 0
     this.store.commit()
   }
 

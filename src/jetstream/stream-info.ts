@@ -63,6 +63,7 @@ export function streamInfo(stream: Stream, details: StateDetails = {}): StreamIn
     created: formatMs(stream.createdMs),
     state: streamState(stream, details),
     ...(stream.js.domain === '' ? {} : { domain: stream.js.domain }),
+    ...stream.origins.info(),
     ts: formatMs(stream.clock.now()),
   }
 }

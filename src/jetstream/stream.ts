@@ -12,6 +12,7 @@ import { apiError } from './errors.ts'
 import type { JetStream } from './jetstream.ts'
 import { Later } from './later.ts'
 import { MessageTtls } from './message-ttls.ts'
+import { Origins } from './origins/origins.ts'
 import { Ingest } from './publish/ingest.ts'
 import { MsgIdLog } from './publish/msg-id-log.ts'
 import { Unwanted } from './retention.ts'
@@ -52,6 +53,7 @@ export class Stream {
   readonly markers: DeleteMarkers
   readonly schedules: Schedules
   readonly trimming: Trimming
+  readonly origins: Origins
   private readonly unwanted: Unwanted
   /** Removals that wait until the disk can be read again. */
   readonly later: Later
@@ -86,6 +88,7 @@ export class Stream {
     this.ttls = new MessageTtls(this)
     this.schedules = new Schedules(this)
     this.trimming = new Trimming(this)
+    this.origins = new Origins(this)
     this.unwanted = new Unwanted(this)
     this.msgIds = new MsgIdLog(account.js.store, log)
     this.trimming.configure()
@@ -102,6 +105,7 @@ export class Stream {
     this.age.arm()
     this.ttls.expire()
     this.schedules.arm()
+    this.origins.open()
   }
 
   /** Takes back the ids of the last while after a restart. */
@@ -121,6 +125,7 @@ export class Stream {
     for (const subject of before) this.subscriptions.get(subject)?.unsubscribe()
     this.trimming.configure()
     this.ingest.configure(config)
+    this.origins.configure(config)
     this.age.arm()
     this.trimming.trim()
     this.trimming.trimSubjects()
@@ -135,6 +140,7 @@ export class Stream {
 
   /** The stream and all it holds are no more. */
   delete(): void {
+    this.origins.close(true)
     this.close()
     for (const consumer of [...this.consumers.values()]) consumer.delete('409 Consumer Deleted')
     this.account.streams.delete(this.name)
@@ -334,6 +340,7 @@ export class Stream {
 
   private close(): void {
     this.isClosed = true
+    this.origins.close(false)
     this.later.close()
     for (const subscription of this.subscriptions.values()) subscription.unsubscribe()
     this.subscriptions.clear()

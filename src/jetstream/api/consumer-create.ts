@@ -1,4 +1,5 @@
 import { consumerError } from '../consumer/consumer-errors.ts'
+import { prepareForCopy } from '../consumer/copying.ts'
 import { type ConsumerAction, createConsumer } from '../consumer/create.ts'
 import { CONSUMER_FIELDS, encodeConfig, withDefaults } from '../consumer/decode-config.ts'
 import { withServerMetadata } from '../consumer/metadata.ts'
@@ -6,6 +7,7 @@ import { apiError } from '../errors.ts'
 import { decodeRequest } from '../json/decode.ts'
 import type { ConsumerConfig } from '../types.ts'
 import { type ConsumerRequest, streamNamed } from './consumer-request.ts'
+import { identify } from './stream-identity.ts'
 
 export const CONSUMER_CREATE_TYPE = 'io.nats.jetstream.api.v1.consumer_create_response'
 
@@ -82,13 +84,23 @@ function create(request: ConsumerRequest, asked: CreateRequest): object {
   const { config } = asked
   if ((config.num_replicas ?? 0) > 1) throw apiError('JSStreamReplicasNotSupportedErr')
   const stream = streamNamed(request.account, asked.stream_name)
+  if (config.direct && config.sourcing && config.name) prepareForCopy(stream, config)
+  if (config.direct || config.sourcing) identify(request, stream)
   const existing = stream.consumers.get(config.durable_name || config.name || '')
   // Pausing goes through its own request.
   if (existing !== undefined) config.pause_until = existing.config.pause_until
+  // Where a durable one began stays as it was: it goes on behind what it has acknowledged.
+  if (existing !== undefined && config.sourcing && config.durable_name) keepStart(config, existing.config)
   const consumer = createConsumer(stream, config, asked.action, asked.pedantic)
   const info = consumer.info()
   if (existing === undefined && consumer.pauseEndMs > stream.clock.now()) {
     consumer.advisories.paused(consumer.pauseEndMs)
   }
   return { ...info, config: encodeConfig(withServerMetadata(consumer.config)) }
+}
+
+function keepStart(config: ConsumerConfig, before: ConsumerConfig): void {
+  config.deliver_policy = before.deliver_policy
+  config.opt_start_seq = before.opt_start_seq
+  config.opt_start_time = before.opt_start_time
 }

@@ -8,6 +8,8 @@ import { decodeRequest, LENIENT } from '../json/decode.ts'
 import { formatMs } from '../time-text.ts'
 import { describe } from './consumer-info.ts'
 import { type ConsumerRequest, consumerNamed, parseObject, refuseFields } from './consumer-request.ts'
+import { headerOf } from './request.ts'
+import { answerIdentity, IDENTITY_HEADER } from './stream-identity.ts'
 
 export const CONSUMER_DELETE_TYPE = 'io.nats.jetstream.api.v1.consumer_delete_response'
 export const CONSUMER_PAUSE_TYPE = 'io.nats.jetstream.api.v1.consumer_pause_response'
@@ -54,6 +56,7 @@ export function consumerResetRequest(request: ConsumerRequest): object {
     seq = decodeRequest<{ seq?: number }>(request.body, fields, 'JSApiConsumerResetRequest').seq ?? 0
   }
   const consumer = consumerNamed(request)
+  if (headerOf(request.headers, IDENTITY_HEADER) !== '') answerIdentity(request, consumer.stream)
   const resetSeq = checkReset(consumer, seq)
   consumer.reset(resetSeq)
   return { ...describe(consumer), reset_seq: resetSeq }

@@ -18,9 +18,9 @@ const FIELDS = { ...SELECTION_FIELDS, [LENIENT]: true } as const
  */
 export function directGet(request: ApiRequest): void {
   if (request.reply === '') return
-  const stream = request.account.streams.get(request.tokens[0])
+  const stream = whoAnswers(request)
   const answer = new DirectAnswer(request)
-  if (stream === undefined || !stream.config.allow_direct) {
+  if (stream === null) {
     answer.status('503', `Nats-Subject: ${request.subject}\r\n`)
     return
   }
@@ -40,6 +40,15 @@ export function directGet(request: ApiRequest): void {
   const { store } = stream.js
   if (store.isHeldUp) serve()
   else store.barrier(serve)
+}
+
+/** The stream, or one of its mirrors: each of them as likely as the others. null: nobody. */
+function whoAnswers({ account, tokens }: ApiRequest): Stream | null {
+  const [name] = tokens
+  const stream = account.streams.get(name)
+  const able = stream?.config.allow_direct ? [stream] : []
+  for (const copy of account.streams.copiesOf(name)) if (copy.origins.answersFor(name)) able.push(copy)
+  return able.length === 0 ? null : able[Math.floor(Math.random() * able.length)]
 }
 
 async function serveDirect(stream: Stream, wanted: MessageSelection, answer: DirectAnswer): Promise<void> {

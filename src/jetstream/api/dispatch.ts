@@ -34,6 +34,7 @@ export class Api {
       body: message.body.toString('utf8', bodyStart, message.bodyEnd),
       headers: message.body.toString('latin1', message.bodyStart, bodyStart),
       origin,
+      answerHeaders: '',
     }
     this.account.js.trim()
     if (tokens[0] === 'CONSUMER' && tokens[1] === 'MSG' && tokens[2] === 'NEXT' && tokens.length === 5) {
@@ -114,7 +115,8 @@ export class Api {
   /** Answers once everything that has happened so far is durable, so that nothing observed can un-happen. */
   private respond(request: ApiRequest, response: string, isAudited: boolean): void {
     this.whenDurable(() => {
-      if (request.reply !== '') this.account.account.publishText(request.reply, response)
+      const headers = request.answerHeaders === '' ? '' : `NATS/1.0\r\n${request.answerHeaders}\r\n`
+      if (request.reply !== '') this.account.account.publishText(request.reply, response, '', headers)
       if (isAudited) auditRequest(request, response)
     })
   }

@@ -18,6 +18,8 @@ export interface ApiRequest {
   headers: string
   /** Who asks; null for something inside the server. */
   origin: Connection | null
+  /** Headers that the answer is to have, lines with their ends; '' for none. */
+  answerHeaders: string
 }
 
 /** Lists are given out in pages of this many. */

@@ -178,6 +178,7 @@ export class Restore {
       this.end()
       account.streams.set(stream.name, stream)
       stream.open()
+      account.streamMade(stream)
       this.tell('COMPLETE', this.times())
       const info = { type: 'io.nats.jetstream.api.v1.stream_create_response', ...streamInfo(stream) }
       account.account.publishText(reply, encodeJson(info))

@@ -2,6 +2,7 @@ import { isSubset, isValidSubject, subjectsCollide } from '../../subjects/index.
 import { apiError } from '../errors.ts'
 import { MAX_SEQUENCE, sequenceRange } from '../ranges.ts'
 import type { StreamConfig } from '../types.ts'
+import { checkOrigins, type FindConfig, originsOf } from './origins.ts'
 
 /** Limits of a stream's configuration. */
 export const STREAM_LIMITS = {
@@ -33,17 +34,24 @@ function unsupported(what: string): Error {
   return invalidConfig(`${what} not supported by this server`)
 }
 
+const NO_OTHERS: FindConfig = () => undefined
+
 /**
  * Refuses what nats-server refuses, with its error, and returns the configuration with its defaults. `pedantic`:
- * refuses what would have to be corrected.
+ * refuses what would have to be corrected. `find`: the other streams of the account.
  */
-export function checkStreamConfig(asked: StreamConfig, pedantic = false): StreamConfig {
+export function checkStreamConfig(
+  asked: StreamConfig,
+  pedantic = false,
+  find: FindConfig = NO_OTHERS,
+): StreamConfig {
   const config = { ...asked }
   checkName(config)
   applyDefaults(config, pedantic)
   checkAges(config, pedantic)
   checkFirstSequence(config)
   checkCombinations(config, pedantic)
+  checkOrigins(config, find, pedantic)
   checkUnsupported(config)
   checkSubjects(config)
   checkPlacement(config)
@@ -175,16 +183,6 @@ function checkCombinations(config: StreamConfig, pedantic: boolean): void {
       throw invalidConfig('async persist mode is not supported with atomic batch publish')
     }
   }
-  if (config.mirror !== undefined) {
-    if ((config.subject_delete_marker_ttl ?? 0) > 0) {
-      throw invalidConfig('subject delete markers forbidden on mirrors')
-    }
-    if ((config.first_seq ?? 0) > 0)
-      throw invalidConfig('stream mirrors can not have first sequence configured')
-    if ((config.subjects ?? []).length > 0) throw apiError('JSMirrorWithSubjectsErr')
-    if ((config.sources ?? []).length > 0) throw apiError('JSMirrorWithSourcesErr')
-    if (config.allow_msg_schedules) throw apiError('JSMirrorWithMsgSchedulesErr')
-  }
 }
 
 function checkMarkerTtl(config: StreamConfig, pedantic: boolean): void {
@@ -206,9 +204,10 @@ function checkMarkerTtl(config: StreamConfig, pedantic: boolean): void {
 
 /** What is not served yet is refused: nobody is to believe that it works. */
 function checkUnsupported(config: StreamConfig): void {
-  if (config.mirror !== undefined) throw unsupported('stream mirrors are')
-  if ((config.sources ?? []).length > 0) throw unsupported('stream sources are')
   if (config.allow_msg_counter) throw unsupported('message counters are')
+  if (originsOf(config).some(({ subject_transforms: transforms }) => (transforms ?? []).length > 0)) {
+    throw unsupported('subject transforms of origins are')
+  }
   if (config.subject_transform !== undefined) throw unsupported('subject transforms are')
   if (config.republish !== undefined) throw unsupported('republishing is')
 }
@@ -217,7 +216,10 @@ const API_SUBJECTS = ['$JS.>', '$JSC.>', '$NRG.>']
 
 function checkSubjects(config: StreamConfig): void {
   const subjects = config.subjects ?? []
-  if (subjects.length === 0) config.subjects = [config.name]
+  if (subjects.length === 0) {
+    const isCopy = config.mirror !== undefined || (config.sources ?? []).length > 0
+    config.subjects = isCopy ? [] : [config.name]
+  }
   for (const [i, subject] of subjects.entries()) {
     if (!isValidSubject(subject)) throw invalidConfig('invalid subject')
     if (subject === '>') {

@@ -143,8 +143,38 @@ export class Ingest implements MessageHandler {
     return true
   }
 
-  /** Appends a message that was checked, with what goes with it; returns its sequence. */
-  keep(given: Message, parsed: PublishHeaders, nowMs: number): number {
+  /**
+   * A copy of another stream's message: what was checked there is not checked again. `sec`, `nsec`: its time there, which a mirror
+   * keeps; -1: it gets that of now. null: it was kept, or nobody wants it.
+   */
+  copy(message: Message, sec: number, nsec: number): ApiError | 'duplicate' | null {
+    const { stream, config } = this
+    if (config.sealed) return apiError('JSStreamSealedErr')
+    const nowMs = stream.clock.now()
+    headers.found = 0
+    if (message.headerLength > 0)
+      headers.parse(message.body, message.bodyStart, message.bodyStart + message.headerLength)
+    let rollup: RollupScope = 'none'
+    if (headers.found !== 0) {
+      if (config.mirror === undefined && headers.has(MSG_ID)) {
+        const { buffer } = headers
+        const isKnown = this.duplicates.find(buffer, headers.start(MSG_ID), headers.end(MSG_ID), nowMs) > 0
+        if (isKnown) return 'duplicate'
+      }
+      headers.forget(SCHEDULE)
+      const scope = rollupScope(headers, config.allow_rollup_hdrs === true && config.deny_purge !== true)
+      if (typeof scope === 'string') rollup = scope
+      else headers.forget(ROLLUP)
+    }
+    const error = this.checkLimits(message, rollup)
+    if (error !== null) return error
+    this.keep(message, headers, nowMs, sec, nsec)
+    stream.appended()
+    return null
+  }
+
+  /** Appends a message that was checked, with what goes with it; returns its sequence. `sec`, `nsec`: its time; -1: now. */
+  keep(given: Message, parsed: PublishHeaders, nowMs: number, sec = -1, nsec = 0): number {
     const { stream, log } = this
     let message = given
     const isSchedule = parsed.found !== 0 && parsed.has(SCHEDULE)
@@ -160,10 +190,11 @@ export class Ingest implements MessageHandler {
     const { subject, subjectStart, subjectEnd } = message
     const isKept = !this.isInterest || this.isWanted(message)
     let seq: number
-    if (isKept) seq = this.append(message, nowMs)
+    if (isKept) seq = this.append(message, nowMs, sec, nsec)
     else {
       seq = log.lastSeq + 1
-      log.skipTo(seq + 1, Math.floor(nowMs / 1000), Math.floor((nowMs % 1000) * 1e6))
+      if (sec >= 0) log.skipTo(seq + 1, sec, nsec)
+      else log.skipTo(seq + 1, Math.floor(nowMs / 1000), Math.floor((nowMs % 1000) * 1e6))
       // Nothing was appended that would ask for a commit.
       stream.js.bus.turn.deferWork(stream.js)
     }
@@ -193,10 +224,10 @@ export class Ingest implements MessageHandler {
     return raised
   }
 
-  private append(message: Message, nowMs: number): number {
+  private append(message: Message, nowMs: number, givenSec: number, givenNsec: number): number {
     const { log } = this
-    let sec = Math.floor(nowMs / 1000)
-    let nsec = ((nowMs - sec * 1000) * 1e6) | 0
+    let sec = givenSec >= 0 ? givenSec : Math.floor(nowMs / 1000)
+    let nsec = givenSec >= 0 ? givenNsec : ((nowMs - sec * 1000) * 1e6) | 0
     if (sec < log.lastSec || (sec === log.lastSec && nsec < log.lastNsec)) {
       // The clock was set back since the last message: times in a log do not decrease.
       sec = log.lastSec

@@ -1,0 +1,30 @@
+import { shortHash } from '../config/origin-key.ts'
+import { consumerError } from '../consumer/consumer-errors.ts'
+import type { Stream } from '../stream.ts'
+import { formatMs } from '../time-text.ts'
+import type { ConsumerRequest } from './consumer-request.ts'
+import { headerOf } from './request.ts'
+
+export const IDENTITY_HEADER = 'Nats-Stream-Identity'
+
+/** Which stream of its name it is, for who copies it: another one made later is to be copied from its beginning. */
+export function identityOf(stream: Stream): string {
+  return shortHash(formatMs(stream.createdMs))
+}
+
+/**
+ * Says in the answer's headers which stream of its name this is.
+ * @throws ApiError when the request is meant for another one, that was there before
+ */
+export function identify(request: ConsumerRequest, stream: Stream): void {
+  const identity = identityOf(stream)
+  const known = headerOf(request.headers, IDENTITY_HEADER)
+  if (known !== '' && known !== identity)
+    throw consumerError('JSConsumerStreamIdentityMismatchF', { msg: identity })
+  answerIdentity(request, stream)
+}
+
+/** Says so without a look at what was expected. */
+export function answerIdentity(request: ConsumerRequest, stream: Stream): void {
+  request.answerHeaders = `${IDENTITY_HEADER}: ${identityOf(stream)}\r\n`
+}
