@@ -1,10 +1,10 @@
 /** An app as an AsyncAPI 3 document: its subjects as channels, its handlers and publishers as operations. */
 import type { StandardJSONSchemaV1 } from '@standard-schema/spec'
-import type { App } from './app.ts'
 import { CronJob } from './consumer/cron.ts'
 import { StreamConsumer } from './consumer/stream-consumer.ts'
 import { CoreSubscription } from './core-subscription.ts'
 import type { Publisher } from './publisher/publisher.ts'
+import type { Declaration } from './runtime.ts'
 import type { Schema } from './schema.ts'
 import { KeyValue } from './stores/key-value.ts'
 import { ObjectStore } from './stores/object-store.ts'
@@ -23,6 +23,15 @@ export interface AsyncApiOptions {
   description?: string
 }
 
+/** What is described: an app, by its brokers. */
+export interface DescribedApp {
+  readonly name: string
+  brokers(): ReadonlyArray<{
+    readonly name: string
+    readonly scope: { declarations(): Declaration[]; publishers(): Publisher<string, never>[] }
+  }>
+}
+
 const DIALECT = 'draft-2020-12'
 const NAMES = /\{([A-Za-z_][A-Za-z0-9_]*)>?\}/g
 
@@ -38,15 +47,15 @@ function jsonSchemaOf(schema: Schema | undefined, side: 'input' | 'output'): Jso
 }
 
 /** The document, ready for `JSON.stringify`. The app need not run. */
-export function asyncApi<Deps extends object>(app: App<Deps>, options: AsyncApiOptions = {}): JsonObject {
+export function asyncApi(app: DescribedApp, options: AsyncApiOptions = {}): JsonObject {
   const document = new DocumentBuilder()
   const brokers = app.brokers()
   const servers: JsonObject = {}
   for (const broker of brokers) {
     // Of one broker nothing need be said; of several each channel says its own.
-    document.broker = brokers.length === 1 ? null : broker.brokerName
+    document.broker = brokers.length === 1 ? null : broker.name
     servers[document.broker ?? 'broker'] = { host: 'localhost:4222', protocol: 'nats' }
-    for (const declaration of broker.declarations()) {
+    for (const declaration of broker.scope.declarations()) {
       if (declaration instanceof CoreSubscription || declaration instanceof StreamConsumer) {
         document.receive(declaration as unknown as Subscription)
       } else if (declaration instanceof CronJob) document.cron(declaration)
@@ -55,7 +64,7 @@ export function asyncApi<Deps extends object>(app: App<Deps>, options: AsyncApiO
       else if (declaration instanceof KeyValue) document.store('keyValue', declaration.bucket, {})
       else if (declaration instanceof ObjectStore) document.store('objectStores', declaration.bucket, {})
     }
-    for (const publisher of broker.publishers()) document.send(publisher)
+    for (const publisher of broker.scope.publishers()) document.send(publisher)
   }
   const info: JsonObject = { title: options.title ?? app.name, version: options.version ?? '0.0.0' }
   if (options.description !== undefined) info.description = options.description

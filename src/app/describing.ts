@@ -1,7 +1,6 @@
 /** `contrail docs` loads an app to write down what it is: it is described where it would start. */
 import { writeFileSync } from 'node:fs'
-import type { App } from './app.ts'
-import { type AsyncApiOptions, asyncApi } from './asyncapi.ts'
+import { type AsyncApiOptions, asyncApi, type DescribedApp } from './asyncapi.ts'
 
 /** Path of the file that the description goes to; set by `contrail docs` for the process it starts. */
 export const DESCRIBE_TO = 'CONTRAIL_DESCRIBE_TO'
@@ -9,7 +8,7 @@ export const DESCRIBE_TO = 'CONTRAIL_DESCRIBE_TO'
 export const DESCRIBE_AS = 'CONTRAIL_DESCRIBE_AS'
 
 /** Ends the process with the description written, where that is what it was started for. */
-export function describeInstead<Deps extends object>(app: App<Deps>): void {
+export function describeInstead(app: DescribedApp): void {
   const path = process.env[DESCRIBE_TO]
   if (!path) return
   const options = JSON.parse(process.env[DESCRIBE_AS] || '{}') as AsyncApiOptions

@@ -1,7 +1,8 @@
 /**
  * `contrail`: an application with typed handlers on NATS core, JetStream, key-value and object stores.
  */
-export { App, type AppOptions, type AppState, BrokerRouter } from './app.ts'
+export { App, BrokerRouter } from './app.ts'
+export type { AppOptions, AppState } from './app-parts.ts'
 export { type AsyncApiOptions, asyncApi } from './asyncapi.ts'
 export {
   type BrokerArgument,
@@ -12,12 +13,20 @@ export {
 export { bytesCodec, type Codec, type CodecOption, jsonCodec, textCodec } from './codec.ts'
 export type { BatchConsumer, BatchContext, BatchHandler, BatchOptions } from './consumer/batch-consumer.ts'
 export { CRON_STREAM, type CronHandler, type CronJob, type CronOptions } from './consumer/cron.ts'
-export { DEAD_LETTER_HEADERS } from './consumer/dead-letters.ts'
+export { DEAD_LETTER_HEADERS, deadLetterStream } from './consumer/dead-letters.ts'
 export type { AckMode, ConsumeOptions, DeliverFrom } from './consumer/options.ts'
 export type { Backoff, RetryOptions } from './consumer/retry.ts'
 export { StreamConsumer } from './consumer/stream-consumer.ts'
 export type { AppContext, BaseContext, HandlerContext, MessageContext, SubscriptionInfo } from './context.ts'
 export type { CoreSubscription, SubscribeOptions } from './core-subscription.ts'
+export { DeadLetter } from './dead-letters/dead-letter.ts'
+export {
+  DeadLetterBox,
+  type DeadLetterBroker,
+  type DeadLetterFilter,
+  type DeadLetterList,
+  type ResendOptions,
+} from './dead-letters/dead-letter-box.ts'
 export type { Lifetime, ProvideOptions } from './dependencies.ts'
 export { DESCRIBE_AS, DESCRIBE_TO } from './describing.ts'
 export type { EmbeddedOptions } from './embedded-broker.ts'

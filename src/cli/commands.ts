@@ -22,6 +22,10 @@ const commands: Readonly<Record<string, Command>> = {
   },
   backup: { about: 'streams to a folder', load: () => import('./backup.ts') },
   restore: { about: 'streams from a folder', load: () => import('./restore.ts') },
+  'dead-letters': {
+    about: 'what could not be handled: list, show, resend, drop',
+    load: () => import('./dead-letters.ts'),
+  },
   check: { about: 'read a whole store and say what is damaged', load: () => import('./check.ts') },
   server: { about: 'serve, with the flags of contrail-server', load: () => import('./server.ts') },
   help: { about: 'this text, or that of a command', load: async () => ({ run: help }) },
@@ -67,6 +71,6 @@ async function help([name]: readonly string[]): Promise<void> {
 }
 
 function usage(): string {
-  const lines = Object.entries(commands).map(([name, { about }]) => `  ${name.padEnd(10)}${about}`)
+  const lines = Object.entries(commands).map(([name, { about }]) => `  ${name.padEnd(14)}${about}`)
   return `Usage: contrail COMMAND\n\n${lines.join('\n')}\n\n\`contrail help COMMAND\` says more.`
 }

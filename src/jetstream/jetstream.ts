@@ -1,14 +1,14 @@
 import type { Bus, TurnTask } from '../core/index.ts'
 import type { Clock } from '../ports/index.ts'
 import type { Store } from '../storage/index.ts'
-import { JetStreamAccount } from './account.ts'
+import { JetStreamAccount } from './account/account.ts'
+import { Stream, type StreamMeta } from './account/stream.ts'
+import { apiError } from './config/errors.ts'
+import type { StreamConfig } from './config/types.ts'
 import { Consumer } from './consumer/consumer.ts'
-import { apiError } from './errors.ts'
 import type { Positions } from './origins/positions.ts'
 import { streamOfIds } from './publish/msg-id-log.ts'
 import { StoreWatch } from './store-watch.ts'
-import { Stream, type StreamMeta } from './stream.ts'
-import type { StreamConfig } from './types.ts'
 
 export type Log = (level: 'error' | 'info' | 'warn', text: string) => void
 

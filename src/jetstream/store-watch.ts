@@ -1,7 +1,7 @@
 import type { MessageLog } from '../storage/index.ts'
-import { eventHead } from './advisories.ts'
 import type { JetStream, Log } from './jetstream.ts'
 import { streamOfIds } from './publish/msg-id-log.ts'
+import { eventHead } from './stream/advisories.ts'
 
 /** Damage that is found by reading is told after so long, all of a stream at once, milliseconds. */
 const TELL_AFTER_MS = 100

@@ -5,6 +5,17 @@ export { type Interested, InterestIndex, type QueueRoute, Route } from './intere
 export { latin1Of } from './latin1.ts'
 export { PatternSet } from './overlap.ts'
 export { PatternIndex } from './pattern-index.ts'
+export { MAX_MAPPED_BYTES, SubjectBuffer } from './subject-buffer.ts'
+export {
+  checkMapping,
+  NOT_MAPPED,
+  SubjectTransform,
+  TOO_LONG,
+  type TransformOptions,
+  withPlaces,
+  withWildcards,
+} from './transform.ts'
+export { TransformError } from './transform-error.ts'
 export {
   hasWildcard,
   isLiteralSubject,

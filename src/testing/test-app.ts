@@ -52,7 +52,7 @@ export class TestApp<Deps extends object = object> implements AsyncDisposable {
   constructor(app: App<Deps>, options: TestAppOptions) {
     this.app = app
     this.#rethrow = options.rethrow ?? true
-    for (const broker of app.brokers()) broker.useBroker({ memory: true, clock: this.#clock })
+    for (const broker of app.brokers()) broker.use({ memory: true, clock: this.#clock })
     app.observe(({ by, message, data, params, result, error }) => {
       const deliveries = 'deliveries' in message ? (message as StreamMessage).deliveries : 1
       this.#calls.push({ by, subject: message.subject, data, params, result, error, message, deliveries })
@@ -157,7 +157,7 @@ export class TestApp<Deps extends object = object> implements AsyncDisposable {
   }
 
   #isBusy(): boolean {
-    return this.app.brokers().some((broker) => broker.declarations().some((one) => (one.held ?? 0) > 0))
+    return this.app.brokers().some((broker) => broker.scope.declarations().some((one) => (one.held ?? 0) > 0))
   }
 
   async #settled(): Promise<void> {
@@ -172,12 +172,12 @@ export class TestApp<Deps extends object = object> implements AsyncDisposable {
   async #isQuiet(): Promise<boolean> {
     let isQuiet = true
     for (const broker of this.app.brokers()) {
-      const runtime = broker.runtime()
+      const { runtime, scope } = broker
       if (runtime === null || !runtime.isConnected()) continue
       await runtime.publisher.flush()
       // What the server had for us before this has come when it is answered.
       await runtime.nc.flush()
-      for (const declaration of broker.declarations()) {
+      for (const declaration of scope.declarations()) {
         if ((await declaration.isSettled?.()) === false) isQuiet = false
       }
     }

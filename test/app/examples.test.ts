@@ -98,3 +98,12 @@ test('examples/requests.ts', async (t) => {
     'stock: NO_RESPONDERS',
   ])
 })
+
+test('examples/dead-letters.ts', async (t) => {
+  assert.deepEqual((await output(t, 'dead-letters.js')).trim().split('\n'), [
+    'orders.7.created {"sku":"nut"}: the printer has no paper',
+    'orders.8.created {"sku":"bolt"}: the printer has no paper',
+    'order 7 is billed, at try 1',
+    'order 8 is billed, at try 1',
+  ])
+})

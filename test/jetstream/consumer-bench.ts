@@ -1,10 +1,10 @@
 import { Account } from '../../src/core/account.ts'
 import { Turn } from '../../src/core/turn.ts'
+import type { Stream } from '../../src/jetstream/account/stream.ts'
+import { withDefaults } from '../../src/jetstream/config/consumer/fields.ts'
 import type { Consumer } from '../../src/jetstream/consumer/consumer.ts'
+import { Consumers } from '../../src/jetstream/consumer/consumers.ts'
 import { type ConsumerAction, createConsumer } from '../../src/jetstream/consumer/create.ts'
-import { withDefaults } from '../../src/jetstream/consumer/decode-config.ts'
-import { Consumers } from '../../src/jetstream/consumers.ts'
-import type { Stream } from '../../src/jetstream/stream.ts'
 import type { Clock, Timer } from '../../src/ports/index.ts'
 import { NaiveLog } from './consumer-fakes.ts'
 

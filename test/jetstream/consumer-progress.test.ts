@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type AckMode, Progress } from '../../src/jetstream/consumer/progress.ts'
+import { type AckMode, Progress } from '../../src/jetstream/consumer/state/progress.ts'
 import {
   decodeProgress,
   encodeProgress,
   ProgressLog,
   replay,
   restoreEntry,
-} from '../../src/jetstream/consumer/progress-log.ts'
-import { recoverProgress } from '../../src/jetstream/consumer/recovery.ts'
+} from '../../src/jetstream/consumer/state/progress-log.ts'
+import { recoverProgress } from '../../src/jetstream/consumer/state/recovery.ts'
 import type { Ledger } from '../../src/storage/index.ts'
 
 function random(seed: number): () => number {

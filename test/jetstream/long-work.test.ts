@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Turn } from '../../src/core/index.ts'
-import { Chore } from '../../src/jetstream/chore.ts'
+import { Chore } from '../../src/jetstream/stream/chore.ts'
 import { House, type Json, tick } from './house.ts'
 
 const MANY = 20_000

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ROUTES } from '../../src/jetstream/api/routes.ts'
-import { HEADER_NAMES } from '../../src/jetstream/publish/headers.ts'
+import { HEADER_NAMES } from '../../src/jetstream/headers/publish-headers.ts'
 import { Random } from '../../src/ports/random.ts'
 import { errorOf, House, type Json, tick } from './house.ts'
 

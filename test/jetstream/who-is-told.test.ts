@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Stream } from '../../src/jetstream/account/stream.ts'
 import type { Consumer } from '../../src/jetstream/consumer/consumer.ts'
-import { PendingCount } from '../../src/jetstream/consumer/pending-count.ts'
-import type { Stream } from '../../src/jetstream/stream.ts'
+import { PendingCount } from '../../src/jetstream/consumer/state/pending-count.ts'
 import { Random } from '../../src/ports/random.ts'
 import { House, type Json, tick } from './house.ts'
 

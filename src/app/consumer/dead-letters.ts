@@ -17,8 +17,13 @@ export const DEAD_LETTER_HEADERS = {
 } as const
 
 /** What a stream would take for instructions about the letter itself. */
-const NOT_KEPT = /^nats-(expected-|msg-id$|rollup$|ttl$|schedule|batch-|incr$)/i
+const NOT_KEPT = /^(nats-(expected-|msg-id$|rollup$|ttl$|schedule|batch-|incr$)|contrail-for$)/i
 const MAX_REASON_LENGTH = 2048
+
+/** Where the dead letters of a stream are kept with `deadLetter: true`. */
+export function deadLetterStream(stream: string): string {
+  return `${stream}_DEAD`
+}
 
 export class DeadLetters {
   readonly #stream: string
@@ -35,7 +40,7 @@ export class DeadLetters {
     this.#runtime = runtime
     if (this.#to !== true) return
     const { config } = await runtime.jsm.streams.info(this.#stream)
-    const name = `${this.#stream}_DEAD`
+    const name = deadLetterStream(this.#stream)
     const exists = await runtime.jsm.streams.info(name).then(
       () => true,
       () => false,

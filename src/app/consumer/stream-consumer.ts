@@ -3,6 +3,7 @@ import { type ConsumerConfig, type ConsumerInfo, DeliverPolicy } from '@nats-io/
 import type { Msg } from '@nats-io/nats-core'
 import { CONSUMER_NOT_FOUND, isApiError, STREAM_NOT_FOUND, translated } from '../client-errors.ts'
 import type { CodecOption } from '../codec.ts'
+import { isForAnother } from '../dead-letters/for-consumer.ts'
 import type { Delivery, Held } from '../delivery.ts'
 import type { Work } from '../dispatcher.ts'
 import { ContrailError, InvalidMessageError, reasonOf } from '../errors.ts'
@@ -292,6 +293,10 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     // What an earlier consumer still sends may be of a stream that is gone.
     if (this.#options.durable === undefined && message.consumer === this.#name) {
       this.#lastSeq = Math.max(this.#lastSeq, message.seq)
+    }
+    if (isForAnother(message, this.#options.durable)) {
+      message.ack()
+      return
     }
     this.take(message)
     if (this.unread.length > 0) this.#keepWorking()

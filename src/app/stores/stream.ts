@@ -15,8 +15,10 @@ import {
   type BatchHandler,
   type BatchOptions,
 } from '../consumer/batch-consumer.ts'
+import { deadLetterStream } from '../consumer/dead-letters.ts'
 import type { ConsumeOptions } from '../consumer/options.ts'
 import { StreamConsumer } from '../consumer/stream-consumer.ts'
+import { DeadLetterBox } from '../dead-letters/dead-letter-box.ts'
 import { ContrailError } from '../errors.ts'
 import type { AnyHandler, DataOf, Handler } from '../handler.ts'
 import type { StreamMessage } from '../message.ts'
@@ -242,6 +244,11 @@ export class Stream<Deps extends object = object> implements Declaration {
     return this.#owner.addPublisher(
       new Publisher(source, { ...options, toStream: true }, () => this.#runtime().publisher),
     )
+  }
+
+  /** What could not be handled of it, with `deadLetter: true`: to be looked at, sent again, dropped. */
+  get deadLetters(): DeadLetterBox {
+    return new DeadLetterBox(deadLetterStream(this.name), () => this.#runtime())
   }
 
   /** What the server says of it. */

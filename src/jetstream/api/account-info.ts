@@ -1,4 +1,4 @@
-import { API_LEVEL } from '../config/metadata.ts'
+import { API_LEVEL } from '../config/stream/metadata.ts'
 import type { ApiRequest } from './request.ts'
 
 /** No limits but those of the server. */

@@ -1,5 +1,5 @@
-import { eventHead } from '../advisories.ts'
-import { formatMs } from '../time-text.ts'
+import { formatMs } from '../config/time-text.ts'
+import { eventHead } from '../stream/advisories.ts'
 import type { ApiRequest } from './request.ts'
 
 const SUBJECT = '$JS.EVENT.ADVISORY.API'

@@ -1,7 +1,7 @@
+import { encodeConfig } from '../config/consumer/fields.ts'
+import { withServerMetadata } from '../config/consumer/metadata.ts'
+import { decodeRequest } from '../config/json/decode.ts'
 import type { Consumer } from '../consumer/consumer.ts'
-import { encodeConfig } from '../consumer/decode-config.ts'
-import { withServerMetadata } from '../consumer/metadata.ts'
-import { decodeRequest } from '../json/decode.ts'
 import { type ConsumerRequest, consumerNamed, refuseFields, streamNamed } from './consumer-request.ts'
 
 export const CONSUMER_INFO_TYPE = 'io.nats.jetstream.api.v1.consumer_info_response'

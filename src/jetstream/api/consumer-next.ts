@@ -1,5 +1,5 @@
-import type { JetStreamAccount } from '../account.ts'
-import { sendNoResponders } from '../consumer/status.ts'
+import type { JetStreamAccount } from '../account/account.ts'
+import { sendNoResponders } from '../headers/status.ts'
 
 /**
  * `CONSUMER.MSG.NEXT.<stream>.<name>`: asks for messages. Where there is no such consumer the client is told that nobody

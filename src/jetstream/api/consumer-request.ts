@@ -1,10 +1,10 @@
-import type { JetStreamAccount } from '../account.ts'
+import type { JetStreamAccount } from '../account/account.ts'
+import type { Stream } from '../account/stream.ts'
+import { consumerError } from '../config/consumer/errors.ts'
+import { invalidJsonError } from '../config/consumer/fields.ts'
+import { apiError } from '../config/errors.ts'
+import { parseJson } from '../config/json/parse.ts'
 import type { Consumer } from '../consumer/consumer.ts'
-import { consumerError } from '../consumer/consumer-errors.ts'
-import { invalidJsonError } from '../consumer/decode-config.ts'
-import { apiError } from '../errors.ts'
-import { parseJson } from '../json/parse.ts'
-import type { Stream } from '../stream.ts'
 
 /** What the handlers of the consumer API get. They return the body of the response without its type, or throw ApiError. */
 export interface ConsumerRequest {

@@ -1,7 +1,7 @@
 import { Message } from '../../core/index.ts'
 import type { RecordView } from '../../storage/index.ts'
-import type { Stream } from '../stream.ts'
-import { formatTime } from '../time-text.ts'
+import type { Stream } from '../account/stream.ts'
+import { formatTime } from '../config/time-text.ts'
 import type { ApiRequest } from './request.ts'
 
 /** Where the messages that a direct get finds are sent. */

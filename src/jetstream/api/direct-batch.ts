@@ -1,7 +1,7 @@
 import { RecordView } from '../../storage/index.ts'
 import { subjectFilter } from '../../subjects/index.ts'
-import { readRecord } from '../read-record.ts'
-import type { Stream } from '../stream.ts'
+import type { Stream } from '../account/stream.ts'
+import { readRecord } from '../stream/read-record.ts'
 import type { DirectAnswer } from './direct-answer.ts'
 import { filterOf, type MessageSelection, seqOfTime } from './message-selection.ts'
 

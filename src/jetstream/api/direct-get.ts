@@ -1,12 +1,13 @@
 import { ReadFailure, RecordView } from '../../storage/index.ts'
-import { API_LEVEL } from '../config/metadata.ts'
-import { decodeRequest, LENIENT } from '../json/decode.ts'
-import { readRecord } from '../read-record.ts'
-import type { Stream } from '../stream.ts'
+import type { Stream } from '../account/stream.ts'
+import { decodeRequest, LENIENT } from '../config/json/decode.ts'
+import { API_LEVEL } from '../config/stream/metadata.ts'
+import { headerOf } from '../headers/header-of.ts'
+import { readRecord } from '../stream/read-record.ts'
 import { DirectAnswer } from './direct-answer.ts'
 import { directBatch, directMultiLast } from './direct-batch.ts'
 import { type MessageSelection, SELECTION_FIELDS, selectOne } from './message-selection.ts'
-import { type ApiRequest, headerOf } from './request.ts'
+import type { ApiRequest } from './request.ts'
 
 /** Here, unlike in the rest of the API, unknown fields are ignored. */
 const FIELDS = { ...SELECTION_FIELDS, [LENIENT]: true } as const

@@ -1,5 +1,5 @@
-import { apiError } from '../errors.ts'
-import { decodeRequest } from '../json/decode.ts'
+import { apiError } from '../config/errors.ts'
+import { decodeRequest } from '../config/json/decode.ts'
 import { type ApiRequest, isEmptyRequest, streamNamed } from './request.ts'
 
 const FIELDS = { seq: 'uint64', no_erase: 'bool' } as const

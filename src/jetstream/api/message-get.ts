@@ -1,8 +1,8 @@
 import { RecordView } from '../../storage/index.ts'
-import { apiError } from '../errors.ts'
-import { decodeRequest } from '../json/decode.ts'
-import { readRecord } from '../read-record.ts'
-import { formatTime } from '../time-text.ts'
+import { apiError } from '../config/errors.ts'
+import { decodeRequest } from '../config/json/decode.ts'
+import { formatTime } from '../config/time-text.ts'
+import { readRecord } from '../stream/read-record.ts'
 import { type MessageSelection, SELECTION_FIELDS, selectOne } from './message-selection.ts'
 import { type ApiRequest, isEmptyRequest, streamNamed } from './request.ts'
 

@@ -1,6 +1,6 @@
 import type { MessageLog } from '../../storage/index.ts'
 import { type SubjectFilter, subjectFilter } from '../../subjects/index.ts'
-import { parseTime } from '../consumer/time-text.ts'
+import { parseTime } from '../config/time-text.ts'
 
 /** Which messages a request to get one or several wants (io.nats.jetstream.api.v1.stream_msg_get_request). */
 export interface MessageSelection {

@@ -1,7 +1,7 @@
 import type { Connection } from '../../core/index.ts'
-import type { JetStreamAccount } from '../account.ts'
-import { apiError } from '../errors.ts'
-import type { Stream } from '../stream.ts'
+import type { JetStreamAccount } from '../account/account.ts'
+import type { Stream } from '../account/stream.ts'
+import { apiError } from '../config/errors.ts'
 
 /** A request to the API, read once. */
 export interface ApiRequest {
@@ -44,12 +44,4 @@ export function isEmptyRequest(body: string): boolean {
 /** For requests that take no fields. */
 export function refuseBody(body: string): void {
   if (!isEmptyRequest(body)) throw apiError('JSNotEmptyRequestErr')
-}
-
-/** The value of a header, '' without. */
-export function headerOf(headers: string, name: string): string {
-  const at = headers.indexOf(`\r\n${name}:`)
-  if (at === -1) return ''
-  const start = at + name.length + 3
-  return headers.slice(start, headers.indexOf('\r\n', start)).trim()
 }

@@ -1,4 +1,4 @@
-import { apiError } from '../errors.ts'
+import { apiError } from '../config/errors.ts'
 import { accountInfo } from './account-info.ts'
 import { CONSUMER_CREATE_TYPE, createDurable, createNewStyle } from './consumer-create.ts'
 import {

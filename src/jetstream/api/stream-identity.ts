@@ -1,9 +1,9 @@
-import { shortHash } from '../config/origin-key.ts'
-import { consumerError } from '../consumer/consumer-errors.ts'
-import type { Stream } from '../stream.ts'
-import { formatMs } from '../time-text.ts'
+import type { Stream } from '../account/stream.ts'
+import { consumerError } from '../config/consumer/errors.ts'
+import { shortHash } from '../config/stream/origin-key.ts'
+import { formatMs } from '../config/time-text.ts'
+import { headerOf } from '../headers/header-of.ts'
 import type { ConsumerRequest } from './consumer-request.ts'
-import { headerOf } from './request.ts'
 
 export const IDENTITY_HEADER = 'Nats-Stream-Identity'
 

@@ -1,9 +1,9 @@
 import { subjectFilter } from '../../subjects/index.ts'
-import { decodeRequest } from '../json/decode.ts'
-import { JsonText } from '../json/encode.ts'
-import { Slices, sortInSlices } from '../slices.ts'
-import type { Stream } from '../stream.ts'
-import { ledStreamInfo, type StateDetails } from '../stream-info.ts'
+import type { Stream } from '../account/stream.ts'
+import { ledStreamInfo, type StateDetails } from '../account/stream-info.ts'
+import { decodeRequest } from '../config/json/decode.ts'
+import { JsonText } from '../config/json/encode.ts'
+import { Slices, sortInSlices } from '../stream/slices.ts'
 import { type ApiRequest, hasJson, PAGE_LIMITS, streamNamed } from './request.ts'
 
 interface InfoRequest {

@@ -1,8 +1,8 @@
 import { subjectsCollide } from '../../subjects/index.ts'
-import { encodeStreamConfig } from '../config/fields.ts'
-import { decodeRequest } from '../json/decode.ts'
-import type { Stream } from '../stream.ts'
-import { streamInfo } from '../stream-info.ts'
+import type { Stream } from '../account/stream.ts'
+import { streamInfo } from '../account/stream-info.ts'
+import { decodeRequest } from '../config/json/decode.ts'
+import { encodeStreamConfig } from '../config/stream/fields.ts'
 import { type ApiRequest, hasJson, PAGE_LIMITS } from './request.ts'
 
 const FIELDS = { offset: { embedded: 'ApiPagedRequest', kind: 'int' }, subject: 'string' } as const

@@ -1,7 +1,7 @@
 import { subjectFilter } from '../../subjects/index.ts'
-import { apiError } from '../errors.ts'
-import { decodeRequest } from '../json/decode.ts'
-import { MAX_SEQUENCE, sequenceRange } from '../ranges.ts'
+import { apiError } from '../config/errors.ts'
+import { decodeRequest } from '../config/json/decode.ts'
+import { MAX_SEQUENCE, sequenceRange } from '../config/ranges.ts'
 import { type ApiRequest, hasJson, streamNamed } from './request.ts'
 
 const FIELDS = { filter: 'string', seq: 'uint64', keep: 'uint64' } as const

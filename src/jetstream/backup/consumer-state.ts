@@ -1,17 +1,17 @@
 /** A consumer in a backup: its configuration and how far it has come, as nats-server writes them. */
 
 import type { Json } from '../../storage/index.ts'
-import { checkConfig } from '../consumer/check.ts'
-import { applyDefaults } from '../consumer/config.ts'
+import type { Stream } from '../account/stream.ts'
+import { checkConfig } from '../config/consumer/check.ts'
+import { applyDefaults } from '../config/consumer/defaults.ts'
+import { CONSUMER_FIELDS, encodeConfig, withDefaults } from '../config/consumer/fields.ts'
+import { stampMetadata } from '../config/consumer/metadata.ts'
+import { decodeRequest } from '../config/json/decode.ts'
+import { MAX_DURATION_NS, MAX_SEQUENCE } from '../config/ranges.ts'
+import type { ConsumerConfig } from '../config/types.ts'
 import { ackModeOf, Consumer, type ConsumerMeta } from '../consumer/consumer.ts'
-import { CONSUMER_FIELDS, encodeConfig, withDefaults } from '../consumer/decode-config.ts'
-import { stampMetadata } from '../consumer/metadata.ts'
-import { Progress } from '../consumer/progress.ts'
-import { encodeProgress, restoreEntry } from '../consumer/progress-log.ts'
-import { decodeRequest } from '../json/decode.ts'
-import { MAX_DURATION_NS, MAX_SEQUENCE } from '../ranges.ts'
-import type { Stream } from '../stream.ts'
-import type { ConsumerConfig } from '../types.ts'
+import { Progress } from '../consumer/state/progress.ts'
+import { encodeProgress, restoreEntry } from '../consumer/state/progress-log.ts'
 
 interface SequencePair {
   consumer_seq: number

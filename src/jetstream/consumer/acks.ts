@@ -1,9 +1,9 @@
 import type { Message } from '../../core/index.ts'
 import { readNumber } from '../../wire/ascii.ts'
-import { decodeRequest, type Fields, LENIENT } from '../json/decode.ts'
+import { parseDuration } from '../config/go-duration.ts'
+import { decodeRequest, type Fields, LENIENT } from '../config/json/decode.ts'
+import { sendNoResponders } from '../headers/status.ts'
 import type { Consumer } from './consumer.ts'
-import { parseDuration } from './go-duration.ts'
-import { sendNoResponders } from './status.ts'
 
 const DOT = 46
 const PLUS = 43

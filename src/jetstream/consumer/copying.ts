@@ -1,7 +1,7 @@
-import type { Stream } from '../stream.ts'
-import type { ConsumerConfig } from '../types.ts'
-import { retainsMessages } from './config.ts'
-import { uniqueId } from './unique-id.ts'
+import type { Stream } from '../account/stream.ts'
+import { retainsMessages } from '../config/consumer/defaults.ts'
+import type { ConsumerConfig } from '../config/types.ts'
+import { uniqueId } from '../config/unique-id.ts'
 
 const SUFFIX_LENGTH = 8
 

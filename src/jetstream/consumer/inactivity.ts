@@ -1,4 +1,4 @@
-import { isDurable } from './config.ts'
+import { isDurable } from '../config/consumer/defaults.ts'
 import type { Consumer } from './consumer.ts'
 
 /** Ephemeral consumers without a threshold of their own (seconds 5). */

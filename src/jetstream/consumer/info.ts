@@ -1,7 +1,7 @@
-import { formatMs, ZERO_TIME } from '../time-text.ts'
-import type { ConsumerInfo as ApiConsumerInfo, SequenceInfo } from '../types.ts'
+import { encodeConfig } from '../config/consumer/fields.ts'
+import { formatMs, ZERO_TIME } from '../config/time-text.ts'
+import type { ConsumerInfo as ApiConsumerInfo, SequenceInfo } from '../config/types.ts'
 import type { Consumer } from './consumer.ts'
-import { encodeConfig } from './decode-config.ts'
 
 function sequences(consumerSeq: number, streamSeq: number, lastMs: number): SequenceInfo {
   const info: SequenceInfo = { consumer_seq: consumerSeq, stream_seq: streamSeq }

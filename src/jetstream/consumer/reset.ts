@@ -1,6 +1,6 @@
+import { consumerError } from '../config/consumer/errors.ts'
+import { type Instant, parseTime } from '../config/time-text.ts'
 import type { Consumer } from './consumer.ts'
-import { consumerError } from './consumer-errors.ts'
-import { type Instant, parseTime } from './time-text.ts'
 
 /** Where a reset to `seq` (0: to the ack floor) leads. Throws ApiError when the deliver policy does not allow it. */
 export function checkReset(consumer: Consumer, seq: number): number {

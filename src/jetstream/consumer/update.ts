@@ -1,6 +1,6 @@
-import type { ConsumerConfig } from '../types.ts'
+import { consumerError } from '../config/consumer/errors.ts'
+import type { ConsumerConfig } from '../config/types.ts'
 import type { Consumer } from './consumer.ts'
-import { consumerError } from './consumer-errors.ts'
 
 /** Fields that stay as they are for a consumer's whole life, and what is said about them. */
 const FIXED = [

@@ -1,8 +1,8 @@
 /** What the API of an origin's account is asked for. */
-import { consumerId } from '../config/origin-key.ts'
-import { uniqueId } from '../consumer/unique-id.ts'
-import type { Stream } from '../stream.ts'
-import type { StreamSource } from '../types.ts'
+import { consumerId } from '../config/stream/origin-key.ts'
+import type { StreamSource } from '../config/types.ts'
+import { uniqueId } from '../config/unique-id.ts'
+import type { CopyingStream } from './copying-stream.ts'
 import type { Taker } from './taker.ts'
 
 /** Without a message for so long the origin says that it is still there. */
@@ -22,7 +22,7 @@ export interface OriginRequest {
 }
 
 /** Asks for a consumer that begins where the copying has come to, or for the one made beforehand to begin there again. */
-export function consumerRequest(stream: Stream, taker: Taker): OriginRequest {
+export function consumerRequest(stream: CopyingStream, taker: Taker): OriginRequest {
   const { source } = taker
   const { name, external, consumer } = source
   if (consumer !== undefined) {
@@ -54,8 +54,8 @@ export function consumerRequest(stream: Stream, taker: Taker): OriginRequest {
     sourcing: true,
     metadata: {
       [`${metadata}.stream`]: stream.name,
-      [`${metadata}.acc`]: stream.account.account.name,
-      ...(stream.js.domain === '' ? {} : { [`${metadata}.domain`]: stream.js.domain }),
+      [`${metadata}.acc`]: stream.bus.name,
+      ...(stream.domain === '' ? {} : { [`${metadata}.domain`]: stream.domain }),
     },
   }
   const verb =
@@ -68,14 +68,14 @@ export function consumerRequest(stream: Stream, taker: Taker): OriginRequest {
 }
 
 /** The subject that takes away the durable consumer which a work queue or an interest stream made of the one asked for. */
-export function consumerDeletion(stream: Stream, taker: Taker): string {
+export function consumerDeletion(stream: CopyingStream, taker: Taker): string {
   const { source } = taker
   return apiSubject(source, `CONSUMER.DELETE.${source.name}.${consumerName(stream, taker)}`)
 }
 
-function consumerName(stream: Stream, { kind, source }: Taker): string {
+function consumerName(stream: CopyingStream, { kind, source }: Taker): string {
   const sources = kind === 'mirror' ? [] : (stream.config.sources ?? [])
-  const id = consumerId(stream.name, stream.account.account.name, stream.js.domain, source, sources)
+  const id = consumerId(stream.name, stream.bus.name, stream.domain, source, sources)
   return `${NAMES[kind][0]}_${id}`
 }
 

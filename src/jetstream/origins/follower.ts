@@ -1,13 +1,13 @@
 import type { InternalSubscription, Message, MessageHandler } from '../../core/index.ts'
 import type { Timer } from '../../ports/index.ts'
-import { headerOf } from '../api/request.ts'
-import { CONSUMER_STALLED, LAST_CONSUMER, LAST_STREAM } from '../consumer/status.ts'
-import { uniqueId } from '../consumer/unique-id.ts'
-import { ApiError, apiError } from '../errors.ts'
-import type { Stream } from '../stream.ts'
-import type { StreamSourceInfo } from '../types.ts'
+import { ApiError, apiError } from '../config/errors.ts'
+import type { StreamSourceInfo } from '../config/types.ts'
+import { uniqueId } from '../config/unique-id.ts'
+import { headerOf } from '../headers/header-of.ts'
+import { CONSUMER_STALLED, LAST_CONSUMER, LAST_STREAM } from '../headers/status.ts'
 import { AckReply } from './ack-reply.ts'
 import { consumerDeletion, consumerRequest, SILENCE_MS } from './consumer-request.ts'
+import type { CopyingStream } from './copying-stream.ts'
 import type { Taker } from './taker.ts'
 
 /** A consumer is asked for no more often than this. */
@@ -39,7 +39,7 @@ interface Answer {
  */
 export class Follower implements MessageHandler {
   readonly taker: Taker
-  private readonly stream: Stream
+  private readonly stream: CopyingStream
   private readonly reply = new AckReply()
   private subscription: InternalSubscription | null = null
   private inbox: InternalSubscription | null = null
@@ -56,7 +56,7 @@ export class Follower implements MessageHandler {
   private hasWorked = false
   private isClosed = false
 
-  constructor(stream: Stream, taker: Taker) {
+  constructor(stream: CopyingStream, taker: Taker) {
     this.stream = stream
     this.taker = taker
   }
@@ -89,7 +89,7 @@ export class Follower implements MessageHandler {
   forget(): void {
     this.close()
     if (this.taker.source.consumer !== undefined) return
-    this.stream.account.account.publishText(consumerDeletion(this.stream, this.taker), '')
+    this.stream.bus.publishText(consumerDeletion(this.stream, this.taker), '')
   }
 
   info(nowMs: number): StreamSourceInfo {
@@ -111,7 +111,7 @@ export class Follower implements MessageHandler {
 
   /** While the store has more than it can take, what delivers to us waits (see `Target.pendingBytes`). */
   get pendingBytes(): number {
-    return this.stream.js.store.overloaded ? Number.POSITIVE_INFINITY : 0
+    return this.stream.store.overloaded ? Number.POSITIVE_INFINITY : 0
   }
 
   // Asking for a consumer
@@ -119,8 +119,7 @@ export class Follower implements MessageHandler {
   private ask(): void {
     this.leave()
     if (this.isClosed) return
-    const { account, clock } = this.stream
-    const { account: bus } = account
+    const { bus, clock } = this.stream
     this.askedMs = clock.now()
     this.error = null
     const request = consumerRequest(this.stream, this.taker)
@@ -183,7 +182,7 @@ export class Follower implements MessageHandler {
     this.failures = 0
     this.hasWorked = true
     this.heardMs = this.stream.clock.now()
-    this.subscription = this.stream.account.account.subscribe(deliverSubject, this)
+    this.subscription = this.stream.bus.subscribe(deliverSubject, this)
     this.watch(SILENCE_MS)
   }
 
@@ -281,13 +280,13 @@ export class Follower implements MessageHandler {
   }
 
   private confirm(reply: string): void {
-    const { js, account } = this.stream
+    const { store, bus } = this.stream
     const { subscription, consumerSeq } = this
     const { lastSeq } = this.taker
-    js.store.barrier(() => {
+    store.barrier(() => {
       if (this.subscription !== subscription) return
       const headers = `NATS/1.0\r\n${LAST_CONSUMER}: ${consumerSeq}\r\n${LAST_STREAM}: ${lastSeq}\r\n\r\n`
-      account.account.publishText(reply, '', '', headers)
+      bus.publishText(reply, '', '', headers)
     })
   }
 }

@@ -1,8 +1,8 @@
 import type { Message } from '../../core/index.ts'
-import type { ApiError } from '../errors.ts'
-import type { Stream } from '../stream.ts'
-import type { StreamSource } from '../types.ts'
+import type { ApiError } from '../config/errors.ts'
+import type { StreamSource } from '../config/types.ts'
 import { CopiedMessage } from './copied-message.ts'
+import type { CopyingStream } from './copying-stream.ts'
 import type { Begin, Taker } from './taker.ts'
 
 /** Keeps the messages of an origin under their sequences and times; where it comes to is its own last sequence. */
@@ -11,10 +11,10 @@ export class Mirror implements Taker {
   readonly kind = 'mirror'
   /** A mirror goes on by sequence, whatever stream it is. */
   readonly identity = ''
-  private readonly stream: Stream
+  private readonly stream: CopyingStream
   private readonly copied = new CopiedMessage()
 
-  constructor(stream: Stream, source: StreamSource) {
+  constructor(stream: CopyingStream, source: StreamSource) {
     this.stream = stream
     this.source = source
   }
@@ -40,15 +40,15 @@ export class Mirror implements Taker {
 
   take(message: Message, seq: number, sec: number, nsec: number): ApiError | null {
     this.skipTo(seq)
-    const outcome = this.stream.ingest.copy(this.copied.ofMirror(message), sec, nsec)
+    const outcome = this.stream.copy(this.copied.ofMirror(message), sec, nsec)
     return outcome === 'duplicate' ? null : outcome
   }
 
   /** What the origin has not is not there in the mirror, either. */
   private skipTo(seq: number): void {
-    const { log, js } = this.stream
+    const { log } = this.stream
     if (seq <= log.lastSeq + 1) return
     log.skipTo(seq)
-    js.bus.turn.deferWork(js)
+    this.stream.needsCommit()
   }
 }

@@ -1,6 +1,6 @@
-import { originKey } from '../config/origin-key.ts'
-import type { Stream } from '../stream.ts'
-import type { StreamConfig, StreamSource, StreamSourceInfo } from '../types.ts'
+import { originKey } from '../config/stream/origin-key.ts'
+import type { StreamConfig, StreamSource, StreamSourceInfo } from '../config/types.ts'
+import type { CopyingStream } from './copying-stream.ts'
 import { Follower } from './follower.ts'
 import { Mirror } from './mirror.ts'
 import { Positions } from './positions.ts'
@@ -8,15 +8,15 @@ import { Source } from './source.ts'
 
 /** What a stream copies from: its mirror's origin, or its sources. */
 export class Origins {
-  private readonly stream: Stream
+  private readonly stream: CopyingStream
   private readonly positions: Positions
   private mirror: Follower | null = null
   private readonly sources = new Map<string, Follower>()
   private isOpen = false
 
-  constructor(stream: Stream) {
+  constructor(stream: CopyingStream) {
     this.stream = stream
-    this.positions = new Positions(stream.log, (positions) => stream.js.positionsMoved(positions))
+    this.positions = new Positions(stream.log, (positions) => stream.positionsMoved(positions))
   }
 
   /** Begins to follow. */

@@ -1,10 +1,10 @@
 import type { Message } from '../../core/index.ts'
-import { originKey } from '../config/origin-key.ts'
-import type { ApiError } from '../errors.ts'
-import type { Stream } from '../stream.ts'
-import { formatTime } from '../time-text.ts'
-import type { StreamSource } from '../types.ts'
+import type { ApiError } from '../config/errors.ts'
+import { originKey } from '../config/stream/origin-key.ts'
+import { formatTime } from '../config/time-text.ts'
+import type { StreamSource } from '../config/types.ts'
 import { CopiedMessage, type Provenance } from './copied-message.ts'
+import type { CopyingStream } from './copying-stream.ts'
 import type { Position, Positions } from './positions.ts'
 import type { Begin, Taker } from './taker.ts'
 
@@ -13,14 +13,14 @@ export class Source implements Taker {
   readonly source: StreamSource
   readonly kind = 'source'
   readonly key: string
-  private readonly stream: Stream
+  private readonly stream: CopyingStream
   private readonly positions: Positions
   private readonly position: Position
   private readonly copied = new CopiedMessage()
   private readonly from: Provenance
   private isAnew = false
 
-  constructor(stream: Stream, source: StreamSource, positions: Positions, position: Position) {
+  constructor(stream: CopyingStream, source: StreamSource, positions: Positions, position: Position) {
     this.stream = stream
     this.source = source
     this.positions = positions
@@ -66,7 +66,7 @@ export class Source implements Taker {
     if (isOther || identity !== position.identity) {
       positions.begin(position, identity, seq)
       this.from.identity = identityBytes(identity)
-      this.stream.js.bus.turn.deferWork(this.stream.js)
+      this.stream.needsCommit()
     } else if (seq > position.seq) positions.move(position, seq)
   }
 
@@ -76,7 +76,7 @@ export class Source implements Taker {
   }
 
   take(message: Message, seq: number): ApiError | null {
-    const outcome = this.stream.ingest.copy(this.copied.ofSource(message, seq, this.from), -1, 0)
+    const outcome = this.stream.copy(this.copied.ofSource(message, seq, this.from), -1, 0)
     if (outcome !== null && outcome !== 'duplicate') return outcome
     this.positions.move(this.position, seq)
     return null

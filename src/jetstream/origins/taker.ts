@@ -1,6 +1,6 @@
 import type { Message } from '../../core/index.ts'
-import type { ApiError } from '../errors.ts'
-import type { DeliverPolicy, StreamSource } from '../types.ts'
+import type { ApiError } from '../config/errors.ts'
+import type { DeliverPolicy, StreamSource } from '../config/types.ts'
 
 /** Where the consumer of an origin is to begin. */
 export interface Begin {

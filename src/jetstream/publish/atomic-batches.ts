@@ -1,7 +1,7 @@
 import type { Message } from '../../core/index.ts'
 import type { Timer } from '../../ports/index.ts'
-import { API_LEVEL } from '../config/metadata.ts'
-import { type ApiError, apiError } from '../errors.ts'
+import { type ApiError, apiError } from '../config/errors.ts'
+import { API_LEVEL } from '../config/stream/metadata.ts'
 import {
   BATCH_COMMIT,
   BATCH_ID,
@@ -9,7 +9,7 @@ import {
   EXPECTED_LAST_MSG_ID,
   PublishHeaders,
   REQUIRED_API_LEVEL,
-} from './headers.ts'
+} from '../headers/publish-headers.ts'
 import type { Ingest } from './ingest.ts'
 import { StagedChecks } from './staged-checks.ts'
 import { addHeader, copyMessage, lineOf } from './staged-message.ts'

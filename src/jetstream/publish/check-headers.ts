@@ -1,8 +1,8 @@
 import type { MessageLog } from '../../storage/index.ts'
 import { subjectFilter } from '../../subjects/index.ts'
-import { parseDuration } from '../consumer/go-duration.ts'
-import { type ApiError, apiError } from '../errors.ts'
-import { MAX_TTL_MS } from '../ranges.ts'
+import { type ApiError, apiError } from '../config/errors.ts'
+import { parseDuration } from '../config/go-duration.ts'
+import { MAX_TTL_MS } from '../config/ranges.ts'
 import {
   EXPECTED_LAST_MSG_ID,
   EXPECTED_LAST_SEQ,
@@ -14,7 +14,7 @@ import {
   ROLLUP,
   STREAM_SOURCE,
   TTL,
-} from './headers.ts'
+} from '../headers/publish-headers.ts'
 
 /** Is what the publisher expects of the stream so? Returns the error, null when all is well. */
 export function checkExpectations(

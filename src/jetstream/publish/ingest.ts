@@ -2,12 +2,22 @@ import type { MessageHandler } from '../../core/index.ts'
 import { type MessageLog, ReadFailure } from '../../storage/index.ts'
 import { type SubjectFilter, subjectFilter } from '../../subjects/index.ts'
 import type { Message } from '../../wire/index.ts'
-import { type ApiError, apiError } from '../errors.ts'
-import { encodeJson } from '../json/encode.ts'
-import { MAX_SEQUENCE, sequenceRange } from '../ranges.ts'
+import type { Stream } from '../account/stream.ts'
+import { type ApiError, apiError } from '../config/errors.ts'
+import { encodeJson } from '../config/json/encode.ts'
+import { MAX_SEQUENCE, sequenceRange } from '../config/ranges.ts'
+import type { StreamConfig } from '../config/types.ts'
+import {
+  BATCH_ID,
+  MSG_ID,
+  PublishHeaders,
+  ROLLUP,
+  SCHEDULE,
+  SCHEDULE_NEXT,
+  SCHEDULER,
+  TTL,
+} from '../headers/publish-headers.ts'
 import { checkSchedule, PURGE } from '../schedules/check.ts'
-import type { Stream } from '../stream.ts'
-import type { StreamConfig } from '../types.ts'
 import { AtomicBatches } from './atomic-batches.ts'
 import {
   checkExpectations,
@@ -21,16 +31,6 @@ import {
 import { DuplicateWindow } from './duplicates.ts'
 import { FastBatchReply } from './fast-batch-reply.ts'
 import { FastBatches } from './fast-batches.ts'
-import {
-  BATCH_ID,
-  MSG_ID,
-  PublishHeaders,
-  ROLLUP,
-  SCHEDULE,
-  SCHEDULE_NEXT,
-  SCHEDULER,
-  TTL,
-} from './headers.ts'
 import { type PubAcks, pubAckError, pubAckPrefix } from './pub-acks.ts'
 import { addHeader, copyMessage, lineOf } from './staged-message.ts'
 

@@ -1,6 +1,6 @@
 import { type Json, type MessageLog, ReadFailure, RecordView, type Store } from '../../storage/index.ts'
 import { copyBytes } from '../../wire/index.ts'
-import { readRecord } from '../read-record.ts'
+import { readRecord } from '../stream/read-record.ts'
 import type { DuplicateWindow } from './duplicates.ts'
 
 /** Logs of ids are called so: streams can't have a slash in their names. */

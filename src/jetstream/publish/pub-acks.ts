@@ -1,6 +1,6 @@
 import { type Account, Message } from '../../core/index.ts'
 import { copyBytes, digitCount, viewOf, writeNumber } from '../../wire/index.ts'
-import { encodeJson } from '../json/encode.ts'
+import { encodeJson } from '../config/json/encode.ts'
 
 const FIRST_BYTES = 4096
 /** Lengths of reply subject and body before each ack. */

@@ -1,6 +1,13 @@
 import type { Message } from '../../core/index.ts'
-import { type ApiError, apiError } from '../errors.ts'
-import { MAX_SEQUENCE, sequenceRange } from '../ranges.ts'
+import { type ApiError, apiError } from '../config/errors.ts'
+import { MAX_SEQUENCE, sequenceRange } from '../config/ranges.ts'
+import {
+  EXPECTED_LAST_SEQ,
+  EXPECTED_LAST_SUBJECT_SEQ,
+  EXPECTED_LAST_SUBJECT_SEQ_SUBJECT,
+  MSG_ID,
+  type PublishHeaders,
+} from '../headers/publish-headers.ts'
 import { checkSchedule } from '../schedules/check.ts'
 import {
   checkIncrement,
@@ -11,13 +18,6 @@ import {
   rollupScope,
   wrongSequence,
 } from './check-headers.ts'
-import {
-  EXPECTED_LAST_SEQ,
-  EXPECTED_LAST_SUBJECT_SEQ,
-  EXPECTED_LAST_SUBJECT_SEQ_SUBJECT,
-  MSG_ID,
-  type PublishHeaders,
-} from './headers.ts'
 import type { Ingest } from './ingest.ts'
 
 const MAX_HEADER_BYTES = 0xffff

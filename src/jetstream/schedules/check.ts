@@ -1,11 +1,11 @@
 /** Is a published message a schedule, or the end of one, and one that the stream takes? */
 import type { Message } from '../../core/index.ts'
 import { isLiteralSubject, subjectsCollide } from '../../subjects/index.ts'
-import { type ApiError, apiError } from '../errors.ts'
+import type { Stream } from '../account/stream.ts'
+import { type ApiError, apiError } from '../config/errors.ts'
+import { headerValue, readHeaderLines } from '../headers/header-lines.ts'
+import { type PublishHeaders, SCHEDULE, SCHEDULE_NEXT, SCHEDULER } from '../headers/publish-headers.ts'
 import { parseTtlMs } from '../publish/check-headers.ts'
-import { type PublishHeaders, SCHEDULE, SCHEDULE_NEXT, SCHEDULER } from '../publish/headers.ts'
-import type { Stream } from '../stream.ts'
-import { headerValue, readHeaderLines } from './header-lines.ts'
 import { parsePattern, turnAfter } from './pattern.ts'
 import { TimeZone } from './time-zone.ts'
 

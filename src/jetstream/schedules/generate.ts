@@ -1,7 +1,7 @@
 /** The message that a schedule publishes when it has its turn. */
 
+import { type HeaderLine, headerValue, readHeaderLines, writeHeaderLines } from '../headers/header-lines.ts'
 import { PURGE } from './check.ts'
-import { type HeaderLine, headerValue, readHeaderLines, writeHeaderLines } from './header-lines.ts'
 import { type Pattern, parsePattern, turnAfter, turnText } from './pattern.ts'
 import { TimeZone } from './time-zone.ts'
 

@@ -1,5 +1,5 @@
 /** When a schedule has its turns: what stands in `Nats-Schedule` and `Nats-Schedule-Time-Zone`. */
-import { parseDuration } from '../consumer/go-duration.ts'
+import { parseDuration } from '../config/go-duration.ts'
 import { type Cron, nextTurn, parseCron } from './cron.ts'
 import { TimeZone } from './time-zone.ts'
 

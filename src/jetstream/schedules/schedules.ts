@@ -2,10 +2,10 @@
 import { Message } from '../../core/index.ts'
 import type { Timer } from '../../ports/index.ts'
 import { type Ledger, ReadFailure, RecordView } from '../../storage/index.ts'
-import { readRecord } from '../read-record.ts'
-import type { Stream } from '../stream.ts'
+import type { Stream } from '../account/stream.ts'
+import { readHeaderLines } from '../headers/header-lines.ts'
+import { readRecord } from '../stream/read-record.ts'
 import { definitionOf, generatedBody, type Stored, storedMessage, turnBehind } from './generate.ts'
-import { readHeaderLines } from './header-lines.ts'
 import { turnAfter } from './pattern.ts'
 
 /** Ledgers of the stream itself begin with a dot: consumers can't be called so. */

@@ -1,0 +1,167 @@
+/** `contrail dead-letters`: what handlers could not do, from outside: list, look at, send again, drop. */
+import { parseArgs } from 'node:util'
+import { jetstream } from '@nats-io/jetstream'
+import { ContrailError, type DeadLetter, DeadLetterBox, deadLetterStream } from '../app/index.ts'
+import { CommandFailure, UsageFailure } from './failure.ts'
+import { openPlace, type Place } from './transfer/place.ts'
+
+export const help = `Usage: contrail dead-letters VERB --from PLACE STREAM [SEQUENCE …]
+
+What could not be handled of STREAM (its dead letters are in STREAM_DEAD; another stream that keeps some may be named as
+well). PLACE is a URL or the folder of a store that no server has open.
+
+  list                       a line each, the oldest first
+  show SEQUENCE …            with headers and content
+  resend SEQUENCE … | --all  to their own subjects, with tries begun anew; the letters are removed
+  drop SEQUENCE … | --all    for good
+
+  --subject SUBJECT   only messages of this subject (wildcards allowed)
+  --consumer NAME     only what this consumer gave up
+  --reason TEXT       only where the reason has this in it
+  --limit N, --after SEQUENCE   of list: a page (default: the first 100)
+  --to-all            of resend: every consumer of the subject gets it, not only the one that gave it up
+  --json              of list and show: JSON, a line each
+  --creds FILE        credentials; user and password may be in the URL
+
+Examples:
+  contrail dead-letters list --from nats://localhost:4222 ORDERS
+  contrail dead-letters resend --from nats://localhost:4222 ORDERS --all --reason 'no printer'`
+
+const options = {
+  from: { type: 'string' },
+  creds: { type: 'string' },
+  all: { type: 'boolean' },
+  subject: { type: 'string' },
+  consumer: { type: 'string' },
+  reason: { type: 'string' },
+  limit: { type: 'string' },
+  after: { type: 'string' },
+  'to-all': { type: 'boolean' },
+  json: { type: 'boolean' },
+} as const
+
+export async function run(words: readonly string[]): Promise<void> {
+  const { values, positionals } = parseArgs({ args: [...words], allowPositionals: true, options })
+  const [verb, stream, ...rest] = positionals
+  const known = ['list', 'show', 'resend', 'drop']
+  if (verb === undefined || !known.includes(verb)) {
+    throw new UsageFailure(
+      `What is to be done? One of ${known.join(', ')}; \`contrail help dead-letters\` says more.`,
+    )
+  }
+  if (values.from === undefined || stream === undefined) {
+    throw new UsageFailure(
+      `From where, and of which stream? For example: contrail dead-letters ${verb} --from nats://localhost:4222 ORDERS`,
+    )
+  }
+  const seqs = rest.map((text) => wholeNumber('SEQUENCE', text))
+  const { subject, consumer, reason } = values
+  const filter = { subject, consumer, reason }
+  const hasFilter = subject !== undefined || consumer !== undefined || reason !== undefined
+  if ((verb === 'resend' || verb === 'drop') && seqs.length > 0 === (values.all === true)) {
+    throw new UsageFailure(`Which ones? Sequences as \`list\` shows them, or --all (and not both).`)
+  }
+  if (seqs.length > 0 && (hasFilter || verb === 'list')) {
+    throw new UsageFailure('Sequences are named, or letters are filtered: not both.')
+  }
+  const place = await openPlace(values.from, { credentials: values.creds })
+  try {
+    const box = await boxOf(place, stream)
+    const which = seqs.length > 0 ? seqs : filter
+    switch (verb) {
+      case 'list': {
+        const limit = wholeNumber('--limit', values.limit ?? '100')
+        const after = wholeNumber('--after', values.after ?? '0')
+        const letters = await box.list({ ...filter, limit, after })
+        for (const letter of letters) console.log(values.json ? jsonOf(letter) : lineOf(letter))
+        if (letters.length === limit && !values.json) {
+          console.error(`More may follow: --after ${letters.at(-1)?.seq}`)
+        }
+        return
+      }
+      case 'show': {
+        const letters = seqs.length === 0 ? await box.list(filter) : []
+        for (const seq of seqs) letters.push((await box.get(seq)) ?? missing(box, seq))
+        for (const letter of letters) console.log(values.json ? jsonOf(letter) : pageOf(letter))
+        return
+      }
+      case 'resend':
+        console.log(`${await box.resend(which, { toAll: values['to-all'] })} sent again`)
+        return
+      default:
+        console.log(`${await box.drop(which)} dropped`)
+    }
+  } catch (thrown) {
+    if (thrown instanceof ContrailError) throw new CommandFailure(thrown.message)
+    throw thrown
+  } finally {
+    await place.close()
+  }
+}
+
+/** The letters of a stream, or those that it keeps itself. */
+async function boxOf(place: Place, stream: string): Promise<DeadLetterBox> {
+  const broker = { js: jetstream(place.nc), jsm: place.jsm }
+  const names: string[] = []
+  for await (const name of place.jsm.streams.names()) names.push(name)
+  if (names.includes(deadLetterStream(stream))) {
+    return new DeadLetterBox(deadLetterStream(stream), () => broker)
+  }
+  if (names.includes(stream)) return new DeadLetterBox(stream, () => broker)
+  throw new CommandFailure(
+    `There is no stream "${stream}" in ${place.name}. There is: ${names.join(', ') || 'none'}.`,
+  )
+}
+
+function missing(box: DeadLetterBox, seq: number): never {
+  throw new CommandFailure(`The stream "${box.stream}" has no dead letter ${seq}.`)
+}
+
+function wholeNumber(name: string, text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new UsageFailure(`${name}: ${JSON.stringify(text)} is no whole number.`)
+  return Number(text)
+}
+
+function lineOf({ seq, time, subject, consumer, deliveries, reason }: DeadLetter): string {
+  return printable(`${seq}  ${when(time)}  ${subject}  ${consumer} (${deliveries} deliveries): ${reason}`)
+}
+
+function pageOf(letter: DeadLetter): string {
+  const own = [...letter.headers].flatMap(([name, values]) => values.map((value) => `  ${name}: ${value}`))
+  const lines = [
+    `${letter.seq}: ${letter.subject}`,
+    `  message ${letter.messageSeq} of ${letter.stream}, given up by ${letter.consumer} after ${letter.deliveries} deliveries at ${when(letter.time)}`,
+    `  reason: ${letter.reason}`,
+    ...own,
+    '',
+    letter.text(),
+    '',
+  ]
+  return lines.map(printable).join('\n')
+}
+
+function jsonOf(letter: DeadLetter): string {
+  const { seq, subject, stream, messageSeq, consumer, reason, deliveries, time } = letter
+  return JSON.stringify({
+    seq,
+    subject,
+    stream,
+    messageSeq,
+    consumer,
+    reason,
+    deliveries,
+    time: Number.isNaN(time.getTime()) ? null : time,
+    headers: Object.fromEntries(letter.headers),
+    data: Buffer.from(letter.data).toString('base64'),
+  })
+}
+
+function when(time: Date): string {
+  return Number.isNaN(time.getTime()) ? 'unknown time' : time.toISOString()
+}
+
+/** Messages are anybody's: a terminal is not to do what they say. */
+function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
+  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\ufffd')
+}
