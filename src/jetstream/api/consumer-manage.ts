@@ -5,10 +5,9 @@ import { decodeRequest, LENIENT } from '../config/json/decode.ts'
 import { formatMs, parseTime } from '../config/time-text.ts'
 import { GROUP_NAME } from '../consumer/requests/priority-groups.ts'
 import { checkReset } from '../consumer/reset.ts'
-import { headerOf } from '../headers/header-of.ts'
 import { describe } from './consumer-info.ts'
 import { type ConsumerRequest, consumerNamed, parseObject, refuseFields } from './consumer-request.ts'
-import { answerIdentity, IDENTITY_HEADER } from './stream-identity.ts'
+import { answerIdentity, asksIdentity } from './stream-identity.ts'
 
 export const CONSUMER_DELETE_TYPE = 'io.nats.jetstream.api.v1.consumer_delete_response'
 export const CONSUMER_PAUSE_TYPE = 'io.nats.jetstream.api.v1.consumer_pause_response'
@@ -55,7 +54,7 @@ export function consumerResetRequest(request: ConsumerRequest): object {
     seq = decodeRequest<{ seq?: number }>(request.body, fields, 'JSApiConsumerResetRequest').seq ?? 0
   }
   const consumer = consumerNamed(request)
-  if (headerOf(request.headers, IDENTITY_HEADER) !== '') answerIdentity(request, consumer.stream)
+  if (asksIdentity(request)) answerIdentity(request, consumer.stream)
   const resetSeq = checkReset(consumer, seq)
   consumer.reset(resetSeq)
   return { ...describe(consumer), reset_seq: resetSeq }

@@ -5,7 +5,7 @@ import { formatMs } from '../config/time-text.ts'
 import { headerOf } from '../headers/header-of.ts'
 import type { ConsumerRequest } from './consumer-request.ts'
 
-export const IDENTITY_HEADER = 'Nats-Stream-Identity'
+const IDENTITY_HEADER = 'Nats-Stream-Identity'
 
 /** Which stream of its name it is, for who copies it: another one made later is to be copied from its beginning. */
 export function identityOf(stream: Stream): string {
@@ -22,6 +22,11 @@ export function identify(request: ConsumerRequest, stream: Stream): void {
   if (known !== '' && known !== identity)
     throw consumerError('JSConsumerStreamIdentityMismatchF', { msg: identity })
   answerIdentity(request, stream)
+}
+
+/** Does the request want to know, whatever it expects? */
+export function asksIdentity({ headers }: ConsumerRequest): boolean {
+  return headers.includes(`\r\n${IDENTITY_HEADER}:`)
 }
 
 /** Says so without a look at what was expected. */

@@ -1,5 +1,7 @@
 import { Message } from '../../core/index.ts'
 import { copyBytes, writeNumber } from '../../wire/index.ts'
+import type { StreamSource } from '../config/types.ts'
+import { Mapping } from './mapping.ts'
 
 const CR = 13
 const LF = 10
@@ -26,13 +28,20 @@ export interface Provenance {
 
 /** Makes a copy of what is delivered, with the headers of a copy, in a buffer that is used again for the next one. */
 export class CopiedMessage {
+  private readonly mapping: Mapping
   private readonly copy = new Message(Buffer.alloc(0))
   private buffer = Buffer.allocUnsafeSlow(0)
 
-  /** For a mirror: the message itself where nothing has to go. */
+  constructor(source: StreamSource) {
+    this.mapping = new Mapping(source)
+  }
+
+  /** For a mirror: the message itself where nothing has to go and nothing is mapped. */
   ofMirror(given: Message): Message {
     const { body, bodyStart, headerLength, bodyEnd } = given
-    if (headerLength === 0 || !hasLine(body, bodyStart, bodyStart + headerLength)) return given
+    if (headerLength === 0 || !hasLine(body, bodyStart, bodyStart + headerLength)) {
+      return this.mapping.isEmpty ? given : this.mapped(given)
+    }
     this.reserve(bodyEnd - bodyStart)
     const end = this.lines(body, bodyStart, bodyStart + headerLength, false)
     // Nothing but the first line: no headers.
@@ -63,10 +72,9 @@ export class CopiedMessage {
 
   private finish(given: Message, headerLength: number): Message {
     const { copy, buffer } = this
-    copy.subject = given.subject
-    copy.subjectStart = given.subjectStart
-    copy.subjectEnd = given.subjectEnd
+    this.takeSubject(given)
     copy.body = buffer
+    copy.bodyStart = 0
     copy.headerLength = headerLength
     copy.bodyEnd = copyBytes(
       given.body,
@@ -76,6 +84,24 @@ export class CopiedMessage {
       headerLength,
     )
     return copy
+  }
+
+  private mapped(given: Message): Message {
+    const { copy } = this
+    this.takeSubject(given)
+    copy.body = given.body
+    copy.bodyStart = given.bodyStart
+    copy.headerLength = given.headerLength
+    copy.bodyEnd = given.bodyEnd
+    return copy
+  }
+
+  private takeSubject({ subject, subjectStart, subjectEnd }: Message): void {
+    const { copy } = this
+    copy.subject = subject
+    copy.subjectStart = subjectStart
+    copy.subjectEnd = subjectEnd
+    if (!this.mapping.isEmpty) this.mapping.apply(copy)
   }
 
   /** Copies the lines that stay, without the empty one at the end; returns where they end. */

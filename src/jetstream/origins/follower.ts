@@ -129,9 +129,10 @@ export class Follower implements MessageHandler {
     })
     const isReset = request.body === ''
     this.timer = clock.setTimer(() => this.failed(null), isReset ? RESET_MS : CREATE_MS)
-    const { identity } = this.taker
-    const knows = identity === '' ? '' : `${IDENTITY}: ${identity}\r\n`
-    const headers = `NATS/1.0\r\nNats-Required-Api-Level: ${API_LEVEL}\r\n${knows}\r\n`
+    const { identity, kind } = this.taker
+    // Empty: the answer is to say which stream it is.
+    const asks = kind === 'mirror' ? '' : `${IDENTITY}: ${identity}\r\n`
+    const headers = `NATS/1.0\r\nNats-Required-Api-Level: ${API_LEVEL}\r\n${asks}\r\n`
     const heard = bus.publishText(request.subject, request.body, inbox, headers)
     // Whoever has the origin is not connected.
     if (heard === 0) this.failed(null)
@@ -257,13 +258,13 @@ export class Follower implements MessageHandler {
       if (consumerSeq > this.consumerSeq) this.again()
       return
     }
+    this.lag = reply.pending === 0 ? 0 : reply.pending - 1
     const error = taker.take(message, streamSeq, reply.sec, reply.nsec)
     if (error !== null) {
       this.again()
       return
     }
     this.consumerSeq = consumerSeq
-    this.lag = reply.pending === 0 ? 0 : reply.pending - 1
   }
 
   /** Heartbeats tell how many messages were sent; flow control waits until they are on disk. */

@@ -12,11 +12,12 @@ export class Mirror implements Taker {
   /** A mirror goes on by sequence, whatever stream it is. */
   readonly identity = ''
   private readonly stream: CopyingStream
-  private readonly copied = new CopiedMessage()
+  private readonly copied: CopiedMessage
 
   constructor(stream: CopyingStream, source: StreamSource) {
     this.stream = stream
     this.source = source
+    this.copied = new CopiedMessage(source)
   }
 
   get lastSeq(): number {

@@ -16,7 +16,7 @@ export class Source implements Taker {
   private readonly stream: CopyingStream
   private readonly positions: Positions
   private readonly position: Position
-  private readonly copied = new CopiedMessage()
+  private readonly copied: CopiedMessage
   private readonly from: Provenance
   private isAnew = false
 
@@ -26,6 +26,7 @@ export class Source implements Taker {
     this.positions = positions
     this.position = position
     this.key = originKey(source)
+    this.copied = new CopiedMessage(source)
     const space = this.key.indexOf(' ')
     this.from = {
       name: Buffer.from(this.key.slice(0, space + 1)),

@@ -2,7 +2,7 @@ import { isSubset, isValidSubject, subjectsCollide } from '../../../subjects/ind
 import { apiError } from '../errors.ts'
 import { MAX_SEQUENCE, sequenceRange } from '../ranges.ts'
 import type { StreamConfig } from '../types.ts'
-import { checkOrigins, type FindConfig, originsOf } from './origins.ts'
+import { checkOrigins, type FindConfig } from './origins.ts'
 
 /** Limits of a stream's configuration. */
 export const STREAM_LIMITS = {
@@ -205,9 +205,6 @@ function checkMarkerTtl(config: StreamConfig, pedantic: boolean): void {
 /** What is not served yet is refused: nobody is to believe that it works. */
 function checkUnsupported(config: StreamConfig): void {
   if (config.allow_msg_counter) throw unsupported('message counters are')
-  if (originsOf(config).some(({ subject_transforms: transforms }) => (transforms ?? []).length > 0)) {
-    throw unsupported('subject transforms of origins are')
-  }
   if (config.subject_transform !== undefined) throw unsupported('subject transforms are')
   if (config.republish !== undefined) throw unsupported('republishing is')
 }

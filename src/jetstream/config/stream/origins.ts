@@ -1,5 +1,12 @@
 /** Mirrors and sources in a stream's configuration: what nats-server refuses, in its order. Pure. */
-import { isLiteralSubject, isSubset, isValidSubject, subjectsCollide } from '../../../subjects/index.ts'
+import {
+  checkMapping,
+  isLiteralSubject,
+  isSubset,
+  isValidSubject,
+  subjectsCollide,
+  TransformError,
+} from '../../../subjects/index.ts'
 import { type ApiErrorName, apiError } from '../errors.ts'
 import type { StreamConfig, StreamSource, SubjectTransform } from '../types.ts'
 import { consumerKeyOf, originKey } from './origin-key.ts'
@@ -143,8 +150,14 @@ function checkOneKindOfFilter(source: StreamSource, errors: Errors): void {
 }
 
 function checkTransforms(transforms: readonly SubjectTransform[], errors: Errors): void {
-  for (const { src } of transforms) {
+  for (const { src, dest } of transforms) {
     if (src !== '' && !isValidSubject(src)) throw apiError(errors.filter, { err: `invalid subject ${src}` })
+    try {
+      checkMapping(src, dest)
+    } catch (error) {
+      if (!(error instanceof TransformError)) throw error
+      throw apiError(errors.destination, { err: error.message })
+    }
   }
 }
 
