@@ -2,12 +2,15 @@
 import type { AppParts, AppState } from './app-parts.ts'
 import { aborted, Broker } from './broker.ts'
 import type { BrokerOptions } from './broker-options.ts'
+import { CronJob } from './consumer/cron.ts'
 import { DEFAULT_PULL_TIMES, LEAPING_PULL_TIMES } from './consumer/pull-loop.ts'
+import { removeStaleJobs } from './consumer/stale-jobs.ts'
 import type { BaseContext } from './context.ts'
 import type { SetTimer } from './dispatcher.ts'
 import { ContrailError } from './errors.ts'
 import type { BrokerReport } from './metrics/metrics.ts'
 import type { Middleware, PublishMiddleware } from './middleware.ts'
+import { Audience } from './publisher/audience.ts'
 import type { ConnectionEvent, Runtime } from './runtime.ts'
 import { Scope } from './scope.ts'
 import { openKeyValue, openObjectStore } from './stores/open.ts'
@@ -20,6 +23,7 @@ export class AppBroker {
   #options: BrokerOptions
   #broker: Broker | null = null
   #runtime: Runtime | null = null
+  #forgetStale: () => void = () => {}
   #lastReport: BrokerReport | null = null
 
   /** @param around whose middleware is around its own; null: nobody's */
@@ -49,7 +53,9 @@ export class AppBroker {
   async open(): Promise<void> {
     const { name, log } = this.#parts
     const options = { name, ...this.#options }
-    const broker = await Broker.open(options, this.scope.publishMiddleware(), log)
+    const audience = new Audience(log, this.#parts.audience)
+    for (const declaration of this.scope.declarations()) audience.know(declaration.takes?.() ?? new Map())
+    const broker = await Broker.open(options, this.scope.publishMiddleware(), log, audience)
     this.#broker = broker
     this.#runtime = runtimeOf(broker, this.name, options, this.#parts)
   }
@@ -60,8 +66,18 @@ export class AppBroker {
     this.#runtime = { ...runtime, context: { ...runtime.context, ...values } }
   }
 
+  /** What it no longer declares is removed, where the app makes what it needs. */
+  async tidyUp(): Promise<void> {
+    const declarations = this.scope.declarations()
+    const jobs = declarations.filter((one) => one instanceof CronJob).map((job) => job.name)
+    const makesStores = declarations.some((one) => one.stage === 'store' && one.claim?.() != null)
+    if (jobs.length === 0 && !makesStores) return
+    this.#forgetStale = await removeStaleJobs(this.#runtime as Runtime, new Set(jobs))
+  }
+
   /** Ends what is declared on it; what is just coming up is waited for. */
   async drain(deadline: AbortSignal): Promise<void> {
+    this.#forgetStale()
     await Promise.race([this.scope.endComingUp(), aborted(deadline)])
     await this.scope.stop(deadline)
   }
@@ -159,6 +175,7 @@ function runtimeOf(broker: Broker, name: string, options: BrokerOptions, parts: 
     onError: (thrown, of) => parts.tellError(thrown, of),
     errorHooks,
     app: parts.name,
+    declarer: parts.declarer,
     replicas,
     context,
     signal: parts.giveUp.signal,

@@ -2,10 +2,24 @@
 import type { HandlerContext } from './context.ts'
 import { Dependencies } from './dependencies.ts'
 import { type ErrorHook, Hooks } from './hooks.ts'
-import { type Log, type LogLevel, makeLog } from './log.ts'
+import { LOG_LEVELS, type Log, type LogLevel, makeLog } from './log.ts'
 import { type BrokerReport, Metrics } from './metrics/metrics.ts'
 import type { Monitor } from './monitor/monitor.ts'
+import {
+  checkOptions,
+  duration,
+  type Field,
+  flag,
+  listOf,
+  object,
+  oneOf,
+  type Table,
+  text,
+} from './options.ts'
+import { type Declarer, declarerOf } from './program.ts'
+import type { AudienceOptions } from './publisher/audience.ts'
 import type { HandlingObserver } from './runtime.ts'
+import { SubjectPattern } from './subject-pattern.ts'
 import { type Duration, toMs } from './units.ts'
 
 export interface AppOptions {
@@ -19,6 +33,29 @@ export interface AppOptions {
   stopTimeout?: Duration
   /** Stops the app when it is aborted. */
   signal?: AbortSignal
+  /**
+   * Publishing what no declared stream keeps and no handler of the app hears rejects with NOBODY_LISTENS. Default: false, a
+   * warning once for each subject.
+   */
+  strict?: boolean
+  /** Subjects that others keep or hear, wildcards allowed: publishing there is no mistake. Default: none. */
+  elsewhere?: readonly string[]
+}
+
+const LOG: Field = {
+  takes: (value) =>
+    object.takes(value) && ['debug', 'info', 'warn', 'error', 'child'].every((name) => name in Object(value)),
+  isNot: 'is no log (with debug, info, warn, error and child)',
+}
+
+const APP_OPTIONS: Table<AppOptions> = {
+  name: text,
+  log: LOG,
+  logLevel: oneOf(...LOG_LEVELS),
+  stopTimeout: duration,
+  signal: { takes: (value) => value instanceof AbortSignal, isNot: 'is no AbortSignal' },
+  strict: flag,
+  elsewhere: listOf(text, "['mail.>']"),
 }
 
 export type AppState = 'new' | 'starting' | 'running' | 'stopping' | 'stopped'
@@ -29,6 +66,7 @@ const DEFAULT_STOP_TIMEOUT = '25s'
 
 export class AppParts {
   readonly name: string
+  readonly declarer: Declarer
   readonly log: Log
   readonly stopTimeoutMs: number
   /** Of whoever made the app: aborted, it stops. */
@@ -40,15 +78,22 @@ export class AppParts {
   readonly errorHooks: ErrorHook<object>[] = []
   readonly monitors: Monitor[] = []
   readonly metrics: Metrics
+  readonly audience: AudienceOptions
   observer: HandlingObserver | undefined
   state: AppState = 'new'
 
   /** @throws ContrailError INVALID_OPTION */
   constructor(options: AppOptions, reports: () => BrokerReport[]) {
+    checkOptions('the app', options, APP_OPTIONS)
     this.name = options.name ?? DEFAULT_NAME
+    this.declarer = declarerOf(options.name, DEFAULT_NAME)
     this.log = options.log ?? makeLog(options.logLevel)
     this.stopTimeoutMs = toMs(options.stopTimeout ?? DEFAULT_STOP_TIMEOUT, 'stopTimeout')
     this.signal = options.signal
+    this.audience = {
+      strict: options.strict ?? false,
+      elsewhere: (options.elsewhere ?? []).map((source) => new SubjectPattern(source).subject),
+    }
     this.metrics = new Metrics(reports)
   }
 

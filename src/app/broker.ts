@@ -9,6 +9,7 @@ import { ContrailError, reasonOf } from './errors.ts'
 import type { Log } from './log.ts'
 import type { BrokerReport } from './metrics/metrics.ts'
 import type { PublishMiddleware } from './middleware.ts'
+import { Audience } from './publisher/audience.ts'
 import { BrokerPublisher } from './publisher/broker-publisher.ts'
 import type { ConnectionEvent } from './runtime.ts'
 import { toMs } from './units.ts'
@@ -51,6 +52,7 @@ export class Broker {
     options: BrokerOptions,
     middleware: readonly PublishMiddleware[],
     log: Log,
+    audience: Audience = new Audience(log),
   ): Promise<Broker> {
     refuseEmptySecrets(options)
     /** What takes back what is open so far, the first first. */
@@ -69,7 +71,7 @@ export class Broker {
       const ownsConnection = !('nc' in options)
       if (ownsConnection) opened.push(() => nc.close())
       const jsm = await jetstreamManager(nc, { checkAPI: false })
-      const publisher = new BrokerPublisher(nc, middleware, options.publish ?? {})
+      const publisher = new BrokerPublisher(nc, middleware, options.publish ?? {}, audience)
       return new Broker({ nc, jsm, publisher, embedded, ownsConnection, log })
     } catch (thrown) {
       // Why it failed is told, not what else goes wrong on the way back.

@@ -79,3 +79,5 @@ export function isApiError(thrown: unknown, ...errorCodes: readonly number[]): b
 
 export const STREAM_NOT_FOUND = 10059
 export const CONSUMER_NOT_FOUND = 10014
+/** The second one comes from clusters: somebody else's is on its way. */
+export const WRONG_LAST_SEQUENCE = [10071, 10164]

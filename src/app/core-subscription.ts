@@ -4,13 +4,14 @@ import { headers } from '@nats-io/nats-core'
 import { asContrailError } from './client-errors.ts'
 import { type CodecOption, jsonCodec } from './codec.ts'
 import { type ContrailError, InvalidMessageError, ReplyError, reasonOf } from './errors.ts'
-import type { HandlerOptions, Route } from './handler.ts'
+import { HANDLER_OPTIONS, type HandlerOptions, type Route } from './handler.ts'
 import { Message } from './message.ts'
+import { count, flag, type Table, text } from './options.ts'
 import { headersOf } from './publisher/headers.ts'
 import type { Runtime } from './runtime.ts'
 import type { Schema } from './schema.ts'
 import type { SubjectPattern } from './subject-pattern.ts'
-import { type FlowOptions, type Owner, Subscription } from './subscription.ts'
+import { FLOW_OPTIONS, type FlowOptions, type Owner, Subscription } from './subscription.ts'
 
 export interface SubscribeOptions<
   S extends Schema | undefined = undefined,
@@ -28,6 +29,14 @@ export interface SubscribeOptions<
   queue?: string
   /** Messages that may wait for a handler; what comes then is dropped, with a warning. Default: 65,536. */
   maxPending?: number
+}
+
+export const SUBSCRIBE_OPTIONS: Table<SubscribeOptions> = {
+  ...HANDLER_OPTIONS,
+  ...FLOW_OPTIONS,
+  reply: flag,
+  queue: text,
+  maxPending: count,
 }
 
 const DEFAULT_CONCURRENCY = 256
@@ -69,7 +78,12 @@ export class CoreSubscription<
     return this.#queue
   }
 
+  takes(): ReadonlyMap<string, string> {
+    return new Map(this.patterns.map(({ subject, source }) => [subject, source]))
+  }
+
   protected override async open(runtime: Runtime): Promise<void> {
+    runtime.publisher.audience.know(this.takes())
     let refused: ContrailError | null = null
     let isOpening = true
     for (const subject of this.subjects) {
@@ -96,12 +110,20 @@ export class CoreSubscription<
       isOpening = false
     }
     if (refused !== null) {
-      await this.pause()
+      await this.takeNoMore()
       throw refused
     }
   }
 
-  protected override async pause(): Promise<void> {
+  protected override suspend(): Promise<void> {
+    return this.takeNoMore()
+  }
+
+  protected override carryOn(): Promise<void> {
+    return this.open(this.runtime())
+  }
+
+  protected override async takeNoMore(): Promise<void> {
     const subscriptions = this.#subscriptions
     this.#subscriptions = []
     if (!this.running?.isConnected()) {
@@ -161,7 +183,7 @@ export class CoreSubscription<
   #answersFailure(message: Message, thrown: unknown): boolean {
     if (this.#reply !== undefined) return this.#reply
     if (thrown instanceof ReplyError) return true
-    if (this.#onlyListens || this.runtime().publisher.isTakenByStream(message.subject)) return false
+    if (this.#onlyListens || this.runtime().publisher.audience.isKept(message.subject)) return false
     const hasForm = this.routes.some(({ schema, codec }) => schema !== undefined || codec !== jsonCodec)
     return !(thrown instanceof InvalidMessageError) || hasForm
   }

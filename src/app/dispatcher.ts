@@ -88,6 +88,11 @@ export class Dispatcher {
     )
   }
 
+  /** What runs, or would if there were room: not what waits for its key, or a pause. */
+  get atHand(): number {
+    return this.#queue.length + this.#ready.length + this.#running
+  }
+
   get running(): number {
     return this.#running
   }

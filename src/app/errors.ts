@@ -6,7 +6,7 @@ export const ERROR_HINTS = {
   NOT_STARTED:
     'Call app.start() or app.run() first; what is needed earlier belongs into a hook of app.onStart.',
   ALREADY_STARTED: 'Make a new App to start again.',
-  STOPPED: 'The app has stopped.',
+  STOPPED: 'Do it before the stop, for example in a hook of app.onShutdown; make a new App to start again.',
   INVALID_OPTION: 'See the docstring of the option.',
   INVALID_NAME: 'Names and keys have no spaces, wildcards or dots at their ends; see the docs of NATS.',
   INVALID_SUBJECT: 'Subjects are tokens separated by dots; *, > and {name} may stand for tokens.',
@@ -42,6 +42,10 @@ export const ERROR_HINTS = {
   NOT_FOUND: 'It was never there, or it was removed.',
   LIMIT_REACHED: 'Raise the limit, or remove what is not needed any more.',
 
+  SUBJECT_NOT_IN_STREAM:
+    'Publish by the stream that keeps it or by app.publish, or give the stream this subject too.',
+  NOBODY_LISTENS:
+    'Correct the subject, declare who has it, or name it in `elsewhere` of the app if others do.',
   PUBLISH_REFUSED: 'The server says why; see its error code.',
   PUBLISH_TIMEOUT:
     'Whether the message was stored is not known; with an id it can be published again without a duplicate.',
@@ -57,6 +61,9 @@ export const ERROR_HINTS = {
     'The handler may be slow, stuck, or one that only listens; give it more time, or `reply: true`.',
   REQUEST_FAILED: 'The handler of the request threw this.',
   INVALID_MESSAGE: 'The message does not have the form its handler declares.',
+  JOB_FAILED: 'The reason is of its last try; it is with the dead letters of the queue.',
+  JOB_REMOVED: 'Somebody removed it before it was handled.',
+  JOB_TIMEOUT: 'It may be handled later: `wait` again, or give it more time.',
   ACK_NOT_CONFIRMED: 'Whether the server has the ack is not known; if not, the message comes again.',
 } as const
 

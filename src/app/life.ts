@@ -79,10 +79,12 @@ export class Life {
     this.#heedSignal()
     await this.#openMonitors()
     await hooks.run('onStart', undefined)
+    for (const broker of brokers) broker.scope.checkClaims()
     for (const broker of brokers) await broker.open()
     await dependencies.start(this.#context())
     for (const broker of brokers) broker.addToContext(dependencies.values)
     for (const broker of brokers) await broker.scope.start()
+    for (const broker of brokers) await broker.tidyUp()
     this.#isUp()
     await hooks.run('afterStart', this.#context())
   }

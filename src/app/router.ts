@@ -1,15 +1,18 @@
 /** The verbs by which things are declared: on an app, on another broker of it, on a router. */
 import type { CodecOption } from './codec.ts'
 import { type CronHandler, CronJob, type CronOptions } from './consumer/cron.ts'
-import { CoreSubscription, type SubscribeOptions } from './core-subscription.ts'
+import { CoreSubscription, SUBSCRIBE_OPTIONS, type SubscribeOptions } from './core-subscription.ts'
 import { DeadLetterBox } from './dead-letters/dead-letter-box.ts'
-import type { AnyHandler, DataOf, Handler } from './handler.ts'
+import { type DataOf, type Handler, Route } from './handler.ts'
+import type { QueueOptions } from './jobs/options.ts'
+import { Queue } from './jobs/queue.ts'
 import type { Around, Middleware, PublishMiddleware } from './middleware.ts'
+import { callback, checkHandler, checkOptions, settleGiven, type Table, text } from './options.ts'
 import type { AnswerOf, PublishOptions, PublishResult, RequestOptions } from './publisher/options.ts'
 import { type Published, Publisher, type PublisherOptions } from './publisher/publisher.ts'
 import type { When } from './publisher/schedule.ts'
 import type { Runtime } from './runtime.ts'
-import type { Output, Schema } from './schema.ts'
+import type { Input, Output, Schema } from './schema.ts'
 import { Scope } from './scope.ts'
 import { KeyValue, type KeyValueOptions } from './stores/key-value.ts'
 import { ObjectStore, type ObjectStoreOptions } from './stores/object-store.ts'
@@ -21,8 +24,14 @@ export interface RouterOptions {
   prefix?: string
 }
 
+const ROUTER_OPTIONS: Table<RouterOptions> = { prefix: text }
+const AROUND: Table<Around> = { handle: callback, publish: callback }
+
 /** What values are in a bucket: the schema's output, else what is said: `app.keyValue<number>('stock')`. */
 type ValueOf<S, T> = [S] extends [Schema] ? Output<S> : T
+
+/** What goes in: the schema's input, else what is said. */
+type InputOf<S, T> = [S] extends [Schema] ? Input<S> : T
 
 /** What an app, a broker and a router have in common: things are declared on them, and published to. */
 export abstract class Declaring<Deps extends object = object> {
@@ -48,6 +57,7 @@ export abstract class Declaring<Deps extends object = object> {
    * around publications too. It counts for what is declared or included later if the app runs already.
    */
   use(middleware: Middleware<Deps> | Around<Deps>): this {
+    if (typeof middleware !== 'function') checkOptions('a middleware', middleware ?? null, AROUND)
     const { handle, publish } = typeof middleware === 'function' ? { handle: middleware } : middleware
     if (handle !== undefined) this.scope.addMiddleware(handle as Middleware<never>)
     return publish === undefined ? this : this.usePublish(publish)
@@ -58,6 +68,7 @@ export abstract class Declaring<Deps extends object = object> {
    * `request` in the context of its handlers, what their results go to. The app's goes around everything, outermost.
    */
   usePublish(middleware: PublishMiddleware): this {
+    checkHandler('usePublish', middleware)
     this.scope.addPublishMiddleware(middleware)
     return this
   }
@@ -82,16 +93,11 @@ export abstract class Declaring<Deps extends object = object> {
     subject: Subject,
     options?: SubscribeOptions<undefined, undefined>,
   ): CoreSubscription<Deps, Params<Subject>>
-  subscribe(
-    subject: string,
-    optionsOrHandler: SubscribeOptions<Schema | undefined, CodecOption | undefined> | AnyHandler = {},
-    handler?: AnyHandler,
-  ): CoreSubscription<Deps, never> {
-    const options = typeof optionsOrHandler === 'function' ? {} : optionsOrHandler
-    const given = typeof optionsOrHandler === 'function' ? optionsOrHandler : handler
+  subscribe(subject: string, ...given: readonly unknown[]): CoreSubscription<Deps, never> {
+    const { options, handler } = settleGiven(`the subscription of "${subject}"`, given, SUBSCRIBE_OPTIONS)
     const pattern = new SubjectPattern(this.scope.prefixed(subject))
     const subscription = new CoreSubscription<Deps, never>([pattern], options, this.scope)
-    if (given !== undefined) subscription.handle(options as never, given as never)
+    if (handler !== undefined) subscription.add(new Route(options, handler))
     return this.scope.declare(subscription)
   }
 
@@ -126,6 +132,24 @@ export abstract class Declaring<Deps extends object = object> {
   /** An object store, made at the start. */
   objectStore(bucket: string, options: ObjectStoreOptions = {}): ObjectStore<Deps> {
     return this.scope.declare(new ObjectStore<Deps>(bucket, options, this.scope))
+  }
+
+  /**
+   * A queue of jobs, made at the start: `queue.add`, `queue.handle`, in one process or in many. Jobs are typed by a schema, or by saying so:
+   * `app.queue<Mail, Sent>('emails')`. @see QueueOptions
+   */
+  queue<
+    T = unknown,
+    R = unknown,
+    S extends Schema | undefined = undefined,
+    RS extends Schema | undefined = undefined,
+  >(
+    name: string,
+    options: QueueOptions<S, RS, InputOf<S, T>> = {},
+  ): Queue<InputOf<S, T>, ValueOf<S, T>, ValueOf<RS, R>, Deps> {
+    return this.scope.declare(
+      new Queue<InputOf<S, T>, ValueOf<S, T>, ValueOf<RS, R>, Deps>(name, options, this.scope),
+    )
   }
 
   /** Dead letters that a stream keeps, where `deadLetter` names a subject of it; else `stream.deadLetters` has them. */
@@ -187,6 +211,7 @@ export abstract class Declaring<Deps extends object = object> {
 /** Handlers, streams, stores with a prefix and middleware of their own; a part of the app that includes it. */
 export class Router<Deps extends object = object> extends Declaring<Deps> {
   constructor(options: RouterOptions = {}) {
+    checkOptions('a router', options, ROUTER_OPTIONS)
     super(new Scope(options.prefix))
   }
 

@@ -8,6 +8,7 @@ import type { SetTimer } from './dispatcher.ts'
 import type { Log } from './log.ts'
 import type { Message } from './message.ts'
 import type { Metrics } from './metrics/metrics.ts'
+import type { Declarer } from './program.ts'
 import type { BrokerPublisher } from './publisher/broker-publisher.ts'
 
 /** A handler is through with a message. */
@@ -47,6 +48,8 @@ export interface Runtime {
   readonly errorHooks: readonly unknown[]
   /** Name of the app. */
   readonly app: string
+  /** Who declares what outlives the app. */
+  readonly declarer: Declarer
   /** Copies of streams and buckets, where their declaration doesn't say. */
   readonly replicas: number | undefined
   /** Aborted when the app no longer waits for its handlers. */
@@ -63,15 +66,30 @@ export interface Runtime {
   onConnection(listener: (event: ConnectionEvent) => void): () => void
 }
 
+/** A name that a declaration takes for itself. */
+export interface Claim {
+  /** For sentences: `the durable "w" of the stream "ORDERS"`. */
+  readonly what: string
+  /** Who declares the same may have the name too; null: nobody may. */
+  readonly definition: string | null
+}
+
 /** Something declared on an app or a router, that lives while the app runs. */
 export interface Declaration {
   /** Streams and stores come up before what reads from them. */
   readonly stage: 'store' | 'subscription'
+  /** Subjects that it keeps, or hears on core NATS: as NATS writes them → as they were declared. */
+  takes?(): ReadonlyMap<string, string>
+  /** What there may be only one of on a broker: in an app, or of one definition. */
+  claim?(): Claim | null
   /** Its router was included under a prefix: its subjects are under it too. Only before the start. */
   underPrefix?(prefix: string): void
   start(runtime: Runtime): Promise<void>
   /** Takes no more, and resolves when what was taken is done, or `deadline` (an AbortSignal) says to give up. */
   stop(deadline: AbortSignal): Promise<void>
+  /** Takes no more until `resume`; what was taken is handled. Stores and watches have neither. */
+  pause?(): Promise<void>
+  resume?(): Promise<void>
   /** Messages it has taken and that are not through. */
   readonly held?: number
   /** False while a message is on its way to it, or is being handled; what waits for a time is not counted. */

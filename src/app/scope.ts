@@ -3,7 +3,7 @@ import { ContrailError } from './errors.ts'
 import type { Middleware, PublishMiddleware } from './middleware.ts'
 import type { BrokerPublisher } from './publisher/broker-publisher.ts'
 import type { Publisher } from './publisher/publisher.ts'
-import type { Declaration, Runtime } from './runtime.ts'
+import type { Claim, Declaration, Runtime } from './runtime.ts'
 import type { StreamOwner } from './stores/stream.ts'
 import { SubjectPattern } from './subject-pattern.ts'
 
@@ -116,6 +116,26 @@ export class Scope implements StreamOwner {
     )
   }
 
+  /**
+   * @param of only this one is looked at, beside those before it
+   * @throws ContrailError DUPLICATE_NAME when two declarations take the same name
+   */
+  checkClaims(of?: Declaration): void {
+    const claims = new Map<string, Claim>()
+    for (const declaration of this.declarations()) {
+      const claim = declaration.claim?.() ?? null
+      if (claim === null) continue
+      const { what, definition } = claim
+      const other = claims.get(what)
+      const isAsked = of === undefined || of === declaration
+      if (isAsked && other !== undefined && (definition === null || definition !== other.definition)) {
+        const otherwise = definition === null ? 'twice' : 'twice, and not alike'
+        throw new ContrailError('DUPLICATE_NAME', `The app declares ${what} ${otherwise}.`)
+      }
+      claims.set(what, claim)
+    }
+  }
+
   /** Starts what is declared, stores first; what is declared meanwhile comes up behind it. */
   async start(): Promise<void> {
     const all = this.#startAll('store').then(() => this.#startAll('subscription'))
@@ -186,6 +206,7 @@ export class Scope implements StreamOwner {
       const runtime = root.#scopeOf(declaration)?.runtime() ?? null
       if (runtime === null || !root.#isUp) return
       try {
+        root.checkClaims(declaration)
         await root.#startOnce(declaration, runtime)
       } catch (thrown) {
         root.#couldNotStart ??= { thrown }

@@ -123,6 +123,45 @@ export function subjectCovers(filter: string, narrower: string): boolean {
   return wide.length === tokens.length
 }
 
+/** May the same subject match both? */
+export function subjectsOverlap(one: string, other: string): boolean {
+  const a = one.split('.')
+  const b = other.split('.')
+  for (let i = 0; i < a.length && i < b.length; i++) {
+    if (a[i] === '>' || b[i] === '>') return true
+    if (a[i] !== '*' && b[i] !== '*' && a[i] !== b[i]) return false
+  }
+  return a.length === b.length
+}
+
+/** A token that is no wildcard. */
+const TOKEN = '(?![*>](?:\\.|$))[^\\s.]+'
+const PUBLISHABLE = new RegExp(`^${TOKEN}(?:\\.${TOKEN})*$`)
+
+/** Can be published to. @throws ContrailError INVALID_SUBJECT */
+export function assertSubject(subject: string): void {
+  if (PUBLISHABLE.test(subject)) return
+  const hasWildcard = /(?:^|\.)[*>](?:\.|$)/.test(subject)
+  throw invalid(
+    String(subject),
+    hasWildcard ? 'nothing can be published to a wildcard' : 'a token is empty or has spaces',
+  )
+}
+
+/** One test for all: is it a subject without wildcards that one of these matches? */
+export function matcherOf(filters: readonly string[]): RegExp {
+  const all = filters.map((filter) =>
+    filter
+      .split('.')
+      .map((token) => {
+        if (token === '>') return `${TOKEN}(?:\\.${TOKEN})*`
+        return token === '*' ? TOKEN : token.replace(/[^\w]/g, '\\$&')
+      })
+      .join('\\.'),
+  )
+  return new RegExp(`^(?:${all.join('|')})$`)
+}
+
 function invalid(source: string, why: string): ContrailError {
   return new ContrailError('INVALID_SUBJECT', `"${source}": ${why}.`)
 }

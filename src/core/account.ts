@@ -1,25 +1,37 @@
-import { InterestIndex, latin1Of, type Route } from '../subjects/index.ts'
+import { InterestIndex, latin1Of } from '../subjects/index.ts'
 import { Message } from '../wire/index.ts'
-import type { Bus } from './bus.ts'
-import type { Connection } from './connection.ts'
-import { type InternalSubscription, type MessageHandler, Subscription } from './subscription.ts'
+import { deliverAlong } from './delivery.ts'
+import { HandlerReceiver, type InternalSubscription, type MessageHandler } from './handler.ts'
+import type { CoreLimits } from './limits.ts'
+import type { LogLevel } from './log.ts'
+import type { Origin } from './origin.ts'
+import { Subscription } from './subscription.ts'
 import { Target } from './target.ts'
-import { Traffic } from './traffic.ts'
-import type { TurnTask } from './turn.ts'
+import { Traffic, type TrafficCounters } from './traffic.ts'
+import type { Turn, TurnTask } from './turn.ts'
+
+/** What an account, and what serves it, needs of the bus. */
+export interface AccountHost {
+  readonly turn: Turn
+  readonly limits: CoreLimits
+  readonly log: (level: LogLevel, text: string) => void
+}
 
 /** One isolated subject space: its subscriptions, and delivery to them. */
 export class Account {
   readonly name: string
-  readonly bus: Bus
+  readonly bus: AccountHost
   readonly interest = new InterestIndex<Subscription>()
   /** Clients that belong to it. */
-  readonly connections = new Set<Connection>()
+  readonly members = new Set<TrafficCounters>()
+  /** Subscriptions of clients. */
+  clientSubscriptions = 0
   /** What clients that are gone had published and got. */
   private readonly past = new Traffic()
   private readonly listeners = new Set<() => void>()
   private readonly notice: TurnTask = { deferred: false, run: () => this.tellListeners() }
 
-  constructor(name: string, bus: Bus) {
+  constructor(name: string, bus: AccountHost) {
     this.name = name
     this.bus = bus
   }
@@ -29,15 +41,16 @@ export class Account {
    * The handler is called while a message is routed.
    */
   subscribe(subject: string, handler: MessageHandler, queue = ''): InternalSubscription {
-    const subscription = new Subscription(latin1Of(subject), latin1Of(queue), '', null, handler)
+    const receiver = new HandlerReceiver(handler)
+    const subscription = new Subscription(latin1Of(subject), latin1Of(queue), '', receiver)
     this.add(subscription)
     return { subject, unsubscribe: () => this.remove(subscription) }
   }
 
   /** Routes and delivers; returns how many subscriptions got it. */
-  publish(message: Message, origin: Connection | null = null): number {
+  publish(message: Message, origin: Origin | null = null): number {
     const route = this.interest.route(message.subject, message.subjectStart, message.subjectEnd)
-    return this.deliver(route, message, origin)
+    return deliverAlong(route, message, origin)
   }
 
   /** The same from strings, for replies and events that are rare. `headers` with their final empty line. */
@@ -56,12 +69,17 @@ export class Account {
 
   /** A destination whose route is kept, for deliver subjects and inboxes that get many messages. */
   target(subject: string): Target {
-    return new Target(this, subject)
+    return new Target(this.interest, subject)
   }
 
   hasInterest(subject: string): boolean {
     const bytes = Buffer.from(subject, 'utf8')
-    return !this.interest.route(bytes, 0, bytes.length).isEmpty
+    return this.isAwaited(bytes, 0, bytes.length)
+  }
+
+  /** The same for bytes `[start, end)`. */
+  isAwaited(subject: Buffer, start: number, end: number): boolean {
+    return !this.interest.route(subject, start, end).isEmpty
   }
 
   /** Does somebody subscribe to this very subject, not by a wildcard that covers it? */
@@ -80,58 +98,30 @@ export class Account {
     return () => this.listeners.delete(listener)
   }
 
-  /** Delivers along a route found before. */
-  deliver(route: Route<Subscription>, message: Message, origin: Connection | null): number {
-    let delivered = 0
-    const { plain, queues } = route
-    for (let i = 0; i < plain.length; i++) if (this.deliverTo(plain[i], message, origin)) delivered++
-    for (let i = 0; i < queues.length; i++) {
-      const members = queues[i].members
-      let member = members.length === 1 ? 0 : (Math.random() * members.length) | 0
-      for (let tried = 0; tried < members.length; tried++) {
-        if (this.deliverTo(members[member], message, origin)) {
-          delivered++
-          break
-        }
-        if (++member === members.length) member = 0
-      }
-    }
-    return delivered
-  }
-
   /** What its clients, those that are gone included, have published and got. */
   traffic(): Traffic {
     const sum = new Traffic()
     sum.add(this.past)
-    for (const connection of this.connections) sum.add(connection)
+    for (const member of this.members) sum.add(member)
     return sum
   }
 
   /** A client has gone. */
-  dismiss(connection: Connection): void {
-    if (this.connections.delete(connection)) this.past.add(connection)
+  dismiss(member: TrafficCounters): void {
+    if (this.members.delete(member)) this.past.add(member)
   }
 
   add(subscription: Subscription): void {
     this.interest.insert(subscription)
-    if (subscription.connection !== null) this.bus.subscriptions++
+    if (subscription.receiver.isClient) this.clientSubscriptions++
     this.interestChanged()
   }
 
   remove(subscription: Subscription): void {
     subscription.isClosed = true
     if (!this.interest.remove(subscription)) return
-    if (subscription.connection !== null) this.bus.subscriptions--
+    if (subscription.receiver.isClient) this.clientSubscriptions--
     this.interestChanged()
-  }
-
-  private deliverTo(subscription: Subscription, message: Message, origin: Connection | null): boolean {
-    if (subscription.isClosed) return false
-    const connection = subscription.connection
-    if (connection !== null) return connection.deliver(subscription, message, origin)
-    subscription.delivered++
-    ;(subscription.handler as MessageHandler).onMessage(message, origin)
-    return true
   }
 
   private interestChanged(): void {

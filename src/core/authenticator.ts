@@ -1,5 +1,5 @@
 import type { ConnectOptions } from './connect-options.ts'
-import type { Connection } from './connection.ts'
+import type { Peer } from './origin.ts'
 import type { Permissions } from './permissions.ts'
 
 /** Who a client turned out to be. */
@@ -12,12 +12,24 @@ export interface Identity {
   readonly permissions?: Permissions | null
 }
 
+/** What a client shows to be let in. */
+export interface Credentials {
+  readonly options: ConnectOptions
+  readonly peer: Peer
+  /** What INFO asked to be signed, '' for nothing. */
+  readonly nonce: string
+}
+
 /** Decides who may connect. */
 export interface Authenticator {
-  /** Are credentials asked for? */
+  /** Are credentials asked for? Then CONNECT comes first. */
   readonly isRequired: boolean
-  /** Returns the identity, or null to refuse ("Authorization Violation"). */
-  authenticate(options: ConnectOptions, connection: Connection): Identity | null
+  /** Does INFO say so? Default: when they are required. */
+  readonly isAnnounced?: boolean
+  /** Does INFO give something to sign? */
+  readonly needsNonce?: boolean
+  /** Returns the identity, or null to refuse ("Authorization Violation"). Nothing of the client is read until it is there. */
+  authenticate(credentials: Credentials): Identity | null | Promise<Identity | null>
 }
 
 /** Everybody is welcome, in the global account. */

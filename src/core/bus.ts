@@ -2,12 +2,14 @@ import type { Clock, Timer } from '../ports/index.ts'
 import { Account } from './account.ts'
 import { type Authenticator, openAuthenticator } from './authenticator.ts'
 import { CloseReason } from './close-reason.ts'
-import type { Connection } from './connection.ts'
 import { type CoreLimits, DEFAULT_LIMITS } from './limits.ts'
+import type { LogLevel } from './log.ts'
+import type { Peer } from './origin.ts'
+import type { Transport } from './output.ts'
+import { ClientProtocol, type LoginObserver, type ProtocolHost } from './protocol.ts'
+import type { Session } from './session.ts'
 import { Traffic } from './traffic.ts'
 import { Turn } from './turn.ts'
-
-export type LogLevel = 'debug' | 'error' | 'info' | 'trace' | 'warn'
 
 export interface BusOptions {
   clock: Clock
@@ -25,32 +27,34 @@ const CARE_MS = 500
 const MIN_CARE_MS = 5
 
 /** The message bus of one server: its accounts, its connections and what is counted over all of them. */
-export class Bus {
+export class Bus implements ProtocolHost {
   readonly turn: Turn
   /** For promises that nobody waits for, and the like. */
   readonly fault: (thrown: unknown) => void
   readonly clock: Clock
   readonly limits: CoreLimits
-  readonly authenticator: Authenticator
+  authenticator: Authenticator
   readonly accounts = new Map<string, Account>()
-  readonly connections = new Map<number, Connection>()
+  /** Clients that are connected, by their ids. */
+  readonly connections = new Map<number, Session>()
   /** Fields of INFO that are the same for every client. */
   readonly info: Record<string, unknown>
   readonly log: (level: LogLevel, text: string) => void
   readonly startedMs: number
+  /** Told when a client is known, and when one is refused for what it has shown. */
+  observer: LoginObserver | null = null
   slowConsumers = 0
   staleConnections = 0
   totalConnections = 0
-  subscriptions = 0
-  /** Whose bytes are being worked on; null: nobody's. Set by `Connection`. */
-  sender: Connection | null = null
+  /** Whose bytes are being worked on; null: nobody's. */
+  sender: Session | null = null
   /** Set while the store can't take more: nobody is read from. */
   private paused = false
   /** The same, while it is only those who publish to it. */
-  private readonly pausedSenders = new Set<Connection>()
+  private readonly pausedSenders = new Set<Session>()
   private lastId = 0
   private care: Timer | null = null
-  private readonly careMs: number
+  private careMs: number
   isClosed = false
 
   constructor(options: BusOptions) {
@@ -66,9 +70,7 @@ export class Bus {
     this.info = options.info ?? {}
     this.log = options.log ?? (() => {})
     this.startedMs = this.clock.now()
-    const { pingIntervalMs, writeDeadlineMs, authTimeoutMs } = this.limits
-    const shortest = Math.min(...[pingIntervalMs, writeDeadlineMs, authTimeoutMs].filter((ms) => ms > 0))
-    this.careMs = Math.max(MIN_CARE_MS, Math.min(CARE_MS, shortest / 8))
+    this.careMs = careMs(this.limits)
     this.account('$G')
     this.account('$SYS')
   }
@@ -90,6 +92,13 @@ export class Bus {
     return this.traffic().outBytes
   }
 
+  /** Subscriptions of clients, and of the server itself. */
+  get subscriptions(): number {
+    let sum = 0
+    for (const { interest } of this.accounts.values()) sum += interest.size
+    return sum
+  }
+
   traffic(): Traffic {
     const sum = new Traffic()
     for (const account of this.accounts.values()) sum.add(account.traffic())
@@ -105,14 +114,23 @@ export class Bus {
     return account
   }
 
-  /** Takes a new connection in; returns its id. Called by `Connection`. */
-  admit(connection: Connection): number {
-    const id = ++this.lastId
-    this.connections.set(id, connection)
+  /** Takes a new client in, by the transport it has come. What arrives is given to the protocol that is returned. */
+  connect(transport: Transport, peer: Peer): ClientProtocol {
+    const { maxConnections } = this.limits
+    const isFull = maxConnections > 0 && this.connections.size >= maxConnections
+    const protocol = new ClientProtocol(this, ++this.lastId, transport, peer)
+    const { session } = protocol
+    this.connections.set(session.id, session)
     this.totalConnections++
-    if (this.paused) connection.pause()
+    if (this.paused) session.pause()
     if (this.care === null) this.scheduleCare()
-    return id
+    protocol.begin(isFull)
+    return protocol
+  }
+
+  /** A client has gone. Called by its session. */
+  dismiss(session: Session): void {
+    this.connections.delete(session.id)
   }
 
   /** Stops reading from clients until `resumeReading`: what they sent is to be stored first. */
@@ -140,7 +158,25 @@ export class Bus {
 
   /** Sends INFO again, because something in it has changed, to every client that takes it at any time. */
   announceInfo(): void {
-    for (const connection of this.connections.values()) if (connection.takesInfo) connection.sendInfo(false)
+    for (const connection of this.connections.values()) connection.announceInfo()
+  }
+
+  /** Other limits hold from now on, for the clients there are too. Those that are too many now are cut off, the latest first. */
+  changeLimits(limits: Partial<CoreLimits>): void {
+    Object.assign(this.limits, limits)
+    this.careMs = careMs(this.limits)
+    const { maxConnections } = this.limits
+    const connections = [...this.connections.values()]
+    for (const connection of connections) connection.limitsChanged()
+    if (maxConnections <= 0) return
+    for (const connection of connections.slice(maxConnections))
+      connection.refuse('maximum connections exceeded', CloseReason.maxConnections)
+  }
+
+  /** Somebody else decides from now on who may connect, and whether those who are there may stay. */
+  changeAuthenticator(authenticator: Authenticator): void {
+    this.authenticator = authenticator
+    for (const connection of [...this.connections.values()]) connection.recheckLogin()
   }
 
   /** Tells clients to go elsewhere (INFO with `ldm`), before the server ends. */
@@ -183,4 +219,9 @@ export class Bus {
     for (const connection of this.connections.values()) connection.tend(nowMs)
     if (this.connections.size > 0 && !this.isClosed) this.scheduleCare()
   }
+}
+
+function careMs({ pingIntervalMs, writeDeadlineMs, authTimeoutMs }: CoreLimits): number {
+  const shortest = Math.min(...[pingIntervalMs, writeDeadlineMs, authTimeoutMs].filter((ms) => ms > 0))
+  return Math.max(MIN_CARE_MS, Math.min(CARE_MS, shortest / 8))
 }

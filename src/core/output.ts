@@ -36,8 +36,11 @@ export class Output implements TurnTask, FrameSink {
   busySinceMs = 0
   /** Bytes it is busy with, as the number of pieces and in all (for the log). */
   busyBytes = 0
-  /** Milliseconds (clock) of the last write; 0 before the first. */
-  writtenMs = 0
+  /** Milliseconds (clock) of the last write with messages in it; 0 before the first. */
+  deliveredMs = 0
+  /** Whose messages are counted; null: nobody's. */
+  counters: { readonly outMessages: number } | null = null
+  private outMessages = 0
   private current = OutputBuffer.none
   private readonly full: OutputBuffer[] = []
   private fullBytes = 0
@@ -48,6 +51,8 @@ export class Output implements TurnTask, FrameSink {
   private readonly now: () => number
   /** Called when the transport has taken everything after it was busy. */
   onDrain: (() => void) | null = null
+  /** Sees what the transport is given. */
+  onWrite: ((bytes: Buffer) => void) | null = null
 
   constructor(turn: Turn, transport: Transport, now: () => number) {
     this.turn = turn
@@ -127,9 +132,9 @@ export class Output implements TurnTask, FrameSink {
       this.run()
       if (this.busy === null) return
     }
-    for (const buffer of this.full) this.transport.write(buffer.written())
+    for (const buffer of this.full) this.hand(buffer.written())
     this.current.length = this.length
-    if (this.length > 0) this.transport.write(this.current.written())
+    if (this.length > 0) this.hand(this.current.written())
     this.discard()
   }
 
@@ -143,12 +148,21 @@ export class Output implements TurnTask, FrameSink {
     this.use(OutputBuffer.none)
   }
 
+  private hand(bytes: Buffer): boolean {
+    this.onWrite?.(bytes)
+    return this.transport.write(bytes)
+  }
+
   private send(buffer: OutputBuffer): boolean {
-    this.writtenMs = this.now()
-    if (this.transport.write(buffer.written())) return true
+    const nowMs = this.now()
+    if (this.counters !== null && this.counters.outMessages !== this.outMessages) {
+      this.outMessages = this.counters.outMessages
+      this.deliveredMs = nowMs
+    }
+    if (this.hand(buffer.written())) return true
     this.busy = buffer
     this.busyBytes = buffer.length
-    this.busySinceMs = this.writtenMs
+    this.busySinceMs = nowMs
     return false
   }
 

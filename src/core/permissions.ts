@@ -1,34 +1,12 @@
 /** What a user may do. Subjects are latin1 text or bytes of UTF-8; nothing here keeps the bytes. */
 export interface Permissions {
+  /** May it answer what it gets, though it may not publish there? Null: no. */
+  readonly responses: { readonly max: number; readonly ttlMs: number } | null
   mayPublish(subject: Buffer, start: number, end: number): boolean
   /** `queue` is '' for none. */
   maySubscribe(subject: string, queue: string): boolean
+  /** May a subscription that is allowed get what the user may not see, so that `mayReceive` has to be asked? */
+  isFiltered(subject: string, queue: string): boolean
   /** Asked at delivery, for what a wider subscription lets through. */
   mayReceive(subject: Buffer, start: number, end: number, queue: string): boolean
-}
-
-/** Prefixes that belong to servers: clients neither publish to them nor name them as reply. */
-const RESERVED_SUBJECTS = ['_GR_.', '$NRG.'] as const
-const RESERVED_REPLIES = ['_R_.', '$JS.ACK.', '_GR_.'] as const
-
-/** Is it a subject that no client may publish to? (`$NRG.` is left to the system account.) */
-export function isReservedSubject(subject: Buffer, start: number, end: number, isSystem: boolean): boolean {
-  const c = subject[start]
-  if (c === 95) return startsWith(subject, start, end, RESERVED_SUBJECTS[0])
-  return c === 36 && !isSystem && startsWith(subject, start, end, RESERVED_SUBJECTS[1])
-}
-
-/** Is it a reply subject that no client may ask for? */
-export function isReservedReply(reply: Buffer, start: number, end: number): boolean {
-  const c = reply[start]
-  if (c !== 95 && c !== 36) return false
-  for (const prefix of RESERVED_REPLIES) if (startsWith(reply, start, end, prefix)) return true
-  return false
-}
-
-/** Longer than the prefix, and beginning with it. */
-function startsWith(buffer: Buffer, start: number, end: number, prefix: string): boolean {
-  if (end - start <= prefix.length) return false
-  for (let i = 0; i < prefix.length; i++) if (buffer[start + i] !== prefix.charCodeAt(i)) return false
-  return true
 }

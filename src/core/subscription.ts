@@ -1,14 +1,17 @@
 import type { Message } from '../wire/index.ts'
-import type { Connection } from './connection.ts'
+import type { Origin } from './origin.ts'
 
-/** Gets messages within the server. Called while the message is routed; keeps nothing of it. */
-export interface MessageHandler {
-  onMessage(message: Message, origin: Connection | null): void
-  /** Bytes that it has not come to yet: whoever sends much waits. Default: none. */
-  readonly pendingBytes?: number
+/** What takes the messages of subscriptions: a client's session, or a handler inside the server. */
+export interface Receiver {
+  /** Is it a client's? Those are counted. */
+  readonly isClient: boolean
+  /** Bytes that wait for it; 0 for handlers that don't say so. */
+  readonly pendingBytes: number
+  /** Takes a message of one of its subscriptions, or doesn't (false): not permitted, its own with echo off, closed. */
+  deliver(subscription: Subscription, message: Message, origin: Origin | null): boolean
 }
 
-/** Interest of a connection, or of something inside the server, in a pattern. */
+/** Interest of a receiver in a pattern. */
 export class Subscription {
   /** Pattern and queue group ('' for none) as latin1 text of their bytes. */
   readonly subject: string
@@ -16,32 +19,19 @@ export class Subscription {
   /** The client's id of it, as latin1 text, and as bytes for MSG lines. */
   readonly name: string
   readonly sid: Buffer
-  /** Exactly one of the two is set. */
-  readonly connection: Connection | null
-  readonly handler: MessageHandler | null
+  readonly receiver: Receiver
   /** Messages after which it ends, 0 for never, and those delivered so far. */
   max = 0
   delivered = 0
   isClosed = false
+  /** Is the receiver to be asked about each message, since what it may not see is within the pattern? */
+  isFiltered = false
 
-  constructor(
-    subject: string,
-    queue: string,
-    sid: string,
-    connection: Connection | null,
-    handler: MessageHandler | null,
-  ) {
+  constructor(subject: string, queue: string, sid: string, receiver: Receiver) {
     this.subject = subject
     this.queue = queue
     this.name = sid
     this.sid = Buffer.from(sid, 'latin1')
-    this.connection = connection
-    this.handler = handler
+    this.receiver = receiver
   }
-}
-
-/** A handler's subscription; `unsubscribe` may be called more than once. */
-export interface InternalSubscription {
-  readonly subject: string
-  unsubscribe(): void
 }

@@ -1,29 +1,15 @@
-import type { Bus, TurnTask } from '../core/index.ts'
-import type { Clock } from '../ports/index.ts'
-import type { Store } from '../storage/index.ts'
+import type { Bus } from '../core/index.ts'
 import { JetStreamAccount } from './account/account.ts'
-import { Stream, type StreamMeta } from './account/stream.ts'
-import { apiError } from './config/errors.ts'
-import type { StreamConfig } from './config/types.ts'
+import { Stream } from './account/stream.ts'
+import { Api } from './api/dispatch.ts'
 import { Consumer } from './consumer/consumer.ts'
-import type { Positions } from './origins/positions.ts'
 import { streamOfIds } from './publish/msg-id-log.ts'
-import { StoreWatch } from './store-watch.ts'
+import { type Log, StoreWatch } from './store-watch.ts'
+import { StreamHost, type StreamHostOptions } from './stream/host.ts'
+import type { StreamMeta } from './stream/stream-log.ts'
 
-export type Log = (level: 'error' | 'info' | 'warn', text: string) => void
-
-export interface JetStreamOptions {
-  bus: Bus
-  store: Store
-  clock: Clock
+export interface JetStreamOptions extends StreamHostOptions {
   log?: Log
-  /** Also answers on `$JS.<domain>.API.…`, and is named in answers. */
-  domain?: string
-  /** Bytes of memory and of files that streams may use; -1 (default): no limit. */
-  maxMemory?: number
-  maxStore?: number
-  serverName: string
-  serverId: string
   /** Accounts with JetStream. Default: `$G`. */
   accounts?: readonly string[]
 }
@@ -47,32 +33,12 @@ export interface JetStreamStats {
 const SHUTDOWN_STATUS = '409 Server Shutdown'
 
 /** JetStream of one server: its accounts, and what they share with the store. */
-export class JetStream implements TurnTask {
-  /** Owned by the Turn. */
-  deferred = false
-  readonly bus: Bus
-  readonly store: Store
-  readonly clock: Clock
-  /** '' without. */
-  readonly domain: string
-  readonly maxMemory: number
-  readonly maxStore: number
-  readonly serverName: string
-  readonly serverId: string
+export class JetStream {
+  readonly host: StreamHost
   readonly accounts = new Map<string, JetStreamAccount>()
-  /** Batches under way, over all streams, and what is held back for the atomic ones. */
-  readonly staged = { batches: 0, bytes: 0, fastBatches: 0 }
-  memoryBytes = 0
-  fileBytes = 0
   isClosed = false
   private readonly log: Log
-  /** Streams that wait for a commit, and streams that have grown beyond their limits in this turn. */
-  private awaiting: Stream[] = []
-  private over: Stream[] = []
-  /** Streams with ids of messages that are to be written with the next commit. */
-  private readonly withIds: Stream[] = []
-  /** Positions in origins that are to be written with the next commit. */
-  private readonly movedPositions: Positions[] = []
+  private readonly watch: StoreWatch
 
   /** Opens JetStream on a store: recovers its streams and consumers and begins to answer. */
   static async open(options: JetStreamOptions): Promise<JetStream> {
@@ -80,20 +46,18 @@ export class JetStream implements TurnTask {
     for (const name of options.accounts ?? ['$G']) js.addAccount(name)
     js.connect()
     await js.recover()
-    for (const account of js.accounts.values()) account.open()
+    for (const account of js.accounts.values()) account.open(new Api(account))
     return js
   }
 
   private constructor(options: JetStreamOptions) {
-    this.bus = options.bus
-    this.store = options.store
-    this.clock = options.clock
+    this.host = new StreamHost(options)
     this.log = options.log ?? (() => {})
-    this.domain = options.domain ?? ''
-    this.maxMemory = options.maxMemory ?? -1
-    this.maxStore = options.maxStore ?? -1
-    this.serverName = options.serverName
-    this.serverId = options.serverId
+    this.watch = new StoreWatch(this.host, this.accounts, this.log)
+  }
+
+  get bus(): Bus {
+    return this.host.bus
   }
 
   /** JetStream of an account; undefined where it isn't enabled. */
@@ -102,11 +66,12 @@ export class JetStream implements TurnTask {
   }
 
   stats(): JetStreamStats {
+    const { host } = this
     const stats: JetStreamStats = {
-      memory: this.memoryBytes,
-      storage: this.fileBytes,
-      reservedMemory: 0,
-      reservedStorage: 0,
+      memory: host.memoryBytes,
+      storage: host.fileBytes,
+      reservedMemory: host.reservedMemory,
+      reservedStorage: host.reservedStorage,
       accounts: this.accounts.size,
       streams: 0,
       consumers: 0,
@@ -116,8 +81,6 @@ export class JetStream implements TurnTask {
       apiErrors: 0,
     }
     for (const account of this.accounts.values()) {
-      stats.reservedMemory += account.streams.reservedMemory
-      stats.reservedStorage += account.streams.reservedStorage
       stats.apiTotal += account.apiTotal
       stats.apiErrors += account.apiErrors
       for (const stream of account.streams.values()) {
@@ -134,112 +97,25 @@ export class JetStream implements TurnTask {
   close(): void {
     if (this.isClosed) return
     this.isClosed = true
-    this.commit()
+    this.watch.isClosed = true
+    this.host.commits.commit()
     for (const account of this.accounts.values()) account.close(SHUTDOWN_STATUS)
-    this.store.commit()
-  }
-
-  // What streams tell
-
-  /** A stream has messages that are not durable yet. */
-  appended(stream: Stream): void {
-    if (!stream.isAwaitingCommit) {
-      stream.isAwaitingCommit = true
-      this.awaiting.push(stream)
-    }
-    const { store, bus } = this
-    if (!store.overloaded || store.isHeldUp) return
-    if (store.isFlooded) bus.pauseReading()
-    else bus.pauseSender()
-  }
-
-  /** A stream holds more than it may: the oldest go at the end of the turn, or before somebody looks. */
-  overLimit(stream: Stream): void {
-    if (stream.isOverLimit) return
-    stream.isOverLimit = true
-    this.over.push(stream)
-    this.bus.turn.deferWork(this)
-  }
-
-  /** Bytes were stored or removed. */
-  count(inMemory: boolean, bytes: number): void {
-    if (inMemory) this.memoryBytes += bytes
-    else this.fileBytes += bytes
-  }
-
-  /** Can nothing more be stored? */
-  isExhausted(inMemory: boolean): boolean {
-    if (inMemory) return this.maxMemory >= 0 && this.memoryBytes >= this.maxMemory
-    const { failure, shortage } = this.store
-    return failure !== null || shortage !== null || (this.maxStore >= 0 && this.fileBytes >= this.maxStore)
-  }
-
-  /** Throws when the store can't promise a stream its max_bytes. `heldBytes`: what it was promised before. */
-  checkReservation(config: StreamConfig, heldBytes: number): void {
-    const inMemory = config.storage === 'memory'
-    if (!inMemory && (this.store.failure ?? this.store.shortage) !== null)
-      throw apiError('JSStorageResourcesExceededErr')
-    const limit = inMemory ? this.maxMemory : this.maxStore
-    if (limit < 0) return
-    let reserved = Math.max(config.max_bytes ?? 0, 0) - heldBytes
-    for (const { streams } of this.accounts.values()) {
-      reserved += inMemory ? streams.reservedMemory : streams.reservedStorage
-    }
-    if (reserved > limit) {
-      throw apiError(inMemory ? 'JSMemoryResourcesExceededErr' : 'JSStorageResourcesExceededErr')
-    }
-  }
-
-  /** Brings streams back within their limits. */
-  trim(): void {
-    if (this.over.length === 0) return
-    const over = this.over
-    this.over = []
-    for (const stream of over) {
-      stream.isOverLimit = false
-      if (!stream.isClosed) stream.trimming.trim()
-    }
-  }
-
-  /** A stream stored a message with an id, the first of this turn. */
-  notedMsgId(stream: Stream): void {
-    this.withIds.push(stream)
-  }
-
-  /** Something was copied, the first of this turn that its stream copied. */
-  positionsMoved(positions: Positions): void {
-    this.movedPositions.push(positions)
-  }
-
-  /** The end of a turn in which something was stored. */
-  run(): void {
-    this.trim()
-    this.commit()
-  }
-
-  /** Messages, their ids and how far copying has come are committed together. */
-  private commit(): void {
-    for (let i = 0; i < this.withIds.length; i++) if (!this.withIds[i].isClosed) this.withIds[i].flushMsgIds()
-    this.withIds.length = 0
-    for (let i = 0; i < this.movedPositions.length; i++) this.movedPositions[i].flush()
-    this.movedPositions.length = 0
-    this.store.commit()
+    this.host.store.commit()
   }
 
   // Opening
 
-  private addAccount(name: string): JetStreamAccount {
-    const account = new JetStreamAccount(this, this.bus.account(name))
-    this.accounts.set(name, account)
-    return account
+  private addAccount(name: string): void {
+    this.accounts.set(name, new JetStreamAccount(this.host, this.bus.account(name)))
   }
 
   private async recover(): Promise<void> {
+    const { store } = this.host
     const recovered: Promise<void>[] = []
-    for (const [name, log] of this.store.logs) {
+    for (const [name, log] of store.logs) {
       const idsOf = streamOfIds(name)
       if (idsOf !== null) {
-        if (!this.store.logs.has(idsOf)) this.store.deleteLog(log)
+        if (!store.logs.has(idsOf)) store.deleteLog(log)
         continue
       }
       const slash = name.lastIndexOf('/')
@@ -251,7 +127,7 @@ export class JetStream implements TurnTask {
       const meta = log.meta as unknown as StreamMeta
       if (meta.isRestoring) {
         this.log('warn', `stream ${name} was not restored to its end and is removed`)
-        this.store.deleteLog(log)
+        store.deleteLog(log)
         continue
       }
       const stream = new Stream(account, log, meta)
@@ -260,17 +136,19 @@ export class JetStream implements TurnTask {
         if (ledger.name.startsWith('.')) continue
         stream.consumers.set(ledger.name, Consumer.recover(stream, ledger))
       }
-      recovered.push(stream.recoverMsgIds())
+      // Now that all are there who may want a message.
+      for (const consumer of stream.consumers.values()) consumer.ledger.settleOwed()
+      recovered.push(stream.ingest.ids.recover())
     }
     await Promise.all(recovered)
   }
 
   private connect(): void {
-    const { store, bus } = this
-    store.onNeedsCommit = () => bus.turn.deferWork(this)
+    const { store, bus, commits } = this.host
+    store.onNeedsCommit = () => commits.defer()
     store.onCommitted = (batch) => this.committed(batch)
     store.onDrain = () => bus.resumeReading()
-    const watch = new StoreWatch(this, this.log)
+    const { watch } = this
     store.onFailure = (error) => {
       watch.failed(error)
       bus.resumeReading()
@@ -284,17 +162,10 @@ export class JetStream implements TurnTask {
     for (const log of store.logs.values()) if (log.lost.count > log.lost.told) watch.lost(log)
   }
 
-  /** A batch is durable: publishers get their acks, then consumers get the messages. */
+  /** A batch is durable: copies are published, publishers get their acks, then consumers get the messages. */
   private committed(batch: number): void {
+    this.host.commits.republish()
     for (const account of this.accounts.values()) account.pubAcks.release(batch)
-    const awaiting = this.awaiting
-    let kept = 0
-    for (let i = 0; i < awaiting.length; i++) {
-      const stream = awaiting[i]
-      if (stream.log.committedSeq < stream.log.lastSeq && !stream.isClosed) awaiting[kept++] = stream
-      else stream.isAwaitingCommit = false
-      stream.committed()
-    }
-    awaiting.length = kept
+    this.host.commits.committed()
   }
 }

@@ -1,7 +1,10 @@
 import type { MessageLog } from '../storage/index.ts'
-import type { JetStream, Log } from './jetstream.ts'
+import type { JetStreamAccount } from './account/account.ts'
 import { streamOfIds } from './publish/msg-id-log.ts'
 import { eventHead } from './stream/advisories.ts'
+import type { StreamHost } from './stream/host.ts'
+
+export type Log = (level: 'error' | 'info' | 'warn', text: string) => void
 
 /** Damage that is found by reading is told after so long, all of a stream at once, milliseconds. */
 const TELL_AFTER_MS = 100
@@ -10,12 +13,16 @@ const MOST_NAMED = 100
 
 /** Tells what becomes of the store: no space, a failed disk, damaged messages. In the log, and on `$JS.EVENT.ADVISORY.…`. */
 export class StoreWatch {
-  private readonly js: JetStream
+  private readonly host: StreamHost
+  private readonly accounts: ReadonlyMap<string, JetStreamAccount>
   private readonly log: Log
+  /** Nothing is told any more. */
+  isClosed = false
   private readonly damaged = new Set<MessageLog>()
 
-  constructor(js: JetStream, log: Log) {
-    this.js = js
+  constructor(host: StreamHost, accounts: ReadonlyMap<string, JetStreamAccount>, log: Log) {
+    this.host = host
+    this.accounts = accounts
     this.log = log
   }
 
@@ -39,14 +46,14 @@ export class StoreWatch {
 
   /** Messages turned out to be damaged. */
   lost(log: MessageLog): void {
-    if (this.damaged.size === 0) this.js.clock.setTimer(() => this.tellDamage(), TELL_AFTER_MS)
+    if (this.damaged.size === 0) this.host.clock.setTimer(() => this.tellDamage(), TELL_AFTER_MS)
     this.damaged.add(log)
   }
 
   private tellDamage(): void {
     const damaged = [...this.damaged]
     this.damaged.clear()
-    if (this.js.isClosed) return
+    if (this.isClosed) return
     for (const { name, lost } of damaged) {
       const lostNow = lost.count - lost.told
       if (lostNow <= 0) continue
@@ -76,14 +83,14 @@ export class StoreWatch {
   }
 
   private advise(subject: string, type: string, details: Record<string, unknown>, account?: string): void {
-    const { js } = this
+    const { host } = this
     const text = JSON.stringify({
-      ...eventHead(type, js.clock.now()),
-      ...(details.stream === undefined ? { server: js.serverName, server_id: js.serverId } : {}),
+      ...eventHead(type, host.clock.now()),
+      ...(details.stream === undefined ? { server: host.serverName, server_id: host.serverId } : {}),
       ...details,
-      ...(js.domain === '' ? {} : { domain: js.domain }),
+      ...(host.domain === '' ? {} : { domain: host.domain }),
     })
-    for (const each of js.accounts.values()) {
+    for (const each of this.accounts.values()) {
       if (account === undefined || each.account.name === account) {
         each.account.publishText(`$JS.EVENT.ADVISORY.${subject}`, text)
       }

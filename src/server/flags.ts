@@ -3,11 +3,13 @@
  * the next word, switches without a value, and an end at the first word that is no flag.
  */
 import type { Launch } from './launch.ts'
-import { CLUSTER_REFUSAL } from './launch.ts'
+import { CLUSTER_REFUSAL, PROFILER_REFUSAL } from './launch.ts'
 
 /** What the command line asks for. */
 export interface CommandLine {
-  wants: 'serve' | 'check' | 'help' | 'version'
+  wants: 'serve' | 'check' | 'help' | 'version' | 'signal'
+  /** What `-sl` says. */
+  signal: string
   configFile: string | null
   /** Lays the flags over what the configuration file said. */
   apply(launch: Launch): void
@@ -52,7 +54,7 @@ const wish = (wants: CommandLine['wants']): Flag => ({
 const refused = (kind: Kind, why: string): Flag => ({
   kind,
   set: (value) => {
-    if (value !== false) throw new CommandError(why)
+    if (value !== false && value !== 0) throw new CommandError(why)
   },
 })
 
@@ -90,11 +92,32 @@ const debugAndTrace = toggle(({ log }, value) => {
   log.debug = value
   log.trace = value
 })
+/** The system account's clients too. */
+function verbose(withDebug: boolean): Flag {
+  return toggle(({ log, server }, value) => {
+    if (withDebug) log.debug = value
+    log.trace = value
+    server.traceSystem = value
+  })
+}
 const jetstream = toggle(({ server }, value) => {
   server.jetstream = value
 })
 const storeDir = text(({ server }, value) => {
   server.storeDir = value
+})
+const signal: Flag = {
+  kind: 'text',
+  set: (value, _launch, line) => {
+    line.signal = value as string
+    if (value !== '' && line.wants !== 'help' && line.wants !== 'version') line.wants = 'signal'
+  },
+}
+const syslog = toggle(({ log }, value) => {
+  log.syslog = value
+})
+const remoteSyslog = text(({ log }, value) => {
+  log.remoteSyslog = value
 })
 const config: Flag = {
   kind: 'text',
@@ -135,9 +158,9 @@ const flags: Readonly<Record<string, Flag>> = {
   debug,
   V: trace,
   trace,
-  VV: trace,
+  VV: verbose(false),
   DV: debugAndTrace,
-  DVV: debugAndTrace,
+  DVV: verbose(true),
   js: jetstream,
   jetstream,
   sd: storeDir,
@@ -161,18 +184,24 @@ const flags: Readonly<Record<string, Flag>> = {
   cluster_listen: clustered('text'),
   connect_retries: clustered('number'),
   no_advertise: clustered('switch'),
-  client_advertise: later('text'),
+  client_advertise: text(({ server }, value) => {
+    server.clientAdvertise = value
+  }),
   ms: later('number'),
   https_port: later('number'),
-  sl: later('text'),
-  signal: later('text'),
-  s: later('switch'),
-  syslog: later('switch'),
-  r: later('text'),
-  remote_syslog: later('text'),
-  log_size_limit: later('number'),
-  max_traced_msg_len: later('number'),
-  profile: later('number'),
+  sl: signal,
+  signal,
+  s: syslog,
+  syslog,
+  r: remoteSyslog,
+  remote_syslog: remoteSyslog,
+  log_size_limit: number(({ log }, value) => {
+    log.sizeLimit = value
+  }),
+  max_traced_msg_len: number(({ server }, value) => {
+    server.maxTracedMessage = value
+  }),
+  profile: refused('number', PROFILER_REFUSAL),
   tls: later('switch'),
   tlscert: later('text'),
   tlskey: later('text'),
@@ -189,6 +218,7 @@ export function parseCommandLine(words: readonly string[]): CommandLine {
   const set: { flag: Flag; value: Value; name: string }[] = []
   const line: CommandLine = {
     wants: 'serve',
+    signal: '',
     configFile: null,
     apply: (launch) => {
       for (const { flag, value } of set) flag.set(value, launch, line)

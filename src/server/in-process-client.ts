@@ -75,6 +75,11 @@ export class InProcessClients {
     return connection
   }
 
+  /** No more of them; those there stay, and find nobody when they come back. */
+  refuse(): void {
+    this.bus = null
+  }
+
   /** The server is stopping for good: its clients close instead of trying to come back. */
   stop(): void {
     this.bus = null

@@ -1,7 +1,7 @@
-/** A client's connection without a socket: two queues of chunks between `@nats-io/nats-core` and a `Connection`. */
+/** A client's connection without a socket: two queues of chunks between `@nats-io/nats-core` and a client's protocol. */
 import type { Server as ClientServer, ConnectionOptions, ServerInfo } from '@nats-io/nats-core'
 import type { Transport as ClientTransport } from '@nats-io/nats-core/internal'
-import type { Bus, Connection, Transport } from '../core/index.ts'
+import type { Bus, ClientProtocol, Transport } from '../core/index.ts'
 import type { Admission } from './admission.ts'
 import type { Guard } from './guard.ts'
 import { CONTRAIL_VERSION } from './versions.ts'
@@ -26,7 +26,7 @@ export class InProcessTransport implements ClientTransport {
   closeError?: Error
   isClosed = false
   private readonly host: InProcessHost
-  private connection: Connection | null = null
+  private protocol: ClientProtocol | null = null
   /** Chunks for the client. */
   private inbound: Uint8Array[] = []
   private inboundBytes = 0
@@ -52,9 +52,9 @@ export class InProcessTransport implements ClientTransport {
     this.host.checkOptions(bus.info as unknown as ServerInfo, options)
     const peer = { host: '127.0.0.1', port: 0, kind: 'in-process' as const }
     this.host.guard.run(() => {
-      this.connection = this.host.admission.admit(this.serverSide(), peer)
+      this.protocol = this.host.admission.admit(this.serverSide(), peer)
     })
-    if (this.connection === null) throw new Error('the server has stopped')
+    if (this.protocol === null) throw new Error('the server has stopped')
   }
 
   /** The server's end. */
@@ -98,7 +98,7 @@ export class InProcessTransport implements ClientTransport {
   }
 
   send(frame: Uint8Array): void {
-    if (this.isClosed || this.connection === null) return
+    if (this.isClosed || this.protocol === null) return
     const chunk = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength)
     if (this.isPaused || this.outbound.length > 0) this.outbound.push(chunk)
     else this.receive(chunk)
@@ -107,7 +107,7 @@ export class InProcessTransport implements ClientTransport {
   /** The stack is the client's: what the server throws does not concern it. */
   private receive(chunk: Buffer): void {
     try {
-      this.connection?.receive(chunk)
+      this.protocol?.receive(chunk)
     } catch (thrown) {
       this.host.guard.report(thrown)
     }
@@ -134,7 +134,7 @@ export class InProcessTransport implements ClientTransport {
       }
       if (this.isHeldBack && this.inboundBytes <= HIGH_WATER_BYTES) {
         this.isHeldBack = false
-        this.host.guard.run(() => this.connection?.output.sent())
+        this.host.guard.run(() => this.protocol?.output.sent())
       }
     }
     this.finish(undefined)
@@ -170,7 +170,7 @@ export class InProcessTransport implements ClientTransport {
     this.closeError = error
     this.inbound.length = 0
     this.wakeUp()
-    this.host.guard.run(() => this.connection?.close('Client Closed', false))
+    this.host.guard.run(() => this.protocol?.session.close('Client Closed', false))
     this.tellClosed(error)
   }
 

@@ -124,6 +124,18 @@ export class JetStreamService {
     return new JetStreamService(store, jetstream, { config, limits: { default_max_consumers: 1000 } })
   }
 
+  /** Streams may take more from now on, where the settings name limits. */
+  raiseLimits({ maxMemoryStore, maxFileStore }: Pick<Settings, 'maxFileStore' | 'maxMemoryStore'>): void {
+    const { settingsShown } = this
+    const { host } = this.jetstream
+    host.maxMemory = maxMemoryStore ?? host.maxMemory
+    host.maxStore = maxFileStore ?? host.maxStore
+    Object.assign(settingsShown.config as object, {
+      max_memory: host.maxMemory,
+      max_storage: host.maxStore,
+    })
+  }
+
   /** Ends what waits: requests are answered, timers cleared. Before the connections go. */
   async stopServing(): Promise<void> {
     await this.jetstream.close()
@@ -209,8 +221,8 @@ function streamDetail(stream: Stream, wanted: DetailsWanted): Record<string, unk
   return {
     name: stream.name,
     created: goTime(stream.createdMs),
-    cluster: { leader: stream.js.serverName },
-    ...(wanted.config ? { config: shownConfig(stream) } : {}),
+    cluster: { leader: stream.host.serverName },
+    ...(wanted.config ? { config: storedConfig(stream) } : {}),
     state: streamState(stream),
     ...(wanted.consumers && stream.consumers.size > 0
       ? {
@@ -218,6 +230,14 @@ function streamDetail(stream: Stream, wanted: DetailsWanted): Record<string, unk
         }
       : {}),
   }
+}
+
+/** Without what is added where it is asked for by the API. */
+function storedConfig(stream: Stream): Record<string, unknown> {
+  const { metadata, ...config } = shownConfig(stream)
+  if (metadata === undefined) return config
+  const { '_nats.level': _level, '_nats.ver': _version, ...stored } = metadata
+  return { ...config, metadata: stored }
 }
 
 function consumerDetail(consumer: Consumer, wanted: DetailsWanted): Record<string, unknown> {

@@ -1,7 +1,8 @@
 /** Log lines in nats-server's manner: `[pid] 2026/11/25 03:00:00.123456 [INF] text`. */
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { writeSync } from 'node:fs'
 import type { LogLevel } from '../core/index.ts'
 import { printable } from '../wire/index.ts'
+import { LogFile } from './log-file.ts'
 
 export type LogLineLevel = LogLevel | 'fatal'
 
@@ -21,6 +22,18 @@ export interface TextLoggerOptions {
   utc?: boolean
   /** File to append to. Default: standard error. */
   file?: string
+  /** Bytes above which the file is put aside as `<file>.<time>`, and begun anew. Default: never. */
+  sizeLimit?: number
+  /** Files to keep, the one in use with them. Default: all. */
+  maxFiles?: number
+}
+
+/** The log of a process. */
+export interface LogOptions extends TextLoggerOptions {
+  /** To this machine's syslog instead, unless there is a file. Default: false. */
+  syslog?: boolean
+  /** To another machine's: `udp://host:port`, `tcp://host:port` or `unix:///path`. Default: none. */
+  remoteSyslog?: string
 }
 
 const labels: Record<LogLineLevel, string> = {
@@ -40,7 +53,7 @@ export class TextLogger implements Logger {
   private readonly trace: boolean
   private readonly time: boolean
   private readonly utc: boolean
-  private descriptor: number
+  private file: LogFile | null = null
 
   /** @throws Error of node:fs when the file can't be opened */
   constructor(options: TextLoggerOptions = {}) {
@@ -48,23 +61,42 @@ export class TextLogger implements Logger {
     this.trace = options.trace ?? false
     this.time = options.time ?? true
     this.utc = options.utc ?? false
-    this.descriptor = options.file ? openSync(options.file, 'a', 0o640) : STANDARD_ERROR
+    const { file: path, sizeLimit = 0, maxFiles = 0 } = options
+    if (path)
+      this.file = new LogFile({ path, sizeLimit, maxFiles, line: (level, text) => this.line(level, text) })
   }
 
   log(level: LogLineLevel, text: string): void {
     if ((level === 'debug' && !this.debug) || (level === 'trace' && !this.trace)) return
-    const time = this.time ? `${timestamp(this.utc)} ` : ''
-    const line = `[${process.pid}] ${time}[${labels[level]}] ${text}\n`
+    const line = this.line(level, text)
+    if (this.file !== null) {
+      this.file.write(line)
+      return
+    }
     try {
-      writeSync(this.descriptor, line)
+      writeSync(STANDARD_ERROR, line)
     } catch {
-      // A log that can't be written (a closed pipe, a full disk) must not stop the server.
+      // A log that can't be written (a closed pipe) must not stop the server.
     }
   }
 
+  /**
+   * Goes on in the file that has the log's name now. False: it is no file.
+   * @throws Error of node:fs; the old file is used further then
+   */
+  reopen(): boolean {
+    this.file?.reopen()
+    return this.file !== null
+  }
+
   close(): void {
-    if (this.descriptor !== STANDARD_ERROR) closeSync(this.descriptor)
-    this.descriptor = STANDARD_ERROR
+    this.file?.close()
+    this.file = null
+  }
+
+  private line(level: LogLineLevel, text: string): string {
+    const time = this.time ? `${timestamp(this.utc)} ` : ''
+    return `[${process.pid}] ${time}[${labels[level]}] ${text}\n`
   }
 }
 

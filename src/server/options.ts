@@ -6,6 +6,7 @@ import type { Clock, FileSystem } from '../ports/index.ts'
 import { realClock } from '../ports/real-clock.ts'
 import type { Encryption, StoreLimits } from '../storage/index.ts'
 import type { Logger } from './logger.ts'
+import { type OperationOptions, type OperationSettings, settleOperation } from './operation-options.ts'
 
 /** One user of `users`. */
 export interface UserOptions {
@@ -14,7 +15,7 @@ export interface UserOptions {
 }
 
 /** Options of `Server.start`. Everything may be left out. */
-export interface ServerOptions {
+export interface ServerOptions extends OperationOptions {
   /**
    * TCP port for clients; 0 or -1: any free one (see `server.port`). Default: none, and no socket is opened:
    * clients come by `server.connect()`.
@@ -104,7 +105,7 @@ export interface EncryptionOptions {
 }
 
 /** The options with every default filled in. */
-export interface Settings {
+export interface Settings extends OperationSettings {
   host: string
   port: number | null
   name: string
@@ -147,6 +148,7 @@ export function settle(options: ServerOptions): Settings {
     maxControlLineBytes: options.maxControlLine ?? DEFAULT_LIMITS.maxControlLineBytes,
     maxConnections: options.maxConnections ?? DEFAULT_LIMITS.maxConnections,
     maxSubscriptions: options.maxSubscriptions ?? DEFAULT_LIMITS.maxSubscriptions,
+    maxSubscriptionTokens: options.maxSubscriptionTokens ?? 0,
     maxPendingBytes: options.maxPending ?? DEFAULT_LIMITS.maxPendingBytes,
     pingIntervalMs: options.pingInterval ?? DEFAULT_LIMITS.pingIntervalMs,
     pingMax: options.pingMax ?? DEFAULT_LIMITS.pingMax,
@@ -162,7 +164,7 @@ export function settle(options: ServerOptions): Settings {
     throw new Error(`max_payload (${limits.maxPayloadBytes}) cannot be higher than ${MAX_PAYLOAD_CEILING}`)
   }
   const name = options.name ?? ''
-  if (/\s/.test(name)) throw new Error('server name cannot contain spaces')
+  if (name.includes(' ')) throw new Error('server name cannot contain spaces')
   const domain = options.domain ?? ''
   if (/[\s.*>]/.test(domain)) throw new Error(`invalid domain name: may not contain ".", "*" or ">"`)
   if (options.user && options.token) throw new Error('Cannot have a user/pass and token')
@@ -179,6 +181,7 @@ export function settle(options: ServerOptions): Settings {
     if (isHashed(secret ?? '')) throw new Error(HASHED_REFUSAL)
   }
   return {
+    ...settleOperation(options),
     host,
     port: port(options.port, 'port'),
     name,

@@ -9,11 +9,15 @@ import { newCurveKey, newServerId } from './identity.ts'
 import { InProcessClients } from './in-process-client.ts'
 import { serverInfo } from './info.ts'
 import { JetStreamService } from './jetstream-service.ts'
+import { LameDuck } from './lame-duck.ts'
 import { LineLogger, type Logger, warningLogger } from './logger.ts'
 import type { Monitor, MonitoredServer } from './monitor/index.ts'
 import { type ServerOptions, type Settings, settle } from './options.ts'
+import type { Ports } from './process-files.ts'
+import { changesOf, reloaded } from './reload.ts'
 import { TcpListener } from './tcp-listener.ts'
-import { authenticatorOf } from './users.ts'
+import type { TraceSettings } from './trace.ts'
+import { authenticatorOf, haveSameUsers } from './users.ts'
 import { COMPATIBLE_VERSION, CONTRAIL_VERSION } from './versions.ts'
 
 /** Lines of a fault's stack in the log. */
@@ -38,7 +42,9 @@ export class Server {
    * to listen: a rejection is never left unhandled.
    */
   readonly closed: Promise<void>
-  private readonly settings: Settings
+  /** Reads the options anew, for a reload that is asked for over the network. Null: there is nothing to read. */
+  reloadSource: (() => void) | null = null
+  private settings: Settings
   private readonly logger: Logger
   private readonly guard = new Guard()
   private readonly files: GuardedFiles
@@ -49,6 +55,9 @@ export class Server {
   private listener: TcpListener | null = null
   private monitor: Monitor | null = null
   private boundPort: number | null = null
+  /** When the options were taken that hold now. */
+  private loadedMs: number
+  private lame: LameDuck | null = null
   private stopping: Promise<void> | null = null
   private tellClosed: (ended: Promise<void>) => void = () => {}
   private unhook: () => void = () => {}
@@ -77,7 +86,8 @@ export class Server {
       log: (level: LogLevel, text: string) => logger.log(level, text),
       onFault: guard.report,
     })
-    this.admission = new Admission(this.bus, settings.trace)
+    this.loadedMs = this.bus.startedMs
+    this.admission = new Admission(this.bus, traceOf(settings))
     this.clients = new InProcessClients(this.bus, this.admission, guard)
     guard.onFault = (fault) => this.fail(fault)
   }
@@ -135,6 +145,73 @@ export class Server {
     return this.clients.connect({ ...this.credentials(options), ...options })
   }
 
+  /** Where it listens, and what is spoken there. */
+  ports(): Ports {
+    const { host, monitorHost } = this.settings
+    const { port, monitorPort } = this
+    return {
+      ...(port === null ? {} : { nats: { scheme: 'nats', host, port } }),
+      ...(monitorPort === null
+        ? {}
+        : { monitoring: { scheme: 'http', host: monitorHost, port: monitorPort } }),
+    }
+  }
+
+  /** Is it ending in lame duck mode? */
+  get isLameDuck(): boolean {
+    return this.lame !== null
+  }
+
+  /**
+   * Takes other options while it runs, all of them or none. What may change: limits (but those of pending bytes and of
+   * subscriptions), users, `trace` and what goes with it, `tags`, `metadata`, `clientAdvertise`, larger `maxMemoryStore` and
+   * `maxFileStore`. Clients that may no longer log in are disconnected.
+   * @param options all of them, as for `start`; `logger`, `signal`, `clock` and `storage` stay what they are
+   * @throws Error for an option that contradicts another, or can't change; nothing has changed then
+   */
+  reload(options: ServerOptions): void {
+    if (this.stopping !== null) throw new Error('the server has stopped')
+    const { settings: now, bus, logger } = this
+    const next = reloaded(now, settle(options))
+    this.settings = next
+    this.advertise()
+    bus.info.max_payload = next.limits.maxPayloadBytes
+    bus.changeLimits(next.limits)
+    this.admission.changeTrace(traceOf(next))
+    if (!haveSameUsers(now, next)) {
+      const authenticator = authenticatorOf(next)
+      if (authenticator.isRequired) bus.info.auth_required = true
+      else delete bus.info.auth_required
+      bus.changeAuthenticator(authenticator)
+      logger.log('info', 'Reloaded: authorization')
+    }
+    this.jetstream?.raiseLimits(next)
+    for (const line of changesOf(now, next)) logger.log('info', line)
+    this.loadedMs = bus.clock.now()
+    logger.log('info', 'Reloaded server configuration')
+  }
+
+  /**
+   * Ends in its own time: no client is taken in any more, those there are told (INFO with `ldm`), and closed one by one over
+   * `lameDuckDuration`. Then it stops. Resolves when it has; calling it again waits for the same end.
+   * @throws as `stop`
+   */
+  async lameDuck(): Promise<void> {
+    if (this.lame === null && this.stopping === null) {
+      const { bus, logger, settings } = this
+      logger.log('info', 'Entering lame duck mode, stop accepting new clients')
+      const lame = new LameDuck(bus, settings.clock)
+      this.lame = lame
+      this.listener?.stopAccepting()
+      this.clients.refuse()
+      void lame.run(settings).then(() => {
+        if (this.stopping === null) logger.log('info', 'Initiating Shutdown...')
+        this.stop().catch(() => {})
+      })
+    }
+    await this.closed
+  }
+
   /**
    * Stops: clients are disconnected, the store is closed with everything in it durable. Calling it again waits
    * for the same end.
@@ -188,7 +265,7 @@ export class Server {
       const failure = `Error listening on port: ${wanted}`
       this.boundPort = await bind(listening, (why) => `${failure}, "listen tcp ${wanted}: ${why}"`)
       this.listener = listener
-      bus.info.port = this.boundPort
+      this.advertise()
       this.logger.log(
         'info',
         `Listening for client connections on ${hostPort(settings.host, this.boundPort)}`,
@@ -197,20 +274,33 @@ export class Server {
     logger.log('info', 'Server is ready')
   }
 
+  /** Clients are told where the server listens, or what it was told to tell them. */
+  private advertise(): void {
+    const { bus, settings, boundPort } = this
+    const { host, port } = settings.clientAdvertise ?? { host: settings.host, port: 0 }
+    bus.info.host = host
+    bus.info.port = port || (boundPort ?? 0)
+  }
+
   private async openMonitor(wanted: number): Promise<void> {
     const { settings, bus, id, name } = this
+    const server = this
     // Loaded here: node:http takes its time.
     const { ClosedConnections, Monitor, recordOf } = await import('./monitor/index.ts')
-    const closedConnections = new ClosedConnections()
-    this.admission.onClosed = (gone, reason) => closedConnections.add(recordOf(gone, bus.clock.now(), reason))
-    const server = this
+    const closedConnections = new ClosedConnections(settings.maxClosedClients)
+    this.admission.onClosed((gone, reason) => closedConnections.add(recordOf(gone, bus.clock.now(), reason)))
     const monitored: MonitoredServer = {
       id,
       name,
       bus,
-      settings,
       closedConnections,
       requests: {},
+      get settings() {
+        return server.settings
+      },
+      get loadedMs() {
+        return server.loadedMs
+      },
       get jetstream() {
         return server.jetstream
       },
@@ -240,6 +330,7 @@ export class Server {
       }
     }
     await step(() => this.unhook())
+    await step(() => this.lame?.end())
     await step(() => this.clients.stop())
     const listenerClosed = step(() => this.listener?.close())
     await step(() => this.jetstream?.stopServing())
@@ -269,6 +360,7 @@ export class Server {
     const { bus } = this
     const steps = [
       () => this.unhook(),
+      () => this.lame?.end(),
       () => bus.abandon(),
       () => this.clients.destroy(),
       () => this.listener?.destroy(),
@@ -301,4 +393,8 @@ export class Server {
     if (users.length > 0) return { user: users[0].user, pass: users[0].password }
     return {}
   }
+}
+
+function traceOf({ trace, maxTracedMessage, traceHeaders, traceSystem }: Settings): TraceSettings {
+  return { isOn: trace, maxMessage: maxTracedMessage, headersOnly: traceHeaders, withSystem: traceSystem }
 }

@@ -1,5 +1,5 @@
 import { createServer, type Server as NetServer, type Socket } from 'node:net'
-import { type Bus, CloseReason, type Connection, type Transport } from '../core/index.ts'
+import { type Bus, type ClientProtocol, CloseReason, type Transport } from '../core/index.ts'
 import type { Admission } from './admission.ts'
 import { Descriptors, RefusalLog } from './descriptors.ts'
 import type { Guard } from './guard.ts'
@@ -7,7 +7,7 @@ import { readInto } from './read-into.ts'
 
 /** Bytes of one connection through a TCP socket. */
 class SocketTransport implements Transport {
-  connection: Connection | null = null
+  protocol: ClientProtocol | null = null
   private readonly socket: Socket
   /** Writes whose callback has not come; while there are some, the last may still hold its buffer. */
   private callbacks = 0
@@ -17,7 +17,7 @@ class SocketTransport implements Transport {
     if (--this.callbacks > 0 || !this.isBusy) return
     this.isBusy = false
     try {
-      this.connection?.output.sent()
+      this.protocol?.output.sent()
     } catch (thrown) {
       this.guard.report(thrown)
     }
@@ -87,6 +87,11 @@ export class TcpListener {
     })
   }
 
+  /** Takes no more clients; those there stay. */
+  stopAccepting(): void {
+    this.server.close()
+  }
+
   /** Takes no more clients; resolves when the sockets of those there are gone. */
   close(): Promise<void> {
     return new Promise((resolve) => {
@@ -109,30 +114,31 @@ export class TcpListener {
     const isTooMany = this.descriptors.areScarce(socket)
     const transport = new SocketTransport(socket, guard)
     this.sockets.add(socket)
-    const connection = this.admission.admit(transport, {
+    const protocol = this.admission.admit(transport, {
       host: plainAddress(socket.remoteAddress ?? ''),
       port: socket.remotePort ?? 0,
       kind: 'tcp',
     })
-    transport.connection = connection
+    const { session } = protocol
+    transport.protocol = protocol
     readInto(socket, (buffer, end) => {
       try {
-        connection.receive(buffer, end)
+        protocol.receive(buffer, end)
       } catch (thrown) {
         guard.report(thrown)
       }
     })
     socket.on('error', (error: NodeJS.ErrnoException) => {
       const isGone = error.code === 'ECONNRESET' || error.code === 'EPIPE'
-      guard.run(() => connection.close(isGone ? 'Client Closed' : 'Read Error', false))
+      guard.run(() => session.close(isGone ? 'Client Closed' : 'Read Error', false))
     })
-    socket.on('end', () => guard.run(() => connection.close('Client Closed', true)))
+    socket.on('end', () => guard.run(() => session.close('Client Closed', true)))
     socket.on('close', () => {
       this.sockets.delete(socket)
-      guard.run(() => connection.close('Client Closed', false))
+      guard.run(() => session.close('Client Closed', false))
     })
     if (isTooMany) {
-      connection.end('maximum connections exceeded', CloseReason.maxConnections)
+      session.end('maximum connections exceeded', CloseReason.maxConnections)
       this.refusals.refuse(this.descriptors.describe())
     } else {
       this.refusals.accept()

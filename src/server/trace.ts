@@ -1,5 +1,6 @@
 /** The protocol trace of `-V`: every line a client sends or gets, as nats-server logs them. */
-import type { Connection, Transport } from '../core/index.ts'
+import type { ClientProtocol } from '../core/index.ts'
+import { quoted } from '../wire/index.ts'
 
 type Write = (text: string) => void
 
@@ -9,19 +10,38 @@ const LF = 10
 
 const payloadVerbs = new Set(['PUB', 'HPUB', 'MSG', 'HMSG'])
 
+/** What is traced, and how much of it. May change while clients are followed. */
+export interface TraceSettings {
+  isOn: boolean
+  /** Bytes of a payload that are shown; 0: all. */
+  maxMessage: number
+  /** Headers without the payload behind them. */
+  headersOnly: boolean
+  /** Clients of the system account too. */
+  withSystem: boolean
+}
+
 /** Follows one direction of a connection, and tells its lines and payloads. */
 export class LineTracer {
   private readonly arrow: string
   private readonly write: Write
+  private readonly settings: Pick<TraceSettings, 'headersOnly' | 'maxMessage'>
   private line = Buffer.alloc(0)
   private payload: Buffer[] = []
   /** Bytes of the payload and its line end that are still to come; 0 while lines are read. */
   private missing = 0
+  /** Of these, the first that are headers. */
+  private headerBytes = 0
 
   /** `arrow`: `<<-` for what the client sends, `->>` for what it gets. */
-  constructor(arrow: string, write: Write) {
+  constructor(
+    arrow: string,
+    write: Write,
+    settings: LineTracer['settings'] = { headersOnly: false, maxMessage: 0 },
+  ) {
     this.arrow = arrow
     this.write = write
+    this.settings = settings
   }
 
   feed(chunk: Buffer): void {
@@ -53,13 +73,21 @@ export class LineTracer {
     const verb = words[0].toUpperCase()
     if (verb === 'INFO') return
     this.write(`${this.arrow} [${redacted(text)}]`)
-    if (payloadVerbs.has(verb)) this.missing = Number(words.at(-1)) + 2 || 0
+    if (!payloadVerbs.has(verb)) return
+    this.missing = Number(words.at(-1)) + 2 || 0
+    this.headerBytes = verb.startsWith('H') ? Number(words.at(-2)) || 0 : 0
   }
 
   private endOfPayload(): void {
-    const bytes = Buffer.concat(this.payload).subarray(0, -2)
+    const all = Buffer.concat(this.payload)
     this.payload = []
-    if (bytes.length > 0) this.write(`${this.arrow} MSG_PAYLOAD: [${JSON.stringify(bytes.toString('utf8'))}]`)
+    const { headersOnly, maxMessage } = this.settings
+    // Headers end with an empty line.
+    const bytes = all.subarray(0, headersOnly ? Math.max(0, this.headerBytes - 4) : -2)
+    if (bytes.length === 0) return
+    const isCut = maxMessage > 0 && bytes.length > maxMessage
+    const text = quoted((isCut ? bytes.subarray(0, maxMessage) : bytes).toString('utf8'))
+    this.write(`${this.arrow} MSG_PAYLOAD: [${isCut ? `${text.slice(0, -1)}..."` : text}]`)
   }
 }
 
@@ -68,45 +96,19 @@ function redacted(line: string): string {
   return line.replace(/("(?:pass|auth_token|sig|jwt)"\s*:\s*)"(?:[^"\\]|\\.)*"/gi, '$1"[REDACTED]"')
 }
 
-/** A transport that tells what goes out through it. Call `follow` with its connection. */
-export class TracedTransport implements Transport {
-  private readonly transport: Transport
-  private readonly tell: Write
-  private connection: Connection | null = null
-  private readonly outgoing: LineTracer
-
-  constructor(transport: Transport, log: Write) {
-    this.transport = transport
-    this.tell = (text) => log(`${this.connection?.label() ?? ''} - ${text}`)
-    this.outgoing = new LineTracer('->>', this.tell)
+/** Follows a client in both directions, from now on, while tracing is on. */
+export function follow(protocol: ClientProtocol, settings: TraceSettings, log: Write): void {
+  const { receive, session, output } = protocol
+  const tell = (text: string) => log(`${session.label()} - ${text}`)
+  const incoming = new LineTracer('<<-', tell, settings)
+  const outgoing = new LineTracer('->>', tell, settings)
+  const isShown = () => settings.isOn && (settings.withSystem || !session.isSystem)
+  protocol.receive = (chunk, end = chunk.length) => {
+    // Behind `end` the transport's buffer has what others sent. A closed connection's payloads are never kept.
+    if (isShown() && !session.isClosed) incoming.feed(end === chunk.length ? chunk : chunk.subarray(0, end))
+    receive.call(protocol, chunk, end)
   }
-
-  /** Follows what the connection is fed with, too. */
-  follow(connection: Connection): void {
-    this.connection = connection
-    const incoming = new LineTracer('<<-', this.tell)
-    const receive = connection.receive
-    connection.receive = (chunk, end = chunk.length) => {
-      // Behind `end` the transport's buffer has what others sent. A closed connection's payloads are never kept.
-      if (!connection.isClosed) incoming.feed(end === chunk.length ? chunk : chunk.subarray(0, end))
-      receive.call(connection, chunk, end)
-    }
-  }
-
-  write(bytes: Buffer): boolean {
-    this.outgoing.feed(bytes)
-    return this.transport.write(bytes)
-  }
-
-  pause(): void {
-    this.transport.pause()
-  }
-
-  resume(): void {
-    this.transport.resume()
-  }
-
-  close(flush: boolean): void {
-    this.transport.close(flush)
+  output.onWrite = (bytes) => {
+    if (isShown()) outgoing.feed(bytes)
   }
 }

@@ -1,6 +1,8 @@
+import { programName } from './program.ts'
+
 /** What `contrail-server -h` prints. */
 export const USAGE = `
-Usage: contrail-server [options]
+Usage: ${programName} [options]
 
 Server:
     -a, --addr, --net <host>         Address to listen on (default: 0.0.0.0)
@@ -11,15 +13,23 @@ Server:
     -m, --http_port <port>           Port for monitoring over HTTP, -1 for any free one
     -c, --config <file>              Configuration file
     -t                               Check the configuration file, then exit
+    -sl, --signal <signal>[=<pid>]   Send a signal to a server that runs: ldm, stop, quit, term, reopen, reload;
+                                     <pid> is an id, or a file with one (default: the only one that runs)
+        --client_advertise <address> Address that clients are told
         --ports_file_dir <dir>       Folder for a file that names the ports in use
 
 Log:
     -l, --log <file>                 Write the log to a file
     -T, --logtime                    Date and time in each line (default: true)
         --logtime_utc                Universal instead of local time (default: false)
+    -s, --syslog                     Log to this machine's syslog
+    -r, --remote_syslog <address>    Log to a syslog server (udp://localhost:514)
+        --log_size_limit <bytes>     Put the log file aside when it has become larger
     -D, --debug                      Debugging lines
     -V, --trace                      Protocol trace
-    -DV                              Both
+    -VV                              The same, with clients of the system account
+    -DV, -DVV                        Both
+        --max_traced_msg_len <n>     Longest payload shown in the trace (default: no limit)
 
 JetStream:
     -js, --jetstream                 Serve JetStream

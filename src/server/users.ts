@@ -1,6 +1,6 @@
 /** Who may connect: nobody asked, one user, a token, or a list of users. */
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { type Authenticator, type ConnectOptions, type Identity, openAuthenticator } from '../core/index.ts'
+import { type Authenticator, type Credentials, type Identity, openAuthenticator } from '../core/index.ts'
 import type { Settings } from './options.ts'
 
 const GLOBAL_ACCOUNT = '$G'
@@ -14,6 +14,12 @@ export function authenticatorOf(settings: Settings): Authenticator {
   return openAuthenticator
 }
 
+/** Do two settings let in the same clients? */
+export function haveSameUsers(a: Settings, b: Settings): boolean {
+  const of = ({ token, user, password, users }: Settings) => JSON.stringify([token, user, password, users])
+  return of(a) === of(b)
+}
+
 class TokenAuthenticator implements Authenticator {
   readonly isRequired = true
   private readonly token: string
@@ -22,7 +28,7 @@ class TokenAuthenticator implements Authenticator {
     this.token = token
   }
 
-  authenticate(options: ConnectOptions): Identity | null {
+  authenticate({ options }: Credentials): Identity | null {
     return isSame(options.auth_token, this.token) ? { account: GLOBAL_ACCOUNT, user: '' } : null
   }
 }
@@ -35,7 +41,7 @@ class UserAuthenticator implements Authenticator {
     this.passwords = passwords
   }
 
-  authenticate(options: ConnectOptions): Identity | null {
+  authenticate({ options }: Credentials): Identity | null {
     const password = this.passwords.get(options.user)
     if (password === undefined || !isSame(options.pass, password)) return null
     return { account: GLOBAL_ACCOUNT, user: options.user }

@@ -20,6 +20,7 @@ export {
   hasWildcard,
   isLiteralSubject,
   isLiteralSubjectBytes,
+  isPublishableBytes,
   isSubscribable,
   isSubset,
   isValidSubject,

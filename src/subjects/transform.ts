@@ -269,7 +269,7 @@ function makeStep(token: string, { kind, size, delimiter }: MappingFunction, tok
   return { kind, size, tokens, literal: Buffer.from(token), delimiter: Buffer.from(delimiter) }
 }
 
-/** Checks the mapping of a stream's or an account's configuration, which takes less than `compile` does. Throws a `TransformError`. */
+/** Checks the mapping of a stream's or an account's configuration, which takes no white space. Throws a `TransformError`. */
 export function checkMapping(source: string, destination: string): void {
   if (destination === '') return
   const tokens = destination.split('.')
@@ -278,10 +278,7 @@ export function checkMapping(source: string, destination: string): void {
       throw badDestination('invalid transform', token)
     }
     if (isFunctionToken(token)) {
-      const found = findFunction(token)
-      // `left` and `right` are forgotten there: nats-server takes them only where it doesn't check first.
-      if (found === null || found.kind === 'left' || found.kind === 'right')
-        throw badDestination('unknown function', token)
+      if (findFunction(token) === null) throw badDestination('unknown function', token)
       continue
     }
     if (SPACES.test(token)) throw badDestination('invalid transform')

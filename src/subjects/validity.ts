@@ -91,3 +91,12 @@ export function subjectsCollide(left: string, right: string): boolean {
     if (a[i] !== b[i] && a[i] !== '*' && b[i] !== '*') return false
   }
 }
+
+/** The same, and without white space: what the server itself may publish to. */
+export function isPublishableBytes(buffer: Buffer, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) {
+    const c = buffer[i]
+    if (c === 32 || c === 9 || c === 10 || c === 12 || c === 13) return false
+  }
+  return isLiteralSubjectBytes(buffer, start, end)
+}

@@ -65,7 +65,11 @@ export class Parser {
   /** A payload (with its CRLF) of which a part has arrived; `EMPTY` when there is none. */
   private payload: Buffer = EMPTY
   private payloadLength = 0
-  private isStopped = false
+  /** Nothing more is taken: stopped for good, or held. */
+  private isHalted = false
+  private isHeld = false
+  /** What has arrived while it is held. */
+  private held: Buffer = EMPTY
 
   constructor(operations: Operations) {
     this.operations = operations
@@ -73,23 +77,51 @@ export class Parser {
 
   /** Ignores everything from now on. */
   stop(): void {
-    this.isStopped = true
+    this.isHalted = true
+    this.isHeld = false
+    this.held = EMPTY
     this.carry = EMPTY
     this.carryLength = 0
     this.payload = EMPTY
+  }
+
+  /** Called within an operation: what follows is kept, and waits until `release`. Whoever feeds the parser soon stops. */
+  hold(): void {
+    if (this.isHalted) return
+    this.isHalted = true
+    this.isHeld = true
+  }
+
+  /** Goes on with what was kept. */
+  release(): void {
+    if (!this.isHeld) return
+    const { held } = this
+    this.isHalted = false
+    this.isHeld = false
+    this.held = EMPTY
+    if (held.length > 0) this.parse(held)
   }
 
   /** Takes the next bytes. The chunk may be used again by the caller afterwards. */
   parse(chunk: Buffer): void {
     const end = chunk.length
     let at = 0
+    if (this.isHalted) {
+      this.keepHeld(chunk, 0)
+      return
+    }
     if (this.payload !== EMPTY) at = this.continuePayload(chunk)
     if (this.unended !== 0) at = this.endLine(this.unended, chunk, at)
     while (this.carryLength > 0 && at < end) at = this.continueLine(chunk, at)
-    while (at < end && !this.isStopped) {
+    while (at < end && !this.isHalted) {
       const next = this.publishWhole(chunk, at, end)
       at = next > 0 ? next : this.command(chunk, at, end, chunk, 0)
     }
+    if (this.isHalted && at < end) this.keepHeld(chunk, at)
+  }
+
+  private keepHeld(chunk: Buffer, at: number): void {
+    if (this.isHeld) this.held = Buffer.concat([this.held, chunk.subarray(at)])
   }
 
   /**

@@ -96,12 +96,14 @@ test('the members of a durable push consumer share its messages', async (t) => {
   const app = makeApp(t)
   const orders = app.stream('ORDERS')
   const counts = [0, 0]
+  await app.start()
   for (const member of [0, 1]) {
-    orders.consume('orders.>', { push: true, durable: 'shared' }, () => {
+    const another = makeApp(t, { broker: { nc: app.context.nc } })
+    another.stream('ORDERS').consume('orders.>', { push: true, durable: 'shared' }, () => {
       counts[member]++
     })
+    await another.start()
   }
-  await app.start()
   await Promise.all(Array.from({ length: 100 }, (_, i) => orders.publish('orders.x', i)))
   await until(() => counts[0] + counts[1] === 100)
   assert.ok(counts[0] > 0 && counts[1] > 0, `${counts}`)

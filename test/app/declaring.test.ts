@@ -44,10 +44,10 @@ test('a durable consumer is updated where its options say otherwise, and the log
     const { config } = await consumers.info('ORDERS', 'billing')
     assert.deepEqual(config[field as keyof typeof config] || undefined, value, field)
     const line = log.lines.find(({ sentence }) => sentence === 'consumer updated')
-    assert.deepEqual(
-      [line?.stream, line?.consumer, line?.changed],
-      ['ORDERS', 'billing', [field.replace(/subject$/, 'subjects')]],
-    )
+    assert.deepEqual([line?.stream, line?.consumer], ['ORDERS', 'billing'])
+    const [changed, ...others] = (line?.changed ?? []) as string[]
+    assert.ok(changed?.startsWith(`${field.replace(/subject$/, 'subjects')}: `), changed)
+    assert.deepEqual(others, [])
   }
   // What is not said any more is left as it is.
   const { config } = await consumers.info('ORDERS', 'billing')
@@ -122,8 +122,7 @@ test('a durable consumer may be left as it is, only compared, or not asked about
   await release(t, base, billing({ declare: 'check', ackWait: '20s' }))
   await assert.rejects(
     release(t, base, billing({ declare: 'check', ackWait: '10s' })),
-    (error: ContrailError) =>
-      error.code === 'CONSUMER_MISMATCH' && /ack_wait: 20000000000 → 10000000000/.test(error.message),
+    (error: ContrailError) => error.code === 'CONSUMER_MISMATCH' && /ack_wait: 20s → 10s/.test(error.message),
   )
   // With 'none' it is asked for messages, and that is all.
   const orders = base.stream('ORDERS')
@@ -263,7 +262,10 @@ test('buckets and object stores are declared under the same rule', async (t) => 
     app.keyValue('stock', { history: 10, config: { description: 'what is left' } }),
   )
   const line = log.lines.find(({ sentence }) => sentence === 'stream updated')
-  assert.deepEqual([line?.stream, line?.changed], ['KV_stock', ['max_msgs_per_subject', 'description']])
+  assert.deepEqual(
+    [line?.stream, line?.changed],
+    ['KV_stock', ['max_msgs_per_subject: 5 → 10', 'description: nothing → "what is left"']],
+  )
   await assert.rejects(
     release(t, base, (app) => app.keyValue('stock', { history: 2, ttl: '1h' })),
     (error: ContrailError) => {

@@ -65,7 +65,7 @@ test('publications that are too large, to no subject, or not as the stream is, s
   })
   await fails(app.request('ask', large), 'MESSAGE_TOO_LARGE', [/"ask"/], { cause: true })
   for (const publish of [app.publish('a b'), orders.publish('a b'), app.request('a b')]) {
-    await fails(publish, 'INVALID_SUBJECT', [/"a b"/], { cause: true })
+    await fails(publish, 'INVALID_SUBJECT', [/"a b"/])
   }
   const wrong = orders.publish('orders.a', 1, { expect: { lastSeq: 9 } })
   await assert.rejects(wrong, PublishRefusedError)
@@ -98,7 +98,7 @@ test('streams and consumers that collide, or are not there, say so', async (t) =
     cause: true,
     errorCode: 10065,
   })
-  jobs.consume('jobs.>', { durable: 'one' })
+  const read = jobs.consume('jobs.>', { durable: 'one' })
   await app.ready()
   jobs.consume('jobs.a', { durable: 'two' })
   await fails(app.ready(), 'CONSUMERS_OVERLAP', [/consumer "two" of the stream "JOBS"/], {
@@ -111,8 +111,6 @@ test('streams and consumers that collide, or are not there, say so', async (t) =
   await fails(gone.purge(), 'STREAM_MISSING', [/"GONE"/], { cause: true, errorCode: 10059 })
   gone.consume('gone.>', {})
   await fails(app.ready(), 'STREAM_MISSING', [/"GONE" \(gone.>\)/], { cause: true, errorCode: 10059 })
-  const read = jobs.consume('jobs.>', { durable: 'one' })
-  await app.ready()
   // In a cluster it may be looked up where it is not gone yet, or where it has been made again already.
   if (onCluster) return
   await app.context.jsm.consumers.delete('JOBS', 'one')

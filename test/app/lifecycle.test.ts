@@ -81,26 +81,28 @@ test('stop gives up on a handler that takes longer than stopTimeout, and its sig
 })
 
 test('a stream is made, updated, checked, or left alone, as it is declared', async (t) => {
-  const app = makeApp(t)
-  await app.start()
-  const { jsm } = app.context
-  const ready = async (declare: () => unknown) => {
-    declare()
-    await app.ready()
+  const first = makeApp(t)
+  await first.start()
+  const { jsm, nc } = first.context
+  const ready = async (declare: (app: App) => unknown) => {
+    const app = makeApp(t, { broker: { nc } })
+    declare(app)
+    await app.start()
+    await app.stop()
   }
-  await ready(() => app.stream('ORDERS', { maxAge: '1h' }))
+  await ready((app) => app.stream('ORDERS', { maxAge: '1h' }))
   assert.equal((await jsm.streams.info('ORDERS')).config.max_age, 3600e9)
-  await ready(() => app.stream('ORDERS', { maxAge: '2h' }))
+  await ready((app) => app.stream('ORDERS', { maxAge: '2h' }))
   assert.equal((await jsm.streams.info('ORDERS')).config.max_age, 7200e9)
-  await ready(() => app.stream('ORDERS', { maxAge: '3h', declare: 'create' }))
+  await ready((app) => app.stream('ORDERS', { maxAge: '3h', declare: 'create' }))
   assert.equal((await jsm.streams.info('ORDERS')).config.max_age, 7200e9)
-  await ready(() => app.stream('ORDERS', { maxAge: '2h', declare: 'check' }))
+  await ready((app) => app.stream('ORDERS', { maxAge: '2h', declare: 'check' }))
   await assert.rejects(
-    ready(() => app.stream('ORDERS', { maxAge: '3h', declare: 'check' })),
+    ready((app) => app.stream('ORDERS', { maxAge: '3h', declare: 'check' })),
     (error: ContrailError) => error.code === 'STREAM_MISMATCH' && /max_age/.test(error.message),
   )
   await assert.rejects(
-    ready(() => app.stream('MISSING', { declare: 'check' })),
+    ready((app) => app.stream('MISSING', { declare: 'check' })),
     (error: ContrailError) => error.code === 'STREAM_MISSING',
   )
 })

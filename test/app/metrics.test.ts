@@ -125,7 +125,7 @@ test('what the server says of consumers can be asked for', async (t) => {
   const gate = new Promise<void>((resolve) => {
     release = resolve
   })
-  orders.consume('orders.>', { durable: 'w', maxInFlight: 2, maxAckPending: 2 }, () => gate)
+  orders.consume('orders.>', { durable: 'w', concurrency: 2, maxAckPending: 2 }, () => gate)
   await app.start()
   await Promise.all([1, 2, 3, 4, 5].map((i) => orders.publish('orders.a', i)))
   await until(async () => {

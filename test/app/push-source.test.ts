@@ -20,6 +20,7 @@ for (const [group, why] of [
     let isThere = false
     const nc = { subscribe: () => ({ unsubscribe() {} }) } as unknown as NatsConnection
     const source = new PushSource(nc, { subject: 'to.us', group, config: {} }, 10, {
+      allowed: 10,
       space: () => 10,
       message: () => {},
       revive: async (reason) => {

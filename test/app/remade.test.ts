@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
-import { DeliverPolicy } from '@nats-io/jetstream'
+import { DeliverPolicy, JetStreamApiError, type StreamInfo } from '@nats-io/jetstream'
+import { errors } from '@nats-io/nats-core'
 import { restartableServer } from './servers.ts'
 import { makeApp, onCluster, until } from './support.ts'
 
@@ -113,6 +114,25 @@ test('a consumer that was removed while its stream stayed goes on behind the las
   if (!onCluster) assert.equal(config.deliver_policy, DeliverPolicy.StartSequence)
 })
 
+test('what is new is read from the start of the app, also where its consumer went before there was any', async (t) => {
+  const app = makeApp(t)
+  const orders = app.stream('ORDERS')
+  const seen: Record<string, unknown[]> = { ordered: [], ephemeral: [] }
+  await app.start()
+  await orders.publish('orders.x', 0)
+  const ordered = orders.consume('orders.>', { ordered: true, deliver: 'new' }, (n) => seen.ordered.push(n))
+  const ephemeral = orders.consume('orders.>', { deliver: 'new' }, (n) => seen.ephemeral.push(n))
+  await app.ready()
+  const { consumers } = app.context.jsm
+  await Promise.all([
+    ...[ordered, ephemeral].map(({ name }) => consumers.delete('ORDERS', name)),
+    ...[1, 2].map((n) => orders.publish('orders.x', n)),
+  ])
+  await until(() => Object.values(seen).every((list) => list.includes(2)), 'what is new', 60_000)
+  // In a cluster its leader may not have heard of the first one when it began.
+  for (const list of Object.values(seen)) assert.deepEqual(list.filter(Boolean), [1, 2])
+})
+
 test('what is in memory is made again when its server comes back, and read anew', async (t) => {
   const server = await restartableServer()
   const app = makeApp(t, { server, broker: { servers: server.url, connection: { reconnectTimeWait: 50 } } })
@@ -135,3 +155,43 @@ test('what is in memory is made again when its server comes back, and read anew'
   await until(() => seen.includes(10) && keys.includes('new'), 'what is new', 60_000)
   assert.equal((await app.context.jsm.streams.info('KV_stock')).config.max_msgs_per_subject, 3)
 })
+
+/** What a cluster may say of a stream that was just removed and made again. */
+const SAID = {
+  'nothing in time': () => {
+    throw new errors.TimeoutError()
+  },
+  'that it elects a leader': () => {
+    const description = 'JetStream system temporarily unavailable'
+    throw new JetStreamApiError({ code: 503, err_code: 10008, description })
+  },
+  'what the old one was': (old: StreamInfo) => old,
+}
+
+for (const [what, say] of Object.entries(SAID)) {
+  test(`whoever is told ${what} about a stream begins anew where it was made again`, async (t) => {
+    const app = makeApp(t)
+    const stock = app.keyValue<number>('stock')
+    const seen: Record<string, string[]> = { last: [], updates: [], ephemeral: [], durable: [] }
+    stock.watch('>', ({ key }) => seen.last.push(key))
+    stock.watch('>', { from: 'updates' }, ({ key }) => seen.updates.push(key))
+    const stream = app.stream('KV_stock', { declare: 'none' })
+    stream.consume('$KV.stock.>', {}, (data) => seen.ephemeral.push(`new${data}`))
+    stream.consume('$KV.stock.>', { durable: 'd' }, (data) => seen.durable.push(`new${data}`))
+    await app.start()
+    for (let i = 0; i < 5; i++) await stock.put(`old${i}`, 10 + i)
+    await until(() => Object.values(seen).every((keys) => keys.length === 5))
+    const { streams } = app.context.jsm
+    const old = await streams.info('KV_stock')
+    let asked = 0
+    const { info } = streams
+    streams.info = async (...args) => (++asked <= 5 ? say(old) : info.apply(streams, args))
+    await streams.delete('KV_stock')
+    await streams.add(old.config)
+    for (let i = 0; i < 3; i++) await stock.put(`new${i}`, i)
+    const fresh = (keys: string[]) => keys.filter((key) => /^new.$/.test(key))
+    await until(() => Object.values(seen).every((keys) => fresh(keys).length >= 3), 'what is new', 60_000)
+    for (const keys of Object.values(seen)) assert.deepEqual(fresh(keys), ['new0', 'new1', 'new2'])
+    assert.ok(asked > 5)
+  })
+}

@@ -79,11 +79,37 @@ export function makeApp(
 export async function until(
   isTrue: () => boolean | Promise<boolean>,
   what = 'it',
-  timeoutMs = 5000,
+  timeoutMs = onCluster ? 30_000 : 5000,
 ): Promise<void> {
   const end = performance.now() + timeoutMs
   while (!(await isTrue())) {
     if (performance.now() > end) throw new Error(`${what} did not happen in ${timeoutMs} ms`)
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
+}
+
+/** Options of `makeApp` for the first of several instances on one server. */
+export function firstInstance(): { broker?: BrokerOptions } {
+  return servers === undefined ? { broker: { memory: true, port: 0 } } : {}
+}
+
+/** The same for another one on the server of `first`, which runs. */
+export function anotherInstance(first: App): { broker?: BrokerOptions } {
+  return servers === undefined ? { broker: { servers: first.url as string } } : {}
+}
+
+/** Several instances of an app on one server, started one after the other. */
+export async function instances(
+  t: TestContext,
+  count: number,
+  declare: (app: App, index: number) => void,
+): Promise<App[]> {
+  const apps: App[] = []
+  for (let i = 0; i < count; i++) {
+    const app = makeApp(t, i === 0 ? firstInstance() : anotherInstance(apps[0]))
+    declare(app, i)
+    await app.start()
+    apps.push(app)
+  }
+  return apps
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Connection, Message } from '../../src/core/index.ts'
+import { Message, type Origin } from '../../src/core/index.ts'
 import { fakeBus } from './fakes.ts'
 
 const HEADERS = 'NATS/1.0\r\nA: b\r\n\r\n'
@@ -31,8 +31,8 @@ test('headers are passed byte for byte, and left out for clients without them', 
     `HMSG foo 1 r ${length} ${length + 2}\r\n${HEADERS}hi\r\n`,
   )
   assert.equal(old.take(), 'MSG foo 2 r 2\r\nhi\r\n')
-  assert.equal(old.connection.outBytes, 2)
-  assert.equal(modern.connection.outBytes, length + 2)
+  assert.equal(old.session.outBytes, 2)
+  assert.equal(modern.session.outBytes, length + 2)
 })
 
 test('one member of a queue group gets each message, all of them their share', () => {
@@ -42,15 +42,15 @@ test('one member of a queue group gets each message, all of them their share', (
   const other = client()
   other.say('SUB foo r 1\r\nSUB foo 2\r\n')
   const publisher = client()
-  for (let i = 0; i < 4000; i++) publisher.connection.receive(Buffer.from('PUB foo 1\r\nx\r\n'))
+  for (let i = 0; i < 4000; i++) publisher.protocol.receive(Buffer.from('PUB foo 1\r\nx\r\n'))
   bus.turn.drain()
-  const shares = members.map((member) => member.connection.outMessages)
+  const shares = members.map((member) => member.session.outMessages)
   assert.equal(
     shares.reduce((sum, share) => sum + share, 0),
     4000,
   )
   for (const share of shares) assert.ok(share > 850 && share < 1150, `shares ${shares}`)
-  assert.equal(other.connection.outMessages, 8000)
+  assert.equal(other.session.outMessages, 8000)
 })
 
 test('a queue member that can not take a message is passed over', () => {
@@ -60,7 +60,7 @@ test('a queue member that can not take a message is passed over', () => {
   publisher.say('SUB foo q 1\r\n')
   member.say('SUB foo q 1\r\n')
   for (let i = 0; i < 100; i++) publisher.say('PUB foo 1\r\nx\r\n')
-  assert.equal(member.connection.outMessages, 100)
+  assert.equal(member.session.outMessages, 100)
 })
 
 test('echo off: one does not hear oneself', () => {
@@ -77,7 +77,7 @@ test('UNSUB with a maximum ends the subscription after that many messages', () =
   const one = client()
   const publish = 'PUB foo 1\r\nx\r\n'
   assert.equal(one.say(`SUB foo 1\r\nUNSUB 1 2\r\n${publish.repeat(4)}`), 'MSG foo 1 1\r\nx\r\n'.repeat(2))
-  assert.equal(one.connection.subscriptions.size, 0)
+  assert.equal(one.session.subscriptions.size, 0)
   assert.equal(bus.subscriptions, 0)
   assert.equal(
     one.say(`SUB foo 2\r\n${publish.repeat(3)}UNSUB 2 3\r\n${publish}`),
@@ -107,7 +107,7 @@ test('handlers in the server are subscribers like any other', () => {
   const account = bus.account('$G')
   const seen: string[] = []
   const handler = {
-    onMessage(message: Message, origin: Connection | null): void {
+    onMessage(message: Message, origin: Origin | null): void {
       const subject = message.subject.toString('latin1', message.subjectStart, message.subjectEnd)
       seen.push(
         `${subject} ${message.body.toString('latin1', message.bodyStart, message.bodyEnd)} ${origin?.id}`,
@@ -120,7 +120,7 @@ test('handlers in the server are subscribers like any other', () => {
   assert.equal(account.hasInterest('ask.x'), true)
   const one = client()
   assert.equal(one.say('SUB answer 1\r\nPUB ask.x 2\r\nhi\r\n'), 'MSG answer 1 1\r\na\r\n')
-  assert.deepEqual(seen, [`ask.x hi ${one.connection.id}`])
+  assert.deepEqual(seen, [`ask.x hi ${one.session.id}`])
   subscription.unsubscribe()
   subscription.unsubscribe()
   assert.equal(account.hasInterest('ask.x'), false)
@@ -162,7 +162,7 @@ test('what a turn brings goes out in one write', () => {
   const publisher = client()
   const before = one.writes
   for (let i = 0; i < 400; i++)
-    publisher.connection.receive(Buffer.from(`PUB foo 128\r\n${'x'.repeat(128)}\r\n`))
+    publisher.protocol.receive(Buffer.from(`PUB foo 128\r\n${'x'.repeat(128)}\r\n`))
   bus.turn.drain()
   assert.equal(one.writes, before + 1)
 })
@@ -173,11 +173,11 @@ test('traffic is counted by connection, account and server, also of those that a
   const b = client()
   b.say('SUB foo 1\r\nSUB > 2\r\n')
   a.say('PUB foo 5\r\nhello\r\nPUB nobody.x 1\r\nx\r\n')
-  assert.deepEqual([a.connection.inMessages, a.connection.inBytes], [2, 6])
-  assert.deepEqual([b.connection.outMessages, b.connection.outBytes], [3, 11])
-  assert.equal([...b.connection.subscriptions.values()][0].delivered, 1)
+  assert.deepEqual([a.session.inMessages, a.session.inBytes], [2, 6])
+  assert.deepEqual([b.session.outMessages, b.session.outBytes], [3, 11])
+  assert.equal([...b.session.subscriptions.values()][0].delivered, 1)
   assert.equal(bus.subscriptions, 2)
-  b.connection.close('Client Closed')
+  b.session.close('Client Closed')
   assert.deepEqual([bus.inMessages, bus.inBytes, bus.outMessages, bus.outBytes], [2, 6, 3, 11])
   assert.equal(bus.account('$G').traffic().outMessages, 3)
   assert.equal(bus.subscriptions, 0)

@@ -1,5 +1,11 @@
 /** A bus without sockets: clients that keep what they are sent, and time that moves when told. */
-import { Bus, type BusOptions, Connection, type Transport } from '../../src/core/index.ts'
+import {
+  Bus,
+  type BusOptions,
+  type ClientProtocol,
+  type Session,
+  type Transport,
+} from '../../src/core/index.ts'
 import type { Clock, Timer } from '../../src/ports/index.ts'
 
 export class FakeClock implements Clock {
@@ -36,7 +42,8 @@ export class FakeClock implements Clock {
 
 /** A client at the end of a transport in memory. */
 export class FakeClient implements Transport {
-  readonly connection: Connection
+  readonly protocol: ClientProtocol
+  readonly session: Session
   readonly bus: Bus
   private chunks: string[] = []
   /** Takes bytes as slowly as it likes: with `isStuck` nothing is ever taken. */
@@ -47,7 +54,8 @@ export class FakeClient implements Transport {
 
   constructor(bus: Bus) {
     this.bus = bus
-    this.connection = new Connection(bus, this, { host: '127.0.0.1', port: 4000, kind: 'tcp' })
+    this.protocol = bus.connect(this, { host: '127.0.0.1', port: 4000, kind: 'tcp' })
+    this.session = this.protocol.session
   }
 
   write(bytes: Buffer): boolean {
@@ -78,7 +86,7 @@ export class FakeClient implements Transport {
 
   /** Sends text (latin1) and returns the answer. */
   say(...lines: string[]): string {
-    for (const line of lines) this.connection.receive(Buffer.from(line, 'latin1'))
+    for (const line of lines) this.protocol.receive(Buffer.from(line, 'latin1'))
     return this.take()
   }
 

@@ -59,15 +59,15 @@ test(`${ROUNDS} clients that send anything disturb nobody`, () => {
     const said = bytes(dice)
     for (let at = 0; at < said.length; ) {
       const next = Math.min(said.length, at + 1 + dice.roll(dice.roll(4) === 0 ? 5 : 4000))
-      guest.connection.receive(said.subarray(at, next))
+      guest.protocol.receive(said.subarray(at, next))
       at = next
     }
     guest.take()
     if (guests.length > 20) {
       const [gone] = guests.splice(dice.roll(guests.length), 1)
-      gone.connection.close('Client Closed')
+      gone.session.close('Client Closed')
       gone.take()
-      reasons.add(gone.connection.closeReason)
+      reasons.add(gone.session.closeReason)
     }
     speaker.say(`PUB witness ${String(round).length}\r\n${round}\r\n`)
     const heard = witness.take()
@@ -77,8 +77,8 @@ test(`${ROUNDS} clients that send anything disturb nobody`, () => {
       `round ${round} seed ${SEED}`,
     )
   }
-  assert.equal(witness.connection.isClosed, false)
-  for (const guest of guests) guest.connection.close('Client Closed')
+  assert.equal(witness.session.isClosed, false)
+  for (const guest of guests) guest.session.close('Client Closed')
   assert.equal(bus.connections.size, 2)
   assert.equal(bus.subscriptions, 1)
   assert.equal(bus.account('$G').interest.size, 1)
@@ -91,15 +91,15 @@ test('what waits for the rest of a frame is bounded', () => {
   const text = (length: number): Buffer => Buffer.alloc(length, 97)
   for (const start of ['PUB ', 'SUB ', 'CONNECT ', 'CONNECT {"name":"', 'HPUB foo ', '-ERR ', 'INFO ']) {
     const guest = new FakeClient(bus)
-    guest.connection.receive(Buffer.from(start))
-    for (let i = 0; i < 100; i++) guest.connection.receive(text(100))
-    assert.equal(guest.connection.closeReason, 'Maximum Control Line Exceeded', start)
+    guest.protocol.receive(Buffer.from(start))
+    for (let i = 0; i < 100; i++) guest.protocol.receive(text(100))
+    assert.equal(guest.session.closeReason, 'Maximum Control Line Exceeded', start)
   }
   const idle = new FakeClient(bus)
-  for (let i = 0; i < 1000; i++) idle.connection.receive(Buffer.from(i === 0 ? 'PING' : ' '.repeat(1000)))
-  assert.equal(idle.connection.isClosed, false)
+  for (let i = 0; i < 1000; i++) idle.protocol.receive(Buffer.from(i === 0 ? 'PING' : ' '.repeat(1000)))
+  assert.equal(idle.session.isClosed, false)
   const spaces = new FakeClient(bus)
-  for (let i = 0; i < 1000; i++) spaces.connection.receive(Buffer.from(i === 0 ? 'PUB' : ' '.repeat(1000)))
+  for (let i = 0; i < 1000; i++) spaces.protocol.receive(Buffer.from(i === 0 ? 'PUB' : ' '.repeat(1000)))
   spaces.take()
   assert.equal(spaces.say('foo 1\r\nx\r\n'), '+OK\r\n')
 })

@@ -9,9 +9,9 @@ test('more connections than allowed are refused, and room comes back', () => {
   client()
   const third = new FakeClient(bus)
   assert.equal(third.take(), "INFO\r\n-ERR 'maximum connections exceeded'\r\n")
-  assert.equal(third.connection.closeReason, 'Maximum Connections Exceeded')
-  first.connection.close('Client Closed')
-  assert.equal(client().connection.isClosed, false)
+  assert.equal(third.session.closeReason, 'Maximum Connections Exceeded')
+  first.session.close('Client Closed')
+  assert.equal(client().session.isClosed, false)
 })
 
 test('more subscriptions, or tokens of one, than allowed are refused', () => {
@@ -35,14 +35,14 @@ test('a client that takes nothing is cut off when too much waits for it; the oth
   quick.say('SUB foo 1\r\n')
   slow.isStuck = true
   for (let i = 0; i < 200; i++) {
-    publisher.connection.receive(Buffer.from(`PUB foo 1000\r\n${'x'.repeat(1000)}\r\n`))
+    publisher.protocol.receive(Buffer.from(`PUB foo 1000\r\n${'x'.repeat(1000)}\r\n`))
     if (i % 10 === 9) bus.turn.drain()
   }
-  assert.equal(slow.connection.closeReason, 'Slow Consumer (Pending Bytes)')
+  assert.equal(slow.session.closeReason, 'Slow Consumer (Pending Bytes)')
   assert.equal(bus.slowConsumers, 1)
   assert.ok(log.some((line) => line.endsWith('Slow Consumer Detected: MaxPending of 100000 Exceeded')))
   assert.equal(quick.take().length, 200 * (1000 + 'MSG foo 1 1000\r\n\r\n'.length))
-  assert.equal(publisher.connection.isClosed, false)
+  assert.equal(publisher.session.isClosed, false)
 })
 
 test('a write that takes too long ends the connection', () => {
@@ -51,9 +51,9 @@ test('a write that takes too long ends the connection', () => {
   slow.isStuck = true
   slow.say('PING\r\n')
   clock.advance(9_000)
-  assert.equal(slow.connection.isClosed, false)
+  assert.equal(slow.session.isClosed, false)
   clock.advance(2_000)
-  assert.equal(slow.connection.closeReason, 'Slow Consumer (Write Deadline)')
+  assert.equal(slow.session.closeReason, 'Slow Consumer (Write Deadline)')
   assert.equal(bus.slowConsumers, 1)
   assert.ok(
     log.some((line) => line.includes('WriteDeadline of 10s exceeded with 1 chunks of 6 total bytes.')),
@@ -68,13 +68,13 @@ test('a publisher waits while its receiver is far behind, but not for long', () 
   const publisher = client()
   const chunk = Buffer.from(`PUB foo 10000\r\n${'x'.repeat(10_000)}\r\n`)
   const fill = (): void => {
-    for (let i = 0; i < 30; i++) publisher.connection.receive(chunk)
+    for (let i = 0; i < 30; i++) publisher.protocol.receive(chunk)
     bus.turn.drain()
   }
   fill()
   assert.equal(publisher.isPaused, true)
   slow.isStuck = false
-  slow.connection.output.sent()
+  slow.protocol.output.sent()
   bus.turn.drain()
   assert.equal(publisher.isPaused, false, 'it goes on as soon as the receiver has caught up')
   slow.isStuck = true
@@ -93,18 +93,18 @@ test('a busy transport is left alone, and gets the rest in order', () => {
   const writes = one.writes
   for (let i = 0; i < 300; i++) {
     const body = `${i} ${'x'.repeat(1000)}`
-    publisher.connection.receive(Buffer.from(`PUB foo ${body.length}\r\n${body}\r\n`))
+    publisher.protocol.receive(Buffer.from(`PUB foo ${body.length}\r\n${body}\r\n`))
     if (i % 7 === 0) bus.turn.drain()
   }
   assert.equal(one.writes, writes + 1)
   one.isStuck = false
-  one.connection.output.sent()
+  one.protocol.output.sent()
   const numbers = [...one.take().matchAll(/\n(\d+) x/g)].map((match) => Number(match[1]))
   assert.deepEqual(
     numbers,
     Array.from({ length: 300 }, (_, i) => i),
   )
-  assert.equal(one.connection.output.pendingBytes, 0)
+  assert.equal(one.protocol.output.pendingBytes, 0)
 })
 
 test('messages larger than any buffer arrive whole', () => {
@@ -124,7 +124,7 @@ test('the first PING measures the round trip, and silence ends in a stale connec
   assert.equal(one.take(), 'PING\r\n')
   clock.advance(7)
   one.say('PONG\r\n')
-  assert.ok(one.connection.rttMs > 0 && one.connection.rttMs < 3000)
+  assert.ok(one.session.rttMs > 0 && one.session.rttMs < 3000)
   const intervalMs = DEFAULT_LIMITS.pingIntervalMs
   clock.advance(intervalMs + 1000)
   assert.equal(one.take(), 'PING\r\n')
@@ -132,7 +132,7 @@ test('the first PING measures the round trip, and silence ends in a stale connec
   assert.equal(one.take(), 'PING\r\n')
   clock.advance(intervalMs)
   assert.equal(one.take(), "-ERR 'Stale Connection'\r\n")
-  assert.equal(one.connection.closeReason, 'Stale Connection')
+  assert.equal(one.session.closeReason, 'Stale Connection')
   assert.equal(bus.staleConnections, 1)
 })
 
@@ -153,10 +153,10 @@ test('reading stops and starts for all, and for a publisher that waits as well o
   bus.pauseReading()
   const later = client()
   assert.deepEqual([one.isPaused, later.isPaused], [true, true])
-  one.connection.pause()
+  one.session.pause()
   bus.resumeReading()
   assert.deepEqual([one.isPaused, later.isPaused], [true, false])
-  one.connection.resume()
+  one.session.resume()
   assert.equal(one.isPaused, false)
 })
 
@@ -166,7 +166,7 @@ test('the end of the server closes every connection', () => {
   bus.close()
   for (const one of clients) {
     assert.equal(one.isEnded, true)
-    assert.equal(one.connection.closeReason, 'Server Shutdown')
+    assert.equal(one.session.closeReason, 'Server Shutdown')
   }
   assert.equal(bus.connections.size, 0)
 })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Credentials, Identity } from '../../src/core/index.ts'
 import { FakeClient, fakeBus } from './fakes.ts'
 
 /** What a fresh client says, what it hears, and why it was closed ('' when it was not). Compared with nats-server. */
@@ -57,7 +58,7 @@ test('each conversation goes as with nats-server', () => {
     const client = new FakeClient(bus)
     assert.equal(client.take(), 'INFO\r\n')
     assert.equal(client.say(said), heard, JSON.stringify(said))
-    assert.equal(client.connection.closeReason, reason, JSON.stringify(said))
+    assert.equal(client.session.closeReason, reason, JSON.stringify(said))
     assert.equal(client.isEnded, reason !== '')
     assert.equal(bus.connections.size, reason === '' ? 1 : 0)
   }
@@ -86,7 +87,7 @@ test('INFO says who the client is, and after CONNECT which account it has', () =
 test('credentials are asked for before anything else', () => {
   const authenticator = {
     isRequired: true,
-    authenticate: (options: { user: string; pass: string }) =>
+    authenticate: ({ options }: Credentials) =>
       options.pass === 'p' ? { account: 'A', user: options.user } : null,
   }
   const { bus, clock } = fakeBus({ authenticator })
@@ -101,25 +102,25 @@ test('credentials are asked for before anything else', () => {
     const client = new FakeClient(bus)
     client.take()
     assert.equal(client.say(said), refused, said)
-    assert.equal(client.connection.closeReason, 'Authentication Failure')
+    assert.equal(client.session.closeReason, 'Authentication Failure')
   }
   const good = new FakeClient(bus)
   good.take()
   assert.equal(good.say('CONNECT {"user":"u","pass":"p"}\r\n'), '+OK\r\n')
-  assert.equal(good.connection.account.name, 'A')
-  assert.equal(good.connection.user, 'u')
+  assert.equal(good.session.account.name, 'A')
+  assert.equal(good.session.user, 'u')
   const silent = new FakeClient(bus)
   silent.take()
   clock.advance(3000)
   assert.equal(silent.take(), "-ERR 'Authentication Timeout'\r\n")
-  assert.equal(silent.connection.closeReason, 'Authentication Timeout')
-  assert.equal(good.connection.isClosed, false)
+  assert.equal(silent.session.closeReason, 'Authentication Timeout')
+  assert.equal(good.session.isClosed, false)
 })
 
 test('accounts are kept apart', () => {
   const authenticator = {
     isRequired: true,
-    authenticate: (options: { user: string }) => ({ account: options.user, user: options.user }),
+    authenticate: ({ options }: Credentials) => ({ account: options.user, user: options.user }),
   }
   const { client } = fakeBus({ authenticator })
   const [a, b, alsoA] = ['A', 'B', 'A'].map((user) => client({ user }))
@@ -135,14 +136,16 @@ test('permissions are asked at publish, subscribe and delivery', () => {
   const permissions = {
     mayPublish: (...args: [Buffer, number, number]) => !denied(text(...args)),
     maySubscribe: (subject: string) => !denied(subject),
+    responses: null,
+    isFiltered: () => true,
     mayReceive: (subject: Buffer, start: number, end: number) => !denied(text(subject, start, end)),
   }
   const authenticator = {
     isRequired: true,
-    authenticate: ({ user }: { user: string }) => ({
+    authenticate: ({ options }: Credentials) => ({
       account: '$G',
-      user,
-      permissions: user === 'all' ? null : permissions,
+      user: options.user,
+      permissions: options.user === 'all' ? null : permissions,
     }),
   }
   const { client } = fakeBus({ authenticator })
@@ -163,4 +166,70 @@ test('permissions are asked at publish, subscribe and delivery', () => {
   bound.say('SUB > 1\r\n')
   free.say('PUB secret.a 1\r\nx\r\nPUB open.a 1\r\ny\r\n')
   assert.equal(bound.take(), 'MSG open.a 1 1\r\ny\r\n')
+})
+
+test('while a login is waited for nothing of the client is taken, and then all in order', async () => {
+  let tell: (identity: Identity | null) => void = () => {}
+  const authenticator = {
+    isRequired: true,
+    authenticate: () =>
+      new Promise<Identity | null>((resolve) => {
+        tell = resolve
+      }),
+  }
+  const turn = () => new Promise((resolve) => setImmediate(resolve))
+  const { bus, clock } = fakeBus({ authenticator })
+  const client = new FakeClient(bus)
+  client.take()
+  assert.equal(client.say('CONNECT {"verbose":false}\r\nSUB a 1\r\nPUB a 2\r\nh', 'i\r\nPI', 'NG\r\n'), '')
+  assert.equal(client.isPaused, true)
+  tell({ account: 'A', user: 'u' })
+  await turn()
+  assert.equal(client.take(), 'MSG a 1 2\r\nhi\r\nPONG\r\n')
+  assert.equal(client.isPaused, false)
+  assert.equal(client.session.account.name, 'A')
+
+  const refused = new FakeClient(bus)
+  refused.take()
+  refused.say('CONNECT {"verbose":false}\r\nPUB a 2\r\nhi\r\n')
+  tell(null)
+  await turn()
+  assert.equal(refused.take(), "-ERR 'Authorization Violation'\r\n")
+  assert.equal(client.take(), '')
+
+  const late = new FakeClient(bus)
+  late.take()
+  late.say('CONNECT {}\r\nPING\r\n')
+  clock.advance(3000)
+  assert.equal(late.take(), "-ERR 'Authentication Timeout'\r\n")
+  tell({ account: 'A', user: 'u' })
+  await turn()
+  assert.equal(late.take(), '')
+  assert.equal(bus.connections.size, 1)
+})
+
+test('INFO gives something else to sign to each client, where that is needed', () => {
+  const nonces = new Set<string>()
+  const seen: string[] = []
+  const authenticator = {
+    isRequired: true,
+    needsNonce: true,
+    authenticate: ({ nonce }: Credentials) => {
+      seen.push(nonce)
+      return { account: '$G', user: '' }
+    },
+  }
+  const { bus } = fakeBus({ authenticator })
+  for (let i = 0; i < 3; i++) {
+    const sent: string[] = []
+    const client = new FakeClient(bus)
+    client.write = (bytes) => sent.push(bytes.toString()) > 0
+    bus.turn.drain()
+    const { nonce } = JSON.parse(sent[0].slice(5)) as { nonce: string }
+    assert.match(nonce, /^[A-Za-z0-9_-]{15}$/)
+    nonces.add(nonce)
+    client.connect()
+    assert.equal(seen.at(-1), nonce)
+  }
+  assert.equal(nonces.size, 3)
 })

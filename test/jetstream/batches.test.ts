@@ -60,7 +60,7 @@ test('an atomic batch with a gap, without a beginning, too long or too late is n
     ['incomplete', 'timeout'],
   )
   assert.equal((await on.state('A')).last_seq, 0)
-  assert.deepEqual(on.js.staged, { batches: 0, bytes: 0, fastBatches: 0 })
+  assert.deepEqual(on.js.host.staged, { batches: 0, bytes: 0, fastBatches: 0 })
 })
 
 test('one message of an atomic batch that may not be stored keeps out the others', async () => {

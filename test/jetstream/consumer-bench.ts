@@ -1,10 +1,13 @@
 import { Account } from '../../src/core/account.ts'
 import { Turn } from '../../src/core/turn.ts'
-import type { Stream } from '../../src/jetstream/account/stream.ts'
 import { withDefaults } from '../../src/jetstream/config/consumer/fields.ts'
 import type { Consumer } from '../../src/jetstream/consumer/consumer.ts'
 import { Consumers } from '../../src/jetstream/consumer/consumers.ts'
-import { type ConsumerAction, createConsumer } from '../../src/jetstream/consumer/create.ts'
+import {
+  type ConsumedStream,
+  type ConsumerAction,
+  createConsumer,
+} from '../../src/jetstream/consumer/create.ts'
 import type { Clock, Timer } from '../../src/ports/index.ts'
 import { NaiveLog } from './consumer-fakes.ts'
 
@@ -68,7 +71,7 @@ export class ConsumerBench {
   readonly account: Account
   readonly log = new NaiveLog()
   readonly settled: number[] = []
-  readonly stream: Stream
+  readonly stream: ConsumedStream
   /** Called when a message is settled. */
   onSettled: (seq: number) => void = () => {}
 
@@ -81,13 +84,15 @@ export class ConsumerBench {
       clock: this.clock,
       consumers: new Consumers(this.log as never),
       consumerDeleted: (consumer: Consumer) => this.stream.consumers.delete(consumer.name),
-      account: { account: this.account, streams: new Map() },
-      js: { store: { barrier: (done: () => void) => done() }, domain: '' },
+      account: this.account,
+      wantedAnew: () => {},
+      host: { store: { barrier: (done: () => void) => done() }, domain: '' },
       settled: (_consumer: Consumer, seq: number) => {
         this.settled.push(seq)
         this.onSettled(seq)
+        return true
       },
-    } as unknown as Stream
+    } as unknown as ConsumedStream
   }
 
   create(config: Record<string, unknown>, action: ConsumerAction = ''): Consumer {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { AckSubject } from '../../src/jetstream/consumer/delivery/ack-subject.ts'
+import { AckSubject } from '../../src/jetstream/consumer/acks/ack-subject.ts'
 import { PendingAcks } from '../../src/jetstream/consumer/state/pending-acks.ts'
 import { RedeliveryQueue } from '../../src/jetstream/consumer/state/redelivery-queue.ts'
 import { readNumber, writeNumber } from '../../src/wire/ascii.ts'

@@ -36,7 +36,7 @@ test('prioritized: the lowest number is served first, equals in turn', () => {
 
 test('pinned_client: one client is served alone until it is silent or unpinned', async () => {
   const bench = new ConsumerBench()
-  bench.stream.account.streams.set('S', bench.stream)
+  const account = { streams: new Map([['S', bench.stream]]) } as never
   const consumer = bench.create({ ...GROUP, priority_policy: 'pinned_client', priority_timeout: 300 * MS })
   const one = bench.listen('one')
   const two = bench.listen('two')
@@ -55,7 +55,7 @@ test('pinned_client: one client is served alone until it is silent or unpinned',
   bench.publish('a')
   assert.equal(two.length, 2)
   assert.match(one[2].headers, /^NATS\/1.0 423 Nats-Wrong-Pin-Id\r\n/)
-  const request = { account: bench.stream.account, tokens: ['S', 'c'], headers: '', answerHeaders: '' }
+  const request = { account, tokens: ['S', 'c'], headers: '', answerHeaders: '' }
   consumerUnpinRequest({ ...request, body: '{"group":"A"}' })
   assert.deepEqual(
     events.map(({ subject, body }) => `${subject.split('.')[4]} ${JSON.parse(body).reason ?? ''}`.trim()),

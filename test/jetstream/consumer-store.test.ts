@@ -4,11 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Account, Turn } from '../../src/core/index.ts'
-import type { Stream } from '../../src/jetstream/account/stream.ts'
 import { withDefaults } from '../../src/jetstream/config/consumer/fields.ts'
 import { Consumer } from '../../src/jetstream/consumer/consumer.ts'
 import { Consumers } from '../../src/jetstream/consumer/consumers.ts'
-import { createConsumer } from '../../src/jetstream/consumer/create.ts'
+import { type ConsumedStream, createConsumer } from '../../src/jetstream/consumer/create.ts'
 import { realClock } from '../../src/ports/real-clock.ts'
 import { realFileSystem } from '../../src/ports/real-file-system.ts'
 import { type MessageLog, Store } from '../../src/storage/index.ts'
@@ -21,7 +20,7 @@ class Queue {
   readonly got: string[] = []
   readonly store: Store
   readonly log: MessageLog
-  readonly stream: Stream
+  readonly stream: ConsumedStream
 
   constructor(store: Store) {
     this.store = store
@@ -36,12 +35,14 @@ class Queue {
       clock: this.clock,
       consumers: new Consumers(this.log),
       consumerDeleted: (consumer: Consumer) => this.stream.consumers.delete(consumer.name),
-      account: { account: this.account, streams: new Map() },
-      js: { store, domain: '' },
+      account: this.account,
+      wantedAnew: () => {},
+      host: { store, domain: '' },
       settled: (_consumer: Consumer, seq: number) => {
         if (this.log.remove(seq)) this.stream.consumers.removed(seq, this.log.removed)
+        return true
       },
-    } as unknown as Stream
+    } as ConsumedStream
     for (const ledger of this.log.ledgers.values()) {
       this.stream.consumers.set(ledger.name, Consumer.recover(this.stream, ledger))
     }

@@ -2,7 +2,7 @@ import { Bus, type Message } from '../../src/core/index.ts'
 import { JetStream, type JetStreamOptions } from '../../src/jetstream/index.ts'
 import { SimulatedClock } from '../../src/ports/simulated-clock.ts'
 import { SimulatedFileSystem } from '../../src/ports/simulated-file-system.ts'
-import { Store } from '../../src/storage/index.ts'
+import { Store, type StoreLimits } from '../../src/storage/index.ts'
 import { Message as MessageClass } from '../../src/wire/index.ts'
 
 /** Something that was delivered. */
@@ -21,6 +21,7 @@ export class House {
   readonly bus: Bus
   readonly store: Store
   readonly js: JetStream
+  private readonly limits: Partial<StoreLimits> | undefined
   private inboxes = 0
 
   private constructor(
@@ -29,35 +30,42 @@ export class House {
     bus: Bus,
     store: Store,
     js: JetStream,
+    limits: Partial<StoreLimits> | undefined,
   ) {
     this.clock = clock
     this.files = files
     this.bus = bus
     this.store = store
     this.js = js
+    this.limits = limits
   }
 
   static async open(
-    options: Partial<JetStreamOptions> & { files?: SimulatedFileSystem; time?: SimulatedClock } = {},
+    options: Partial<JetStreamOptions> & {
+      files?: SimulatedFileSystem
+      time?: SimulatedClock
+      limits?: Partial<StoreLimits>
+    } = {},
   ): Promise<House> {
     const clock = options.time ?? new SimulatedClock()
     const files = options.files ?? new SimulatedFileSystem(1)
-    const store = await Store.open({ directory: '/store', fileSystem: files, clock })
+    const { limits } = options
+    const store = await Store.open({ directory: '/store', fileSystem: files, clock, limits })
     const bus = new Bus({ clock })
     const js = await JetStream.open({ bus, store, clock, serverName: 'S', serverId: 'S', ...options })
-    return new House(clock, files, bus, store, js)
+    return new House(clock, files, bus, store, js, limits)
   }
 
   /** Stops in good order and starts again on the same files. */
   async restart(): Promise<House> {
     this.js.close()
     await this.store.close()
-    return House.open({ files: this.files, time: this.clock })
+    return House.open({ files: this.files, time: this.clock, limits: this.limits })
   }
 
   /** Loses power and starts again on what the disk has. */
   async crash(): Promise<House> {
-    return House.open({ files: this.files.restart(7), time: this.clock })
+    return House.open({ files: this.files.restart(7), time: this.clock, limits: this.limits })
   }
 
   /** Collects what arrives on a subject. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { SMALL_LIMITS } from '../storage/small-limits.ts'
 import { errorOf, House, type Json, tick } from './house.ts'
 
 async function consumer(house: House, stream: string, name: string, config: Json = {}): Promise<void> {
@@ -140,3 +141,44 @@ test('what a consumer has passed over stays in the queue over a restart, and ove
   await house.api('CONSUMER.RESET.Q.c', { seq: 1 })
   assert.equal((await house.api('CONSUMER.INFO.Q.c')).num_pending, 3)
 })
+
+for (const end of ['restart', 'crash'] as const) {
+  for (const retention of ['workqueue', 'interest']) {
+    test(`${retention}: what was acknowledged while the disk could not be read goes after a ${end}`, async () => {
+      let house = await House.open({ limits: SMALL_LIMITS })
+      await house.stream({ name: 'Q', subjects: ['q.*'], retention })
+      await consumer(house, 'Q', 'c')
+      if (retention === 'interest') await consumer(house, 'Q', 'other', { filter_subject: 'q.3' })
+      const count = 200
+      for (let i = 0; i < count; i++) await house.publish(`q.${i % 4}`, 'x'.repeat(50))
+      const replies: string[] = []
+      house.bus.account('$G').subscribe('in', {
+        onMessage: ({ reply, replyStart, replyEnd }) =>
+          replies.push(reply.toString('utf8', replyStart, replyEnd)),
+      })
+      house.send('$JS.API.CONSUMER.MSG.NEXT.Q.c', JSON.stringify({ batch: count }), [], 'in')
+      for (let i = 0; i < 50 && replies.length < count; i++) await house.pass(10)
+      assert.equal(replies.length, count)
+      const broken = (operation: string, path: string) =>
+        operation === 'readSync' && path.endsWith('.index')
+          ? Object.assign(new Error('EMFILE'), { code: 'EMFILE' })
+          : null
+      house.files.fault = broken
+      // Not the first of a subject: those need no index.
+      const acked = replies.slice(20, 60)
+      for (const reply of acked) await acknowledge(house, reply)
+      const before = house.js.account('$G')?.streams.get('Q')?.log.messages ?? 0
+      const kept = retention === 'interest' ? acked.length / 4 : 0
+      assert.ok(before > count - acked.length + kept, `${before} are left`)
+      house = await house[end]()
+      house.files.fault = broken
+      await house.pass(1100)
+      house = await house[end]()
+      house.files.fault = null
+      await house.pass(2100)
+      assert.equal((await house.state('Q')).messages, count - acked.length + kept)
+      house = await house.restart()
+      assert.equal((await house.state('Q')).messages, count - acked.length + kept)
+    })
+  }
+}

@@ -22,7 +22,7 @@ function parse(text: string, environment: Record<string, string> = {}): unknown 
 const valid: [string, string, unknown][] = [
   [
     'colons, equal signs and spaces part key and value',
-    'a: 1\nb = 2\nc 3\nd{e:4}',
+    'a: 1\nb = 2\nc 3\nd {e:4}',
     { a: 1, b: 2, c: 3, d: { e: 4 } },
   ],
   ['semicolons and commas end a value', 'a: 1; b: 2, c: 3', { a: 1, b: 2, c: 3 }],
@@ -72,6 +72,7 @@ const valid: [string, string, unknown][] = [
   ['the whole file may stand in braces', '{\n a: 1\n b { c: 2 }\n}\n', { a: 1, b: { c: 2 } }],
   ['a later key wins', 'a: 1\na: 2', { a: 2 }],
   ['line ends of Windows', 'a: 1\r\nb { c: 2\r\n}\r\n', { a: 1, b: { c: 2 } }],
+  ['a brace that is glued to its key belongs to it', 'a{b: 1}', { 'a{b': 1 }],
   ['nothing', '', {}],
 ]
 
@@ -87,7 +88,7 @@ const wrong: [string, string, RegExp][] = [
   [
     'an array that does not end',
     'x = [1,\n',
-    /^Parse error on line 2: 'Expected an array value terminator "," or an array terminator "]", but got ' ' instead.'$/,
+    /^Parse error on line 2: 'Expected an array value terminator "," or an array terminator "]", but got '\0' instead.'$/,
   ],
   [
     'an unknown escape',
@@ -100,7 +101,8 @@ const wrong: [string, string, RegExp][] = [
     '{ port: -1',
     /^Parse error on line 1: 'Expected a block-level value to end with a new line/,
   ],
-  ['a key without a value', 'a:\nb: 1', /^Parse error on line 1: 'Expected value but found new line'$/],
+  ['a key without a value', 'a:\nb: 1', /^Parse error on line 2: 'Expected value but found new line'$/],
+  ['a key without anything behind it', 'a: 1\nb', /^config is invalid \(c.conf:2:2\)$/],
   ['a float without a digit in front', 'a: .5', /Floats must start with a digit/],
   ['no end of nesting', `${'a {'.repeat(500)}`, /Nested too deeply/],
 ]

@@ -3,17 +3,17 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { readConfigFile } from '../../src/server/config/index.ts'
+import { type ConfigReport, readConfigFile } from '../../src/server/config/index.ts'
 import type { Launch } from '../../src/server/launch.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'contrail-keys-'))
 after(() => rmSync(folder, { recursive: true }))
 const file = join(folder, 'c.conf')
 
-function read(text: string): { launch: Launch; warnings: string[] } {
+function read(text: string): { launch: Launch } & ConfigReport {
   writeFileSync(file, text)
   const launch: Launch = { server: {}, log: {} }
-  return { warnings: readConfigFile(file, launch), launch }
+  return { ...readConfigFile(file, launch), launch }
 }
 
 test('every key sets its option', () => {
@@ -146,8 +146,8 @@ const mistakes: [string, string][] = [
   ['jetstream { cipher: aes }', '1:0: cipher or prev_key without a key: the store would not be encrypted'],
   ['tls { cert_file: x }', '1:0: "tls" is not supported: Contrail does not serve it yet'],
   [
-    'cluster { port: 1 }',
-    '1:0: "cluster" is not supported: Contrail serves one machine and does not cluster.',
+    'cluster { port: 1, routes: ["nats-route://a:1"] }',
+    '1:19: "routes" is not supported: Contrail serves one machine and does not cluster.',
   ],
   ['authorization { users: [{user: a, permissions: {}}] }', '1:34: "permissions" is not supported'],
 ]

@@ -60,7 +60,7 @@ const cases: Record<string, () => Broken> = {
   "a socket's bytes": () => ({
     options: {},
     breakIt: (server) => {
-      busOf(server).account('$G').deliver = explode
+      busOf(server).account('$G').interest.route = explode
       return publishSomething(server)
     },
   }),
@@ -90,7 +90,7 @@ const cases: Record<string, () => Broken> = {
     options: {},
     breakIt: async (server) => {
       const client = await server.connect()
-      busOf(server).account('$G').deliver = explode
+      busOf(server).account('$G').interest.route = explode
       // Not thrown at who publishes.
       client.publish('s', 'x')
       return client.closed()

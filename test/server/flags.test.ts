@@ -83,12 +83,15 @@ test('flags of clusters are refused, with the way there', () => {
   ]) {
     assert.throws(() => parseCommandLine(words), {
       name: 'CommandError',
-      message: /does not cluster.*nats stream backup/s,
+      message: /does not cluster.*contrail move/s,
     })
   }
 })
 
 test('what is not served yet is refused, not passed over', () => {
   assert.throws(() => parseCommandLine(['--tls']), /flag -tls is not supported/)
-  assert.throws(() => parseCommandLine(['-sl', 'reload']), /flag -sl is not supported/)
+  assert.throws(
+    () => parseCommandLine(['--profile', '6060']),
+    /flag -profile is not supported: it is Go's profiler/,
+  )
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Server as ClientServer, ConnectionOptions } from '@nats-io/nats-core'
-import { Bus, type Connection, type Message } from '../../src/core/index.ts'
+import { Bus, type Message, type Session } from '../../src/core/index.ts'
 import { realClock } from '../../src/ports/real-clock.ts'
 import { Admission } from '../../src/server/admission.ts'
 import { Guard } from '../../src/server/guard.ts'
@@ -9,11 +9,11 @@ import { InProcessTransport } from '../../src/server/in-process-transport.ts'
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
-async function connected(): Promise<{ bus: Bus; transport: InProcessTransport; connection: Connection }> {
+async function connected(): Promise<{ bus: Bus; transport: InProcessTransport; connection: Session }> {
   const bus = new Bus({ clock: realClock })
   const transport = new InProcessTransport({
     bus,
-    admission: new Admission(bus, false),
+    admission: new Admission(bus, { isOn: false, maxMessage: 0, headersOnly: false, withSystem: false }),
     guard: new Guard(),
     checkOptions: () => {},
   })
@@ -51,13 +51,13 @@ test('above the high water mark the server keeps its buffer until the client has
   for (let i = 0; i < 10; i++) bus.account('$G').publishText('x', body)
   await turn()
   await turn()
-  assert.ok(connection.output.pendingBytes > 500_000, 'most of it waits at the server')
+  assert.ok(connection.pendingBytes > 500_000, 'most of it waits at the server')
   let read = 0
   for await (const chunk of transport) {
     read += chunk.length
     if (read > 1_000_000) break
   }
-  assert.equal(connection.output.pendingBytes, 0)
+  assert.equal(connection.pendingBytes, 0)
   await transport.close()
   bus.close()
 })

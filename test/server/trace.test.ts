@@ -93,3 +93,41 @@ test('over TCP a server that traces understands the same as one that does not', 
   assert.ok(!told.join().includes('hidden'))
   await Promise.all([loud.close(), quiet.close()])
 })
+
+test('of long messages the beginning is shown, or their headers alone', () => {
+  for (const [settings, shown] of [
+    [{ maxMessage: 3, headersOnly: false }, ['<<- MSG_PAYLOAD: ["hel..."]', '<<- MSG_PAYLOAD: ["NAT..."]']],
+    [{ maxMessage: 0, headersOnly: true }, ['<<- MSG_PAYLOAD: ["NATS/1.0"]']],
+  ] as const) {
+    const told: string[] = []
+    new LineTracer('<<-', (text) => told.push(text), settings).feed(Buffer.from(talk))
+    assert.deepEqual(
+      told.filter((line) => line.includes('PAYLOAD')),
+      shown,
+    )
+  }
+})
+
+test('clients that are there are traced after a reload, and no more after the next', async (t) => {
+  const told: string[] = []
+  const logger: Logger = {
+    log: (level, text) => {
+      if (level === 'trace') told.push(text)
+    },
+  }
+  const server = await start(t, { logger })
+  const client = await server.connect()
+  const say = async (word: string) => {
+    client.publish('foo', word)
+    await client.flush()
+  }
+  await say('one')
+  server.reload({ trace: true })
+  await say('two')
+  server.reload({})
+  await say('three')
+  const payloads = told.filter((line) => line.includes('PAYLOAD'))
+  assert.equal(payloads.length, 1)
+  assert.match(payloads[0], /<<- MSG_PAYLOAD: \["two"\]$/)
+  await client.close()
+})

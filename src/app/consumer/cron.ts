@@ -5,6 +5,7 @@ import type { CodecOption } from '../codec.ts'
 import type { HandlerContext } from '../context.ts'
 import { ContrailError } from '../errors.ts'
 import type { StreamMessage } from '../message.ts'
+import { checkHandler, checkOptions, type Table } from '../options.ts'
 import {
   schedule,
   scheduleHeaders,
@@ -12,13 +13,20 @@ import {
   scheduleSubjects,
   type When,
 } from '../publisher/schedule.ts'
-import type { Declaration, Runtime } from '../runtime.ts'
+import type { Claim, Declaration, Runtime } from '../runtime.ts'
 import { SubjectPattern } from '../subject-pattern.ts'
 import type { Owner } from '../subscription.ts'
-import type { ConsumeOptions } from './options.ts'
+import { CONSUME_OPTIONS, type ConsumeOptions } from './options.ts'
 import { StreamConsumer } from './stream-consumer.ts'
 
 export type CronOptions = Pick<ConsumeOptions, 'ack' | 'ackWait' | 'retry' | 'middleware'>
+
+export const CRON_OPTIONS: Table<CronOptions> = {
+  ack: CONSUME_OPTIONS.ack,
+  ackWait: CONSUME_OPTIONS.ackWait,
+  retry: CONSUME_OPTIONS.retry,
+  middleware: CONSUME_OPTIONS.middleware,
+}
 
 /** Gets the context; `message.time` is when the turn was due. */
 export type CronHandler<Deps extends object = object> = (
@@ -28,6 +36,9 @@ export type CronHandler<Deps extends object = object> = (
 /** The stream of all cron jobs of a broker. Of each job the last turn is kept: turns that nobody took are not heaped up. */
 export const CRON_STREAM = 'CONTRAIL_CRON'
 const CRON_SUBJECTS = 'contrail.cron.>'
+/** Fields of a job's consumer: its name in the app, and the program that declares it. */
+export const JOB = 'contrail.job'
+export const PROGRAM = 'contrail.program'
 const NAME = /^[A-Za-z0-9_-]+$/
 
 export class CronJob<Deps extends object = object> implements Declaration {
@@ -46,6 +57,8 @@ export class CronJob<Deps extends object = object> implements Declaration {
       throw new ContrailError('INVALID_OPTION', `"${name}" can't name a job (letters, digits, - and _).`)
     }
     scheduleHeaders(when)
+    checkOptions(`the job "${name}"`, options, CRON_OPTIONS)
+    checkHandler(`the job "${name}"`, handler)
     this.name = name
     this.when = when
     this.#owner = owner
@@ -53,11 +66,26 @@ export class CronJob<Deps extends object = object> implements Declaration {
     this.#handler = handler
   }
 
+  claim(): Claim {
+    return { what: `the job "${this.name}"`, definition: null }
+  }
+
   async start(runtime: Runtime): Promise<void> {
     await translated(`The stream "${CRON_STREAM}" of the jobs can't be made`, () => ensureStream(runtime))
     const id = `${runtime.app}-${this.name}`
     const target = `contrail.cron.${id}`
-    const options: ConsumeOptions<undefined, CodecOption> = { ...this.#options, durable: id, codec: 'bytes' }
+    const { app, program } = runtime.declarer
+    const { schedule: at, timeZone } = scheduleHeaders(this.when)
+    const options: ConsumeOptions<undefined, CodecOption> = {
+      ...this.#options,
+      durable: id,
+      codec: 'bytes',
+      config: {
+        // Another app of the same name and with a job of the same name is found out by it.
+        description: `The job "${this.name}" of the app ${app}, ${isRelative(this.when) ? 'once' : [at, timeZone].join(' ').trim()}`,
+        metadata: { [JOB]: this.name, [PROGRAM]: program },
+      },
+    }
     const consumer = new StreamConsumer<Deps, object>(
       CRON_STREAM,
       [new SubjectPattern(target)],
@@ -83,6 +111,15 @@ export class CronJob<Deps extends object = object> implements Declaration {
     this.#consumer = null
   }
 
+  /** No turn begins in this process until `resume`. */
+  async pause(): Promise<void> {
+    await this.#consumer?.pause()
+  }
+
+  async resume(): Promise<void> {
+    await this.#consumer?.resume()
+  }
+
   get held(): number {
     return this.#consumer?.held ?? 0
   }
@@ -94,7 +131,7 @@ export class CronJob<Deps extends object = object> implements Declaration {
   /** Ends the job for all apps: its schedule is removed. */
   async remove(): Promise<void> {
     const runtime = this.#owner.runtime()
-    if (runtime === null) throw new ContrailError('NOT_STARTED', `The job "${this.name}" does not run.`)
+    if (runtime === null) throw this.#owner.notRunning(`The job "${this.name}"`)
     this.#owner.forget(this)
     const id = `${runtime.app}-${this.name}`
     await translated(`The schedule of the job "${this.name}" can't be removed`, () =>
@@ -120,6 +157,11 @@ export class CronJob<Deps extends object = object> implements Declaration {
       })
     }
   }
+}
+
+/** Its time is reckoned anew at each start. */
+function isRelative(when: When): boolean {
+  return 'after' in when
 }
 
 async function ensureStream(runtime: Runtime): Promise<void> {

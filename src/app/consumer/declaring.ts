@@ -3,8 +3,9 @@ import { AckPolicy, type ConsumerConfig, type ConsumerInfo, RetentionPolicy } fr
 import { asContrailError, CONSUMER_NOT_FOUND, isApiError, translated } from '../client-errors.ts'
 import { ContrailError, reasonOf } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
-import type { Declare } from '../stores/declaring.ts'
+import { type Declare, LEFT } from '../stores/declaring.ts'
 import { type Difference, differences, sentenceOf } from '../stores/differences.ts'
+import { droppedOf, remembering } from '../stores/dropped.ts'
 import { subjectCovers } from '../subject-pattern.ts'
 
 /** Where a new consumer begins: says nothing to one that exists. */
@@ -21,6 +22,8 @@ const FIXED = new Set([
 /** Without these as declared the app can't work with the consumer at all. */
 const NEEDED = new Set(['ack_policy', 'deliver_subject'])
 /** The name is taken already, by one of another configuration: somebody was faster. */
+/** Field of a durable's metadata: the app that declares it. */
+export const DECLARED_BY = 'contrail.app'
 const EXISTS = [10013, 10105, 10148]
 const CANNOT_CHANGE = [10012]
 
@@ -49,7 +52,7 @@ export async function declareConsumer(
       throw new ContrailError('CONSUMER_MISSING', `The stream "${stream}" has no consumer "${name}".`)
     }
     try {
-      return await consumers.add(stream, config)
+      return await consumers.add(stream, marked(runtime, config, undefined))
     } catch (thrown) {
       if (isAgain || !isApiError(thrown, ...EXISTS)) throw asContrailError(thrown, `${what} can't be made`)
     }
@@ -67,14 +70,18 @@ async function update(
   const what = `The consumer "${name}" of the stream "${stream}"`
   const bindings = { stream, consumer: name }
   const all = differences(comparable(config), comparable(existing.config))
+  const marks = takeover(runtime, stream, existing, all, declare)
   const different = all.filter(({ field }) => !BEGINNING.has(field))
+  const isEnsured = declare === 'ensure' || declare === 'allow-loss'
+  const left = isEnsured ? droppedOf(runtime, config, existing.config) : []
+  if (left.length > 0) runtime.log.warn({ ...bindings, left }, LEFT)
   if (different.length < all.length) {
     const ignored = all.filter(({ field }) => BEGINNING.has(field)).map(({ field }) => field)
     runtime.log.info({ ...bindings, ignored }, 'the consumer exists: it goes on where it is')
   }
   const fixed = different.filter(isFixed)
   const isUseless = fixed.some(({ field }) => NEEDED.has(field))
-  if (different.length === 0 || (declare === 'create' && !isUseless)) return existing
+  if ((different.length === 0 && !marks) || (declare === 'create' && !isUseless)) return existing
   if (fixed.length > 0) {
     throw new ContrailError(
       'CONSUMER_FIXED',
@@ -89,12 +96,19 @@ async function update(
     throw new ContrailError('WOULD_LOSE', `${what} is not changed: ${lost}.`)
   }
   try {
-    const info = await runtime.jsm.consumers.update(stream, name, changeOf(existing.config, config) as never)
-    const changed = different.map(({ field }) => field)
+    const info = await runtime.jsm.consumers.update(
+      stream,
+      name,
+      changeOf(existing.config, marked(runtime, config, existing.config)) as never,
+    )
+    if (different.length === 0) return info
+    const changed = different.map(sentenceOf)
     if (lost === null) runtime.log.info({ ...bindings, changed }, 'consumer updated')
     else runtime.log.warn({ ...bindings, changed, lost }, 'consumer updated, with loss')
     return info
   } catch (thrown) {
+    // It works without its mark.
+    if (different.length === 0) return existing
     if (!isApiError(thrown, ...CANNOT_CHANGE)) {
       throw asContrailError(thrown, `${what} can't be updated (${list(different)})`)
     }
@@ -104,6 +118,52 @@ async function update(
       { cause: thrown, errorCode: CANNOT_CHANGE[0] },
     )
   }
+}
+
+/** With the name of the app that declares it, and what it says. */
+function marked(
+  runtime: Runtime,
+  config: Partial<ConsumerConfig>,
+  existing: ConsumerConfig | undefined,
+): Partial<ConsumerConfig> {
+  const metadata = { ...remembering(runtime, config, existing), [DECLARED_BY]: runtime.declarer.app }
+  return { ...config, metadata }
+}
+
+/**
+ * Whose is it? Apps that declare it alike share it. One that declares it otherwise may have it where nobody works with it any
+ * more, and says so; else its messages would go now to this app and now to that.
+ * @returns whether the mark is to be changed
+ * @throws ContrailError DUPLICATE_NAME
+ */
+function takeover(
+  runtime: Runtime,
+  stream: string,
+  { name, config, num_waiting = 0, push_bound = false }: ConsumerInfo,
+  different: readonly Difference[],
+  declare: Declare,
+): boolean {
+  const { app } = runtime.declarer
+  const before = config.metadata?.[DECLARED_BY]
+  if (declare === 'check' || declare === 'create' || before === app) return false
+  if (before === undefined) return true
+  const bindings = { stream, consumer: name, app: before }
+  const definition = different.filter(({ field }) => !BEGINNING.has(field) && field !== 'metadata')
+  if (definition.length === 0) {
+    runtime.log.info(bindings, 'the consumer is shared with another app')
+    return false
+  }
+  if (num_waiting > 0 || push_bound) {
+    throw new ContrailError(
+      'DUPLICATE_NAME',
+      `The consumer "${name}" of the stream "${stream}" is at work for the app "${before}", which declares it otherwise: ${list(definition)}.`,
+    )
+  }
+  runtime.log.warn(
+    { ...bindings, changed: definition.map(sentenceOf) },
+    'the consumer is taken over from another app',
+  )
+  return true
 }
 
 /** With one list of filters, and without what the server derives. */

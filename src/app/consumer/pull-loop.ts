@@ -31,7 +31,6 @@ const RETRY_MS = 250
 export class PullLoop implements MessageSource {
   readonly #nc: NatsConnection
   readonly #owner: MessageSourceOwner
-  readonly #window: number
   readonly #subject: string
   readonly #times: PullTimes
   readonly #maxBatch: number
@@ -47,12 +46,10 @@ export class PullLoop implements MessageSource {
 
   /**
    * @param subject where the consumer takes requests, `$JS.API.CONSUMER.MSG.NEXT.<stream>.<consumer>`
-   * @param window messages that are held at most
    */
   constructor(
     nc: NatsConnection,
     subject: string,
-    window: number,
     owner: MessageSourceOwner,
     times: PullTimes = DEFAULT_PULL_TIMES,
     { maxBatch, maxExpiresMs }: PullLimits = NO_PULL_LIMITS,
@@ -61,7 +58,6 @@ export class PullLoop implements MessageSource {
     this.#maxBatch = maxBatch > 0 ? maxBatch : Number.POSITIVE_INFINITY
     this.#nc = nc
     this.#subject = subject
-    this.#window = window
     this.#owner = owner
   }
 
@@ -82,7 +78,7 @@ export class PullLoop implements MessageSource {
   refill(): void {
     if (this.#isPaused || this.#isReviving || this.#inbox === null) return
     const space = Math.min(this.#maxBatch, this.#owner.space() - this.#outstanding)
-    if (space < 1 || this.#outstanding > this.#window * REFILL_PART) return
+    if (space < 1 || this.#outstanding > this.#owner.allowed * REFILL_PART) return
     this.#outstanding += space
     const { expiresMs, heartbeatMs } = this.#times
     const heartbeat = heartbeatMs === 0 ? '' : `,"idle_heartbeat":${heartbeatMs * NS_PER_MS}`

@@ -1,5 +1,18 @@
 /** When a message is tried again, and where it goes when that is over. */
 import { ContrailError } from '../errors.ts'
+import {
+  callback,
+  count,
+  duration,
+  either,
+  type Field,
+  flag,
+  object,
+  part,
+  positive,
+  type Table,
+  text,
+} from '../options.ts'
 import { type Duration, toMs } from '../units.ts'
 
 /** Pauses between tries: always the same, one after the other (the last repeats), or growing. */
@@ -23,10 +36,45 @@ export interface RetryOptions {
   /** Default: 1 s, 2 s, 4 s … up to 1 min. */
   backoff?: Backoff
   /**
+   * Is a message that failed with this to be tried again? False: it is given up at once. A duration: after so long. True: as
+   * `backoff` says. Asked while there are tries left; `Reject` and what can't be read are given up in any case.
+   */
+  when?: (thrown: unknown, tries: number) => boolean | Duration
+  /**
    * After the last try the message goes, with its headers and the reason, to this subject, and is termed. `true`: to
    * `dead.STREAM.<its subject>` in the stream `STREAM_DEAD`, which is made. Default: it is termed only.
    */
   deadLetter?: boolean | string
+}
+
+const BACKOFF_STEPS: Table<Extract<Backoff, { initial: Duration }>> = {
+  initial: duration,
+  factor: positive,
+  max: duration,
+  jitter: part,
+}
+
+export const BACKOFF: Field = {
+  takes: (value) =>
+    duration.takes(value) ||
+    (Array.isArray(value)
+      ? value.length > 0 && value.every(duration.takes)
+      : object.takes(value) && 'initial' in Object(value)),
+  isNot: `is no duration, no list of durations, and no object with initial, factor, max and jitter`,
+  shape: BACKOFF_STEPS,
+}
+
+/** Tries in all. */
+export const ATTEMPTS: Field = {
+  takes: (value) => value === Number.POSITIVE_INFINITY || count.takes(value),
+  isNot: count.isNot,
+}
+
+export const RETRY_OPTIONS: Table<RetryOptions> = {
+  attempts: ATTEMPTS,
+  backoff: BACKOFF,
+  when: callback,
+  deadLetter: either(flag, text),
 }
 
 const DEFAULT_BACKOFF: Backoff = { initial: '1s', factor: 2, max: '1m' }
@@ -41,6 +89,7 @@ export class RetryPolicy {
   readonly #factor: number
   readonly #maxMs: number
   readonly #jitter: number
+  readonly #when: RetryOptions['when']
 
   /** @throws ContrailError INVALID_OPTION */
   constructor(options: RetryOptions = {}) {
@@ -49,6 +98,7 @@ export class RetryPolicy {
       throw new ContrailError('INVALID_OPTION', `retry.attempts: ${this.attempts} is below 1.`)
     }
     this.deadLetter = options.deadLetter ?? false
+    this.#when = options.when
     const backoff = options.backoff ?? DEFAULT_BACKOFF
     if (typeof backoff === 'object' && 'initial' in backoff) {
       this.#pauses = [toMs(backoff.initial, 'retry.backoff.initial')]
@@ -65,12 +115,24 @@ export class RetryPolicy {
     }
   }
 
-  /** Milliseconds until the next try, after so many; null: there is none. */
-  pauseAfter(tries: number, random: () => number = Math.random): number | null {
+  /** Milliseconds until the next try, after so many, the last of which failed with `thrown`; null: there is none. */
+  pauseAfter(tries: number, thrown?: unknown, random: () => number = Math.random): number | null {
     if (tries >= this.attempts) return null
+    const rule = this.#when === undefined ? true : asked(this.#when, thrown, tries)
+    if (rule === false) return null
+    if (rule !== true) return toMs(rule, 'retry.when')
     const index = Math.min(tries, this.#pauses.length) - 1
     const grown = this.#pauses[Math.max(0, index)] * this.#factor ** Math.max(0, tries - this.#pauses.length)
     const pause = Math.min(grown, this.#maxMs)
     return this.#jitter === 0 ? pause : pause * (1 + this.#jitter * (2 * random() - 1))
+  }
+}
+
+/** A rule that fails itself says nothing: it is tried again. */
+function asked(when: NonNullable<RetryOptions['when']>, thrown: unknown, tries: number): boolean | Duration {
+  try {
+    return when(thrown, tries)
+  } catch {
+    return true
   }
 }

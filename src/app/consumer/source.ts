@@ -3,6 +3,8 @@ import type { Msg } from '@nats-io/nats-core'
 
 /** What a source tells its owner. */
 export interface MessageSourceOwner {
+  /** How many messages may be held at present. */
+  readonly allowed: number
   /** How many messages there is room for, not counting those that are on their way already. */
   space(): number
   message(raw: Msg): void

@@ -9,9 +9,8 @@ import type { Work } from '../dispatcher.ts'
 import { ContrailError, InvalidMessageError, reasonOf } from '../errors.ts'
 import { type AckSender, type Message, StreamMessage } from '../message.ts'
 import type { ConsumerState } from '../metrics/metrics.ts'
-import type { Runtime } from '../runtime.ts'
+import type { Claim, Runtime } from '../runtime.ts'
 import type { Schema } from '../schema.ts'
-import { checkDeclare } from '../stores/declaring.ts'
 import type { SubjectPattern } from '../subject-pattern.ts'
 import { type FlowOptions, type Owner, Subscription } from '../subscription.ts'
 import { DeadLetters } from './dead-letters.ts'
@@ -23,8 +22,11 @@ import {
   DEFAULT_ACK_WAIT_MS,
   DEFAULT_MAX_IN_FLIGHT,
 } from './options.ts'
+import { type PauseOptions, pausedUntil } from './pausing.ts'
+import { Prefetch } from './prefetch.ts'
 import { LEAPING_PULL_TIMES, NO_PULL_LIMITS, type PullLimits, PullLoop } from './pull-loop.ts'
 import { PushSource, type PushTarget, pushTarget } from './push-source.ts'
+import { Reject } from './reject.ts'
 import { RetryPolicy } from './retry.ts'
 import { Solitude } from './solitude.ts'
 import type { MessageSource, MessageSourceOwner } from './source.ts'
@@ -38,6 +40,8 @@ const MAX_TO_COME = 1000
 const WORKING_PART = 3
 /** When a dead letter could not be stored. */
 const LETTER_AGAIN_MS = 5000
+/** After a consumer was made again: is its stream still the one that it was made for? */
+const LOOK_AGAIN_MS = [0, 1000, 5000]
 
 /** Modes in which a message comes again when its handler fails. */
 const COUNTED: ReadonlySet<AckMode> = new Set(['nack-on-error', 'on-success', 'manual'])
@@ -73,6 +77,8 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   readonly #retry: RetryPolicy
   protected readonly window: number
   readonly #push: PushTarget | null
+  /** Where others may share the messages; null: all of the window is taken ahead. */
+  #prefetch: Prefetch | null = null
   readonly #held = new Set<Held>()
   #deadLetters: DeadLetters | null = null
   /** Where there is an end of tries. */
@@ -91,10 +97,14 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   /** Ordered: where the next consumer begins, and which delivery is the next. */
   #lastSeq = 0
   #lastDeliverySeq = 0
+  /** Ephemeral, of what is new only: behind which sequence it began. */
+  #beganBehind: number | null = null
   /** Ephemeral: sequences that are to come again, and would not from a new consumer. */
   readonly #toCome = new Set<number>()
   #revivals = 0
   readonly #identity: StreamIdentity
+  /** The consumer stands where an earlier stream of this name ended. */
+  #isMisplaced = false
 
   constructor(
     stream: string,
@@ -104,7 +114,6 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   ) {
     const concurrency = options.concurrency ?? 1
     super(patterns, flowOf(options), concurrency, owner)
-    checkDeclare(options.declare)
     this.stream = stream
     this.#identity = new StreamIdentity(stream)
     this.#options = options
@@ -118,6 +127,12 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   override underPrefix(prefix: string): void {
     super.underPrefix(prefix)
     this.#config = { ...consumerConfig(this.patterns, this.#options), ...this.#push?.config }
+  }
+
+  claim(): Claim | null {
+    const { durable } = this.#options
+    if (durable === undefined) return null
+    return { what: `the durable consumer "${durable}" of the stream "${this.stream}"`, definition: null }
   }
 
   override get group(): string | undefined {
@@ -161,7 +176,8 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
       request: (subject, payload, options) => runtime.nc.request(subject, payload, options),
     }
     if (this.#options.declare !== 'none') await this.#identity.learn(runtime)
-    const made = await this.#make(this.#config)
+    const made = await this.#declared(this.#config)
+    this.#isMade(made)
     this.log = runtime.log.child({ stream: this.stream, consumer: this.#name })
     this.#ackWaitMs = (made.config.ack_wait ?? DEFAULT_ACK_WAIT_MS * NS_PER_MS) / NS_PER_MS
     if (this.#retry.deadLetter !== false) {
@@ -179,7 +195,10 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
       )
     }
     this.#isEnding = false
-    if (this.#failuresMost !== Number.POSITIVE_INFINITY) {
+    this.#prefetch = this.#isShared
+      ? new Prefetch(this.#options.concurrency ?? 1, this.window, this.flow.rate)
+      : null
+    if (this.#failuresMost(this.#retry) !== Number.POSITIVE_INFINITY) {
       const isDurable = this.#options.durable !== undefined
       this.#counter = new TryCounter(runtime, isDurable, runtime.replicas ?? made.config.num_replicas)
       this.#solitude = this.handlesOneByOne && (this.#options.concurrency ?? 1) > 1 ? new Solitude() : null
@@ -208,7 +227,45 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     this.#keepWorking()
   }
 
-  protected override async pause(): Promise<void> {
+  /**
+   * Takes no more messages in this process until `resume`; those that are here are handled. With `everywhere` the durable consumer is
+   * paused at the server, for all processes and over restarts, until `resume({ everywhere: true })` or `for` so long.
+   * @throws ContrailError NOT_STARTED; INVALID_OPTION where there is no durable to be paused
+   */
+  override async pause(options: PauseOptions = {}): Promise<void> {
+    if (options.everywhere !== true) return super.pause()
+    const { consumers } = this.#mustBeDurable().jsm
+    const until = pausedUntil(options)
+    await translated(`The consumer "${this.#name}" of the stream "${this.stream}" can't be paused`, () =>
+      consumers.pause(this.stream, this.#name, until),
+    )
+  }
+
+  override async resume(options: Pick<PauseOptions, 'everywhere'> = {}): Promise<void> {
+    if (options.everywhere !== true) return super.resume()
+    const { consumers } = this.#mustBeDurable().jsm
+    await translated(`The consumer "${this.#name}" of the stream "${this.stream}" can't be resumed`, () =>
+      consumers.resume(this.stream, this.#name),
+    )
+  }
+
+  #mustBeDurable(): Runtime {
+    const runtime = this.runtime()
+    if (this.#options.durable !== undefined) return runtime
+    throw new ContrailError('INVALID_OPTION', 'everywhere: only a durable consumer is shared with others.')
+  }
+
+  protected override async suspend(): Promise<void> {
+    const source = this.#source
+    this.#source = null
+    await source?.pause(this.runtime().isConnected())
+  }
+
+  protected override async carryOn(): Promise<void> {
+    this.#listen()
+  }
+
+  protected override async takeNoMore(): Promise<void> {
     if (this.givesBack) {
       this.#isEnding = true
       this.#solitude?.close()
@@ -240,9 +297,9 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   }
 
   /** Failed tries after which a message is given up, also where its letter could not be stored then. */
-  get #failuresMost(): number {
-    if (COUNTED.has(this.#mode)) return this.#retry.attempts
-    return this.#mode === 'reject-on-error' && this.#retry.deadLetter !== false ? 1 : Number.POSITIVE_INFINITY
+  #failuresMost(retry: RetryPolicy): number {
+    if (COUNTED.has(this.#mode)) return retry.attempts
+    return this.#mode === 'reject-on-error' && retry.deadLetter !== false ? 1 : Number.POSITIVE_INFINITY
   }
 
   protected override abandon(): void {
@@ -283,8 +340,30 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
 
   // --- the source's side
 
+  /** Do others get what is not taken here? */
+  get #isShared(): boolean {
+    const isDurable = this.#options.durable !== undefined && this.#mode !== 'none'
+    return isDurable && this.#push === null && this.handlesOneByOne && this.routes.length > 0
+  }
+
+  get allowed(): number {
+    return this.#prefetch?.allowed ?? this.window
+  }
+
   space(): number {
-    return this.window - this.held
+    // What waits for its key keeps nobody from working.
+    const atHand = this.#prefetch === null ? this.held : this.dispatcher.atHand
+    return Math.min(this.window - this.held, this.allowed - atHand)
+  }
+
+  /** Messages that are taken ahead of the handlers, at their speed. */
+  protected get ahead(): number {
+    return this.#prefetch?.ahead ?? this.window
+  }
+
+  override finished(message: Message, ms: number, isFailed: boolean): void {
+    this.#prefetch?.ended(ms)
+    super.finished(message, ms, isFailed)
   }
 
   message(raw: Msg): void {
@@ -319,7 +398,7 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     )
     // A later revival has taken over, or the end has come.
     if (revival !== this.#revivals || this.running === null) return
-    if (exists && !ordered) return
+    if (exists && !ordered && !this.#isMisplaced) return
     const stream = await this.#identity.now(runtime, log)
     if (revival !== this.#revivals || this.running === null) return
     if (exists) await runtime.jsm.consumers.delete(this.stream, this.#name).catch(() => false)
@@ -328,10 +407,34 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
       throw new ContrailError('CONSUMER_MISSING', `The stream "${this.stream}" has no consumer "${durable}".`)
     }
     if (!exists) log.warn({ why }, 'the consumer is gone: making it again')
-    await this.#make(config)
-    if (revival !== this.#revivals) return
+    const made = await this.#declared(config)
+    if (revival !== this.#revivals || this.running === null) {
+      // The later one makes its own.
+      if (durable === undefined) await runtime.jsm.consumers.delete(this.stream, made.name).catch(() => false)
+      return
+    }
+    this.#isMade(made)
     await this.#source?.pause(this.runtime().isConnected())
     this.#listen()
+    if (durable === undefined && stream !== undefined) void this.#lookAgain(revival)
+  }
+
+  /**
+   * In a cluster the answer about a stream may come from who does not know yet that it was removed, and the consumer be
+   * made on the one that has its name since: there it would wait for a sequence that is far ahead.
+   */
+  async #lookAgain(revival: number): Promise<void> {
+    for (const ms of LOOK_AGAIN_MS) {
+      await new Promise((resolve) => setTimeout(resolve, ms).unref())
+      const { running } = this
+      if (running === null || revival !== this.#revivals) return
+      const stream = await this.#identity.now(running).catch(() => undefined)
+      if (this.running === null || revival !== this.#revivals) return
+      if (stream === undefined || !this.#identity.differs(stream)) continue
+      this.#isMisplaced = true
+      this.#source?.reconnected()
+      return
+    }
   }
 
   // --- a delivery's side
@@ -372,9 +475,10 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     message.begunBefore = begun
     message.failure = reason
     message.isCounted = failed + begun > 0
-    const { attempts } = this.#retry
+    const retry = this.retryOf(message)
+    const { attempts } = retry
     const isCounting = COUNTED.has(this.#mode)
-    if (failed >= this.#failuresMost || (isCounting && failed + begun >= attempts)) {
+    if (failed >= this.#failuresMost(retry) || (isCounting && failed + begun >= attempts)) {
       // Its letter could not be stored, or no process lives long enough to say what is wrong with it.
       await this.#giveUp(message, new Error(lastWords(failed, begun, reason)))
       return false
@@ -417,6 +521,22 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     return undefined
   }
 
+  /** How this message is tried again. */
+  protected retryOf(_message: StreamMessage): RetryPolicy {
+    return this.#retry
+  }
+
+  /** Milliseconds until the next try; null: there is none. What can't be read is the same the next time. */
+  #pauseAfter(message: StreamMessage, thrown: unknown, tries: number): number | null {
+    if (thrown instanceof Reject || thrown instanceof InvalidMessageError) return null
+    return this.retryOf(message).pauseAfter(tries, thrown)
+  }
+
+  /** Its letter is stored, if it has one; before the server is told. */
+  protected gaveUp(_message: StreamMessage, _thrown: unknown): Promise<void> | undefined {
+    return undefined
+  }
+
   #forgetTries(message: StreamMessage): void {
     if (!message.isCounted) return
     message.isCounted = false
@@ -447,7 +567,7 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
         return undefined
       case 'nack-on-error': {
         const { tries } = streamMessage
-        const pause = this.#retry.pauseAfter(tries)
+        const pause = this.#pauseAfter(streamMessage, thrown, tries)
         if (pause === null) return this.#giveUp(streamMessage, thrown)
         log.warn({ err: thrown, try: tries, nextInMs: Math.round(pause) }, 'the handler failed; trying again')
         if (this.#counter !== null) return this.#tryAgain(streamMessage, this.#counter, pause, thrown)
@@ -458,9 +578,7 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
         log.error({ err: thrown }, 'the handler failed; the message comes again after ack wait')
         return this.#noteFailure(streamMessage, thrown)
       case 'none': {
-        // What can't be read is the same the next time.
-        const isFinal = !this.retriesHere || thrown instanceof InvalidMessageError
-        const pause = isFinal ? null : this.#retry.pauseAfter(streamMessage.tries)
+        const pause = this.retriesHere ? this.#pauseAfter(streamMessage, thrown, streamMessage.tries) : null
         if (pause === null) {
           if (this.#deadLetters !== null) return this.#giveUp(streamMessage, thrown)
           log.error({ err: thrown, try: streamMessage.deliveries }, 'the handler failed')
@@ -503,11 +621,11 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
 
   /** It comes again after ack wait, unless that was the last try. */
   #noteFailure(message: StreamMessage, thrown: unknown): Promise<void> | undefined {
+    if (this.#pauseAfter(message, thrown, message.tries) === null) return this.#giveUp(message, thrown)
     if (this.#counter === null) {
       if (this.retriesHere && this.#mode === 'on-success') message.againInMs = this.#ackWaitMs
       return undefined
     }
-    if (message.tries >= this.#retry.attempts) return this.#giveUp(message, thrown)
     return this.#noted(message, this.#counter, thrown).then(() => {
       if (this.retriesHere && this.#mode === 'on-success') this.#pauses(message, this.#ackWaitMs)
     })
@@ -536,6 +654,7 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     try {
       await this.#deadLetters?.take(message, thrown)
       if (this.#deadLetters !== null) this.metrics.deadLettered++
+      await this.gaveUp(message, thrown)
       log.error({ err: thrown, try: message.tries }, 'the handler failed for the last time')
       message.term(reasonOf(thrown))
       message.givenUp = null
@@ -544,7 +663,10 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
       // Not lost: it stays in the stream and comes back, and what it failed with is known then.
       message.isCounted = true
       message.isMarked = false
-      await this.#counter?.keep(message, triesOf(this.#failuresMost, 0, reasonOf(thrown)))
+      await this.#counter?.keep(
+        message,
+        triesOf(this.#failuresMost(this.retryOf(message)), 0, reasonOf(thrown)),
+      )
       log.error({ err: reason }, 'the dead letter could not be stored; it is tried again')
       if (this.retriesHere || this.#mode === 'none') {
         message.givenUp = { thrown }
@@ -553,14 +675,15 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     }
   }
 
-  async #make(config: Partial<ConsumerConfig>): Promise<ConsumerInfo> {
-    const info = await this.#declared(config)
+  #isMade(info: ConsumerInfo): void {
     const { max_batch = 0, max_expires = 0 } = info.config
     this.#limits = { maxBatch: max_batch, maxExpiresMs: max_expires / NS_PER_MS }
     this.#name = info.name
     this.#lastDeliverySeq = 0
+    this.#isMisplaced = false
+    const isOfNew = info.config.deliver_policy === DeliverPolicy.New
+    if (isOfNew && this.#options.durable === undefined) this.#beganBehind = info.delivered.stream_seq
     this.made(info)
-    return info
   }
 
   #declared(config: Partial<ConsumerConfig>): Promise<ConsumerInfo> {
@@ -583,13 +706,13 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   protected beganAnew(): void {}
 
   #listen(): void {
+    if (this.isPaused) return
     const { nc, pullTimes } = this.runtime()
     this.#source =
       this.#push === null
         ? new PullLoop(
             nc,
             `$JS.API.CONSUMER.MSG.NEXT.${this.stream}.${this.#name}`,
-            this.window,
             this,
             pullTimes,
             this.#limits,
@@ -615,23 +738,30 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     if (isAnother) {
       this.log?.warn('the stream was made again: reading it from its beginning')
       this.#lastSeq = 0
+      this.#beganBehind = null
       this.#toCome.clear()
       this.beganAnew()
       this.#config = fromItsBeginning(this.#config)
-    } else if (stream !== undefined && stream.lastSeq < this.#lastSeq) {
+    } else if (stream !== undefined && stream.lastSeq < this.#behind) {
       // An older state of it came back.
       this.log?.warn(
-        { read: this.#lastSeq, last: stream.lastSeq },
+        { read: this.#behind, last: stream.lastSeq },
         'the stream ends before what was read of it',
       )
       this.#lastSeq = stream.lastSeq
+      if (this.#beganBehind !== null) this.#beganBehind = stream.lastSeq
       this.#toCome.clear()
       this.beganAnew()
     }
-    if (this.#options.durable !== undefined || this.#lastSeq === 0) return this.#config
+    const hasBegun = this.#lastSeq > 0 || this.#beganBehind !== null
+    if (this.#options.durable !== undefined || !hasBegun) return this.#config
     const { opt_start_time: _, ...rest } = this.#config
-    const from = Math.min(this.#lastSeq + 1, ...this.#toCome)
+    const from = Math.min(this.#behind + 1, ...this.#toCome)
     return { ...rest, deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: from }
+  }
+
+  get #behind(): number {
+    return Math.max(this.#lastSeq, this.#beganBehind ?? 0)
   }
 
   #remember(seq: number): void {

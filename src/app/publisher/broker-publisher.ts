@@ -10,20 +10,27 @@ import { asContrailError } from '../client-errors.ts'
 import { type CodecOption, codecOf, decode } from '../codec.ts'
 import { ContrailError } from '../errors.ts'
 import { Outgoing, type OutgoingKind, type PublishMiddleware, runThrough } from '../middleware.ts'
+import { count, type Table, whole } from '../options.ts'
 import { type Schema, validate } from '../schema.ts'
-import { subjectMatches } from '../subject-pattern.ts'
 import { toMs } from '../units.ts'
+import type { Audience } from './audience.ts'
 import { headersOf } from './headers.ts'
 import type { PublishOptions, PublishResult, RequestOptions } from './options.ts'
 import { PipelinedPublisher, type PublisherLimits } from './pipelined-publisher.ts'
 import { failureOf, isFailure, noAnswer } from './request-failure.ts'
 
 const DEFAULT_TIMEOUT_MS = 5000
-const MAX_REMEMBERED_SUBJECTS = 4096
 
 export interface BrokerPublisherOptions extends PublisherLimits {
   /** Bytes that may be published on core NATS while the connection is lost; then publishing fails. Default: 8 MiB. */
   reconnectBuffer?: number
+}
+
+export const BROKER_PUBLISHER_OPTIONS: Table<BrokerPublisherOptions> = {
+  maxInFlight: count,
+  maxWaiting: count,
+  maxBytes: count,
+  reconnectBuffer: whole(0),
 }
 
 const DEFAULT_RECONNECT_BUFFER = 8 * 1024 * 1024
@@ -44,9 +51,8 @@ export class BrokerPublisher {
   readonly #nc: NatsConnection
   readonly #middleware: readonly PublishMiddleware[]
   readonly #pipeline: PipelinedPublisher
-  readonly #streamSubjects: string[]
-  /** Whether a declared stream takes a subject. */
-  readonly #isStreams: Map<string, boolean>
+  /** Who has what is published. */
+  readonly audience: Audience
   readonly #reconnectBuffer: number
   readonly #options: BrokerPublisherOptions
   /** Whose middleware is around this one's; null for the broker's own. */
@@ -61,6 +67,7 @@ export class BrokerPublisher {
     nc: NatsConnection,
     middleware: readonly PublishMiddleware[],
     options: BrokerPublisherOptions,
+    audience: Audience,
     outer: BrokerPublisher | null = null,
   ) {
     this.#nc = nc
@@ -68,29 +75,22 @@ export class BrokerPublisher {
     this.#options = options
     this.#outer = outer
     this.#pipeline = outer === null ? new PipelinedPublisher(nc, options) : outer.#pipeline
-    this.#streamSubjects = outer === null ? [] : outer.#streamSubjects
-    this.#isStreams = outer === null ? new Map() : outer.#isStreams
+    this.audience = audience
     this.counts = outer?.counts ?? { published: 0, toStream: 0, requests: 0, requestsFailed: 0 }
     this.#reconnectBuffer = options.reconnectBuffer ?? DEFAULT_RECONNECT_BUFFER
   }
 
   /** The same publisher with more middleware inside its own. */
   within(middleware: readonly PublishMiddleware[]): BrokerPublisher {
-    return new BrokerPublisher(this.#nc, middleware, this.#options, this)
-  }
-
-  /** Publications to these subjects are acknowledged by a stream from now on. */
-  addStreamSubjects(subjects: readonly string[]): void {
-    this.#streamSubjects.push(...subjects)
-    this.#isStreams.clear()
+    return new BrokerPublisher(this.#nc, middleware, this.#options, this.audience, this)
   }
 
   /** Where a declared stream takes the subject, waits for its PubAck; else resolves to undefined at once. */
   publish(subject: string, data: unknown, options: PublishOptions = {}): Promise<PublishResult | undefined> {
-    if (options.replyTo === undefined && this.isTakenByStream(subject)) {
-      return this.publishToStream(subject, data, options)
-    }
     try {
+      const fate = this.audience.fateOf(subject)
+      if (fate === 'kept' && options.replyTo === undefined)
+        return this.publishToStream(subject, data, options)
       const payload = codecOf(options.codec).encode(data as never)
       return this.#through('publish', subject, payload, options, (outgoing) => {
         this.#send(outgoing.subject, outgoing.payload, {
@@ -100,7 +100,7 @@ export class BrokerPublisher {
         return Promise.resolve(undefined)
       })
     } catch (thrown) {
-      // What the codec can't write.
+      // What the codec can't write; a subject that can't be.
       return Promise.reject(thrown)
     }
   }
@@ -116,6 +116,11 @@ export class BrokerPublisher {
     } catch (thrown) {
       return Promise.reject(thrown)
     }
+  }
+
+  /** To a stream, past all middleware: the framework's own books. Publishing it twice must do no harm. */
+  keep(subject: string, payload: string): Promise<PublishResult> {
+    return this.#pipeline.publish(subject, payload, undefined, DEFAULT_TIMEOUT_MS, true)
   }
 
   /** A message of an atomic batch but its last: nothing answers it. */
@@ -251,18 +256,6 @@ export class BrokerPublisher {
 
   #around(): readonly PublishMiddleware[] {
     return this.#outer === null ? this.#middleware : [...this.#outer.#around(), ...this.#middleware]
-  }
-
-  /** Does a declared stream take it? */
-  isTakenByStream(subject: string): boolean {
-    if (this.#streamSubjects.length === 0) return false
-    let taken = this.#isStreams.get(subject)
-    if (taken === undefined) {
-      taken = this.#streamSubjects.some((filter) => subjectMatches(filter, subject))
-      if (this.#isStreams.size >= MAX_REMEMBERED_SUBJECTS) this.#isStreams.clear()
-      this.#isStreams.set(subject, taken)
-    }
-    return taken
   }
 
   /** On core NATS; kept while the connection is lost, which the client would not do. */

@@ -2,30 +2,34 @@
 import { DiscardPolicy, RetentionPolicy, type StreamConfig, type StreamInfo } from '@nats-io/jetstream'
 import { asContrailError, isApiError, STREAM_NOT_FOUND, translated } from '../client-errors.ts'
 import { ContrailError, reasonOf } from '../errors.ts'
-import type { Runtime } from '../runtime.ts'
+import { oneOf } from '../options.ts'
+import type { Claim, Runtime } from '../runtime.ts'
 import { type Difference, differences, sentenceOf } from './differences.ts'
+import { droppedOf, remembering } from './dropped.ts'
 
 /**
  * What happens at the start: 'ensure' (default) makes or updates it, but refuses changes by which messages are lost;
  * 'allow-loss' makes those too; 'create' makes it when it is not there and leaves it as it is otherwise; 'check' only
  * compares; 'none' asks nothing.
  */
-export type Declare = 'ensure' | 'allow-loss' | 'create' | 'check' | 'none'
+export type Declare = (typeof DECLARES)[number]
 
-const DECLARES: readonly string[] = ['ensure', 'allow-loss', 'create', 'check', 'none']
+const DECLARES = ['ensure', 'allow-loss', 'create', 'check', 'none'] as const
+export const DECLARE = oneOf(...DECLARES)
 const NS_PER_MS = 1_000_000
 
-/** @throws ContrailError INVALID_OPTION */
-export function checkDeclare(declare: Declare | undefined): void {
-  if (declare !== undefined && !DECLARES.includes(declare)) {
-    throw new ContrailError('INVALID_OPTION', `declare: "${declare}" is none of ${DECLARES.join(', ')}.`)
-  }
+/** A stream or bucket that is made as it is declared may be declared so twice, not in two ways. */
+export function claimOf(what: string, options: { readonly declare?: Declare } & object): Claim | null {
+  const { declare = 'ensure', ...definition } = options
+  if (declare !== 'ensure' && declare !== 'allow-loss') return null
+  return { what, definition: JSON.stringify(Object.entries(definition).sort(([a], [b]) => (a < b ? -1 : 1))) }
 }
 
 /**
  * @param what for sentences: `the stream "ORDERS"`, `the bucket "stock"`
  * @param wanted the fields that the declaration speaks of
  * @param make how it is made, where `wanted` alone would not do
+ * @returns its configuration as far as it is known; null: nothing was asked
  * @throws ContrailError STREAM_MISSING, STREAM_MISMATCH ('check'); WOULD_LOSE, STREAM_FIXED, SUBJECTS_OVERLAP and others
  */
 export async function declareStream(
@@ -34,9 +38,10 @@ export async function declareStream(
   wanted: Partial<StreamConfig> & { name: string },
   declare: Declare,
   make?: () => Promise<unknown>,
-): Promise<void> {
-  if (declare === 'none') return
+): Promise<Partial<StreamConfig> | null> {
+  if (declare === 'none') return null
   const { streams } = runtime.jsm
+  const isEnsured = declare === 'ensure' || declare === 'allow-loss'
   const bindings = { stream: wanted.name }
   const existing = await translated(`${upper(what)} can't be looked up`, () =>
     streams.info(wanted.name).catch((thrown) => {
@@ -46,14 +51,21 @@ export async function declareStream(
   )
   if (existing === undefined) {
     if (declare === 'check') throw new ContrailError('STREAM_MISSING', `There is no ${bare(what)}.`)
+    const marked = isEnsured ? { ...wanted, metadata: remembering(runtime, wanted, undefined) } : wanted
     await translated(`${upper(what)}${subjectsOf(wanted)} can't be made`, () =>
-      make === undefined ? streams.add(wanted as never) : make(),
+      make === undefined ? streams.add(marked as never) : make(),
     )
+    if (isEnsured && make !== undefined) await remember(runtime, wanted)
     runtime.log.info(bindings, 'stream created')
-    return
+    return wanted
   }
   const different = differences(wanted, existing.config)
-  if (declare === 'create' || different.length === 0) return
+  if (isEnsured) {
+    const left = droppedOf(runtime, wanted, existing.config)
+    if (left.length > 0) runtime.log.warn({ ...bindings, left }, LEFT)
+  }
+  if (different.length === 0 && isEnsured) await remember(runtime, wanted, existing)
+  if (declare === 'create' || different.length === 0) return existing.config
   const all = different.map(sentenceOf).join(', ')
   if (declare === 'check') {
     throw new ContrailError('STREAM_MISMATCH', `${upper(what)} is not as it is declared: ${all}.`)
@@ -62,11 +74,13 @@ export async function declareStream(
   if (lost.length > 0 && declare !== 'allow-loss') {
     throw new ContrailError('WOULD_LOSE', `${upper(what)} is not changed: ${lost.join('; ')}.`)
   }
-  const changed = different.map((one) => one.field)
+  const changed = different.map(sentenceOf)
+  const marked = { ...wanted, metadata: remembering(runtime, wanted, existing.config) }
   try {
-    await streams.update(wanted.name, updateOf(existing.config, wanted) as never)
+    await streams.update(wanted.name, updateOf(existing.config, marked) as never)
     if (lost.length > 0) runtime.log.warn({ ...bindings, changed, lost }, 'stream updated, with loss')
     else runtime.log.info({ ...bindings, changed }, 'stream updated')
+    return wanted
   } catch (thrown) {
     if (!isApiError(thrown, ...CANNOT_CHANGE))
       throw asContrailError(thrown, `${upper(what)} can't be updated (${all})`)
@@ -79,9 +93,37 @@ export async function declareStream(
   }
 }
 
+export const LEFT =
+  'the declaration no longer speaks of what it once said: it is left as it is (to be rid of it say the default, for example maxAge: 0)'
+
+/** Writes down what is declared, where that is not known yet. It is no part of the declaration: it may fail. */
+async function remember(
+  runtime: Runtime,
+  wanted: Partial<StreamConfig> & { name: string },
+  existing?: StreamInfo,
+): Promise<void> {
+  const { streams } = runtime.jsm
+  try {
+    const { config } = existing ?? (await streams.info(wanted.name))
+    const metadata = remembering(runtime, wanted, config)
+    if (differences({ metadata }, config).length === 0) return
+    await streams.update(wanted.name, { ...config, metadata: { ...config.metadata, ...metadata } } as never)
+  } catch (err) {
+    runtime.log.debug({ err, stream: wanted.name }, 'what is declared could not be written down')
+  }
+}
+
+/** What was declared, and is looked after. */
+export interface KeptDeclaration {
+  /** Its configuration as far as it is known; null: it is not. */
+  readonly config: Partial<StreamConfig> | null
+  /** Ends the looking after. */
+  forget(): void
+}
+
 /**
  * Declares it, and makes it again when it is not there after a reconnect: what is in memory is gone with its server.
- * Resolves to what ends that. Parameters and errors: those of `declareStream`.
+ * Parameters and errors: those of `declareStream`.
  */
 export async function keepDeclared(
   runtime: Runtime,
@@ -89,15 +131,16 @@ export async function keepDeclared(
   wanted: Partial<StreamConfig> & { name: string },
   declare: Declare,
   make?: () => Promise<unknown>,
-): Promise<() => void> {
-  await declareStream(runtime, what, wanted, declare, make)
-  if (declare === 'none' || declare === 'check') return () => {}
-  return runtime.onConnection((event) => {
+): Promise<KeptDeclaration> {
+  const config = await declareStream(runtime, what, wanted, declare, make)
+  if (declare === 'none' || declare === 'check') return { config, forget: () => {} }
+  const forget = runtime.onConnection((event) => {
     if (event !== 'reconnected') return
     declareStream(runtime, what, wanted, 'create', make).catch((err) => {
       runtime.log.warn({ err, stream: wanted.name }, `${what} could not be looked after`)
     })
   })
+  return { config, forget }
 }
 
 function updateOf(existing: StreamConfig, wanted: Partial<StreamConfig>): Partial<StreamConfig> {

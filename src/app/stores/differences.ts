@@ -1,4 +1,5 @@
 /** In what a configuration at the server is not as an app declares it. */
+import { durationText } from '../units.ts'
 
 /** A field, and both of its values. */
 export interface Difference {
@@ -21,13 +22,20 @@ export function differences(wanted: object, existing: object): Difference[] {
   return found
 }
 
-/** `max_age: 3600000000000 → 60000000000` */
+/** `max_age: 1h → 1m` */
 export function sentenceOf({ field, has, wanted }: Difference): string {
-  return `${field}: ${text(has)} → ${text(wanted)}`
+  return `${field}: ${text(field, has)} → ${text(field, wanted)}`
 }
 
-function text(value: unknown): string {
-  return value === undefined ? 'nothing' : JSON.stringify(value)
+/** Fields in nanoseconds. */
+const DURATIONS =
+  /^(?:max_age|duplicate_window|subject_delete_marker_ttl|ack_wait|inactive_threshold|idle_heartbeat|max_expires)$/
+
+function text(field: string, value: unknown): string {
+  if (value === undefined) return 'nothing'
+  return DURATIONS.test(field) && Number(value) > 0
+    ? durationText(Number(value) / 1e6)
+    : JSON.stringify(value)
 }
 
 /** The server leaves out what is false, empty or zero, and adds defaults and metadata of its own to objects. */

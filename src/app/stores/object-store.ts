@@ -12,13 +12,24 @@ import {
 import { asContrailError, translated } from '../client-errors.ts'
 import { ContrailError } from '../errors.ts'
 import type { StreamMessage } from '../message.ts'
-import type { Declaration, Runtime } from '../runtime.ts'
+import {
+  checkOptions,
+  duration,
+  object,
+  oneOf,
+  settleGiven,
+  size,
+  type Table,
+  text,
+  whole,
+} from '../options.ts'
+import type { Claim, Declaration, Runtime } from '../runtime.ts'
 import { SubjectPattern } from '../subject-pattern.ts'
 import { type Duration, type Size, toBytes, toNs } from '../units.ts'
-import { checkDeclare, type Declare, keepDeclared } from './declaring.ts'
+import { claimOf, DECLARE, type Declare, keepDeclared } from './declaring.ts'
 import { untilHeard } from './heard.ts'
 import type { StreamOwner } from './stream.ts'
-import { Watch, type WatchHandler, type WatchOptions } from './watch.ts'
+import { WATCH_OPTIONS, Watch, type WatchHandler, type WatchOptions } from './watch.ts'
 
 export interface ObjectStoreOptions {
   description?: string
@@ -32,6 +43,16 @@ export interface ObjectStoreOptions {
   declare?: Declare
   /** Options of the official client, over all others. */
   config?: Partial<ClientsOptions>
+}
+
+export const OBJECT_STORE_OPTIONS: Table<ObjectStoreOptions> = {
+  description: text,
+  ttl: duration,
+  maxBytes: size,
+  storage: oneOf('file', 'memory'),
+  replicas: whole(1, 5),
+  declare: DECLARE,
+  config: object,
 }
 
 /** An object was put (its content is whole), or deleted. */
@@ -52,7 +73,7 @@ export class ObjectStore<Deps extends object = object> implements Declaration {
   #store: ClientsStore | null = null
 
   constructor(bucket: string, options: ObjectStoreOptions, owner: StreamOwner) {
-    checkDeclare(options.declare)
+    checkOptions(`the object store "${bucket}"`, options, OBJECT_STORE_OPTIONS)
     this.bucket = bucket
     this.#options = options
     this.#owner = owner
@@ -123,17 +144,26 @@ export class ObjectStore<Deps extends object = object> implements Declaration {
   ): Watch<ObjectEvent, object, Deps>
   watch(handler: WatchHandler<ObjectEvent, object, Deps>): Watch<ObjectEvent, object, Deps>
   watch(options?: WatchOptions): Watch<ObjectEvent, object, Deps>
-  watch(
-    optionsOrHandler: WatchOptions | WatchHandler<ObjectEvent, object, Deps> = {},
-    handler?: WatchHandler<ObjectEvent, object, Deps>,
-  ): Watch<ObjectEvent, object, Deps> {
-    const options = typeof optionsOrHandler === 'function' ? {} : optionsOrHandler
-    const given = typeof optionsOrHandler === 'function' ? optionsOrHandler : handler
+  watch(...given: readonly unknown[]): Watch<ObjectEvent, object, Deps> {
+    const of = `the watch of the object store "${this.bucket}"`
+    const { options, handler } = settleGiven(of, given, WATCH_OPTIONS)
+    const handle = handler as WatchHandler<ObjectEvent, object, Deps> | undefined
     const read = (message: StreamMessage) => eventOf(message, options.ignoreDeletes === true)
     const patterns = [new SubjectPattern(`$O.${this.bucket}.M.>`)]
     return this.#owner.declare(
-      new Watch<ObjectEvent, object, Deps>(`OBJ_${this.bucket}`, patterns, options, read, given, this.#owner),
+      new Watch<ObjectEvent, object, Deps>(
+        `OBJ_${this.bucket}`,
+        patterns,
+        options,
+        read,
+        handle,
+        this.#owner,
+      ),
     )
+  }
+
+  claim(): Claim | null {
+    return claimOf(`the object store "${this.bucket}"`, this.#options)
   }
 
   async start(runtime: Runtime): Promise<void> {
@@ -143,13 +173,14 @@ export class ObjectStore<Deps extends object = object> implements Declaration {
     const options = this.#clientsOptions(runtime)
     // The client changes what it is given.
     const create = () => objm.create(bucket, { ...options })
-    this.#forget = await keepDeclared(
+    const { forget } = await keepDeclared(
       runtime,
       `the object store "${bucket}"`,
       streamOf(bucket, options),
       declare,
       create,
     )
+    this.#forget = forget
     this.#store = await translated(`The object store "${bucket}" can't be opened`, () =>
       declare === 'none' ? objm.open(bucket) : create(),
     )

@@ -10,18 +10,34 @@ import {
 import { translated } from '../client-errors.ts'
 import type { CodecOption } from '../codec.ts'
 import {
+  BATCH_OPTIONS,
   BatchConsumer,
   type BatchDataOf,
   type BatchHandler,
   type BatchOptions,
 } from '../consumer/batch-consumer.ts'
 import { deadLetterStream } from '../consumer/dead-letters.ts'
-import type { ConsumeOptions } from '../consumer/options.ts'
+import { CONSUME_OPTIONS, type ConsumeOptions } from '../consumer/options.ts'
 import { StreamConsumer } from '../consumer/stream-consumer.ts'
 import { DeadLetterBox } from '../dead-letters/dead-letter-box.ts'
 import { ContrailError } from '../errors.ts'
-import type { AnyHandler, DataOf, Handler } from '../handler.ts'
+import { type DataOf, type Handler, Route } from '../handler.ts'
 import type { StreamMessage } from '../message.ts'
+import { nearestSubject } from '../nearest.ts'
+import {
+  checkHandler,
+  checkOptions,
+  duration,
+  flag,
+  listOf,
+  object,
+  oneOf,
+  settleGiven,
+  size,
+  type Table,
+  text,
+  whole,
+} from '../options.ts'
 import { type BatchMessage, publishAtomic } from '../publisher/batch.ts'
 import type { PublishOptions, PublishResult } from '../publisher/options.ts'
 import { type Published, Publisher, type PublisherOptions } from '../publisher/publisher.ts'
@@ -33,12 +49,12 @@ import {
   scheduleSubjects,
   type When,
 } from '../publisher/schedule.ts'
-import type { Declaration, Runtime } from '../runtime.ts'
+import type { Claim, Declaration, Runtime } from '../runtime.ts'
 import type { Schema } from '../schema.ts'
-import { type Params, SubjectPattern } from '../subject-pattern.ts'
+import { assertSubject, matcherOf, type Params, SubjectPattern, subjectsOverlap } from '../subject-pattern.ts'
 import type { Owner } from '../subscription.ts'
 import { type Duration, type Size, toBytes, toNs } from '../units.ts'
-import { checkDeclare, type Declare, keepDeclared } from './declaring.ts'
+import { claimOf, DECLARE, type Declare, keepDeclared } from './declaring.ts'
 
 export interface StreamOptions {
   /** What it stores; wildcards and {names} allowed. Default: its name in lower case and `.>` behind it. */
@@ -72,6 +88,34 @@ export interface StreamOptions {
   config?: Partial<StreamConfig>
 }
 
+const RETENTION = {
+  limits: RetentionPolicy.Limits,
+  interest: RetentionPolicy.Interest,
+  workqueue: RetentionPolicy.Workqueue,
+} as const
+/** -1 and 0: no limit. */
+const LIMIT = whole(-1)
+
+export const STREAM_OPTIONS: Table<StreamOptions> = {
+  subjects: listOf(text, "['orders.>']"),
+  declare: DECLARE,
+  description: text,
+  retention: oneOf(...Object.keys(RETENTION)),
+  storage: oneOf('file', 'memory'),
+  maxAge: duration,
+  maxMessages: LIMIT,
+  maxBytes: size,
+  maxMessagesPerSubject: LIMIT,
+  maxMessageSize: size,
+  discard: oneOf('old', 'new'),
+  duplicateWindow: duration,
+  replicas: whole(1, 5),
+  allowTtl: flag,
+  allowSchedules: flag,
+  allowAtomic: flag,
+  config: object,
+}
+
 const NAME = /^[^\s.*>/\\]+$/
 
 /** The part of a configuration that a declaration speaks of. */
@@ -103,12 +147,6 @@ function configOf(
   return { ...config, ...options.config }
 }
 
-const RETENTION = {
-  limits: RetentionPolicy.Limits,
-  interest: RetentionPolicy.Interest,
-  workqueue: RetentionPolicy.Workqueue,
-} as const
-
 /** How a stream hands its consumers to what starts with the app. */
 export interface StreamOwner extends Owner {
   declare<D extends Declaration>(declaration: D): D
@@ -120,10 +158,12 @@ export interface StreamOwner extends Owner {
 export class Stream<Deps extends object = object> implements Declaration {
   readonly stage = 'store'
   readonly name: string
-  #subjects: readonly string[]
+  #patterns: readonly SubjectPattern[]
   readonly #options: StreamOptions
   readonly #owner: StreamOwner
   #forget: () => void = () => {}
+  /** What subjects it keeps; null: that is not known here. */
+  #keeps: RegExp | null = null
 
   constructor(name: string, options: StreamOptions, owner: StreamOwner) {
     if (!NAME.test(name)) {
@@ -132,21 +172,31 @@ export class Stream<Deps extends object = object> implements Declaration {
         `"${name}" is no stream name (no dots, spaces, wildcards, slashes).`,
       )
     }
-    checkDeclare(options.declare)
+    checkOptions(`the stream "${name}"`, options, STREAM_OPTIONS)
     this.name = name
     this.#options = options
     this.#owner = owner
     const sources = options.subjects ?? (options.config?.mirror ? [] : [`${name.toLowerCase()}.>`])
-    this.#subjects = sources.map((source) => new SubjectPattern(owner.prefixed(source)).subject)
+    this.#patterns = sources.map((source) => new SubjectPattern(owner.prefixed(source)))
   }
 
   /** What it stores, as NATS writes it. */
   get subjects(): readonly string[] {
-    return this.#options.allowSchedules ? [...this.#subjects, scheduleSubjects(this.name)] : this.#subjects
+    const subjects = this.#patterns.map((pattern) => pattern.subject)
+    return this.#options.allowSchedules ? [...subjects, scheduleSubjects(this.name)] : subjects
+  }
+
+  takes(): ReadonlyMap<string, string> {
+    return new Map(this.#patterns.map(({ subject, source }) => [subject, source]))
+  }
+
+  claim(): Claim | null {
+    const options: StreamOptions = { ...this.#options, subjects: this.subjects }
+    return claimOf(`the stream "${this.name}"`, options)
   }
 
   underPrefix(prefix: string): void {
-    this.#subjects = this.#subjects.map((subject) => `${prefix}.${subject}`)
+    this.#patterns = this.#patterns.map((pattern) => pattern.under(prefix))
   }
 
   get options(): StreamOptions {
@@ -173,18 +223,11 @@ export class Stream<Deps extends object = object> implements Declaration {
     subject: Subject | readonly Subject[],
     options?: ConsumeOptions<undefined, undefined>,
   ): StreamConsumer<Deps, Params<Subject>>
-  consume(
-    subject: string | readonly string[],
-    optionsOrHandler: ConsumeOptions<Schema | undefined, CodecOption | undefined> | AnyHandler = {},
-    handler?: AnyHandler,
-  ): StreamConsumer<Deps, never> {
-    const options = typeof optionsOrHandler === 'function' ? {} : optionsOrHandler
-    const given = typeof optionsOrHandler === 'function' ? optionsOrHandler : handler
-    const patterns = (typeof subject === 'string' ? [subject] : subject).map(
-      (source) => new SubjectPattern(this.#owner.prefixed(source)),
-    )
+  consume(subject: string | readonly string[], ...given: readonly unknown[]): StreamConsumer<Deps, never> {
+    const { options, handler } = settleGiven(this.#consumerOf(subject), given, CONSUME_OPTIONS)
+    const patterns = this.#filters(subject)
     const consumer = new StreamConsumer<Deps, never>(this.name, patterns, options, this.#owner)
-    if (given !== undefined) consumer.handle(options as never, given as never)
+    if (handler !== undefined) consumer.add(new Route(options, handler))
     return this.#owner.declare(consumer)
   }
 
@@ -198,9 +241,10 @@ export class Stream<Deps extends object = object> implements Declaration {
     options: BatchOptions<S, C>,
     handler: BatchHandler<BatchDataOf<S, C, T>, Deps>,
   ): BatchConsumer<Deps> {
-    const patterns = (typeof subject === 'string' ? [subject] : subject).map(
-      (source) => new SubjectPattern(this.#owner.prefixed(source)),
-    )
+    const of = this.#consumerOf(subject)
+    checkOptions(of, options, BATCH_OPTIONS)
+    checkHandler(of, handler)
+    const patterns = this.#filters(subject)
     return this.#owner.declare(
       new BatchConsumer<Deps>(this.name, patterns, options, handler as BatchHandler<never>, this.#owner),
     )
@@ -210,6 +254,7 @@ export class Stream<Deps extends object = object> implements Declaration {
   publish(subject: string, data?: unknown, options?: PublishOptions): Promise<PublishResult> {
     const runtime = this.#owner.runtime()
     if (runtime === null) return Promise.reject(this.#notConnected())
+    if (this.#keeps !== null && !this.#keeps.test(subject)) return this.#refuse(subject)
     return runtime.publisher.publishToStream(subject, data, options)
   }
 
@@ -218,7 +263,11 @@ export class Stream<Deps extends object = object> implements Declaration {
     messages: readonly BatchMessage[],
     options?: Pick<PublishOptions, 'timeout'>,
   ): Promise<BatchAck> {
-    return publishAtomic(this.#runtime().publisher, messages, options)
+    const { publisher } = this.#runtime()
+    for (const { subject } of messages) {
+      if (this.#keeps?.test(subject) === false) return this.#refuse(subject)
+    }
+    return publishAtomic(publisher, messages, options)
   }
 
   /**
@@ -226,7 +275,9 @@ export class Stream<Deps extends object = object> implements Declaration {
    * Schedules outlive the app; one of the same `id` takes the other's place.
    */
   schedule(subject: string, data: unknown, when: When, options?: ScheduleOptions): Promise<Schedule> {
-    return schedule(this.#runtime().publisher, this.name, subject, data, when, options)
+    const { publisher } = this.#runtime()
+    if (this.#keeps?.test(subject) === false) return this.#refuse(subject)
+    return schedule(publisher, this.name, subject, data, when, options)
   }
 
   /** Ends a schedule. False when there was none. */
@@ -241,6 +292,7 @@ export class Stream<Deps extends object = object> implements Declaration {
     C extends CodecOption | undefined = undefined,
   >(subject: Subject, options: PublisherOptions<S, C> = {}): Publisher<Subject, Published<S, C>> {
     const source = () => this.#owner.prefixed(subject)
+    this.#mustTake(new SubjectPattern(source()))
     return this.#owner.addPublisher(
       new Publisher(source, { ...options, toStream: true }, () => this.#runtime().publisher),
     )
@@ -269,14 +321,15 @@ export class Stream<Deps extends object = object> implements Declaration {
   }
 
   async start(runtime: Runtime): Promise<void> {
-    runtime.publisher.addStreamSubjects(this.subjects)
-    const wanted = configOf(this.name, this.subjects, { replicas: runtime.replicas, ...this.#options })
-    this.#forget = await keepDeclared(
-      runtime,
-      `the stream "${this.name}"`,
-      wanted,
-      this.#options.declare ?? 'ensure',
-    )
+    runtime.publisher.audience.keep(new Map(this.subjects.map((subject) => [subject, subject])))
+    runtime.publisher.audience.know(this.takes())
+    const options = this.#options
+    const wanted = configOf(this.name, this.subjects, { replicas: runtime.replicas, ...options })
+    const { declare = 'ensure' } = options
+    const { config, forget } = await keepDeclared(runtime, `the stream "${this.name}"`, wanted, declare)
+    this.#forget = forget
+    const subjects = config?.subjects ?? (options.subjects === undefined ? undefined : this.subjects)
+    this.#keeps = subjects === undefined ? null : matcherOf(subjects)
   }
 
   async stop(): Promise<void> {
@@ -290,6 +343,43 @@ export class Stream<Deps extends object = object> implements Declaration {
   }
 
   #notConnected(): ContrailError {
-    return new ContrailError('NOT_STARTED', `The stream "${this.name}" is not connected.`)
+    return this.#owner.notRunning(`The stream "${this.name}"`)
+  }
+
+  /** For sentences. */
+  #consumerOf(subject: string | readonly string[]): string {
+    return `the consumer of "${[subject].flat().join(', ')}" of the stream "${this.name}"`
+  }
+
+  /** The filters of a consumer of this stream. @throws ContrailError INVALID_SUBJECT, SUBJECT_NOT_IN_STREAM */
+  #filters(subject: string | readonly string[]): SubjectPattern[] {
+    const sources = typeof subject === 'string' ? [subject] : subject
+    const patterns = sources.map((source) => new SubjectPattern(this.#owner.prefixed(source)))
+    for (const pattern of patterns) this.#mustTake(pattern)
+    return patterns
+  }
+
+  /** Nothing of the stream is on these subjects: a mistake, where its subjects are what is declared here. */
+  #mustTake({ source, subject }: SubjectPattern): void {
+    const { declare = 'ensure', config, subjects } = this.#options
+    // With these it has subjects that are not said here.
+    if (declare === 'create' || (declare === 'none' && subjects === undefined)) return
+    if (config?.subjects ?? config?.mirror ?? config?.sources ?? config?.subject_transform) return
+    if (!this.subjects.some((one) => subjectsOverlap(one, subject))) throw this.#doesNotKeep(source)
+  }
+
+  /** A publication that the stream would not take. */
+  async #refuse(subject: string): Promise<never> {
+    assertSubject(subject)
+    throw this.#doesNotKeep(subject)
+  }
+
+  #doesNotKeep(subject: string): ContrailError {
+    const sources = [...this.takes().values()]
+    const has = sources.length === 0 ? 'no subjects' : sources.map((source) => `"${source}"`).join(', ')
+    const nearest = nearestSubject(subject, sources)
+    const meant = nearest === undefined || nearest.endsWith('>') ? '' : ` Did you mean "${nearest}"?`
+    const sentence = `The stream "${this.name}" does not keep "${subject}": it has ${has}.${meant}`
+    return new ContrailError('SUBJECT_NOT_IN_STREAM', sentence)
   }
 }

@@ -1,19 +1,24 @@
-import type { Account, Connection, InternalSubscription, Message, MessageHandler } from '../../core/index.ts'
+import type { Account, InternalSubscription, Message, MessageHandler, Origin } from '../../core/index.ts'
 import type { Json } from '../../storage/index.ts'
-import { Api } from '../api/dispatch.ts'
 import { apiError } from '../config/errors.ts'
 import type { StreamConfig } from '../config/types.ts'
-import type { JetStream } from '../jetstream.ts'
 import { PubAcks } from '../publish/pub-acks.ts'
+import type { StreamHost } from '../stream/host.ts'
 import { AckSubjects } from './ack-subjects.ts'
-import { Stream } from './stream.ts'
+import { Stream, type StreamOwner } from './stream.ts'
 import { Streams } from './streams.ts'
 
-/** JetStream of one account: its streams, and its API. */
-export class JetStreamAccount {
-  readonly js: JetStream
+/** Who answers requests to the API. */
+export interface RequestHandler {
+  /** `skippedTokens`: tokens of the subject in front of the verb, without `$JS`: `API`, or domain and `API`. */
+  onRequest(message: Message, origin: Origin | null, skippedTokens: number): void
+}
+
+/** JetStream of one account: its streams, found by their names and by the acks of their consumers. */
+export class JetStreamAccount implements StreamOwner {
+  readonly host: StreamHost
   readonly account: Account
-  readonly streams = new Streams()
+  readonly streams: Streams
   readonly pubAcks: PubAcks
   /** Names of streams that are being restored. */
   readonly restoring = new Set<string>()
@@ -22,20 +27,21 @@ export class JetStreamAccount {
   apiErrors = 0
   private readonly subscriptions: InternalSubscription[] = []
 
-  constructor(js: JetStream, account: Account) {
-    this.js = js
+  constructor(host: StreamHost, account: Account) {
+    this.host = host
     this.account = account
+    this.streams = new Streams(host)
     this.pubAcks = new PubAcks(account)
   }
 
-  /** Begins to answer. */
-  open(): void {
-    const api = new Api(this)
-    this.subscriptions.push(this.account.subscribe('$JS.API.>', new Prefixed(api, 2)))
-    if (this.js.domain !== '') {
-      this.subscriptions.push(this.account.subscribe(`$JS.${this.js.domain}.API.>`, new Prefixed(api, 3)))
+  /** Begins to take messages, acks and requests. */
+  open(api: RequestHandler): void {
+    const { account, host, subscriptions } = this
+    subscriptions.push(account.subscribe('$JS.API.>', new Prefixed(api, 2)))
+    if (host.domain !== '') {
+      subscriptions.push(account.subscribe(`$JS.${host.domain}.API.>`, new Prefixed(api, 3)))
     }
-    this.subscriptions.push(this.account.subscribe('$JS.ACK.>', new AckSubjects(this)))
+    subscriptions.push(account.subscribe('$JS.ACK.>', new AckSubjects(account, this.streams, host.domain)))
     for (const stream of this.streams.values()) stream.open()
   }
 
@@ -43,10 +49,10 @@ export class JetStreamAccount {
   createStream(config: StreamConfig): Stream {
     if (this.restoring.has(config.name)) throw apiError('JSStreamNameExistErr')
     if (this.overlaps(config, null)) throw apiError('JSStreamSubjectOverlapErr')
-    this.js.checkReservation(config, 0)
-    const meta = { created: this.js.clock.now(), config }
+    this.host.checkReservation(config, 0)
+    const meta = { created: this.host.clock.now(), config }
     const inMemory = config.storage === 'memory'
-    const log = this.js.store.createLog(`${this.account.name}/${config.name}`, meta as unknown as Json, {
+    const log = this.host.store.createLog(`${this.account.name}/${config.name}`, meta as unknown as Json, {
       inMemory,
     })
     if ((config.first_seq ?? 0) > 1) log.skipTo(config.first_seq as number)
@@ -65,6 +71,14 @@ export class JetStreamAccount {
   /** Do the subjects meet those of another stream than `self`? */
   overlaps(config: StreamConfig, self: Stream | null): boolean {
     return this.streams.overlap(config.subjects ?? [], self)
+  }
+
+  streamUpdated(stream: Stream): void {
+    this.streams.updated(stream)
+  }
+
+  streamDeleted(stream: Stream): void {
+    this.streams.delete(stream.name)
   }
 
   /** Bytes that streams have stored, or have been promised. */
@@ -87,15 +101,15 @@ export class JetStreamAccount {
 
 /** Hands requests to the API without the tokens that only say that they are for it. */
 class Prefixed implements MessageHandler {
-  private readonly api: Api
+  private readonly api: RequestHandler
   private readonly skippedTokens: number
 
-  constructor(api: Api, skippedTokens: number) {
+  constructor(api: RequestHandler, skippedTokens: number) {
     this.api = api
     this.skippedTokens = skippedTokens
   }
 
-  onMessage(message: Message, origin: Connection | null): void {
+  onMessage(message: Message, origin: Origin | null): void {
     this.api.onRequest(message, origin, this.skippedTokens)
   }
 }

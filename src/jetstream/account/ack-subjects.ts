@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import type { Message, MessageHandler } from '../../core/index.ts'
+import type { Account, Message, MessageHandler } from '../../core/index.ts'
 import type { Consumer } from '../consumer/consumer.ts'
 import { sendNoResponders } from '../headers/status.ts'
-import type { JetStreamAccount } from './account.ts'
+import type { Streams } from './streams.ts'
 
 const DOT = 46
 /** `$JS.ACK.` */
@@ -16,16 +16,18 @@ const SLOTS = 256
 
 /** Finds the consumer that an ack is for, by the bytes of its subject. */
 export class AckSubjects implements MessageHandler {
-  private readonly account: JetStreamAccount
+  private readonly account: Account
+  private readonly streams: Streams
   private readonly consumers: (Consumer | null)[] = new Array(SLOTS).fill(null)
   private readonly keys: (Buffer | null)[] = new Array(SLOTS).fill(null)
 
   /** `<domain>.<hash of the account>.`, as the longer form has it. */
   private readonly place: Buffer
 
-  constructor(account: JetStreamAccount) {
+  constructor(account: Account, streams: Streams, domain: string) {
     this.account = account
-    this.place = Buffer.from(`${account.js.domain || '_'}.${hashOf(account.account.name)}.`)
+    this.streams = streams
+    this.place = Buffer.from(`${domain || '_'}.${hashOf(account.name)}.`)
   }
 
   onMessage(message: Message): void {
@@ -47,7 +49,7 @@ export class AckSubjects implements MessageHandler {
   private tellNobody(message: Message): void {
     const reply = message.reply.toString('utf8', message.replyStart, message.replyEnd)
     const subject = message.subject.toString('utf8', message.subjectStart, message.subjectEnd)
-    sendNoResponders(this.account.account, reply, subject)
+    sendNoResponders(this.account, reply, subject)
   }
 
   /** The longer form has domain and account in front of the stream: behind them, or 0 when they are not ours. */
@@ -70,7 +72,7 @@ export class AckSubjects implements MessageHandler {
     const key = this.keys[slot]
     const known = this.consumers[slot]
     if (key !== null && known !== null && !known.isClosed && isSame(key, subject, start, offset)) return known
-    const stream = this.account.streams.get(subject.toString('utf8', start, middle - 1))
+    const stream = this.streams.get(subject.toString('utf8', start, middle - 1))
     const consumer = stream?.consumers.get(subject.toString('utf8', middle, offset - 1)) ?? null
     if (consumer === null) return null
     this.keys[slot] = Buffer.from(subject.subarray(start, offset))

@@ -62,7 +62,7 @@ export function streamInfo(stream: Stream, details: StateDetails = {}): StreamIn
     config: shownConfig(stream),
     created: formatMs(stream.createdMs),
     state: streamState(stream, details),
-    ...(stream.js.domain === '' ? {} : { domain: stream.js.domain }),
+    ...(stream.host.domain === '' ? {} : { domain: stream.host.domain }),
     ...stream.origins.info(),
     ts: formatMs(stream.clock.now()),
   }
@@ -71,5 +71,5 @@ export function streamInfo(stream: Stream, details: StateDetails = {}): StreamIn
 /** The info as a request for it is answered, and monitoring shows it: this server leads it. */
 export function ledStreamInfo(stream: Stream, details: StateDetails = {}): StreamInfo {
   const { ts, ...info } = streamInfo(stream, details)
-  return { ...info, cluster: { leader: stream.js.serverName }, ts }
+  return { ...info, cluster: { leader: stream.host.serverName }, ts }
 }

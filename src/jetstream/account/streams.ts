@@ -1,6 +1,7 @@
 import { PatternIndex } from '../../subjects/index.ts'
 import { originsOf } from '../config/stream/origins.ts'
 import type { StreamConfig } from '../config/types.ts'
+import type { StreamHost } from '../stream/host.ts'
 import type { Stream } from './stream.ts'
 
 /** The streams of an account by name, and what is asked of all of them: answered without a look at each. */
@@ -10,10 +11,16 @@ export class Streams extends Map<string, Stream> {
   reservedStorage = 0
   /** The configuration of a stream, by its name. */
   readonly configOf = (name: string): StreamConfig | undefined => this.get(name)?.config
+  private readonly host: StreamHost
   private readonly subjects = new PatternIndex<Stream>()
   private readonly copies = new Map<string, Set<Stream>>()
   /** The configuration that each was counted with. */
   private readonly counted = new Map<Stream, StreamConfig>()
+
+  constructor(host: StreamHost) {
+    super()
+    this.host = host
+  }
 
   /** The streams that copy from the one of this name. */
   copiesOf(name: string): Iterable<Stream> {
@@ -49,8 +56,9 @@ export class Streams extends Map<string, Stream> {
     const { config } = stream
     this.counted.set(stream, config)
     for (const subject of config.subjects ?? []) this.subjects.add(subject, stream)
-    for (const { name } of originsOf(config))
+    for (const { name } of originsOf(config)) {
       this.copies.set(name, (this.copies.get(name) ?? new Set()).add(stream))
+    }
     this.reserve(stream, Math.max(config.max_bytes ?? 0, 0))
   }
 
@@ -66,6 +74,7 @@ export class Streams extends Map<string, Stream> {
   }
 
   private reserve(stream: Stream, bytes: number): void {
+    this.host.reserve(stream.log.inMemory, bytes)
     if (stream.log.inMemory) this.reservedMemory += bytes
     else this.reservedStorage += bytes
   }

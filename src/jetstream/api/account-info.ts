@@ -27,7 +27,7 @@ export function accountInfo(request: ApiRequest): object {
     streams: account.streams.size,
     consumers,
     limits: LIMITS,
-    ...(account.js.domain === '' ? {} : { domain: account.js.domain }),
+    ...(account.host.domain === '' ? {} : { domain: account.host.domain }),
     api: { level: API_LEVEL, total: account.apiTotal, errors: account.apiErrors },
   }
 }

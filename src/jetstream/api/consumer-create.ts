@@ -84,7 +84,7 @@ function create(request: ConsumerRequest, asked: CreateRequest): object {
   const { config } = asked
   if ((config.num_replicas ?? 0) > 1) throw apiError('JSStreamReplicasNotSupportedErr')
   const stream = streamNamed(request.account, asked.stream_name)
-  if (config.direct && config.sourcing && config.name) prepareForCopy(stream, config)
+  if (config.direct && config.sourcing && config.name) prepareForCopy(stream.config, config)
   if (config.direct || config.sourcing) identify(request, stream)
   const existing = stream.consumers.get(config.durable_name || config.name || '')
   // Pausing goes through its own request.

@@ -32,11 +32,13 @@ export class DirectAnswer {
       view.headerLength > 0
         ? view.buffer.subarray(view.bodyStart, payloadStart - 2)
         : Buffer.from('NATS/1.0\r\n')
-    const subject = view.buffer.toString('utf8', view.subjectStart, view.subjectEnd)
-    const head =
-      `Nats-Stream: ${stream.name}\r\nNats-Subject: ${subject}\r\nNats-Sequence: ${view.seq}\r\n` +
+    // As bytes: a mapping may have cut it within a letter.
+    const subject = view.buffer.subarray(view.subjectStart, view.subjectEnd)
+    const rest =
+      `\r\nNats-Sequence: ${view.seq}\r\n` +
       `Nats-Time-Stamp: ${formatTime(view.sec, view.nsec)}\r\n${more}\r\n`
-    this.send(Buffer.concat([own, Buffer.from(head)]), payloadStart, view.bodyEnd, view.buffer)
+    const head = [Buffer.from(`Nats-Stream: ${stream.name}\r\nNats-Subject: `), subject, Buffer.from(rest)]
+    this.send(Buffer.concat([own, ...head]), payloadStart, view.bodyEnd, view.buffer)
   }
 
   private send(headers: Buffer, start: number, end: number, payload: Buffer): void {

@@ -9,7 +9,7 @@ import { filterOf, type MessageSelection, seqOfTime } from './message-selection.
 const MAX_RESULTS = 1024
 
 function maxBytes(stream: Stream, wanted: MessageSelection): number {
-  return wanted.max_bytes || stream.js.bus.limits.maxPendingBytes
+  return wanted.max_bytes || stream.host.bus.limits.maxPendingBytes
 }
 
 function sizeOf(view: RecordView): number {

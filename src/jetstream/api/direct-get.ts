@@ -38,7 +38,7 @@ export function directGet(request: ApiRequest): void {
       answer.status(error instanceof ReadFailure ? '500 Store Can Not Be Read' : `500 ${error.message}`),
     )
   }
-  const { store } = stream.js
+  const { store } = stream.host
   if (store.isHeldUp) serve()
   else store.barrier(serve)
 }

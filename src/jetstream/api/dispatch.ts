@@ -1,6 +1,6 @@
-import type { Connection, Message } from '../../core/index.ts'
+import type { Message, Origin } from '../../core/index.ts'
 import { ReadFailure } from '../../storage/index.ts'
-import type { JetStreamAccount } from '../account/account.ts'
+import type { JetStreamAccount, RequestHandler } from '../account/account.ts'
 import { ApiError, apiError } from '../config/errors.ts'
 import { encodeJson } from '../config/json/encode.ts'
 import { API_LEVEL } from '../config/stream/metadata.ts'
@@ -15,15 +15,14 @@ import { type ApiRoute, ROUTES } from './routes.ts'
 const RESPONSE_TYPE = 'io.nats.jetstream.api.v1.'
 
 /** The JetStream API of one account: from a request's subject to its handler, and the answer back. */
-export class Api {
+export class Api implements RequestHandler {
   private readonly account: JetStreamAccount
 
   constructor(account: JetStreamAccount) {
     this.account = account
   }
 
-  /** `skippedTokens`: tokens of the subject in front of the verb, without `$JS`: `API`, or domain and `API`. */
-  onRequest(message: Message, origin: Connection | null, skippedTokens: number): void {
+  onRequest(message: Message, origin: Origin | null, skippedTokens: number): void {
     const subject = message.subject.toString('utf8', message.subjectStart, message.subjectEnd)
     const tokens = subject.split('.').slice(skippedTokens)
     const bodyStart = message.bodyStart + message.headerLength
@@ -37,7 +36,7 @@ export class Api {
       origin,
       answerHeaders: '',
     }
-    this.account.js.trim()
+    this.account.host.commits.trim()
     if (tokens[0] === 'CONSUMER' && tokens[1] === 'MSG' && tokens[2] === 'NEXT' && tokens.length === 5) {
       consumerNext(this.account, tokens[3], tokens[4], request.reply, request.body)
       return
@@ -63,7 +62,7 @@ export class Api {
     try {
       const level = headerOf(request.headers, 'Nats-Required-Api-Level')
       if (level !== '' && !(Number(level) <= API_LEVEL)) throw apiError('JSRequiredApiLevelErr')
-      if (this.account.js.store.isHeldUp && route.changes) throw apiError('JSInsufficientResourcesErr')
+      if (this.account.host.store.isHeldUp && route.changes) throw apiError('JSInsufficientResourcesErr')
       if (route.waits) {
         // What is read has to be durable before it is shown.
         this.whenDurable(() => this.settle(request, route, () => route.handle(request)))
@@ -85,7 +84,7 @@ export class Api {
             (body) => this.succeed(request, route, body),
             (error) => this.fail(request, route, error),
           )
-          .catch(this.account.js.bus.fault)
+          .catch(this.account.host.bus.fault)
       } else this.succeed(request, route, answer)
     } catch (error) {
       this.fail(request, route, error)
@@ -123,7 +122,7 @@ export class Api {
   }
 
   private whenDurable(done: () => void): void {
-    const { store } = this.account.js
+    const { store } = this.account.host
     if (store.isHeldUp) done()
     else store.barrier(done)
   }

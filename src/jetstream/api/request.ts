@@ -1,4 +1,4 @@
-import type { Connection } from '../../core/index.ts'
+import type { Origin } from '../../core/index.ts'
 import type { JetStreamAccount } from '../account/account.ts'
 import type { Stream } from '../account/stream.ts'
 import { apiError } from '../config/errors.ts'
@@ -17,7 +17,7 @@ export interface ApiRequest {
   /** The headers as text, '' without. */
   headers: string
   /** Who asks; null for something inside the server. */
-  origin: Connection | null
+  origin: Origin | null
   /** Headers that the answer is to have, lines with their ends; '' for none. */
   answerHeaders: string
 }

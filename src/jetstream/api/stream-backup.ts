@@ -28,10 +28,10 @@ export function snapshotStream(request: ApiRequest): object {
   const stream = streamNamed(request)
   const asked = decodeRequest<SnapshotRequest>(request.body, SNAPSHOT_FIELDS, 'JSApiStreamSnapshotRequest')
   if (!isLiteralSubject(asked.deliver_subject ?? '')) throw apiError('JSSnapshotDeliverSubjectInvalidErr')
-  const snapshot = new Snapshot(stream, request, asked)
+  const snapshot = new Snapshot(stream, request.origin, asked)
   // Behind the answer, which is sent when all that was stored before is durable.
-  const send = () => void snapshot.send().catch(stream.js.bus.fault)
-  stream.js.store.barrier(() => stream.clock.setTimer(send, 0))
+  const send = () => void snapshot.send().catch(stream.host.bus.fault)
+  stream.host.store.barrier(() => stream.clock.setTimer(send, 0))
   return { config: shownConfig(stream), state: snapshot.state }
 }
 
@@ -54,6 +54,6 @@ export function restoreStream(request: ApiRequest): object {
     throw apiError('JSStreamNameExistRestoreFailedErr')
   }
   if (account.overlaps(config, null)) throw apiError('JSStreamSubjectOverlapErr')
-  account.js.checkReservation(config, 0)
-  return { deliver_subject: new Restore(account, config, request).deliverSubject }
+  account.host.checkReservation(config, 0)
+  return { deliver_subject: new Restore(account, config, request.origin).deliverSubject }
 }

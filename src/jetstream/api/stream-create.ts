@@ -43,7 +43,7 @@ export function updateStream(request: ApiRequest): object | Promise<object> {
   const config = updatedStreamConfig(stream.config, asked, pedantic ?? false, account.streams.configOf)
   checkConsumerLimits(stream.consumers.values(), stream.config, config)
   if (account.overlaps(config, stream)) throw apiError('JSStreamSubjectOverlapErr')
-  account.js.checkReservation(config, Math.max(stream.config.max_bytes ?? 0, 0))
+  account.host.checkReservation(config, Math.max(stream.config.max_bytes ?? 0, 0))
   stream.update(config)
   const answer = (): object => {
     const info = streamInfo(stream)

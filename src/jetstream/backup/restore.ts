@@ -1,22 +1,21 @@
 /** A stream made from a backup that comes in chunks. It is there when all of it is durable, or not at all. */
 import { type ArchiveEntry, ArchiveReader, S2Decoder } from '../../archive/index.ts'
-import type { InternalSubscription, Message } from '../../core/index.ts'
+import { type InternalSubscription, Message, type Origin } from '../../core/index.ts'
 import type { Timer } from '../../ports/index.ts'
 import type { Json } from '../../storage/index.ts'
 import type { JetStreamAccount } from '../account/account.ts'
-import { Stream, type StreamMeta } from '../account/stream.ts'
+import { Stream } from '../account/stream.ts'
 import { streamInfo } from '../account/stream-info.ts'
-import { describeClient } from '../api/audit.ts'
-import type { ApiRequest } from '../api/request.ts'
 import { ApiError, apiError } from '../config/errors.ts'
 import { encodeJson } from '../config/json/encode.ts'
 import { MAX_SEQUENCE, sequenceRange } from '../config/ranges.ts'
 import { formatMs } from '../config/time-text.ts'
 import type { StreamConfig, StreamState } from '../config/types.ts'
 import { uniqueId } from '../config/unique-id.ts'
-import { PublishHeaders, SCHEDULE, TTL } from '../headers/publish-headers.ts'
-import { parseTtlMs } from '../publish/check-headers.ts'
+import { PublishHeaders } from '../headers/publish-headers.ts'
 import { eventHead } from '../stream/advisories.ts'
+import { describeClient } from '../stream/client.ts'
+import type { StreamMeta } from '../stream/stream-log.ts'
 import { type ConsumerBackup, readConsumerBackup, restoreConsumer } from './consumer-state.ts'
 
 const ID_LENGTH = 22
@@ -25,7 +24,6 @@ const IDLE_MS = 5000
 /** Records keep the seconds in 32 bits. */
 const MAX_TIME_NS = 2n ** 32n * 1_000_000_000n
 const NS_PER_S = 1_000_000_000n
-const NS_PER_MS = 1_000_000n
 /** States of consumers are kept until the messages are there. */
 const MAX_CONSUMERS = 100_000
 
@@ -33,7 +31,8 @@ export class Restore {
   readonly deliverSubject: string
   private readonly account: JetStreamAccount
   private readonly config: StreamConfig
-  private readonly request: ApiRequest
+  /** Who asked. */
+  private readonly origin: Origin | null
   private readonly meta: StreamMeta
   private readonly stream: Stream
   private readonly decoder: S2Decoder
@@ -49,14 +48,14 @@ export class Restore {
   private bytes = 0
 
   /** Begins to take chunks. The configuration was checked. */
-  constructor(account: JetStreamAccount, config: StreamConfig, request: ApiRequest) {
-    const { js } = account
+  constructor(account: JetStreamAccount, config: StreamConfig, origin: Origin | null) {
+    const { host } = account
     this.account = account
     this.config = config
-    this.request = request
-    this.beganMs = js.clock.now()
-    this.meta = { created: js.clock.now(), config, isRestoring: true }
-    const log = js.store.createLog(`${account.account.name}/${config.name}`, this.meta as unknown as Json, {
+    this.origin = origin
+    this.beganMs = host.clock.now()
+    this.meta = { created: host.clock.now(), config, isRestoring: true }
+    const log = host.store.createLog(`${account.account.name}/${config.name}`, this.meta as unknown as Json, {
       inMemory: config.storage === 'memory',
     })
     this.stream = new Stream(account, log, this.meta)
@@ -95,7 +94,7 @@ export class Restore {
     }
     this.rest()
     // Asked for more when this part is on disk: what is on its way stays within the sender's window.
-    this.account.js.store.barrier(() => this.account.account.publishText(reply, ''))
+    this.account.host.store.barrier(() => this.account.account.publishText(reply, ''))
   }
 
   private unpacked(bytes: Buffer): void {
@@ -134,7 +133,7 @@ export class Restore {
     const { stream, account } = this
     const { log } = stream
     const { seq, headerLength, body } = entry
-    if (account.js.isExhausted(log.inMemory)) throw apiError('JSInsufficientResourcesErr')
+    if (account.host.isExhausted(log.inMemory)) throw apiError('JSInsufficientResourcesErr')
     const most = this.config.max_msg_size ?? -1
     if (most >= 0 && body.length > most)
       throw new Error(`message sequence ${seq} exceeds maximum message size`)
@@ -142,25 +141,15 @@ export class Restore {
     if (entry.timeNs < 0n || entry.timeNs >= MAX_TIME_NS)
       throw new Error(`message sequence ${seq} has no valid time`)
     if (seq <= log.lastSeq) throw new Error(`message sequence ${seq} out of order`)
-    const sec = Number(entry.timeNs / NS_PER_S)
-    const nsec = Number(entry.timeNs % NS_PER_S)
-    if (seq > log.lastSeq + 1) log.skipTo(seq)
     this.headers.found = 0
     if (headerLength > 0) this.headers.parse(body, 0, headerLength)
-    const ttlMs = this.headers.has(TTL) ? (parseTtlMs(this.headers.text(TTL)) ?? 0) : 0
-    const timeMs = Number(entry.timeNs / NS_PER_MS)
-    if (ttlMs > 0 && timeMs + ttlMs <= stream.clock.now()) {
-      // Its time was over on the way; its sequence stays used.
-      log.skipTo(seq + 1, sec, nsec)
-      return
-    }
-    const subject = Buffer.from(entry.name)
-    log.append(subject, 0, subject.length, body, 0, headerLength, body.length, sec, nsec)
-    if (ttlMs > 0) stream.ttls.add(seq, timeMs + ttlMs)
-    if (this.config.allow_msg_schedules) {
-      if (this.headers.has(SCHEDULE)) stream.schedules.added(entry.name, seq, body, 0, headerLength, timeMs)
-      else stream.schedules.replaced(entry.name)
-    }
+    const message = new Message(Buffer.from(entry.name))
+    message.subjectEnd = message.subject.length
+    message.body = body
+    message.headerLength = headerLength
+    message.bodyEnd = body.length
+    const sec = Number(entry.timeNs / NS_PER_S)
+    stream.ingest.apply.storeCopy(message, this.headers, seq, sec, Number(entry.timeNs % NS_PER_S))
     stream.appended()
   }
 
@@ -174,7 +163,7 @@ export class Restore {
     for (const { name, backup } of this.consumers) restoreConsumer(stream, name, backup)
     const { isRestoring: _, ...meta } = this.meta
     stream.log.setMeta(meta as unknown as Json)
-    account.js.store.barrier(() => {
+    account.host.store.barrier(() => {
       this.end()
       account.streams.set(stream.name, stream)
       stream.open()
@@ -220,15 +209,15 @@ export class Restore {
   }
 
   private tell(what: 'CREATE' | 'COMPLETE', fields: object): void {
-    const { js, account } = this.account
+    const { host, account } = this.account
     const subject = `$JS.EVENT.ADVISORY.STREAM.RESTORE_${what}.${this.config.name}`
     if (!account.hasInterest(subject)) return
     const event = {
-      ...eventHead(`io.nats.jetstream.advisory.v1.restore_${what.toLowerCase()}`, js.clock.now()),
+      ...eventHead(`io.nats.jetstream.advisory.v1.restore_${what.toLowerCase()}`, host.clock.now()),
       stream: this.config.name,
       ...fields,
-      client: describeClient(this.request),
-      ...(js.domain === '' ? {} : { domain: js.domain }),
+      client: describeClient(host, account, this.origin),
+      ...(host.domain === '' ? {} : { domain: host.domain }),
     }
     account.publishText(subject, JSON.stringify(event))
   }

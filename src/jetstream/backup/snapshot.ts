@@ -1,15 +1,14 @@
 /** A stream as a backup, sent in chunks that the receiver acknowledges; never more of it in memory than is on its way. */
 import { ArchiveWriter, S2Encoder } from '../../archive/index.ts'
-import type { Message } from '../../core/index.ts'
+import type { Message, Origin } from '../../core/index.ts'
 import { RecordView } from '../../storage/index.ts'
 import type { Stream } from '../account/stream.ts'
 import { streamState } from '../account/stream-info.ts'
-import { describeClient } from '../api/audit.ts'
-import type { ApiRequest } from '../api/request.ts'
 import { formatMs } from '../config/time-text.ts'
 import type { StreamState } from '../config/types.ts'
 import { uniqueId } from '../config/unique-id.ts'
 import { eventHead } from '../stream/advisories.ts'
+import { describeClient } from '../stream/client.ts'
 import { readRecord } from '../stream/read-record.ts'
 import { consumerBackup } from './consumer-state.ts'
 
@@ -34,7 +33,8 @@ const NS_PER_MS = 1_000_000
 export class Snapshot {
   readonly state: StreamState
   private readonly stream: Stream
-  private readonly request: ApiRequest
+  /** Who asked. */
+  private readonly origin: Origin | null
   private readonly asked: SnapshotRequest
   private readonly lastSeq: number
   private readonly beganMs: number
@@ -44,9 +44,9 @@ export class Snapshot {
   private ackedMs = 0
   private wake: () => void = () => {}
 
-  constructor(stream: Stream, request: ApiRequest, asked: SnapshotRequest) {
+  constructor(stream: Stream, origin: Origin | null, asked: SnapshotRequest) {
     this.stream = stream
-    this.request = request
+    this.origin = origin
     this.asked = asked
     this.lastSeq = stream.log.lastSeq
     this.state = { ...streamState(stream), ...(asked.no_consumers ? { consumer_count: 0 } : {}) }
@@ -57,7 +57,7 @@ export class Snapshot {
   /** Sends everything; resolves when the last chunk is out, or it was given up. */
   async send(): Promise<void> {
     const { stream } = this
-    const { account } = stream.account
+    const { account } = stream
     this.tell('CREATE', { state: this.state })
     const acks = account.subscribe(`${this.ackSubject}.>`, { onMessage: (message) => this.onAck(message) })
     let failure: string | null = null
@@ -151,7 +151,7 @@ export class Snapshot {
     const { clock } = this.stream
     this.ackedMs = clock.now()
     while (this.inFlight >= mostInFlight) {
-      if (!this.stream.account.account.hasExactInterest(this.asked.deliver_subject ?? '')) {
+      if (!this.stream.account.hasExactInterest(this.asked.deliver_subject ?? '')) {
         throw new Stalled('no interest', 'No Interest')
       }
       const leftMs = this.ackedMs + ACK_WAIT_MS - clock.now()
@@ -176,26 +176,26 @@ export class Snapshot {
   private async untilInterest(): Promise<void> {
     const { clock, account } = this.stream
     const endMs = clock.now() + INTEREST_WAIT_MS
-    while (!account.account.hasExactInterest(this.asked.deliver_subject ?? '') && clock.now() < endMs) {
+    while (!account.hasExactInterest(this.asked.deliver_subject ?? '') && clock.now() < endMs) {
       await new Promise<void>((resolve) => clock.setTimer(resolve, INTEREST_CHECK_MS))
     }
   }
 
   private publish(body: Buffer | string, reply: string, headers: string): void {
-    this.stream.account.account.publishText(this.asked.deliver_subject ?? '', body, reply, headers)
+    this.stream.account.publishText(this.asked.deliver_subject ?? '', body, reply, headers)
   }
 
   private tell(what: 'CREATE' | 'COMPLETE', fields: object): void {
-    const { stream, request } = this
-    const { account } = stream.account
+    const { stream, origin } = this
+    const { account } = stream
     const subject = `$JS.EVENT.ADVISORY.STREAM.SNAPSHOT_${what}.${stream.name}`
     if (!account.hasInterest(subject)) return
     const event = {
       ...eventHead(`io.nats.jetstream.advisory.v1.snapshot_${what.toLowerCase()}`, stream.clock.now()),
       stream: stream.name,
       ...fields,
-      client: describeClient(request),
-      ...(stream.js.domain === '' ? {} : { domain: stream.js.domain }),
+      client: describeClient(stream.host, account, origin),
+      ...(stream.host.domain === '' ? {} : { domain: stream.host.domain }),
     }
     account.publishText(subject, JSON.stringify(event))
   }

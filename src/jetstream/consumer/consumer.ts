@@ -1,119 +1,90 @@
-import type { Message, Target, Turn, TurnTask } from '../../core/index.ts'
+import type { Message, Turn, TurnTask } from '../../core/index.ts'
 import { type Ledger, ReadFailure } from '../../storage/index.ts'
-import { type SubjectFilter, subjectFilter } from '../../subjects/index.ts'
-import type { Stream } from '../account/stream.ts'
-import { filtersOf, isDurable, retainsMessages, samplePercent } from '../config/consumer/defaults.ts'
+import { subjectFilter } from '../../subjects/index.ts'
+import { filtersOf, samplePercent } from '../config/consumer/defaults.ts'
 import { MAX_SEQUENCE } from '../config/ranges.ts'
 import { parseTime } from '../config/time-text.ts'
 import type { ConsumerConfig } from '../config/types.ts'
 import { sendStatus, statusHeader } from '../headers/status.ts'
 import { READ_AGAIN_MS } from '../stream/later.ts'
-import { Acks } from './acks.ts'
+import { Acks } from './acks/acks.ts'
 import { Alarm } from './alarm.ts'
 import { Delivery, type Halt } from './delivery/delivery.ts'
-import { heartbeatHeader, PushDelivery } from './delivery/push-delivery.ts'
+import { PushDelivery } from './delivery/push-delivery.ts'
 import { Inactivity } from './inactivity.ts'
 import { type ConsumerInfo, consumerInfo } from './info.ts'
 import { PriorityGroups } from './requests/priority-groups.ts'
-import { answerPull } from './requests/pull-answer.ts'
+import { PullAnswers } from './requests/pull-answer.ts'
 import { PullQueue } from './requests/pull-queue.ts'
-import { Advisories } from './state/advisories.ts'
-import { ConsumerLedger } from './state/consumer-ledger.ts'
-import { Deliveries } from './state/deliveries.ts'
-import { PendingCount } from './state/pending-count.ts'
-import { ACK_WAIT_SLACK_MS, expirePending } from './state/pending-expiry.ts'
+import { type ConsumerMeta, ConsumerState } from './state/consumer-state.ts'
+import { ACK_WAIT_SLACK_MS, Deliveries } from './state/deliveries.ts'
+import { expirePending } from './state/pending-expiry.ts'
 import { Progress } from './state/progress.ts'
 import { reconcile, recoverProgress } from './state/recovery.ts'
+import type { ConsumerStream } from './state/stream.ts'
 
 /** Fields on which it depends who gets the next messages. */
-const WAKING = [
-  'max_ack_pending',
-  'deliver_subject',
-  'deliver_group',
-  'priority_policy',
-  'rate_limit_bps',
-] as const
-
-/** What is kept of a consumer beside its progress. */
-export interface ConsumerMeta {
-  /** Milliseconds since the epoch. */
-  created: number
-  config: ConsumerConfig
-}
+const WAKING = ['deliver_subject', 'deliver_group', 'priority_policy', 'rate_limit_bps'] as const
 
 /**
  * One consumer of a stream: which messages it wants, how far it has come, and who gets the next ones. It works at the end of a
  * turn (`run`), woken by whatever changed.
  */
-export class Consumer implements TurnTask {
+export class Consumer extends ConsumerState implements TurnTask {
   /** Owned by the Turn. */
   deferred = false
   /** Owned by Consumers. */
   isToldOfCommit = false
-  readonly name: string
-  readonly stream: Stream
-  readonly createdMs: number
-  config: ConsumerConfig
-  readonly progress: Progress
-  readonly ledger: ConsumerLedger
-  readonly advisories: Advisories
   readonly groups: PriorityGroups
   readonly deliveries: Deliveries
   /** null for a push consumer. */
   readonly pulls: PullQueue | null
   /** null for a pull consumer. */
   readonly push: PushDelivery | null
-  /** Messages that match and were not delivered yet. */
-  readonly count: PendingCount
-  /** Share of acks that metrics are published for. */
-  samplePercent: number
-  /** 0: never. */
-  lastDeliveredMs = 0
-  lastAckMs = 0
-  isClosed = false
   private readonly turn: Turn
-  private readonly delivery: Delivery
+  private readonly requests: PullAnswers
   private readonly acks: Acks
+  private readonly delivery: Delivery
   private readonly inactivity: Inactivity
   private pausedUntilMs = 0
-  private checkPendingMs = Infinity
-  private lastTarget: Target | null = null
+  /** It is still to be told that the pause is over. */
+  private isPauseEnding = false
+  /** Something has happened since the last run for which those who wait are looked at. */
+  private isAwake = false
   private readonly alarm: Alarm
   /** Work that a flush puts off runs in the next turn: others get theirs in between. */
   private readonly nextTurn: TurnTask = { deferred: false, run: () => this.wake() }
-  private readonly makeHeartbeat = (): string => heartbeatHeader(this, '')
 
-  constructor(stream: Stream, name: string, meta: ConsumerMeta, progress: Progress, ledger: Ledger | null) {
+  constructor(
+    stream: ConsumerStream,
+    name: string,
+    meta: ConsumerMeta,
+    progress: Progress,
+    ledger: Ledger | null,
+  ) {
+    super(stream, name, meta, progress, ledger)
     const { config } = meta
     const nowMs = stream.clock.now()
-    this.stream = stream
-    this.turn = stream.account.account.bus.turn
-    this.name = name
-    this.createdMs = meta.created
-    this.config = config
-    this.progress = progress
-    this.count = new PendingCount(stream, progress, subjectFilter(filtersOf(config)))
+    this.turn = stream.account.bus.turn
     this.alarm = new Alarm(stream.clock, () => this.rang())
-    this.samplePercent = samplePercent(config)
-    this.ledger = new ConsumerLedger(this, ledger)
-    this.advisories = new Advisories(this)
-    this.groups = new PriorityGroups(this)
     this.deliveries = new Deliveries(this)
-    this.acks = new Acks(this)
-    this.delivery = new Delivery(this)
-    this.inactivity = new Inactivity(this)
+    this.groups = new PriorityGroups(this)
+    this.acks = new Acks(this, (reply, body) => this.pull(reply, body))
     const isPull = (config.deliver_subject ?? '') === ''
     this.pulls = isPull ? new PullQueue(this.groups, config.max_waiting ?? 0, nowMs) : null
-    this.push = isPull ? null : new PushDelivery(this, nowMs)
+    this.push = isPull ? null : new PushDelivery(this, this.acks, () => this.interestChanged(), nowMs)
+    this.requests = new PullAnswers(this, this.groups, this.pulls)
+    this.delivery = new Delivery(this, this.deliveries, this.groups, this.pulls, this.push)
+    this.inactivity = new Inactivity(this, this.pulls, this.push, (at) => this.requests.sweep(at))
     this.inactivity.configure(nowMs)
     this.readPause()
   }
 
   /** Rebuilds a consumer from what was journaled. */
-  static recover(stream: Stream, ledger: Ledger): Consumer {
+  static recover(stream: ConsumerStream, ledger: Ledger): Consumer {
     const meta = ledger.meta as unknown as ConsumerMeta
     const progress = new Progress(ackModeOf(meta.config))
-    const { bus } = stream.account.account
+    const { bus } = stream.account
     const { entry, isDamaged } = recoverProgress(ledger, progress, stream.log.lastSeq, (text) =>
       bus.log(
         'warn',
@@ -123,24 +94,10 @@ export class Consumer implements TurnTask {
     const consumer = new Consumer(stream, ledger.name, meta, progress, ledger)
     consumer.ledger.steps.number = entry + 1
     if (isDamaged) consumer.ledger.beginAnew()
-    reconcile(consumer)
+    reconcile(consumer, consumer.deliveries)
     if (progress.pending.size > 0) consumer.checkPendingAt(stream.clock.now() + ACK_WAIT_SLACK_MS)
     consumer.wake()
     return consumer
-  }
-
-  /** What the ledger keeps as its meta. */
-  meta(): { created: number; config: ConsumerConfig } {
-    return { created: this.createdMs, config: this.config }
-  }
-
-  /** Do acks settle messages (workqueue and interest retention)? */
-  get settlesMessages(): boolean {
-    return retainsMessages(this.stream.config)
-  }
-
-  get isDurable(): boolean {
-    return isDurable(this.config)
   }
 
   // What the stream tells
@@ -174,7 +131,7 @@ export class Consumer implements TurnTask {
   /** Many messages went away. `isRequested`: by a purge; one of everything takes the ack floor over what was given up. */
   purged(isRequested = false): void {
     this.count.purged()
-    reconcile(this)
+    reconcile(this, this.deliveries)
     const { progress, ledger } = this
     const { firstSeq } = this.stream.log
     if (isRequested && progress.nextStreamSeq === firstSeq) {
@@ -198,25 +155,20 @@ export class Consumer implements TurnTask {
     if (!this.isClosed) this.acks.onAck(message, offset)
   }
 
-  /** Ack policy flow_control: an answer to flow control tells how far the client has come. */
-  acknowledgeThrough(streamSeq: number, consumerSeq: number): void {
-    this.acks.acknowledgeThrough(streamSeq, consumerSeq)
-  }
-
   /** A request for messages; statuses and messages go to `reply`. */
   pull(reply: string, body: string): void {
     if (reply === '' || this.isClosed) return
     try {
-      answerPull(this, reply, body)
+      this.requests.answer(reply, body)
     } catch (error) {
       if (!(error instanceof ReadFailure)) throw error
-      sendStatus(this.targetOf(reply), statusHeader('500 Store Can Not Be Read'))
+      sendStatus(this.requests.targetOf(reply), statusHeader('500 Store Can Not Be Read'))
     }
   }
 
   info(): ConsumerInfo {
     const nowMs = this.stream.clock.now()
-    this.pulls?.sweep(nowMs, false, this.makeHeartbeat)
+    this.requests.sweep(nowMs)
     return consumerInfo(this, nowMs)
   }
 
@@ -249,11 +201,10 @@ export class Consumer implements TurnTask {
     }
     if (hasOtherFilters) this.stream.wantedAnew()
     // Whoever waits at the begin of a pause goes on waiting; and a description is no reason to look at what passed by.
+    const isPaused = this.pausedUntilMs > nowMs
     const isOther =
-      hasOtherFilters ||
-      pausedBefore !== this.pausedUntilMs ||
-      WAKING.some((field) => before[field] !== config[field])
-    if (isOther && this.pausedUntilMs <= nowMs) this.wake()
+      hasOtherFilters || pausedBefore > nowMs || WAKING.some((field) => before[field] !== config[field])
+    if (before.max_ack_pending !== config.max_ack_pending || (isOther && !isPaused)) this.wake()
     else this.setAlarm()
   }
 
@@ -288,12 +239,24 @@ export class Consumer implements TurnTask {
 
   /** Something changed: works at the end of the turn. */
   wake(): void {
+    this.isAwake = true
+    this.settleUp()
+  }
+
+  settleUp(): void {
     if (!this.isClosed) this.turn.deferWork(this)
   }
 
   run(): void {
     if (this.isClosed) return
     const nowMs = this.stream.clock.now()
+    const { isAwake } = this
+    this.isAwake = false
+    if (!isAwake && this.pausedUntilMs > nowMs) {
+      this.ledger.flush()
+      this.setAlarm()
+      return
+    }
     const halt = this.deliver(nowMs)
     if (halt === 'failed') this.delivery.heldUntilMs = nowMs + READ_AGAIN_MS
     const { log } = this.stream
@@ -305,7 +268,7 @@ export class Consumer implements TurnTask {
       const isDue = this.pulls.nextEventMs <= nowMs
       const hasNothing = halt === 'idle' || isAtEnd
       if (isDue || (hasNothing && this.pulls.impatient > 0)) {
-        this.pulls.sweep(nowMs, hasNothing || halt === 'stalled', this.makeHeartbeat)
+        this.requests.sweep(nowMs, hasNothing || halt === 'stalled')
       }
     }
     this.ledger.flush()
@@ -322,48 +285,12 @@ export class Consumer implements TurnTask {
     }
   }
 
-  /** Ends requests that expired or lost their client. */
-  sweepPulls(nowMs: number): void {
-    this.pulls?.sweep(nowMs, false, this.makeHeartbeat)
-  }
-
-  /** The destination of a request's reply subject; clients tend to use the same one again. */
-  targetOf(reply: string): Target {
-    let target = this.lastTarget
-    if (target === null || target.subject !== reply) {
-      target = this.stream.account.account.target(reply)
-      this.lastTarget = target
-    }
-    return target
-  }
-
-  /** Messages that match and were not delivered yet. */
-  numPending(): number {
-    return this.count.value
-  }
-
-  get filter(): SubjectFilter {
-    return this.count.filter
-  }
-
   get pauseEndMs(): number {
     return this.pausedUntilMs
   }
 
-  /** Milliseconds from which the ack wait of a message counts to when it is over. */
-  ackWaitMs(redeliveries: number): number {
-    const backoff = this.config.backoff
-    if (backoff === undefined || backoff.length === 0) return (this.config.ack_wait ?? 0) / 1e6
-    return backoff[Math.min(Math.max(redeliveries, 0), backoff.length - 1)] / 1e6
-  }
-
-  /** Looks for messages whose ack wait is over not later than this. */
-  checkPendingAt(timeMs: number): void {
-    if (timeMs < this.checkPendingMs) this.checkPendingMs = timeMs
-  }
-
   /** Interest in the deliver subject came or went. */
-  interestChanged(): void {
+  private interestChanged(): void {
     this.inactivity.interestChanged(this.stream.clock.now())
     this.wake()
   }
@@ -372,6 +299,7 @@ export class Consumer implements TurnTask {
     const until = this.config.pause_until
     const instant = until === undefined ? null : parseTime(until)
     this.pausedUntilMs = instant === null || instant.sec <= 0 ? 0 : instant.sec * 1000 + instant.nsec / 1e6
+    this.isPauseEnding = this.pausedUntilMs > this.stream.clock.now()
   }
 
   private close(status: string): void {
@@ -386,7 +314,7 @@ export class Consumer implements TurnTask {
     let atMs = Math.min(this.checkPendingMs, this.inactivity.checkAtMs)
     if (this.pulls !== null) atMs = Math.min(atMs, this.pulls.nextEventMs)
     if (this.push !== null) atMs = Math.min(atMs, this.push.heartbeatAtMs())
-    if (this.pausedUntilMs > 0) atMs = Math.min(atMs, this.pausedUntilMs)
+    if (this.isPauseEnding) atMs = Math.min(atMs, this.pausedUntilMs)
     atMs = Math.min(atMs, this.groups.pinEndsAtMs)
     if (this.delivery.heldUntilMs > 0) atMs = Math.min(atMs, this.delivery.heldUntilMs)
     this.alarm.set(atMs)
@@ -395,13 +323,13 @@ export class Consumer implements TurnTask {
   private rang(): void {
     if (this.isClosed) return
     const nowMs = this.stream.clock.now()
-    if (this.checkPendingMs <= nowMs) this.checkPendingMs = expirePending(this, nowMs)
+    if (this.checkPendingMs <= nowMs) this.checkPendingMs = expirePending(this, this.deliveries, nowMs)
     if (this.push !== null && this.push.heartbeatAtMs() <= nowMs) this.push.heartbeat(nowMs)
     if (this.groups.pinEndsAtMs <= nowMs) this.groups.expire()
     if (this.delivery.heldUntilMs <= nowMs) this.delivery.heldUntilMs = 0
-    if (this.pausedUntilMs > 0 && this.pausedUntilMs <= nowMs) {
+    if (this.isPauseEnding && this.pausedUntilMs <= nowMs) {
       this.advisories.paused(this.pausedUntilMs)
-      this.pausedUntilMs = 0
+      this.isPauseEnding = false
     }
     if (this.inactivity.checkAtMs <= nowMs && this.inactivity.isOver(nowMs)) {
       this.delete()

@@ -1,4 +1,5 @@
 import type { MessageLog, SubjectBytes } from '../../storage/index.ts'
+import type { Audience } from '../stream/audience.ts'
 import type { Consumer } from './consumer.ts'
 import { ConsumerIndex, type Wish, without } from './consumer-index.ts'
 import { mayStray, Strays } from './strays.ts'
@@ -6,7 +7,7 @@ import { mayStray, Strays } from './strays.ts'
 /** So many consumers are asked one by one whether a subject is for them; of more they are found by it. */
 const FEW = 16
 /** The consumers of a stream by name, and by the subjects they want: who is told what happens to a message. */
-export class Consumers extends Map<string, Consumer> {
+export class Consumers extends Map<string, Consumer> implements Audience {
   /** All of them. Grows in place; it is another one after one is gone. */
   list: Consumer[] = []
   private readonly log: MessageLog
@@ -167,8 +168,12 @@ export class Consumers extends Map<string, Consumer> {
       for (const consumer of this.strays.all()) consumer.purged(isRequested)
   }
 
+  forgetCounts(): void {
+    for (const consumer of this.list) consumer.count.forget()
+  }
+
   /** For interest retention: does any consumer but this one (null: any at all) still need the message? */
-  needs(seq: number, { buffer, start, end }: SubjectBytes, but: Consumer | null): boolean {
+  needs(seq: number, { buffer, start, end }: SubjectBytes, but: unknown): boolean {
     const { list, index } = this
     const some = index === null ? list : index.unfiltered
     const filtered = index === null ? null : index.filtered(buffer, start, end)

@@ -1,6 +1,5 @@
-import type { Stream } from '../account/stream.ts'
 import { retainsMessages } from '../config/consumer/defaults.ts'
-import type { ConsumerConfig } from '../config/types.ts'
+import type { ConsumerConfig, StreamConfig } from '../config/types.ts'
 import { uniqueId } from '../config/unique-id.ts'
 
 const SUFFIX_LENGTH = 8
@@ -10,8 +9,8 @@ const SUFFIX_LENGTH = 8
  * keeps messages until they are acknowledged makes it durable, and has it acknowledge by flow control (ADR-60); elsewhere each
  * one gets a name of its own.
  */
-export function prepareForCopy(stream: Stream, config: ConsumerConfig): void {
-  if (!retainsMessages(stream.config)) {
+export function prepareForCopy(stream: StreamConfig, config: ConsumerConfig): void {
+  if (!retainsMessages(stream)) {
     config.name = `${config.name}-${uniqueId(SUFFIX_LENGTH)}`
     return
   }

@@ -1,19 +1,26 @@
 import type { Json, Ledger } from '../../storage/index.ts'
 import { subjectFilter, subjectsCollide } from '../../subjects/index.ts'
-import type { Stream } from '../account/stream.ts'
 import { checkConfig, isConsumerName, LIMITS } from '../config/consumer/check.ts'
 import { applyDefaults, filtersOf } from '../config/consumer/defaults.ts'
 import { consumerError } from '../config/consumer/errors.ts'
 import { stampMetadata } from '../config/consumer/metadata.ts'
 import type { ConsumerConfig } from '../config/types.ts'
 import { uniqueId } from '../config/unique-id.ts'
-import { ackModeOf, Consumer, type ConsumerMeta } from './consumer.ts'
+import { ackModeOf, Consumer } from './consumer.ts'
+import type { Consumers } from './consumers.ts'
+import type { ConsumerMeta } from './state/consumer-state.ts'
 import { Progress } from './state/progress.ts'
 import { chooseStart } from './state/start.ts'
+import type { ConsumerStream } from './state/stream.ts'
 import { checkUpdate, isSameConfig } from './update.ts'
 
 /** `create`: must not exist with another configuration; `update`: must exist; '': either. */
 export type ConsumerAction = '' | 'create' | 'update'
+
+/** A stream with its consumers. */
+export interface ConsumedStream extends ConsumerStream {
+  readonly consumers: Consumers
+}
 
 const EPHEMERAL_NAME_LENGTH = 8
 
@@ -22,7 +29,7 @@ const EPHEMERAL_NAME_LENGTH = 8
  * nats-server would say.
  */
 export function createConsumer(
-  stream: Stream,
+  stream: ConsumedStream,
   config: ConsumerConfig,
   action: ConsumerAction = '',
   pedantic = false,
@@ -48,7 +55,7 @@ export function createConsumer(
 }
 
 function change(
-  stream: Stream,
+  stream: ConsumedStream,
   existing: Consumer,
   config: ConsumerConfig,
   action: ConsumerAction,
@@ -67,7 +74,7 @@ function change(
   return existing
 }
 
-function make(stream: Stream, name: string, config: ConsumerConfig): Consumer {
+function make(stream: ConsumedStream, name: string, config: ConsumerConfig): Consumer {
   const { log } = stream
   const filter = subjectFilter(filtersOf(config))
   const start = chooseStart(config, filter, log, stream.config.max_msgs_per_subject ?? -1)
@@ -91,14 +98,14 @@ function make(stream: Stream, name: string, config: ConsumerConfig): Consumer {
 }
 
 /** Consumers that limits count: the direct ones of mirrors and sources are left out. */
-function countOrdinary(stream: Stream): number {
+function countOrdinary(stream: ConsumedStream): number {
   let count = 0
   for (const consumer of stream.consumers.values()) if (consumer.config.direct !== true) count++
   return count
 }
 
 /** A message of a work queue belongs to one consumer, and only its ack removes it. */
-function checkWorkQueue(stream: Stream, config: ConsumerConfig, name: string): void {
+function checkWorkQueue(stream: ConsumedStream, config: ConsumerConfig, name: string): void {
   if (stream.config.retention !== 'workqueue' || config.direct === true || config.sourcing === true) return
   if (config.ack_policy !== 'explicit' && config.ack_policy !== 'flow_control')
     throw consumerError('JSConsumerWQRequiresExplicitAckErr')
@@ -110,7 +117,7 @@ function checkWorkQueue(stream: Stream, config: ConsumerConfig, name: string): v
 }
 
 /** Do the filters leave to every other consumer what is its own? */
-function isPartition(stream: Stream, filters: string[], name: string): boolean {
+function isPartition(stream: ConsumedStream, filters: string[], name: string): boolean {
   for (const [otherName, other] of stream.consumers) {
     if (otherName === name || other.config.direct === true) continue
     const others = filtersOf(other.config)

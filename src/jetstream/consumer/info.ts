@@ -1,7 +1,10 @@
 import { encodeConfig } from '../config/consumer/fields.ts'
 import { formatMs, ZERO_TIME } from '../config/time-text.ts'
 import type { ConsumerInfo as ApiConsumerInfo, SequenceInfo } from '../config/types.ts'
-import type { Consumer } from './consumer.ts'
+import type { PushDelivery } from './delivery/push-delivery.ts'
+import type { PriorityGroups } from './requests/priority-groups.ts'
+import type { PullQueue } from './requests/pull-queue.ts'
+import type { ConsumerState } from './state/consumer-state.ts'
 
 function sequences(consumerSeq: number, streamSeq: number, lastMs: number): SequenceInfo {
   const info: SequenceInfo = { consumer_seq: consumerSeq, stream_seq: streamSeq }
@@ -20,8 +23,16 @@ export interface ConsumerInfo extends ApiConsumerInfo {
   priority_groups?: PriorityGroupState[]
 }
 
+/** A consumer with what its info tells of beside its state. */
+export interface ShownConsumer extends ConsumerState {
+  readonly groups: PriorityGroups
+  readonly pulls: PullQueue | null
+  readonly push: PushDelivery | null
+  readonly pauseEndMs: number
+}
+
 /** A consumer's state as the API shows it. */
-export function consumerInfo(consumer: Consumer, nowMs: number): ConsumerInfo {
+export function consumerInfo(consumer: ShownConsumer, nowMs: number): ConsumerInfo {
   const { progress, config, stream } = consumer
   const info: ConsumerInfo = {
     stream_name: stream.name,

@@ -1,9 +1,9 @@
 import { consumerError } from '../config/consumer/errors.ts'
 import { type Instant, parseTime } from '../config/time-text.ts'
-import type { Consumer } from './consumer.ts'
+import type { ConsumerState } from './state/consumer-state.ts'
 
 /** Where a reset to `seq` (0: to the ack floor) leads. Throws ApiError when the deliver policy does not allow it. */
-export function checkReset(consumer: Consumer, seq: number): number {
+export function checkReset(consumer: ConsumerState, seq: number): number {
   const { config, progress, stream } = consumer
   if (seq === 0) return progress.ackFloorStreamSeq + 1
   const refuse = (err: string) => consumerError('JSConsumerInvalidResetErr', { err })

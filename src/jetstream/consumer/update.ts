@@ -1,6 +1,6 @@
 import { consumerError } from '../config/consumer/errors.ts'
 import type { ConsumerConfig } from '../config/types.ts'
-import type { Consumer } from './consumer.ts'
+import type { ConsumerState } from './state/consumer-state.ts'
 
 /** Fields that stay as they are for a consumer's whole life, and what is said about them. */
 const FIXED = [
@@ -22,7 +22,7 @@ function differs(a: unknown, b: unknown): boolean {
 }
 
 /** Refuses a change that nats-server refuses. The new configuration is checked on its own before. */
-export function checkUpdate(consumer: Consumer, config: ConsumerConfig): void {
+export function checkUpdate(consumer: ConsumerState, config: ConsumerConfig): void {
   const before = consumer.config
   const refuse = (err: string) => consumerError('JSConsumerCreateErrF', { err })
   for (const [field, reason] of FIXED) if (differs(before[field], config[field])) throw refuse(reason)
@@ -31,7 +31,7 @@ export function checkUpdate(consumer: Consumer, config: ConsumerConfig): void {
   if (subject !== newSubject) {
     if (subject === '') throw refuse('can not update pull consumer to push based')
     if (newSubject === '') throw refuse('can not update push consumer to pull based')
-    if (consumer.stream.account.account.hasInterest(subject)) throw consumerError('JSConsumerNameExistErr')
+    if (consumer.stream.account.hasInterest(subject)) throw consumerError('JSConsumerNameExistErr')
   }
   if (differs(before.max_waiting, config.max_waiting)) throw refuse('max waiting can not be updated')
 }

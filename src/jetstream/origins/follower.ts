@@ -214,6 +214,15 @@ export class Follower implements MessageHandler {
     this.wait(Math.max(0, LEAST_BETWEEN_MS - (clock.now() - this.askedMs)))
   }
 
+  /** What is needed to keep the message is being read. */
+  private after(reading: Promise<unknown>): void {
+    this.leave()
+    const goOn = (): void => {
+      if (this.subscription === null && this.inbox === null && this.timer === null) this.wait(0)
+    }
+    reading.then(goOn, goOn).catch(this.stream.fault)
+  }
+
   private wait(ms: number): void {
     this.leave()
     if (this.isClosed) return
@@ -259,9 +268,10 @@ export class Follower implements MessageHandler {
       return
     }
     this.lag = reply.pending === 0 ? 0 : reply.pending - 1
-    const error = taker.take(message, streamSeq, reply.sec, reply.nsec)
-    if (error !== null) {
-      this.again()
+    const outcome = taker.take(message, streamSeq, reply.sec, reply.nsec)
+    if (outcome !== null) {
+      if (outcome instanceof Promise) this.after(outcome)
+      else this.again()
       return
     }
     this.consumerSeq = consumerSeq

@@ -1,6 +1,6 @@
 import type { Message } from '../../core/index.ts'
-import type { ApiError } from '../config/errors.ts'
 import type { StreamSource } from '../config/types.ts'
+import type { CopyOutcome } from '../publish/copies.ts'
 import { CopiedMessage } from './copied-message.ts'
 import type { CopyingStream } from './copying-stream.ts'
 import type { Begin, Taker } from './taker.ts'
@@ -39,7 +39,7 @@ export class Mirror implements Taker {
 
   wasMadeAnew(): void {}
 
-  take(message: Message, seq: number, sec: number, nsec: number): ApiError | null {
+  take(message: Message, seq: number, sec: number, nsec: number): Exclude<CopyOutcome, 'duplicate'> {
     this.skipTo(seq)
     const outcome = this.stream.copy(this.copied.ofMirror(message), sec, nsec)
     return outcome === 'duplicate' ? null : outcome

@@ -16,7 +16,7 @@ export class Origins {
 
   constructor(stream: CopyingStream) {
     this.stream = stream
-    this.positions = new Positions(stream.log, (positions) => stream.positionsMoved(positions))
+    this.positions = new Positions(stream.log, () => stream.positionsMoved())
   }
 
   /** Begins to follow. */
@@ -55,6 +55,11 @@ export class Origins {
   answersFor(name: string): boolean {
     const { mirror, mirror_direct: isDirect } = this.stream.config
     return isDirect === true && mirror?.name === name && this.mirror?.isNearEnd === true
+  }
+
+  /** Before a commit: how far copying has come goes with what was copied. */
+  flush(): void {
+    this.positions.flush()
   }
 
   /** The fields of the stream's info. */

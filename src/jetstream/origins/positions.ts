@@ -28,7 +28,7 @@ export interface Position {
 export class Positions {
   private readonly log: MessageLog
   private readonly inMemory: boolean
-  private readonly onMoved: (positions: Positions) => void
+  private readonly onMoved: () => void
   private readonly byKey = new Map<string, Position>()
   private readonly places: Position[] = []
   private moved: Position[] = []
@@ -36,7 +36,7 @@ export class Positions {
   private readonly entry = Buffer.alloc(ENTRY_BYTES)
 
   /** `onMoved`: called with the first that moves: `flush` is to follow before the next commit. */
-  constructor(log: MessageLog, onMoved: (positions: Positions) => void) {
+  constructor(log: MessageLog, onMoved: () => void) {
     this.log = log
     this.inMemory = log.inMemory
     this.onMoved = onMoved
@@ -63,7 +63,7 @@ export class Positions {
     if (position.isMoved || this.inMemory) return
     position.isMoved = true
     this.moved.push(position)
-    if (this.moved.length === 1) this.onMoved(this)
+    if (this.moved.length === 1) this.onMoved()
   }
 
   /** It is about another stream than before, of which nothing was taken. */

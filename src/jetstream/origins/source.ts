@@ -1,8 +1,8 @@
 import type { Message } from '../../core/index.ts'
-import type { ApiError } from '../config/errors.ts'
 import { originKey } from '../config/stream/origin-key.ts'
 import { formatTime } from '../config/time-text.ts'
 import type { StreamSource } from '../config/types.ts'
+import type { CopyOutcome } from '../publish/copies.ts'
 import { CopiedMessage, type Provenance } from './copied-message.ts'
 import type { CopyingStream } from './copying-stream.ts'
 import type { Position, Positions } from './positions.ts'
@@ -76,7 +76,7 @@ export class Source implements Taker {
     this.positions.begin(this.position, '', 0)
   }
 
-  take(message: Message, seq: number): ApiError | null {
+  take(message: Message, seq: number): Exclude<CopyOutcome, 'duplicate'> {
     const outcome = this.stream.copy(this.copied.ofSource(message, seq, this.from), -1, 0)
     if (outcome !== null && outcome !== 'duplicate') return outcome
     this.positions.move(this.position, seq)

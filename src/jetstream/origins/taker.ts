@@ -1,6 +1,6 @@
 import type { Message } from '../../core/index.ts'
-import type { ApiError } from '../config/errors.ts'
 import type { DeliverPolicy, StreamSource } from '../config/types.ts'
+import type { CopyOutcome } from '../publish/copies.ts'
 
 /** Where the consumer of an origin is to begin. */
 export interface Begin {
@@ -23,6 +23,6 @@ export interface Taker {
   joined(identity: string, deliveredSeq: number): void
   /** The stream of that name is another one than before. */
   wasMadeAnew(): void
-  /** The next message; what lies between it and the one before is not there. An error: it was not kept, and is to be brought again. */
-  take(message: Message, seq: number, sec: number, nsec: number): ApiError | null
+  /** The next message; what lies between it and the one before is not there. Anything but null: it is to be brought again. */
+  take(message: Message, seq: number, sec: number, nsec: number): Exclude<CopyOutcome, 'duplicate'>
 }

@@ -10,9 +10,10 @@ import {
   PublishHeaders,
   REQUIRED_API_LEVEL,
 } from '../headers/publish-headers.ts'
-import type { Ingest } from './ingest.ts'
+import type { PublishParts } from './parts.ts'
 import { StagedChecks } from './staged-checks.ts'
 import { addHeader, copyMessage, lineOf } from './staged-message.ts'
+import { SUBJECT_TOO_LONG } from './subject-mapping.ts'
 
 /** Limits of atomic batches, as nats-server has them; staged bytes are those of the whole server. */
 export const ATOMIC_LIMITS = {
@@ -31,6 +32,8 @@ interface Batch {
   lastSeq: number
   messages: Message[]
   bytes: number
+  /** Why it will not be stored. */
+  refusal: ApiError | null
   touchedMs: number
   timer: Timer
 }
@@ -40,29 +43,30 @@ interface Batch {
  * they are checked and appended in one turn, which makes them one batch of the journal.
  */
 export class AtomicBatches {
-  private readonly ingest: Ingest
+  private readonly parts: PublishParts
   private readonly batches = new Map<string, Batch>()
   private readonly headers = new PublishHeaders()
 
-  constructor(ingest: Ingest) {
-    this.ingest = ingest
+  constructor(parts: PublishParts) {
+    this.parts = parts
   }
 
   /** A message with a batch id. */
   onMessage(message: Message, headers: PublishHeaders): void {
+    const reading = headers.has(BATCH_COMMIT) ? this.prepareCounters(message, headers) : null
+    if (reading !== null) {
+      this.parts.hold(message, reading)
+      return
+    }
     const error = this.take(message, headers)
-    if (error !== null) this.ingest.refuse(message, error)
+    if (error !== null) this.parts.answers.refuse(message, error)
   }
 
   private take(message: Message, headers: PublishHeaders): ApiError | null {
-    const { ingest } = this
-    const mostBytes = ingest.config.max_msg_size ?? -1
-    if (ingest.stream.js.isExhausted(ingest.log.inMemory) || ingest.stream.later.isWaiting)
-      return apiError('JSInsufficientResourcesErr')
-    if (mostBytes >= 0 && message.bodyEnd - message.bodyStart > mostBytes) {
-      return apiError('JSStreamMessageExceedsMaximumErr')
-    }
-    if (!ingest.config.allow_atomic) return apiError('JSAtomicPublishDisabledErr')
+    const { stream, limits, answers } = this.parts
+    if (limits.isExhausted) return apiError('JSInsufficientResourcesErr')
+    if (limits.isTooLarge(message)) return apiError('JSStreamMessageExceedsMaximumErr')
+    if (!stream.config.allow_atomic) return apiError('JSAtomicPublishDisabledErr')
     const id = headers.text(BATCH_ID)
     if (Buffer.byteLength(id) > ATOMIC_LIMITS.idBytes) return apiError('JSAtomicPublishInvalidBatchIDErr')
     const seq = headers.has(BATCH_SEQUENCE) ? headers.number(BATCH_SEQUENCE) : -1
@@ -74,13 +78,25 @@ export class AtomicBatches {
     const error = this.stage(batch, message, headers, seq, size, commit)
     if (error !== null) return error
     if (commit !== '') return this.commit(batch, message)
-    ingest.answer(message, '')
+    answers.answer(message, '')
     return null
   }
 
   /** Forgets all batches: the stream is closed. */
   clear(): void {
     for (const batch of [...this.batches.values()]) this.forget(batch)
+  }
+
+  /** null: what the counters of a batch have come to is at hand; else it is when the promise is fulfilled. */
+  private prepareCounters(last: Message, headers: PublishHeaders): Promise<void> | null {
+    const { counters, mapping } = this.parts
+    const batch = counters === null ? undefined : this.batches.get(headers.text(BATCH_ID))
+    if (counters === null || batch === undefined) return null
+    for (const [i, message] of batch.messages.entries()) {
+      const reading = counters.prepare(message)
+      if (reading !== null) return counters.prepareAll(batch.messages.slice(i))
+    }
+    return counters.prepare(mapping.apply(last) ?? last)
   }
 
   private find(id: string, seq: number, size: number): ApiError | Batch {
@@ -92,16 +108,17 @@ export class AtomicBatches {
       }
       return apiError('JSAtomicPublishIncompleteBatchErr')
     }
-    const { js, clock } = this.ingest.stream
-    if (this.batches.size >= ATOMIC_LIMITS.batchesPerStream || js.staged.batches >= ATOMIC_LIMITS.batches) {
+    const { host, clock } = this.parts.stream
+    if (this.batches.size >= ATOMIC_LIMITS.batchesPerStream || host.staged.batches >= ATOMIC_LIMITS.batches) {
       return apiError('JSAtomicPublishTooManyInflight')
     }
-    js.staged.batches++
+    host.staged.batches++
     const batch: Batch = {
       id,
       lastSeq: 0,
       messages: [],
       bytes: 0,
+      refusal: null,
       touchedMs: clock.now(),
       timer: clock.setTimer(() => this.timeOut(batch), ATOMIC_LIMITS.idleMs),
     }
@@ -117,7 +134,7 @@ export class AtomicBatches {
     size: number,
     commit: string,
   ): ApiError | null {
-    const { js, clock } = this.ingest.stream
+    const { host, clock } = this.parts.stream
     if (commit !== '' && commit !== '1' && commit !== 'eob') {
       this.forget(batch)
       return apiError('JSAtomicPublishInvalidBatchCommitErr')
@@ -139,32 +156,37 @@ export class AtomicBatches {
     // The end-of-batch marker itself is not stored.
     if (commit === 'eob') return null
     const bytes = message.bodyEnd - message.bodyStart
-    if (js.staged.bytes + bytes > ATOMIC_LIMITS.stagedBytes) {
+    if (host.staged.bytes + bytes > ATOMIC_LIMITS.stagedBytes) {
       this.abandon(batch, 'incomplete')
       return apiError('JSInsufficientResourcesErr')
     }
-    js.staged.bytes += bytes
+    host.staged.bytes += bytes
     batch.bytes += bytes
     const level = headers.has(REQUIRED_API_LEVEL)
       ? lineOf(headers.buffer, headers.start(REQUIRED_API_LEVEL), headers.end(REQUIRED_API_LEVEL))
       : null
-    batch.messages.push(copyMessage(message, level))
+    const copy = copyMessage(message, level)
+    if (!this.parts.mapping.applyTo(copy)) batch.refusal = SUBJECT_TOO_LONG
+    batch.messages.push(copy)
     return null
   }
 
   private commit(batch: Batch, commit: Message): ApiError | null {
-    const { ingest, headers } = this
-    const { stream } = ingest
+    const { headers } = this
+    const { stream, apply, answers } = this.parts
     const { messages } = batch
     this.forget(batch)
+    if (batch.refusal !== null) return batch.refusal
     const nowMs = stream.clock.now()
-    const checks = new StagedChecks(ingest)
-    for (const message of messages) {
+    const checks = new StagedChecks(this.parts)
+    for (const [i, message] of messages.entries()) {
       headers.parse(message.body, 0, message.headerLength)
       const error = headers.has(EXPECTED_LAST_MSG_ID)
         ? apiError('JSAtomicPublishUnsupportedHeaderBatchErr', { header: 'Nats-Expected-Last-Msg-Id' })
         : checks.check(message, headers, nowMs)
       if (error !== null) return error
+      // With the new value of its counter.
+      if (checks.message !== message) messages[i] = copyMessage(checks.message)
     }
     // A batch that ended with a marker has the usual commit in its last message.
     const last = messages[messages.length - 1]
@@ -173,15 +195,15 @@ export class AtomicBatches {
     let seq = 0
     for (const message of messages) {
       headers.parse(message.body, 0, message.headerLength)
-      seq = ingest.keep(message, headers, nowMs)
+      seq = apply.store(message, headers, nowMs)
     }
-    ingest.answerWhenDurable(commit, ingest.ackText(seq, { batch: batch.id, count: messages.length }))
+    answers.answerWhenDurable(commit, answers.ackText(seq, { batch: batch.id, count: messages.length }))
     stream.appended()
     return null
   }
 
   private timeOut(batch: Batch): void {
-    const { clock } = this.ingest.stream
+    const { clock } = this.parts.stream
     const leftMs = batch.touchedMs + ATOMIC_LIMITS.idleMs - clock.now()
     if (leftMs > 0) batch.timer = clock.setTimer(() => this.timeOut(batch), leftMs)
     else this.abandon(batch, 'timeout')
@@ -189,13 +211,13 @@ export class AtomicBatches {
 
   private abandon(batch: Batch, reason: AbandonReason): void {
     this.forget(batch)
-    this.ingest.stream.advisories.batchAbandoned(batch.id, reason)
+    this.parts.stream.advisories.batchAbandoned(batch.id, reason)
   }
 
   private forget(batch: Batch): void {
     if (!this.batches.delete(batch.id)) return
     batch.timer.clear()
-    const { staged } = this.ingest.stream.js
+    const { staged } = this.parts.stream.host
     staged.batches--
     staged.bytes -= batch.bytes
   }

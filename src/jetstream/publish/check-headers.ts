@@ -1,8 +1,7 @@
+import type { Message } from '../../core/index.ts'
 import type { MessageLog } from '../../storage/index.ts'
 import { subjectFilter } from '../../subjects/index.ts'
 import { type ApiError, apiError } from '../config/errors.ts'
-import { parseDuration } from '../config/go-duration.ts'
-import { MAX_TTL_MS } from '../config/ranges.ts'
 import {
   EXPECTED_LAST_MSG_ID,
   EXPECTED_LAST_SEQ,
@@ -15,6 +14,8 @@ import {
   STREAM_SOURCE,
   TTL,
 } from '../headers/publish-headers.ts'
+import { parseTtlMs } from '../headers/ttl.ts'
+import { readInteger } from './counters/integer.ts'
 
 /** Is what the publisher expects of the stream so? Returns the error, null when all is well. */
 export function checkExpectations(
@@ -26,7 +27,7 @@ export function checkExpectations(
   end: number,
   isTtlAllowed: boolean,
 ): ApiError | null {
-  const early = checkIncrement(headers) ?? checkStreamName(headers, stream)
+  const early = checkStreamName(headers, stream)
   if (early !== null) return early
   const ttlError = checkTtl(headers, isTtlAllowed)
   if (ttlError?.errCode === 10166) return ttlError
@@ -42,11 +43,29 @@ export function checkExpectations(
   return null
 }
 
-/** Counters are not served: whoever increments is told so. */
-export function checkIncrement(headers: PublishHeaders): ApiError | null {
+/** Headers that a message of a counter can't have. */
+const NOT_COUNTED = [
+  ROLLUP,
+  EXPECTED_STREAM,
+  EXPECTED_LAST_MSG_ID,
+  EXPECTED_LAST_SUBJECT_SEQ_SUBJECT,
+  EXPECTED_LAST_SEQ,
+  EXPECTED_LAST_SUBJECT_SEQ,
+].reduce((bits, header) => bits | (1 << header), 0)
+
+/** An increment is for a counter, and all that its message has. `isCounter`: the stream counts. */
+export function checkIncrement(
+  headers: PublishHeaders,
+  message: Message,
+  isCounter: boolean,
+): ApiError | null {
   if (!headers.has(INCR)) return null
-  const isNumber = /^[+-]?\d+$/.test(headers.text(INCR))
-  return apiError(isNumber ? 'JSMessageIncrDisabledErr' : 'JSMessageIncrInvalidErr')
+  if (readInteger(headers.buffer, headers.start(INCR), headers.end(INCR)) === null) {
+    return apiError('JSMessageIncrInvalidErr')
+  }
+  if (!isCounter) return apiError('JSMessageIncrDisabledErr')
+  if (message.bodyEnd - message.bodyStart > message.headerLength) return apiError('JSMessageIncrPayloadErr')
+  return (headers.found & NOT_COUNTED) === 0 ? null : apiError('JSMessageIncrInvalidErr')
 }
 
 export function checkStreamName(headers: PublishHeaders, stream: string): ApiError | null {
@@ -75,17 +94,6 @@ export function rollupScope(headers: PublishHeaders, isAllowed: boolean): ApiErr
   if (value.toLowerCase() === 'sub') return 'subject'
   if (value.toLowerCase() === 'all') return 'all'
   return apiError('JSStreamRollupFailedF', { err: `rollup value invalid: ${JSON.stringify(value)}` })
-}
-
-/** What `Nats-TTL` asks for in milliseconds (whole seconds): Infinity for 'never', 0 for none, null when it is wrong. */
-export function parseTtlMs(text: string): number | null {
-  if (text.toLowerCase() === 'never') return Number.POSITIVE_INFINITY
-  if (/^\d+$/.test(text) && text !== '0') {
-    const seconds = Number(text)
-    return seconds < 2 ** 63 ? Math.min(seconds * 1000, MAX_TTL_MS) : null
-  }
-  const ns = parseDuration(text)
-  return ns === null || ns < 1e9 ? null : Math.floor(ns / 1e9) * 1000
 }
 
 /** A time to live is refused where the stream has none; one that can't be read is an error of its own. */

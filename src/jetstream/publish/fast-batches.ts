@@ -5,7 +5,7 @@ import { encodeJson } from '../config/json/encode.ts'
 import { API_LEVEL } from '../config/stream/metadata.ts'
 import { type PublishHeaders, REQUIRED_API_LEVEL } from '../headers/publish-headers.ts'
 import { COMMIT, COMMIT_EOB, FastBatchReply, PING } from './fast-batch-reply.ts'
-import type { Ingest } from './ingest.ts'
+import type { PublishParts } from './parts.ts'
 import { StagedChecks } from './staged-checks.ts'
 import { copyMessage, lineOf } from './staged-message.ts'
 
@@ -39,29 +39,26 @@ interface Batch {
  * is stored as it comes.
  */
 export class FastBatches {
-  private readonly ingest: Ingest
+  private readonly parts: PublishParts
   private readonly batches = new Map<string, Batch>()
   private readonly reply = new FastBatchReply()
 
-  constructor(ingest: Ingest) {
-    this.ingest = ingest
+  constructor(parts: PublishParts) {
+    this.parts = parts
   }
 
   /** A message whose reply subject is that of a fast batch. */
   onMessage(message: Message, headers: PublishHeaders): void {
     const refusal = this.check(message) ?? this.take(message, headers)
-    if (refusal !== null) this.ingest.refuse(message, apiError(refusal))
+    if (refusal !== null) this.parts.answers.refuse(message, apiError(refusal))
   }
 
   private check(message: Message): ApiErrorName | null {
-    const { ingest, reply } = this
-    const mostBytes = ingest.config.max_msg_size ?? -1
-    if (ingest.stream.js.isExhausted(ingest.log.inMemory) || ingest.stream.later.isWaiting)
-      return 'JSInsufficientResourcesErr'
-    if (mostBytes >= 0 && message.bodyEnd - message.bodyStart > mostBytes) {
-      return 'JSStreamMessageExceedsMaximumErr'
-    }
-    if (!ingest.config.allow_batched) return 'JSBatchPublishDisabledErr'
+    const { reply } = this
+    const { stream, limits } = this.parts
+    if (limits.isExhausted) return 'JSInsufficientResourcesErr'
+    if (limits.isTooLarge(message)) return 'JSStreamMessageExceedsMaximumErr'
+    if (!stream.config.allow_batched) return 'JSBatchPublishDisabledErr'
     if (!reply.parse(message.reply, message.replyStart, message.replyEnd)) {
       return 'JSBatchPublishInvalidPatternErr'
     }
@@ -81,7 +78,7 @@ export class FastBatches {
       kept = copyMessage(message, level)
       headers.parse(kept.body, 0, kept.headerLength)
     }
-    batch.touchedMs = this.ingest.stream.clock.now()
+    batch.touchedMs = this.parts.stream.clock.now()
     if (this.reply.operation === PING) this.ping(batch, message)
     else if (this.advance(batch, message)) this.store(batch, message, kept, headers)
     return null
@@ -98,11 +95,11 @@ export class FastBatches {
     const found = this.batches.get(id)
     if (found !== undefined) return found
     if (reply.seq !== 1) return 'JSBatchPublishUnknownBatchIDErr'
-    const { js, clock } = this.ingest.stream
-    if (this.batches.size >= FAST_LIMITS.batchesPerStream || js.staged.fastBatches >= FAST_LIMITS.batches) {
+    const { host, clock } = this.parts.stream
+    if (this.batches.size >= FAST_LIMITS.batchesPerStream || host.staged.fastBatches >= FAST_LIMITS.batches) {
       return 'JSBatchPublishTooManyInflight'
     }
-    js.staged.fastBatches++
+    host.staged.fastBatches++
     const batch: Batch = {
       id,
       isGapOk: reply.isGapOk,
@@ -149,19 +146,18 @@ export class FastBatches {
       return false
     }
     batch.lastSeq = seq
-    if (seq === 1 && operation !== COMMIT) this.ingest.answer(message, flowText(0, batch.ackMessages))
+    if (seq === 1 && operation !== COMMIT) this.parts.answers.answer(message, flowText(0, batch.ackMessages))
     return true
   }
 
   private store(batch: Batch, message: Message, kept: Message, headers: PublishHeaders): void {
-    const { ingest } = this
-    const { stream } = ingest
+    const { stream, apply, answers } = this.parts
     const isCommit = this.reply.operation === COMMIT
     const nowMs = stream.clock.now()
-    const checks = new StagedChecks(ingest)
+    const checks = new StagedChecks(this.parts)
     const error = checks.check(kept, headers, nowMs)
     if (error === null) {
-      batch.streamSeq = ingest.keep(kept, headers, nowMs)
+      batch.streamSeq = apply.store(checks.message, headers, nowMs)
       if (isCommit) this.finish(batch, message)
       else this.tellProgress(batch, message)
       stream.appended()
@@ -175,12 +171,12 @@ export class FastBatches {
     if (!batch.isGapOk && batch.lastSeq === 1) {
       this.forget(batch)
       const ack = { duplicate: true, batch: batch.id, count: batch.lastSeq }
-      if (isDuplicate) ingest.answerWhenDurable(message, ingest.ackText(checks.duplicateOf, ack))
-      else ingest.refuse(message, error)
+      if (isDuplicate) answers.answerWhenDurable(message, answers.ackText(checks.duplicateOf, ack))
+      else answers.refuse(message, error)
       return
     }
     if (!isDuplicate) {
-      ingest.answerWhenDurable(
+      answers.answerWhenDurable(
         message,
         encodeJson({ type: 'err', seq: batch.lastSeq, error: error.toJSON() }),
       )
@@ -194,7 +190,8 @@ export class FastBatches {
   private finish(batch: Batch, message: Message): void {
     this.forget(batch)
     const ack = { batch: batch.id, count: batch.lastSeq }
-    this.ingest.answerWhenDurable(message, this.ingest.ackText(batch.streamSeq, ack))
+    const { answers } = this.parts
+    answers.answerWhenDurable(message, answers.ackText(batch.streamSeq, ack))
   }
 
   /** Tells, every so many messages, how far all is stored; speeds up or slows down. */
@@ -211,16 +208,16 @@ export class FastBatches {
   }
 
   private tellFlow(message: Message, seq: number, messages: number): void {
-    this.ingest.answerWhenDurable(message, flowText(seq, messages))
+    this.parts.answers.answerWhenDurable(message, flowText(seq, messages))
   }
 
   private tellGap(message: Message, expected: number, seq: number): void {
     // Behind the acks that wait: answers come in order.
-    this.ingest.answerWhenDurable(message, `{"type":"gap","last_seq":${expected},"seq":${seq}}`)
+    this.parts.answers.answerWhenDurable(message, `{"type":"gap","last_seq":${expected},"seq":${seq}}`)
   }
 
   private timeOut(batch: Batch): void {
-    const { clock } = this.ingest.stream
+    const { clock } = this.parts.stream
     const leftMs = batch.touchedMs + FAST_LIMITS.idleMs - clock.now()
     if (leftMs > 0) batch.timer = clock.setTimer(() => this.timeOut(batch), leftMs)
     else this.forget(batch)
@@ -229,7 +226,7 @@ export class FastBatches {
   private forget(batch: Batch): void {
     if (!this.batches.delete(batch.id)) return
     batch.timer.clear()
-    this.ingest.stream.js.staged.fastBatches--
+    this.parts.stream.host.staged.fastBatches--
   }
 }
 

@@ -1,28 +1,32 @@
 /** Is a published message a schedule, or the end of one, and one that the stream takes? */
 import type { Message } from '../../core/index.ts'
 import { isLiteralSubject, subjectsCollide } from '../../subjects/index.ts'
-import type { Stream } from '../account/stream.ts'
 import { type ApiError, apiError } from '../config/errors.ts'
 import { headerValue, readHeaderLines } from '../headers/header-lines.ts'
 import { type PublishHeaders, SCHEDULE, SCHEDULE_NEXT, SCHEDULER } from '../headers/publish-headers.ts'
-import { parseTtlMs } from '../publish/check-headers.ts'
+import { parseTtlMs } from '../headers/ttl.ts'
+import type { StreamLog } from '../stream/stream-log.ts'
+import { PURGE } from './generate.ts'
 import { parsePattern, turnAfter } from './pattern.ts'
+import type { Schedules } from './schedules.ts'
 import { TimeZone } from './time-zone.ts'
 
-/** What `Nats-Schedule-Next` says of a schedule that has no further turn. */
-export const PURGE = 'purge'
-
 /** null when there is nothing to say against it. */
-export function checkSchedule(headers: PublishHeaders, message: Message, stream: Stream): ApiError | null {
+export function checkSchedule(
+  headers: PublishHeaders,
+  message: Message,
+  stream: StreamLog,
+  schedules: Schedules,
+): ApiError | null {
   if (headers.has(SCHEDULE)) {
     const error = checkDefinition(headers, message, stream)
     if (error !== null) return error
   }
-  if (headers.has(SCHEDULE_NEXT)) return checkEnd(headers, message, stream)
+  if (headers.has(SCHEDULE_NEXT)) return checkEnd(headers, message, stream, schedules)
   return headers.has(SCHEDULER) ? apiError('JSMessageSchedulesSchedulerInvalidErr') : null
 }
 
-function checkDefinition(headers: PublishHeaders, message: Message, stream: Stream): ApiError | null {
+function checkDefinition(headers: PublishHeaders, message: Message, stream: StreamLog): ApiError | null {
   const { config } = stream
   if (!config.allow_msg_schedules) return apiError('JSMessageSchedulesDisabledErr')
   const lines = readHeaderLines(message.body, message.bodyStart, message.headerLength)
@@ -57,7 +61,12 @@ function checkDefinition(headers: PublishHeaders, message: Message, stream: Stre
 }
 
 /** A message that ends the schedule it names. */
-function checkEnd(headers: PublishHeaders, message: Message, stream: Stream): ApiError | null {
+function checkEnd(
+  headers: PublishHeaders,
+  message: Message,
+  stream: StreamLog,
+  schedules: Schedules,
+): ApiError | null {
   const invalid = apiError('JSMessageSchedulesSchedulerInvalidErr')
   if (headers.text(SCHEDULE_NEXT) !== PURGE || !headers.has(SCHEDULER)) return invalid
   const scheduler = headers.text(SCHEDULER)
@@ -67,5 +76,5 @@ function checkEnd(headers: PublishHeaders, message: Message, stream: Stream): Ap
   // What is there must be a schedule; where there is nothing, nothing ends.
   const bytes = Buffer.from(scheduler)
   const isThere = stream.log.lastSeqOf(bytes, 0, bytes.length) > 0
-  return isThere && !stream.schedules.has(scheduler) ? invalid : null
+  return isThere && !schedules.has(scheduler) ? invalid : null
 }

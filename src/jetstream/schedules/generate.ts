@@ -1,9 +1,11 @@
 /** The message that a schedule publishes when it has its turn. */
 
 import { type HeaderLine, headerValue, readHeaderLines, writeHeaderLines } from '../headers/header-lines.ts'
-import { PURGE } from './check.ts'
 import { type Pattern, parsePattern, turnAfter, turnText } from './pattern.ts'
 import { TimeZone } from './time-zone.ts'
+
+/** What `Nats-Schedule-Next` says of a schedule that has no further turn. */
+export const PURGE = 'purge'
 
 /** A stored message that is read for a turn. */
 export interface Stored {

@@ -2,9 +2,9 @@
 import { Message } from '../../core/index.ts'
 import type { Timer } from '../../ports/index.ts'
 import { type Ledger, ReadFailure, RecordView } from '../../storage/index.ts'
-import type { Stream } from '../account/stream.ts'
 import { readHeaderLines } from '../headers/header-lines.ts'
 import { readRecord } from '../stream/read-record.ts'
+import type { StreamLog } from '../stream/stream-log.ts'
 import { definitionOf, generatedBody, type Stored, storedMessage, turnBehind } from './generate.ts'
 import { turnAfter } from './pattern.ts'
 
@@ -31,13 +31,18 @@ interface Entry {
  * due meanwhile is had once.
  */
 export class Schedules {
-  readonly #stream: Stream
+  /**
+   * Stores what a schedule makes; `ends`: the subject of the schedule that is over with it. False: no room now. Whoever puts the stream
+   * together says how.
+   */
+  store: (message: Message, ends: string | null) => boolean = () => false
+  readonly #stream: StreamLog
   readonly #bySubject = new Map<string, Entry>()
   #ledger: Ledger | null = null
   #timer: Timer | null = null
   #timerAtMs = Number.POSITIVE_INFINITY
 
-  constructor(stream: Stream) {
+  constructor(stream: StreamLog) {
     this.#stream = stream
     const ledger = stream.log.ledgers.get(LEDGER_NAME)
     if (ledger !== undefined) this.#recover(ledger)
@@ -117,7 +122,7 @@ export class Schedules {
     for (const entry of due) entry.isRunning = true
     this.#runAll(due)
       .finally(() => this.arm())
-      .catch(this.#stream.js.bus.fault)
+      .catch(this.#stream.host.bus.fault)
     this.arm()
   }
 
@@ -155,7 +160,7 @@ export class Schedules {
     message.body = body
     message.headerLength = headerLength
     message.bodyEnd = body.length
-    if (!stream.ingest.publishGenerated(message, next === null ? entry.subject : null)) {
+    if (!this.store(message, next === null ? entry.subject : null)) {
       entry.dueMs = nowMs + RETRY_MS
       return
     }

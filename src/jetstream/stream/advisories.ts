@@ -1,6 +1,6 @@
-import type { Stream } from '../account/stream.ts'
 import { formatMs } from '../config/time-text.ts'
 import { uniqueId } from '../config/unique-id.ts'
+import type { StreamLog } from './stream-log.ts'
 
 const EVENT_ID_LENGTH = 22
 const ACTIONS = { create: 'CREATED', modify: 'UPDATED', delete: 'DELETED' } as const
@@ -12,22 +12,22 @@ export function eventHead(type: string, nowMs: number): { type: string; id: stri
 
 /** What a stream tells on `$JS.EVENT.ADVISORY.STREAM.…`, when somebody listens. */
 export class StreamAdvisories {
-  private readonly stream: Stream
+  private readonly stream: StreamLog
 
-  constructor(stream: Stream) {
+  constructor(stream: StreamLog) {
     this.stream = stream
   }
 
   action(action: keyof typeof ACTIONS): void {
     const { stream } = this
-    const { account } = stream.account
+    const { account } = stream
     const subject = `$JS.EVENT.ADVISORY.STREAM.${ACTIONS[action]}.${stream.name}`
     if (!account.hasInterest(subject)) return
     const event = {
       ...eventHead('io.nats.jetstream.advisory.v1.stream_action', stream.clock.now()),
       stream: stream.name,
       action,
-      ...(stream.js.domain === '' ? {} : { domain: stream.js.domain }),
+      ...(stream.host.domain === '' ? {} : { domain: stream.host.domain }),
     }
     account.publishText(subject, JSON.stringify(event))
   }
@@ -35,14 +35,14 @@ export class StreamAdvisories {
   /** An atomic batch was given up. */
   batchAbandoned(batch: string, reason: string): void {
     const { stream } = this
-    const { account } = stream.account
+    const { account } = stream
     const subject = `$JS.EVENT.ADVISORY.STREAM.BATCH_ABANDONED.${stream.name}`
     if (!account.hasInterest(subject)) return
     const event = {
       ...eventHead('io.nats.jetstream.advisory.v1.stream_batch_abandoned', stream.clock.now()),
       account: account.name,
       stream: stream.name,
-      ...(stream.js.domain === '' ? {} : { domain: stream.js.domain }),
+      ...(stream.host.domain === '' ? {} : { domain: stream.host.domain }),
       batch,
       reason,
     }

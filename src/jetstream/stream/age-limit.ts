@@ -1,8 +1,10 @@
 import type { Timer } from '../../ports/index.ts'
 import { ReadFailure } from '../../storage/index.ts'
-import type { Stream } from '../account/stream.ts'
 import { Chore } from './chore.ts'
+import type { DeleteMarkers } from './delete-markers.ts'
 import { READ_AGAIN_MS } from './later.ts'
+import type { MessageTtls } from './message-ttls.ts'
+import type { StreamLog } from './stream-log.ts'
 
 /** Messages that get old soon after each other are removed together. */
 const SMALLEST_WAIT_MS = 50
@@ -15,7 +17,9 @@ const MOST_AT_ONCE = 1000
 export class AgeLimit {
   /** There is a limit, and no timer runs. */
   isIdle = false
-  private readonly stream: Stream
+  private readonly stream: StreamLog
+  private readonly ttls: MessageTtls
+  private readonly markers: DeleteMarkers
   private timer: Timer | null = null
   /** Up to this sequence nothing can get too old: it is gone, or never does. */
   private passed = 0
@@ -26,9 +30,11 @@ export class AgeLimit {
     this.retrying(() => this.expire())
   }
 
-  constructor(stream: Stream) {
+  constructor(stream: StreamLog, ttls: MessageTtls, markers: DeleteMarkers) {
     this.stream = stream
-    this.chore = new Chore(stream.account.account.bus.turn, () => this.retrying(() => this.step()))
+    this.ttls = ttls
+    this.markers = markers
+    this.chore = new Chore(stream.host.bus.turn, () => this.retrying(() => this.step()))
   }
 
   /** What is too old is still being removed. */
@@ -90,7 +96,7 @@ export class AgeLimit {
     const limitMs = stream.clock.now() - ageMs
     const sec = Math.floor(limitMs / 1000)
     this.through = stream.log.seqAtTime(sec, Math.floor((limitMs - sec * 1000) * 1e6)) - 1
-    if (stream.markers.isOn) this.expireWithMarkers(this.through, ageMs).catch(stream.js.bus.fault)
+    if (this.markers.isOn) this.expireWithMarkers(this.through, ageMs).catch(stream.host.bus.fault)
     else this.chore.start()
   }
 
@@ -99,8 +105,8 @@ export class AgeLimit {
     const { stream, through } = this
     const { log } = stream
     const ageMs = (stream.config.max_age ?? 0) / 1e6
-    if (ageMs === 0 || stream.isClosed || stream.markers.isOn) return false
-    if (!stream.ttls.hasForever) {
+    if (ageMs === 0 || stream.isClosed || this.markers.isOn) return false
+    if (!this.ttls.hasForever) {
       if (log.messages > 0 && log.firstSeq <= through) {
         stream.removeThrough(Math.min(through, log.firstSeq + STEP - 1))
         return true
@@ -131,7 +137,7 @@ export class AgeLimit {
     for (let seq = this.nextAfter(this.passed); seq > 0 && seq <= through; seq = this.nextAfter(seq)) {
       if (seqs.push(seq) === MOST_AT_ONCE) break
     }
-    await stream.markers.expire(seqs)
+    await this.markers.expire(seqs)
     // The stream may have been closed or configured anew meanwhile.
     if (stream.isClosed || this.timer !== null) return
     this.retrying(() => {
@@ -142,7 +148,8 @@ export class AgeLimit {
 
   /** Time of the oldest message that can get too old; Infinity without one. */
   private oldestMs(): number {
-    const { log, ttls } = this.stream
+    const { ttls } = this
+    const { log } = this.stream
     if (!ttls.hasForever) return log.messages > 0 ? log.oldestMs() : Number.POSITIVE_INFINITY
     const seq = this.nextAfter(this.passed)
     this.passed = seq > 0 ? seq - 1 : log.lastSeq
@@ -151,7 +158,8 @@ export class AgeLimit {
 
   /** The next message behind `seq` that can get too old; 0 when there is none. */
   private nextAfter(seq: number): number {
-    const { log, ttls } = this.stream
+    const { ttls } = this
+    const { log } = this.stream
     let next = log.nextLive(seq + 1)
     while (next > 0 && ttls.isForever(next)) next = log.nextLive(next + 1)
     return next

@@ -1,10 +1,10 @@
 import { Message } from '../../core/index.ts'
 import { RecordView } from '../../storage/index.ts'
-import type { Stream } from '../account/stream.ts'
 import { formatDuration } from '../config/go-duration.ts'
 import { CHORE_SLICE_MS } from './chore.ts'
 import { readRecord } from './read-record.ts'
 import { Slices } from './slices.ts'
+import type { StreamLog } from './stream-log.ts'
 
 const REASON = 'Nats-Marker-Reason'
 const KEY_OPERATION = 'KV-Operation'
@@ -14,12 +14,14 @@ const KEY_OPERATION = 'KV-Operation'
  * `max_age` or by its time to live, a message without content tells of it for a while.
  */
 export class DeleteMarkers {
-  private readonly stream: Stream
+  /** Stores a marker, as a message that the server makes; whoever puts the stream together says how. */
+  store: (marker: Message) => unknown = () => {}
+  private readonly stream: StreamLog
   private readonly view = new RecordView()
   /** What is being removed; the next waits for it. */
   private working: Promise<void> = Promise.resolve()
 
-  constructor(stream: Stream) {
+  constructor(stream: StreamLog) {
     this.stream = stream
   }
 
@@ -48,7 +50,7 @@ export class DeleteMarkers {
       try {
         // It ended while it waits for its commit.
         if (seq > log.committedSeq && log.has(seq))
-          await new Promise<void>((resolve) => stream.js.store.barrier(resolve))
+          await new Promise<void>((resolve) => stream.host.store.barrier(resolve))
         // Only the last one has to be read: is it a marker itself?
         isRead = log.isLastOfSubject(seq) && (await readRecord(log, seq, view))
       } catch (error) {
@@ -65,7 +67,7 @@ export class DeleteMarkers {
       // message; where new messages are refused it needs that one's room.
       const isRefusing = stream.config.discard === 'new'
       if (isRefusing) stream.remove(seq)
-      stream.ingest.publishGenerated(this.markerOf(subject), null)
+      this.store(this.markerOf(subject))
       if (!isRefusing) stream.removeSoon(seq)
     }
   }

@@ -1,7 +1,8 @@
 import type { Timer } from '../../ports/index.ts'
 import type { Ledger } from '../../storage/index.ts'
-import type { Stream } from '../account/stream.ts'
 import { Chore } from './chore.ts'
+import type { DeleteMarkers } from './delete-markers.ts'
+import type { StreamLog } from './stream-log.ts'
 
 /** Ledgers of the stream itself begin with a dot: consumers can't be called so. */
 const LEDGER_NAME = '.ttls'
@@ -19,7 +20,10 @@ const MOST_STALE = 1024
  * A ledger keeps them over a restart. Messages without a time to live have nothing here.
  */
 export class MessageTtls {
-  private readonly stream: Stream
+  /** In the order in which they end: with what got too old before it a message may be its subject's last. */
+  beforeExpiry: () => void = () => {}
+  private readonly stream: StreamLog
+  private readonly markers: DeleteMarkers
   private readonly seqs: number[] = []
   private readonly ends: number[] = []
   /** Messages that never get too old, by sequence. */
@@ -30,9 +34,10 @@ export class MessageTtls {
   private readonly onTimer = (): void => this.expire()
   private readonly chore: Chore
 
-  constructor(stream: Stream) {
+  constructor(stream: StreamLog, markers: DeleteMarkers) {
     this.stream = stream
-    this.chore = new Chore(stream.account.account.bus.turn, () => this.step())
+    this.markers = markers
+    this.chore = new Chore(stream.host.bus.turn, () => this.step())
     const ledger = stream.log.ledgers.get(LEDGER_NAME)
     if (ledger !== undefined) this.recover(ledger)
   }
@@ -75,8 +80,7 @@ export class MessageTtls {
     this.timer = null
     const { stream } = this
     if (stream.isClosed) return
-    // In the order in which they end: with what got too old before it a message may be its subject's last.
-    if (this.seqs.length > 0 && this.ends[0] <= stream.clock.now()) stream.age.expireDue()
+    if (this.seqs.length > 0 && this.ends[0] <= stream.clock.now()) this.beforeExpiry()
     this.chore.start()
   }
 
@@ -85,7 +89,7 @@ export class MessageTtls {
     const { stream } = this
     if (stream.isClosed) return false
     const nowMs = stream.clock.now()
-    const isMarked = stream.markers.isOn
+    const isMarked = this.markers.isOn
     const over: number[] = []
     let left = STEP
     for (; left > 0 && this.seqs.length > 0 && this.ends[0] <= nowMs; left--) {
@@ -94,7 +98,7 @@ export class MessageTtls {
       if (isMarked) over.push(seq)
       else stream.removeSoon(seq)
     }
-    if (over.length > 0) stream.markers.expire(over).catch(stream.js.bus.fault)
+    if (over.length > 0) this.markers.expire(over).catch(stream.host.bus.fault)
     if (left > 0) this.arm()
     return left === 0
   }

@@ -1,24 +1,50 @@
-import type { Stream } from '../account/stream.ts'
 import { Chore } from './chore.ts'
+import type { StreamLog } from './stream-log.ts'
 
 /** Messages looked at in one step. */
 const STEP = 64
 
-/** With interest retention: removes what no consumer needs any more. */
-export class Unwanted {
-  private readonly stream: Stream
+/** With workqueue and interest retention: removes what consumers are done with. */
+export class Retention {
+  private readonly stream: StreamLog
   private readonly chore: Chore
   /** Where to go on, and whether to begin once more at the end. */
   private next = 0
   private isDueAgain = false
 
-  constructor(stream: Stream) {
+  constructor(stream: StreamLog) {
     this.stream = stream
-    this.chore = new Chore(stream.account.account.bus.turn, () => this.tryStep())
+    this.chore = new Chore(stream.host.bus.turn, () => this.tryStep())
   }
 
-  /** Somebody wants less than before. */
-  remove(): void {
+  /** A consumer is done with a message: it goes when nobody else needs it. False: as soon as the disk can be read; then `done`. */
+  settled(consumer: unknown, seq: number, done: (seq: number) => void): boolean {
+    try {
+      this.settleNow(consumer, seq)
+      return true
+    } catch (error) {
+      this.stream.later.add(error, () => {
+        this.settleNow(consumer, seq)
+        done(seq)
+      })
+      return false
+    }
+  }
+
+  private settleNow(consumer: unknown, seq: number): void {
+    const { stream } = this
+    const { retention } = stream.config
+    if (stream.isClosed || retention === 'limits') return
+    if (retention === 'interest') {
+      const subject = stream.log.subjectOf(seq)
+      if (subject === null || stream.audience.needs(seq, subject, consumer)) return
+    }
+    stream.remove(seq)
+  }
+
+  /** Somebody wants less than before: with interest retention what nobody needs any more is removed. */
+  wantedAnew(): void {
+    if (this.stream.isClosed || this.stream.config.retention !== 'interest') return
     if (this.chore.isWaiting) {
       this.isDueAgain = true
       return
@@ -38,9 +64,9 @@ export class Unwanted {
 
   private step(): boolean {
     const { stream } = this
-    const { log, consumers } = stream
+    const { log, audience } = stream
     if (stream.isClosed || stream.config.retention !== 'interest') return false
-    if (consumers.size === 0) {
+    if (audience.size === 0) {
       stream.removeThrough(Math.min(log.lastSeq, log.firstSeq + STEP - 1))
       this.isDueAgain = false
       return log.messages > 0
@@ -54,7 +80,7 @@ export class Unwanted {
         return isMore
       }
       const subject = log.subjectOf(seq)
-      if (subject !== null && !consumers.needs(seq, subject, null)) stream.remove(seq)
+      if (subject !== null && !audience.needs(seq, subject, null)) stream.remove(seq)
       this.next = seq + 1
     }
     return true

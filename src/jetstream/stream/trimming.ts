@@ -1,6 +1,6 @@
 import { subjectFilter } from '../../subjects/index.ts'
-import type { Stream } from '../account/stream.ts'
 import { Chore } from './chore.ts'
+import type { StreamLog } from './stream-log.ts'
 
 /** Messages removed in one step. */
 const STEP = 64
@@ -12,7 +12,7 @@ const EVERYTHING = subjectFilter([])
 
 /** Keeps a stream within max_msgs and max_bytes by removing the oldest, and its subjects within max_msgs_per_subject. */
 export class Trimming {
-  private readonly stream: Stream
+  private readonly stream: StreamLog
   /** -1: no limit, or it is not the oldest that go. */
   private maxMsgs = -1
   private maxBytes = -1
@@ -24,9 +24,9 @@ export class Trimming {
   private slot = 0
   private over: string[] = []
 
-  constructor(stream: Stream) {
+  constructor(stream: StreamLog) {
     this.stream = stream
-    const { turn } = stream.account.account.bus
+    const { turn } = stream.host.bus
     this.chore = new Chore(turn, () => this.retrying(() => this.step(), this.chore))
     this.subjectChore = new Chore(turn, () => this.retrying(() => this.subjectStep(), this.subjectChore))
   }

@@ -6,9 +6,14 @@ import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parseNumber } from './number.ts'
 import { Scanner } from './scanner.ts'
-import { type ConfigEntry, ConfigError, ConfigMap, type ConfigValue, type Place } from './value.ts'
+import { type ConfigEntry, ConfigError, ConfigMap, type ConfigValue, type Place, show } from './value.ts'
 
 const BCRYPT_REFERENCE = '2a$'
+/** What nats-server shows in the place of a character where the file has ended. */
+const END = '\0'
+/** Outside of maps a key goes on to the next blank or separator, whatever is in it. */
+const OUTER_KEY = /[^\s:=]+/y
+const INNER_KEY = /[^\s:={},;[\]]+/y
 const MAX_INCLUDES = 32
 const MAX_DEPTH = 128
 
@@ -75,26 +80,21 @@ class ConfigParser {
     const map = new ConfigMap()
     this.scopes.push(map)
     scanner.skipBlanks(true)
-    // A whole file may stand in braces.
-    const inBraces = scanner.peek() === '{'
+    // A whole file may stand in braces; what comes behind them counts too.
+    let inBraces = scanner.peek() === '{'
     if (inBraces) scanner.next()
     for (;;) {
       scanner.skipBlanks(true)
       if (inBraces && scanner.peek() === '}') {
         scanner.next()
-        scanner.skipBlanks(true)
-        if (!scanner.isAtEnd) throw scanner.fail(`Expected end of file, but got '${scanner.peek()}' instead.`)
-        break
+        inBraces = false
+        continue
       }
-      if (scanner.isAtEnd) {
-        if (inBraces) {
-          const kind = 'block-level value'
-          throw scanner.fail(
-            `Expected a ${kind} to end with a new line, comment or EOF, but got ' ' instead.`,
-          )
-        }
-        break
+      if (scanner.peek() === '}') {
+        scanner.next()
+        continue
       }
+      if (scanner.isAtEnd) break
       this.entry(map)
       this.endOfTopValue(inBraces)
     }
@@ -106,12 +106,12 @@ class ConfigParser {
     const { scanner } = this
     scanner.skipBlanks(false)
     const character = scanner.peek()
-    if (character === '' || character === '\n' || character === '\r') return
+    if (character === '\n' || character === '\r' || (character === '' && !inBraces)) return
     if (character === ';' || character === ',' || (character === '}' && !inBraces)) scanner.next()
     else if (character !== '}') {
       const kind = inBraces ? 'block-level value' : 'top-level value'
       throw scanner.fail(
-        `Expected a ${kind} to end with a new line, comment or EOF, but got '${character}' instead.`,
+        `Expected a ${kind} to end with a new line, comment or EOF, but got '${character || END}' instead.`,
       )
     }
   }
@@ -120,16 +120,25 @@ class ConfigParser {
   private entry(map: ConfigMap): void {
     const { scanner } = this
     const place = scanner.place()
+    // The place of a quoted key is behind the quote.
+    if (scanner.peek() === '"' || scanner.peek() === "'") place.column++
     const key = this.key()
     if (key === 'include' && /[ \t'"]/.test(scanner.peek())) {
       this.include(map)
       return
     }
     scanner.skipSpace()
+    if (scanner.isAtEnd) throw new ConfigError(`config is invalid (${show(scanner.place())})`)
     if (scanner.peek() === ':' || scanner.peek() === '=') scanner.next()
     scanner.skipBlanks(false)
-    if (scanner.peek() === '\n' && this.scopes.length === 1)
+    if (scanner.peek() === '\n' && this.scopes.length === 1) {
+      scanner.next()
       throw scanner.fail('Expected value but found new line')
+    }
+    if (scanner.isAtEnd && this.scopes.length === 1) {
+      map.entries.set(key, { key, place, value: string(scanner.place(), ''), isVariable: false })
+      return
+    }
     scanner.skipSpace()
     const value = this.value()
     map.entries.set(key, { key, place, value, isVariable: false })
@@ -139,17 +148,19 @@ class ConfigParser {
     const { scanner } = this
     const first = scanner.peek()
     if (first === ':' || first === '=') throw scanner.fail(`Unexpected key separator '${first}'`)
+    const isOuter = this.scopes.length === 1
     if (first === '"' || first === "'") {
       scanner.next()
       let text = ''
       while (scanner.peek() !== first) {
-        if (scanner.isAtEnd) throw scanner.fail('Unexpected EOF processing quoted map key.')
+        if (scanner.isAtEnd)
+          throw scanner.fail(isOuter ? 'Unexpected EOF.' : 'Unexpected EOF processing quoted map key.')
         text += scanner.next()
       }
       scanner.next()
       return text
     }
-    const key = scanner.take(/[^\s:={},;[\]]+/y)
+    const key = scanner.take(isOuter ? OUTER_KEY : INNER_KEY)
     if (key === null) throw scanner.fail(`Unexpected '${first}' where a key was expected.`)
     return key
   }
@@ -195,7 +206,7 @@ class ConfigParser {
       const end = scanner.peek()
       if (end === ',' || end === ';') scanner.next()
       else if (end !== '}' && end !== '\n' && end !== '\r') {
-        const got = end === '' ? ' ' : end
+        const got = end === '' ? END : end
         throw scanner.fail(
           `Expected a map value terminator "," or a map terminator "}", but got '${got}' instead.`,
         )
@@ -214,12 +225,12 @@ class ConfigParser {
         scanner.next()
         return items
       }
-      if (character === '') throw this.arrayNotEnded(' ')
+      if (character === '') throw this.arrayNotEnded(END)
       items.push(this.value())
       scanner.skipBlanks(false)
       const end = scanner.peek()
       if (end === ',') scanner.next()
-      else if (end !== ']' && end !== '\n' && end !== '\r') throw this.arrayNotEnded(end === '' ? ' ' : end)
+      else if (end !== ']' && end !== '\n' && end !== '\r') throw this.arrayNotEnded(end === '' ? END : end)
     }
   }
 

@@ -1,5 +1,6 @@
 /** Configuration files: from the text to what the server is told. */
 import type { Launch } from '../launch.ts'
+import { configDigest } from './digest.ts'
 import { parseConfigFile, reason } from './grammar.ts'
 import { refusedTopKeys, topKeys } from './keys.ts'
 import { Reader } from './reader.ts'
@@ -7,15 +8,31 @@ import { ConfigError } from './value.ts'
 
 export { ConfigError } from './value.ts'
 
+/** What is said of a file besides what it sets. */
+export interface ConfigReport {
+  /** nats-server's warnings: outdated use. With `-t` they are mistakes. */
+  warnings: string[]
+  /** Ours: what is taken without effect. */
+  notices: string[]
+  /** Hash of what the file says. */
+  digest: string
+}
+
 /**
- * Reads a configuration file into `launch`; returns sentences about outdated use.
+ * Reads a configuration file into `launch`.
  * @throws ConfigError with every mistake, a line each, with file, line and column
  */
-export function readConfigFile(file: string, launch: Launch): string[] {
+export function readConfigFile(file: string, launch: Launch): ConfigReport {
+  const map = load(file)
   const reader = new Reader()
-  reader.each(load(file), launch, topKeys, refusedTopKeys)
-  if (reader.errors.length > 0) throw new ConfigError(`${reader.errors.join('\n')}\n`)
-  return reader.warnings
+  launch.notices = []
+  if (map.entries.size === 0) reader.warnings.push(`${file}: config has no values or is empty`)
+  reader.each(map, launch, topKeys, refusedTopKeys)
+  const { errors, warnings } = reader
+  if (errors.length > 0) throw new ConfigError(`${[...warnings, ...errors].join('\n')}\n`)
+  const { notices } = launch
+  delete launch.notices
+  return { warnings, notices, digest: configDigest(map) }
 }
 
 function load(file: string) {

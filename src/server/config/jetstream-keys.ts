@@ -3,7 +3,8 @@ import type { Launch } from '../launch.ts'
 import { emptySecret } from '../options.ts'
 import { parseDurationMs } from './number.ts'
 import type { KeyTable, Reader } from './reader.ts'
-import { type ConfigEntry, ConfigMap, typeName } from './value.ts'
+import { noMatter } from './setters.ts'
+import { type ConfigEntry, ConfigMap, shown, typeName } from './value.ts'
 
 export function jetstream(launch: Launch, entry: ConfigEntry, reader: Reader): void {
   const { data } = entry.value
@@ -12,11 +13,11 @@ export function jetstream(launch: Launch, entry: ConfigEntry, reader: Reader): v
   else if (data instanceof ConfigMap) {
     launch.server.jetstream = true
     const mistakes = reader.errors.length
-    reader.each(data, launch, jetstreamKeys, refusedKeys)
+    reader.each(data, launch, jetstreamKeys, refusedKeys, true)
     // nats-server takes a cipher without a key for nothing.
     if (launch.server.encryption?.key === '' && reader.errors.length === mistakes)
       reader.fail(`cipher or prev_key without a key: ${PLAIN}`)
-  } else reader.fail(`Expected a map, bool or string to define JetStream, got ${typeName(entry.value)}`)
+  } else reader.fail(`Expected map, bool or string to define JetStream, got ${typeName(entry.value)}`)
 }
 
 function isEnabled(text: string, reader: Reader): boolean {
@@ -32,15 +33,16 @@ const jetstreamKeys: KeyTable<Launch> = {
   enabled,
   enable: enabled,
   strict: (_launch, entry, reader) => {
-    if (!reader.boolean(entry))
-      reader.fail('strict can not be switched off: requests with unknown fields are refused')
+    const { data } = entry.value
+    if (typeof data !== 'boolean')
+      reader.fail(`Expected 'true' or 'false' for bool value, got '${shown(entry.value)}'`)
+    if (!data) reader.fail('strict can not be switched off: requests with unknown fields are refused')
   },
   store: storeDir,
   store_dir: storeDir,
   storedir: storeDir,
   max_mem: maxMemory,
   max_mem_store: maxMemory,
-  max_memory: maxMemory,
   max_memory_store: maxMemory,
   max_file: maxFile,
   max_file_store: maxFile,
@@ -49,9 +51,6 @@ const jetstreamKeys: KeyTable<Launch> = {
   },
   sync: syncInterval,
   sync_interval: syncInterval,
-  sync_always: ({ server }, entry, reader) => {
-    if (reader.boolean(entry)) server.syncInterval = 'always'
-  },
   cipher,
   key: encryptionKey,
   ek: encryptionKey,
@@ -59,42 +58,71 @@ const jetstreamKeys: KeyTable<Launch> = {
   prev_key: previousKey,
   prev_ek: previousKey,
   prev_encryption_key: previousKey,
+  // Of clusters, or of queues and threads that are not here: requests wait in the order they came, and the kernel with them.
+  extension_hint: noMatter.text,
+  unique_tag: noMatter.text,
+  max_outstanding_catchup: storageSize,
+  max_buffered_size: storageSize,
+  max_buffered_msgs: parseable,
+  request_queue_limit: parseable,
+  info_queue_limit: parseable,
+  meta_compact: (_launch, entry, reader) => void absolute(entry, reader.isInteger(entry, 0), reader),
+  meta_compact_size: (launch, entry, reader) => {
+    if (storageSize(launch, entry, reader) < 0) absolute(entry, false, reader)
+  },
+  meta_compact_sync: noMatter.toggle,
+  max_concurrent_io: (_launch, entry, reader) => {
+    const isRight = reader.isInteger(entry, LEAST_IOS) && (entry.value.data as number) <= MOST_IOS
+    if (!isRight) {
+      const range = `between ${LEAST_IOS} and ${MOST_IOS}`
+      reader.fail(`Expected an absolute size for "${entry.key}" ${range}, got ${shown(entry.value)}`)
+    }
+  },
+}
+
+const LEAST_IOS = 4
+const MOST_IOS = 8192
+
+function storageSize(_launch: Launch, entry: ConfigEntry, reader: Reader): number {
+  return reader.size(entry, entry.key.toLowerCase())
+}
+
+function parseable(_launch: Launch, entry: ConfigEntry, reader: Reader): void {
+  if (!reader.isInteger(entry))
+    reader.fail(`Expected a parseable size for "${entry.key}", got ${shown(entry.value)}`)
+}
+
+function absolute(entry: ConfigEntry, isRight: boolean, reader: Reader): void {
+  if (!isRight) reader.fail(`Expected an absolute size for "${entry.key}", got ${shown(entry.value)}`)
+}
+
+/** `store_dir` outside of `jetstream`. */
+export function topStoreDir(...[{ server }, entry, reader]: Parameters<Key>): void {
+  storeDir({ server, log: {} }, entry, reader)
 }
 
 const later = 'Contrail does not serve it yet'
 
-const refusedKeys: Readonly<Record<string, string>> = Object.fromEntries(
-  [
-    'compression',
-    'extension_hint',
-    'info_queue_limit',
-    'limits',
-    'max_ack_pending',
-    'max_buffered_msgs',
-    'max_buffered_size',
-    'max_outstanding_catchup',
-    'max_streams',
-    'meta_compact',
-    'request_queue_limit',
-    'tpm',
-    'unique_tag',
-  ].map((key) => [key, later]),
-)
+const refusedKeys: Readonly<Record<string, string>> = {
+  limits: later,
+  tpm: 'give the key of the store by the environment: `key: $NAME`',
+}
 
 function enabled(...[{ server }, entry, reader]: Parameters<Key>): void {
   server.jetstream = reader.boolean(entry)
 }
 
 function storeDir(...[{ server }, entry, reader]: Parameters<Key>): void {
-  server.storeDir = reader.string(entry)
+  if (server.storeDir) reader.fail("Duplicate 'store_dir' configuration")
+  server.storeDir = reader.string(entry) || undefined
 }
 
 function maxMemory(...[{ server }, entry, reader]: Parameters<Key>): void {
-  server.maxMemoryStore = reader.size(entry)
+  server.maxMemoryStore = reader.size(entry, 'max_mem_store')
 }
 
 function maxFile(...[{ server }, entry, reader]: Parameters<Key>): void {
-  server.maxFileStore = reader.size(entry)
+  server.maxFileStore = reader.size(entry, 'max_file_store')
 }
 
 /** `always`, or a duration: an acknowledged message is on disk so much later. */

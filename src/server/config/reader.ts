@@ -1,9 +1,21 @@
 /** Takes values of the wanted type out of a configuration, and collects what is wrong with it. */
+import { quoted } from '../../wire/index.ts'
 import { parseDurationMs } from './number.ts'
-import { type ConfigEntry, ConfigMap, type ConfigValue, show, typeName } from './value.ts'
+import { type ConfigEntry, ConfigMap, type ConfigValue, type Place, show, typeName } from './value.ts'
 
 /** Thrown for one entry; the reading goes on with the next. */
-class EntryError extends Error {}
+class EntryError extends Error {
+  /** Where it is shown to be; null: at the entry. */
+  readonly place: Place | null
+  /** nats-server gives up on the whole block at a value of the wrong type. */
+  readonly isWrongType: boolean
+
+  constructor(text: string, place: Place | null, isWrongType: boolean) {
+    super(text)
+    this.place = place
+    this.isWrongType = isWrongType
+  }
+}
 
 /** What to do with each key; keys are in lower case. */
 export type KeyTable<Target> = Readonly<
@@ -14,28 +26,33 @@ export class Reader {
   readonly errors: string[] = []
   readonly warnings: string[] = []
 
-  /** Goes through a map with the table of its keys. `refused`: keys of nats-server that are not served, and why. */
+  /**
+   * Goes through a map with the table of its keys. `refused`: keys of nats-server that are not served, and why. `inBlock`: a
+   * value of the wrong type is the block's mistake, and ends it.
+   */
   each<Target>(
     map: ConfigMap,
     target: Target,
     table: KeyTable<Target>,
     refused: Readonly<Record<string, string>>,
+    inBlock = false,
   ): void {
     for (const entry of map.entries.values()) {
       const key = entry.key.toLowerCase()
       try {
         if (Object.hasOwn(table, key)) table[key](target, entry, this)
         else if (Object.hasOwn(refused, key)) this.fail(`"${entry.key}" is not supported: ${refused[key]}`)
-        else if (!entry.isVariable) this.fail(`unknown field "${entry.key}"`)
+        else if (!entry.isVariable) this.fail(`unknown field ${quoted(entry.key)}`)
       } catch (error) {
-        if (!(error instanceof EntryError)) throw error
-        this.errors.push(`${show(entry.place)}: ${error.message}`)
+        if (!(error instanceof EntryError) || (error.isWrongType && inBlock)) throw error
+        this.errors.push(`${show(error.place ?? entry.place)}: ${error.message}`)
       }
     }
   }
 
-  fail(text: string): never {
-    throw new EntryError(text)
+  /** `place`: where, if not at the entry. */
+  fail(text: string, place: Place | null = null): never {
+    throw new EntryError(text, place, false)
   }
 
   string(entry: ConfigEntry): string {
@@ -65,15 +82,22 @@ export class Reader {
     return this.fail(`Expected ${entry.key} to be an array, got ${typeName(entry.value)}`)
   }
 
-  /** Bytes: a number, or text like `10GB`, in units of 1024. */
-  size(entry: ConfigEntry): number {
+  /** A whole number, at least so much? */
+  isInteger({ value }: ConfigEntry, least = Number.NEGATIVE_INFINITY): boolean {
+    return typeof value.data === 'number' && !value.isFloat && value.data >= least
+  }
+
+  /** Bytes: a number, or text like `10G`, in units of 1024. `name`: what a mistake is told of. */
+  size(entry: ConfigEntry, name: string): number {
     const { data } = entry.value
-    if (typeof data === 'number') return this.integer(entry)
-    if (typeof data !== 'string') return this.wrongType(entry.value, 'int64')
-    const match = /^(\d+)\s*([KMGT])B?$/i.exec(data)
-    if (match === null)
-      return this.fail(`${entry.key}: sizes are a number and one of K, M, G, T, not "${data}"`)
-    return Number(match[1]) * 1024 ** ('KMGT'.indexOf(match[2].toUpperCase()) + 1)
+    if (this.isInteger(entry)) return data as number
+    if (typeof data !== 'string') return this.fail(`${name} must be int64 or string`)
+    if (data === '') return 0
+    const [digits, unit] = [data.slice(0, -1), 'KMGT'.indexOf(data.slice(-1))]
+    if (!/^[+-]?\d+$/.test(digits))
+      return this.fail(`${name} strconv.ParseInt: parsing ${quoted(digits)}: invalid syntax`)
+    if (unit === -1) return this.fail(`${name} sizes defined as strings must end in K, M, G, T`)
+    return Number(digits) * 1024 ** (unit + 1)
   }
 
   /** Milliseconds: text like `2m`, or (outdated) a number of seconds. */
@@ -86,11 +110,10 @@ export class Reader {
         return this.fail(`error parsing ${entry.key}: ${(error as Error).message}`)
       }
     }
-    if (typeof data !== 'number')
-      return this.fail(`error parsing ${entry.key}: unsupported type ${typeName(entry.value)}`)
     const about = `${entry.key} should be converted to a duration`
     this.warnings.push(`${show(entry.place)}: invalid use of field "${entry.key}": ${about}`)
-    return data * 1000
+    if (!this.isInteger(entry)) return this.wrongType(entry.value, 'int64')
+    return (data as number) * 1000
   }
 
   /** `host:port`, or a port. */
@@ -99,13 +122,17 @@ export class Reader {
     if (typeof data === 'number') return { port: this.integer(entry) }
     if (typeof data !== 'string') return this.fail(`expected port or host:port, got ${typeName(entry.value)}`)
     const match = /^(.*):([^:\]]*)$/.exec(data)
-    if (match === null) return this.fail(`could not parse address string "${data}"`)
+    if (match === null) return this.fail(`could not parse address string ${quoted(data)}`)
     const host = match[1].replace(/^\[(.*)\]$/, '$1')
-    if (!/^-?\d+$/.test(match[2])) return this.fail(`could not parse port "${match[2]}"`)
+    if (!/^-?\d+$/.test(match[2])) return this.fail(`could not parse port ${quoted(match[2])}`)
     return { host: host === '' ? undefined : host, port: Number(match[2]) }
   }
 
-  private wrongType(value: ConfigValue, wanted: string): never {
-    return this.fail(`interface conversion: interface {} is ${typeName(value)}, not ${wanted}`)
+  wrongType(value: ConfigValue, wanted: string): never {
+    throw new EntryError(
+      `interface conversion: interface {} is ${typeName(value)}, not ${wanted}`,
+      null,
+      true,
+    )
   }
 }

@@ -48,7 +48,11 @@ export class Scanner {
   }
 
   place(): Place {
-    return { file: this.file, line: this.line, column: this.at - this.lineStart }
+    return {
+      file: this.file,
+      line: this.line,
+      column: Buffer.byteLength(this.text.slice(this.lineStart, this.at)),
+    }
   }
 
   /** White space and comments; `newLines`: line ends as well. */

@@ -49,3 +49,13 @@ export function typeName(value: ConfigValue): string {
   if (data instanceof Date) return 'time.Time'
   return Array.isArray(data) ? '[]interface {}' : 'map[string]interface {}'
 }
+
+/** The value as Go prints it in a sentence. */
+export function shown(value: ConfigValue): string {
+  const { data } = value
+  if (data instanceof ConfigMap) {
+    const keys = [...data.entries.keys()].sort()
+    return `map[${keys.map((key) => `${key}:${shown((data.entries.get(key) as ConfigEntry).value)}`).join(' ')}]`
+  }
+  return Array.isArray(data) ? `[${data.map(shown).join(' ')}]` : String(data)
+}

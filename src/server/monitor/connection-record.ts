@@ -1,6 +1,10 @@
 /** What /connz knows of one connection, open or closed. */
-import type { Connection, Subscription } from '../../core/index.ts'
+import type { Session, Subscription } from '../../core/index.ts'
 import { goDuration, goTime, uptime } from './go-text.ts'
+
+const GLOBAL_ACCOUNT = '$G'
+/** Of a client that is gone so many subscriptions are kept. */
+const MOST_SHOWN = 1024
 
 export interface ConnectionRecord {
   id: number
@@ -24,9 +28,13 @@ export interface ConnectionRecord {
   version: string
   user: string
   account: string
+  /** The client's id over MQTT. */
+  mqttClient: string
+  /** What it was subscribed to when it went; undefined while it is there. */
+  subscribed?: Record<string, unknown>[]
 }
 
-export function recordOf(connection: Connection, stoppedMs: number, reason: string): ConnectionRecord {
+export function recordOf(connection: Session, stoppedMs: number, reason: string): ConnectionRecord {
   const { peer, options } = connection
   return {
     id: connection.id,
@@ -38,7 +46,7 @@ export function recordOf(connection: Connection, stoppedMs: number, reason: stri
     stoppedMs,
     reason,
     rttMs: connection.rttMs,
-    pendingBytes: connection.output.pendingBytes,
+    pendingBytes: connection.pendingBytes,
     inMessages: connection.inMessages,
     outMessages: connection.outMessages,
     inBytes: connection.inBytes,
@@ -49,6 +57,8 @@ export function recordOf(connection: Connection, stoppedMs: number, reason: stri
     version: options.version,
     user: connection.user,
     account: connection.account.name,
+    mqttClient: '',
+    ...(stoppedMs === 0 ? {} : { subscribed: subscribedTo(connection, true) }),
   }
 }
 
@@ -76,22 +86,33 @@ export function showRecord(record: ConnectionRecord, nowMs: number, auth: boolea
     ...textIf('name', record.name),
     ...textIf('lang', record.lang),
     ...textIf('version', record.version),
-    ...(auth ? { ...textIf('authorized_user', record.user), account: record.account } : {}),
+    ...(auth ? { ...textIf('authorized_user', record.user), ...textIf('account', ownAccount(record)) } : {}),
   }
 }
 
+/** The account, where it is not that of everybody. */
+export function ownAccount({ account }: ConnectionRecord): string {
+  return account === GLOBAL_ACCOUNT ? '' : account
+}
+
+/** What a client is subscribed to, as /connz?subs=detail shows it; `withAccount`: as it does of those that are gone. */
+export function subscribedTo(connection: Session, withAccount: boolean): Record<string, unknown>[] {
+  const { name } = connection.account
+  const account = withAccount ? { account: name, account_tag: name } : {}
+  return [...connection.subscriptions.values()]
+    .slice(0, MOST_SHOWN)
+    .map((each) => ({ ...account, ...showSubscription(each, connection.id) }))
+}
+
 /** One subscription as /subsz and /connz?subs=detail show it. */
-export function showSubscription(
-  subscription: Subscription,
-  connection: Connection,
-): Record<string, unknown> {
+export function showSubscription(subscription: Subscription, cid: number): Record<string, unknown> {
   return {
     subject: utf8(subscription.subject),
     ...textIf('qgroup', utf8(subscription.queue)),
     sid: subscription.sid.toString('latin1'),
     msgs: subscription.delivered,
     ...(subscription.max > 0 ? { max: subscription.max } : {}),
-    cid: connection.id,
+    cid,
   }
 }
 
@@ -104,22 +125,27 @@ function textIf(key: string, text: string): Record<string, string> {
   return text === '' ? {} : { [key]: text }
 }
 
-const CLOSED_LIMIT = 10_000
-
 /** The latest connections that are gone. */
 export class ClosedConnections {
   private readonly records: ConnectionRecord[] = []
   private next = 0
+  private readonly limit: number
+
+  /** `limit`: how many are kept. */
+  constructor(limit: number) {
+    this.limit = limit
+  }
 
   add(record: ConnectionRecord): void {
-    if (this.records.length < CLOSED_LIMIT) this.records.push(record)
+    if (this.limit <= 0) return
+    if (this.records.length < this.limit) this.records.push(record)
     else this.records[this.next] = record
-    this.next = (this.next + 1) % CLOSED_LIMIT
+    this.next = (this.next + 1) % this.limit
   }
 
   /** The oldest first. */
   all(): ConnectionRecord[] {
-    if (this.records.length < CLOSED_LIMIT) return [...this.records]
+    if (this.records.length < this.limit) return [...this.records]
     return [...this.records.slice(this.next), ...this.records.slice(0, this.next)]
   }
 }

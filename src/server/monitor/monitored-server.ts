@@ -12,6 +12,8 @@ export interface MonitoredServer {
   /** Null when JetStream is not served. */
   readonly jetstream: JetStreamService | null
   readonly monitorPort: number | null
+  /** When the options were taken that hold now. */
+  readonly loadedMs: number
   readonly closedConnections: ClosedConnections
   /** How often each page was asked for. */
   readonly requests: Record<string, number>

@@ -28,6 +28,12 @@ export function compare(name: string, left: readonly Entry[], right: readonly En
     assert.ok(seen.has(each), `no longer different, take it out of the table: ${each.reason}`)
 }
 
+/** Have two plays of one side brought the same? */
+export function areSame(left: readonly Entry[], right: readonly Entry[]): boolean {
+  if (left.length !== right.length) return false
+  return left.every(({ got }, i) => differences(got, right[i].got).length === 0)
+}
+
 /**
  * Of a script made by chance only the first difference counts: whatever comes after may be its consequence.
  * @throws AssertionError that shows it with what was done before

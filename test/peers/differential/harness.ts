@@ -10,11 +10,13 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { PeerServer, type PeerServerOptions } from '../servers.ts'
-import { compare, compareFirst } from './compare.ts'
-import { Session } from './session.ts'
+import { areSame, compare, compareFirst } from './compare.ts'
+import { type Entry, Session } from './session.ts'
 
 export { type Delivery, HELLO, type Line, Session } from './session.ts'
 
+/** How often a case that differs is played again. */
+const PLAYS_AGAIN = 3
 /** Scripts made by chance that run at the same time. */
 const LANES = Number(process.env.LANES ?? 24)
 /** After so many differences no more scripts are begun. */
@@ -51,16 +53,54 @@ export function serversWith(wanted: PeerServerOptions): void {
 
 /** One case: the script runs on both sides at once, each with a server of the file's and a session of its own. */
 export function differential(name: string, script: (session: Session) => Promise<void>): void {
-  test(name, async () => {
+  test(name, async (context) => {
     try {
-      const sides = [new Session(real), new Session(ours)]
-      await runOn(sides, script)
-      compare(name, sides[0].transcript, sides[1].transcript)
+      const first = await played(script)
+      try {
+        compare(name, first.real, first.ours)
+      } catch (difference) {
+        await playAgain(name, script, first.ours, difference)
+        context.diagnostic('nats-server did not answer the same twice')
+      }
     } catch (error) {
       if (error instanceof Error) error.message += complaints()
       throw error
     }
   })
+}
+
+/** What both sides wrote down. */
+interface Transcripts {
+  readonly real: readonly Entry[]
+  readonly ours: readonly Entry[]
+}
+
+async function played(script: (session: Session) => Promise<void>): Promise<Transcripts> {
+  const sides = [new Session(real), new Session(ours)]
+  await runOn(sides, script)
+  return { real: sides[0].transcript, ours: sides[1].transcript }
+}
+
+/**
+ * nats-server does some things behind its answers: consumers count a message after its PubAck has gone, say, so that on a busy
+ * machine a pull that follows at once finds one less pending. What it doesn't say each time is not determined; then it is
+ * enough that it says once what we say, and that we say the same each time.
+ * @throws `difference` otherwise
+ */
+async function playAgain(
+  name: string,
+  script: (session: Session) => Promise<void>,
+  ours: readonly Entry[],
+  difference: unknown,
+): Promise<void> {
+  for (let plays = 0; plays < PLAYS_AGAIN; plays++) {
+    const again = await played(script)
+    if (!areSame(ours, again.ours)) throw difference
+    try {
+      return compare(name, again.real, again.ours)
+    } catch {}
+  }
+  throw difference
 }
 
 async function runOn(sides: readonly Session[], script: (session: Session) => Promise<void>): Promise<void> {

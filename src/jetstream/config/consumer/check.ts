@@ -1,9 +1,8 @@
 import { hasWildcard, isSubset, isValidSubject, PatternSet } from '../../../subjects/index.ts'
-import { GROUP_NAME } from '../../consumer/requests/priority-groups.ts'
 import { apiError } from '../errors.ts'
 import { formatDuration } from '../go-duration.ts'
 import type { ConsumerConfig, StreamConfig } from '../types.ts'
-import { FLOW_CONTROL_HEARTBEAT_NS, filtersOf, isDurable, retainsMessages } from './defaults.ts'
+import { FLOW_CONTROL_HEARTBEAT_NS, filtersOf, GROUP_NAME, isDurable, retainsMessages } from './defaults.ts'
 import { consumerError, invalidConfigError } from './errors.ts'
 
 /** Limits of a consumer's configuration. */

@@ -1,4 +1,3 @@
-import { DEFAULT_PINNED_TTL_NS } from '../../consumer/requests/priority-groups.ts'
 import type { ConsumerConfig, StreamConfig } from '../types.ts'
 import { pedanticError } from './errors.ts'
 
@@ -8,6 +7,10 @@ export const DEFAULTS = {
   maxAckPending: 1000,
   maxWaiting: 512,
 } as const
+
+/** How long a pinned client may stay silent where the configuration does not say. */
+export const DEFAULT_PINNED_TTL_NS = 120e9
+export const GROUP_NAME = /^[a-zA-Z0-9/_=-]{1,16}$/
 
 /** Consumers that are acknowledged by answers to flow control have heartbeats of a second. */
 export const FLOW_CONTROL_HEARTBEAT_NS = 1e9

@@ -2,6 +2,7 @@ import { isSubset, isValidSubject, subjectsCollide } from '../../../subjects/ind
 import { apiError } from '../errors.ts'
 import { MAX_SEQUENCE, sequenceRange } from '../ranges.ts'
 import type { StreamConfig } from '../types.ts'
+import { checkRepublish, checkTransform } from './mappings.ts'
 import { checkOrigins, type FindConfig } from './origins.ts'
 
 /** Limits of a stream's configuration. */
@@ -30,10 +31,6 @@ export function invalidConfig(err: string): Error {
   return apiError('JSStreamInvalidConfigF', { err })
 }
 
-function unsupported(what: string): Error {
-  return invalidConfig(`${what} not supported by this server`)
-}
-
 const NO_OTHERS: FindConfig = () => undefined
 
 /**
@@ -52,8 +49,9 @@ export function checkStreamConfig(
   checkFirstSequence(config)
   checkCombinations(config, pedantic)
   checkOrigins(config, find, pedantic)
-  checkUnsupported(config)
   checkSubjects(config)
+  checkTransform(config)
+  checkRepublish(config, pedantic)
   checkPlacement(config)
   return config
 }
@@ -200,13 +198,6 @@ function checkMarkerTtl(config: StreamConfig, pedantic: boolean): void {
   config.allow_msg_ttl = true
   config.allow_rollup_hdrs = true
   config.deny_purge = false
-}
-
-/** What is not served yet is refused: nobody is to believe that it works. */
-function checkUnsupported(config: StreamConfig): void {
-  if (config.allow_msg_counter) throw unsupported('message counters are')
-  if (config.subject_transform !== undefined) throw unsupported('subject transforms are')
-  if (config.republish !== undefined) throw unsupported('republishing is')
 }
 
 const API_SUBJECTS = ['$JS.>', '$JSC.>', '$NRG.>']

@@ -1,11 +1,14 @@
 import { Message, type Target } from '../../../core/index.ts'
 import { type LoadWaiter, RecordView } from '../../../storage/index.ts'
 import { sendStatus } from '../../headers/status.ts'
-import type { Consumer } from '../consumer.ts'
-import { unfulfilled } from '../requests/pull-queue.ts'
-import { AckSubject } from './ack-subject.ts'
+import { AckSubject } from '../acks/ack-subject.ts'
+import type { PriorityGroups } from '../requests/priority-groups.ts'
+import { type PullQueue, unfulfilled } from '../requests/pull-queue.ts'
+import type { ConsumerState } from '../state/consumer-state.ts'
+import type { Deliveries } from '../state/deliveries.ts'
 import { AddedHeader } from './added-header.ts'
 import { HeadersOnly } from './headers-only.ts'
+import type { PushDelivery } from './push-delivery.ts'
 
 /** After this much in one turn others get theirs first. */
 const TURN_MESSAGES = 1024
@@ -32,7 +35,12 @@ export type Halt =
 export class Delivery implements LoadWaiter {
   /** When a delivery that is held back (rate limit, original replay, a slow client) is tried again. */
   heldUntilMs = 0
-  private readonly consumer: Consumer
+  private readonly consumer: ConsumerState
+  private readonly deliveries: Deliveries
+  private readonly groups: PriorityGroups
+  /** One of these two. */
+  private readonly pulls: PullQueue | null
+  private readonly push: PushDelivery | null
   private readonly ackSubject: AckSubject
   private readonly view = new RecordView()
   private readonly message = new Message(Buffer.alloc(0))
@@ -42,8 +50,18 @@ export class Delivery implements LoadWaiter {
   private replayLastMs = 0
   private replayUntilSeq: number
 
-  constructor(consumer: Consumer) {
+  constructor(
+    consumer: ConsumerState,
+    deliveries: Deliveries,
+    groups: PriorityGroups,
+    pulls: PullQueue | null,
+    push: PushDelivery | null,
+  ) {
     this.consumer = consumer
+    this.deliveries = deliveries
+    this.groups = groups
+    this.pulls = pulls
+    this.push = push
     this.ackSubject = new AckSubject(consumer.stream.name, consumer.name)
     this.message.reply = this.ackSubject.buffer
     this.replayUntilSeq = consumer.config.replay_policy === 'original' ? consumer.stream.log.lastSeq : 0
@@ -54,8 +72,8 @@ export class Delivery implements LoadWaiter {
   }
 
   run(nowMs: number): Halt {
-    const { consumer, view } = this
-    const { progress, pulls, push } = consumer
+    const { consumer, deliveries, view, pulls, push } = this
+    const { progress } = consumer
     const log = consumer.stream.log
     let messages = 0
     let bytes = 0
@@ -66,7 +84,7 @@ export class Delivery implements LoadWaiter {
       let seq: number
       if (row !== -1) {
         seq = progress.pending.streamSeq[row]
-        if (consumer.deliveries.exhausts(seq, row)) continue
+        if (deliveries.exhausts(seq, row)) continue
       } else {
         const most = consumer.config.max_ack_pending ?? 0
         if (most > 0 && progress.ackMode !== 'none' && progress.pending.size >= most) return 'stalled'
@@ -77,8 +95,8 @@ export class Delivery implements LoadWaiter {
       if (found === 'wait') return 'loading'
       if (found === 'failed') return 'failed'
       if (found === 'missing') {
-        if (row !== -1) consumer.deliveries.gone(seq)
-        else consumer.deliveries.pass(seq)
+        if (row !== -1) deliveries.gone(seq)
+        else deliveries.pass(seq)
         continue
       }
       const size = this.deliver(seq, row, nowMs)
@@ -97,7 +115,7 @@ export class Delivery implements LoadWaiter {
         const seq = skipList.peek()
         return seq <= stream.log.committedSeq ? seq : 0
       }
-      this.consumer.deliveries.endSkipping()
+      this.deliveries.endSkipping()
     }
     const from = progress.nextStreamSeq
     const committed = stream.log.committedSeq
@@ -116,9 +134,9 @@ export class Delivery implements LoadWaiter {
 
   /** Bytes delivered, 0 when it has to wait. */
   private deliver(seq: number, queuedRow: number, nowMs: number): number {
-    const { consumer, view, message } = this
+    const { consumer, groups, view, message, pulls, push } = this
     const isRedelivery = queuedRow !== -1
-    const { progress, pulls, push } = consumer
+    const { progress } = consumer
     if (this.replayUntilSeq > 0 && this.isTooEarly(seq, nowMs)) return 0
     const deliveries = isRedelivery ? (progress.redelivered.get(seq) ?? 0) + 2 : 1
     const left = consumer.numPending() - (isRedelivery ? 0 : 1)
@@ -146,7 +164,7 @@ export class Delivery implements LoadWaiter {
     let batch = 1
     let maxBytes = 0
     if (pulls !== null) {
-      consumer.groups.isRedelivery = isRedelivery
+      groups.isRedelivery = isRedelivery
       const request = pulls.take(size, nowMs)
       if (request === null) {
         if (pulls.isCongested) this.hold(nowMs)
@@ -167,10 +185,9 @@ export class Delivery implements LoadWaiter {
       }
       target = state.target
     }
-    if (consumer.groups.isPinning && consumer.groups.pinId !== '')
-      this.pinHeader.apply(message, consumer.groups.pinId)
-    consumer.deliveries.delivered(seq, isRedelivery, nowMs)
-    if (target.deliver(message) === 0) consumer.deliveries.undelivered(seq)
+    if (groups.isPinning && groups.pinId !== '') this.pinHeader.apply(message, groups.pinId)
+    this.deliveries.delivered(seq, isRedelivery, nowMs)
+    if (target.deliver(message) === 0) this.deliveries.undelivered(seq)
     if (push !== null) push.sent(size, nowMs)
     else if (batch <= 0 && maxBytes > 0) {
       sendStatus(target, unfulfilled('409 Batch Completed', batch, maxBytes))

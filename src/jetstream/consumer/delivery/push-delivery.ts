@@ -1,13 +1,9 @@
 import type { InternalSubscription, Message, Target } from '../../../core/index.ts'
-import {
-  CONSUMER_STALLED,
-  LAST_CONSUMER,
-  LAST_STREAM,
-  sendStatus,
-  statusHeader,
-} from '../../headers/status.ts'
-import type { Consumer } from '../consumer.ts'
+import { LAST_CONSUMER, LAST_STREAM, sendStatus, statusHeader } from '../../headers/status.ts'
+import type { Acks } from '../acks/acks.ts'
 import { BACKLOG_BYTES } from '../requests/pull-queue.ts'
+import type { ConsumerState } from '../state/consumer-state.ts'
+import { heartbeatHeader } from '../state/heartbeat.ts'
 import { RateLimit } from './rate-limit.ts'
 
 /** Most bytes that may be on their way without an answer to a flow control request; the window opens from a 16th. */
@@ -24,7 +20,9 @@ export class PushDelivery {
   isActive = false
   /** When the last message or heartbeat was sent. */
   lastSentMs: number
-  private readonly consumer: Consumer
+  private readonly consumer: ConsumerState
+  private readonly acks: Acks
+  private readonly onInterest: () => void
   private rateLimit: RateLimit | null = null
   private unansweredBytes = 0
   private windowBytes = 0
@@ -34,10 +32,13 @@ export class PushDelivery {
   private flowSubscription: InternalSubscription | null = null
   private readonly removeListener: () => void
 
-  constructor(consumer: Consumer, nowMs: number) {
+  /** `onInterest`: somebody listens now, or nobody does any more. */
+  constructor(consumer: ConsumerState, acks: Acks, onInterest: () => void, nowMs: number) {
     this.consumer = consumer
+    this.acks = acks
+    this.onInterest = onInterest
     this.lastSentMs = nowMs
-    const account = consumer.stream.account.account
+    const account = consumer.stream.account
     this.target = account.target(consumer.config.deliver_subject as string)
     this.isActive = this.isBound()
     this.configure(nowMs)
@@ -55,7 +56,7 @@ export class PushDelivery {
     const { config, stream } = this.consumer
     const subject = config.deliver_subject as string
     if (this.target.subject !== subject) {
-      this.target = stream.account.account.target(subject)
+      this.target = stream.account.target(subject)
       this.checkInterest()
     }
     const bitsPerSecond = config.rate_limit_bps ?? 0
@@ -95,7 +96,7 @@ export class PushDelivery {
   heartbeat(nowMs: number): void {
     this.lastSentMs = nowMs
     if (!this.isActive) return
-    sendStatus(this.target, heartbeatHeader(this.consumer, this.flowReply))
+    sendStatus(this.target, heartbeatHeader(this.consumer.progress, this.flowReply))
     if (this.acksByFlow && this.flowReply === '' && this.consumer.progress.pending.size > 0) {
       this.requestFlowControl()
     }
@@ -113,14 +114,14 @@ export class PushDelivery {
    */
   private isBound(): boolean {
     const { config, stream } = this.consumer
-    return stream.account.account.hasExactMember(this.target.subject, config.deliver_group ?? '')
+    return stream.account.hasExactMember(this.target.subject, config.deliver_group ?? '')
   }
 
   private checkInterest(): void {
     const isActive = this.isBound()
     if (isActive === this.isActive) return
     this.isActive = isActive
-    this.consumer.interestChanged()
+    this.onInterest()
   }
 
   private get acksByFlow(): boolean {
@@ -148,7 +149,7 @@ export class PushDelivery {
       message.bodyStart + message.headerLength,
     )
     const streamSeq = numberIn(headers, LAST_STREAM)
-    if (streamSeq > 0) this.consumer.acknowledgeThrough(streamSeq, numberIn(headers, LAST_CONSUMER))
+    if (streamSeq > 0) this.acks.acknowledgeThrough(streamSeq, numberIn(headers, LAST_CONSUMER))
   }
 
   private onFlowControl(message: Message): void {
@@ -166,14 +167,4 @@ export class PushDelivery {
 function numberIn(headers: string, name: string): number {
   const found = new RegExp(`^${name}: *(\\d+)\\r$`, 'm').exec(headers)
   return found === null ? 0 : Number(found[1])
-}
-
-/** Header block of an idle heartbeat; `stalledOn` is the flow control request that waits for an answer. */
-export function heartbeatHeader(consumer: Consumer, stalledOn: string): string {
-  const fields: [string, string | number][] = [
-    [LAST_CONSUMER, consumer.progress.consumerSeq],
-    [LAST_STREAM, consumer.progress.nextStreamSeq - 1],
-  ]
-  if (stalledOn !== '') fields.push([CONSUMER_STALLED, stalledOn])
-  return statusHeader('100 Idle Heartbeat', fields)
 }

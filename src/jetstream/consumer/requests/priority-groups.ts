@@ -1,10 +1,8 @@
+import { DEFAULT_PINNED_TTL_NS } from '../../config/consumer/defaults.ts'
 import { uniqueId } from '../../config/unique-id.ts'
-import type { Consumer } from '../consumer.ts'
+import type { ConsumerState } from '../state/consumer-state.ts'
 import type { PullRequest } from './pull-request.ts'
 
-/** How long a pinned client may stay silent where the configuration does not say. */
-export const DEFAULT_PINNED_TTL_NS = 120e9
-export const GROUP_NAME = /^[a-zA-Z0-9/_=-]{1,16}$/
 const PIN_ID_LENGTH = 22
 
 /** May a request have the next message: yes, not now, or never (it names a pin that is no longer). */
@@ -22,9 +20,9 @@ export class PriorityGroups {
   hasJustPinned = false
   /** The message to be given away was delivered before: it does not count as pending any more, but for the overflow it does. */
   isRedelivery = false
-  private readonly consumer: Consumer
+  private readonly consumer: ConsumerState
 
-  constructor(consumer: Consumer) {
+  constructor(consumer: ConsumerState) {
     this.consumer = consumer
   }
 

@@ -1,17 +1,24 @@
 import { formatMs } from '../../config/time-text.ts'
 import { uniqueId } from '../../config/unique-id.ts'
-import type { Consumer } from '../consumer.ts'
+import type { ConsumerStream } from './stream.ts'
 
 const EVENT_ID_LENGTH = 22
 const ADVISORY = '$JS.EVENT.ADVISORY.CONSUMER'
 const ADVISORY_TYPE = 'io.nats.jetstream.advisory.v1'
 
+/** Who tells. */
+interface Teller {
+  readonly name: string
+  readonly stream: ConsumerStream
+  readonly samplePercent: number
+}
+
 /** What a consumer tells on `$JS.EVENT.…`, when somebody listens. */
 export class Advisories {
-  private readonly consumer: Consumer
+  private readonly consumer: Teller
   private readonly subjects = new Map<string, string>()
 
-  constructor(consumer: Consumer) {
+  constructor(consumer: Teller) {
     this.consumer = consumer
   }
 
@@ -93,7 +100,7 @@ export class Advisories {
       subject = `${prefix}.${stream.name}.${name}`
       this.subjects.set(prefix, subject)
     }
-    const account = stream.account.account
+    const account = stream.account
     if (!account.hasInterest(subject)) return
     const event = {
       type,
@@ -103,7 +110,7 @@ export class Advisories {
       stream: stream.name,
       consumer: name,
       ...fields(),
-      ...(stream.js.domain ? { domain: stream.js.domain } : {}),
+      ...(stream.host.domain ? { domain: stream.host.domain } : {}),
     }
     account.publishText(subject, JSON.stringify(event))
   }

@@ -1,13 +1,15 @@
-import type { Consumer } from '../consumer.ts'
-import { ACK_WAIT_SLACK_MS } from './pending-expiry.ts'
+import type { ConsumerState } from './consumer-state.ts'
 import type { SkipList } from './skip-list.ts'
+
+/** Bursts of acks due in the same moment are handled together. */
+export const ACK_WAIT_SLACK_MS = 1
 
 /** Keeps the books of what is delivered: progress, journal and count move together here. */
 export class Deliveries {
-  private readonly consumer: Consumer
+  private readonly consumer: ConsumerState
   private lostRecords: number
 
-  constructor(consumer: Consumer) {
+  constructor(consumer: ConsumerState) {
     this.consumer = consumer
     this.lostRecords = consumer.stream.log.lost.count
   }

@@ -1,7 +1,7 @@
 import type { SubjectFilter } from '../../../subjects/index.ts'
-import type { Stream } from '../../account/stream.ts'
 import type { Progress } from './progress.ts'
 import type { SkipList } from './skip-list.ts'
+import type { ConsumerStream } from './stream.ts'
 
 /**
  * How many messages of the stream match and were not delivered yet, committed or not: kept by and by, counted anew only where it
@@ -13,7 +13,7 @@ export class PendingCount {
   skipList: SkipList | null = null
   /** Nothing that matches and is still to be delivered lies below, the skip list aside. */
   from = 0
-  private readonly stream: Stream
+  private readonly stream: ConsumerStream
   private readonly progress: Progress
   private count = 0
   private isStale = true
@@ -21,7 +21,7 @@ export class PendingCount {
   private lastStored = 0
   private lastRemoved = 0
 
-  constructor(stream: Stream, progress: Progress, filter: SubjectFilter) {
+  constructor(stream: ConsumerStream, progress: Progress, filter: SubjectFilter) {
     this.stream = stream
     this.progress = progress
     this.filter = filter

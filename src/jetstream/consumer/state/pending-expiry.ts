@@ -1,13 +1,11 @@
-import type { Consumer } from '../consumer.ts'
-
-/** Bursts of acks due in the same moment are handled together. */
-export const ACK_WAIT_SLACK_MS = 1
+import type { ConsumerState } from './consumer-state.ts'
+import { ACK_WAIT_SLACK_MS, type Deliveries } from './deliveries.ts'
 
 /**
  * Queues what was delivered and not acknowledged in time for redelivery, in order of sequence. Returns when to look again
  * (milliseconds), Infinity when nothing is pending.
  */
-export function expirePending(consumer: Consumer, nowMs: number): number {
+export function expirePending(consumer: ConsumerState, deliveries: Deliveries, nowMs: number): number {
   const { progress, config } = consumer
   const { pending } = progress
   if (pending.size === 0 || (config.ack_wait ?? 0) <= 0) return Infinity
@@ -28,7 +26,7 @@ export function expirePending(consumer: Consumer, nowMs: number): number {
       nextMs = Math.min(nextMs, leftMs)
       continue
     }
-    if (pending.queuedAt[here] !== 0 || isSpent(consumer, seq, here)) continue
+    if (pending.queuedAt[here] !== 0 || isSpent(consumer, deliveries, seq, here)) continue
     if (shiftMs < 0) shiftMs = nowMs - pending.timeMs[here]
     progress.enqueue(here)
     pending.timeMs[here] += shiftMs
@@ -37,12 +35,12 @@ export function expirePending(consumer: Consumer, nowMs: number): number {
 }
 
 /** Was this the last allowed delivery? Then the message is given up here, without waiting for a client to ask. */
-function isSpent(consumer: Consumer, seq: number, row: number): boolean {
+function isSpent(consumer: ConsumerState, deliveries: Deliveries, seq: number, row: number): boolean {
   const most = consumer.config.max_deliver ?? -1
   if (most <= 0) return false
-  const deliveries = Math.max(consumer.progress.redelivered.get(seq) ?? 0, 1)
-  if (deliveries < most) return false
-  if (deliveries === most) consumer.advisories.maxDeliveries(seq, deliveries)
-  consumer.deliveries.exhaust(seq, row, deliveries)
+  const times = Math.max(consumer.progress.redelivered.get(seq) ?? 0, 1)
+  if (times < most) return false
+  if (times === most) consumer.advisories.maxDeliveries(seq, times)
+  deliveries.exhaust(seq, row, times)
   return true
 }

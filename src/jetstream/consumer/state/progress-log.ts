@@ -18,6 +18,7 @@ import { NumberReader, NumberWriter } from './varint.ts'
  *     start       7  sequence
  *     skip        8  sequence: what is below is gone from the stream
  *     restore     9  length, a snapshot: the state came from a backup
+ *     owe        10  sequence*: it is settled, and could not be removed from the stream for now
  *
  * (* signed difference to the sequence named before in the same entry, beginning at 0)
  */
@@ -30,8 +31,11 @@ const EXHAUST = 6
 const START = 7
 const SKIP = 8
 const RESTORE = 9
+const OWE = 10
 
 const SNAPSHOT_VERSION = 2
+/** With what is owed: written only where something is. */
+const OWING_VERSION = 3
 /** Without a checksum at the end: as older versions wrote it. */
 const UNCHECKED_VERSION = 1
 const CHECKSUM_BYTES = 4
@@ -90,6 +94,11 @@ export class ProgressLog {
     this.begin(EXHAUST)
     this.sequence(seq)
     this.out.unsigned(redeliveries)
+  }
+
+  owe(seq: number): void {
+    this.begin(OWE)
+    this.sequence(seq)
   }
 
   startAt(seq: number): void {
@@ -226,6 +235,10 @@ export function replay(entry: Buffer, progress: Progress, after: number, lastKno
       case SKIP:
         progress.skipTo(input.unsigned())
         break
+      case OWE:
+        lastSeq += input.signed()
+        progress.owed.add(lastSeq)
+        break
       case RESTORE: {
         const length = input.unsigned()
         progress.startAt(1)
@@ -252,7 +265,7 @@ export function restoreEntry(progress: Progress, number: number): Buffer {
 /** The whole state after the entry `number`. */
 export function encodeProgress(progress: Progress, number: number): Buffer {
   const out = new NumberWriter()
-  out.byte(SNAPSHOT_VERSION)
+  out.byte(progress.owed.size > 0 ? OWING_VERSION : SNAPSHOT_VERSION)
   out.unsigned(number)
   out.unsigned(progress.nextStreamSeq)
   out.unsigned(progress.deliveredStreamSeq)
@@ -277,6 +290,10 @@ export function encodeProgress(progress: Progress, number: number): Buffer {
     out.unsigned(redelivered)
     out.signed(times)
   }
+  if (progress.owed.size > 0) {
+    out.unsigned(progress.owed.size)
+    for (const owed of progress.owed) out.unsigned(owed)
+  }
   const snapshot = Buffer.alloc(out.length + CHECKSUM_BYTES)
   out.buffer.copy(snapshot, 0, 0, out.length)
   snapshot.writeUInt32LE(crc32(snapshot.subarray(0, out.length)), out.length)
@@ -286,10 +303,10 @@ export function encodeProgress(progress: Progress, number: number): Buffer {
 /** Fills a fresh `progress`; returns the number of the last entry in it. Throws when the bytes are not a snapshot. */
 export function decodeProgress(snapshot: Buffer, progress: Progress): number {
   const version = new NumberReader(snapshot).byte()
-  if (version !== SNAPSHOT_VERSION && version !== UNCHECKED_VERSION)
+  if (version < UNCHECKED_VERSION || version > OWING_VERSION)
     throw new Error(`consumer state of version ${version} is not supported`)
   let end = snapshot.length
-  if (version === SNAPSHOT_VERSION) {
+  if (version !== UNCHECKED_VERSION) {
     end -= CHECKSUM_BYTES
     if (end < 1 || crc32(snapshot.subarray(0, end)) !== snapshot.readUInt32LE(end))
       throw new Error('its checksum does not hold')
@@ -315,6 +332,9 @@ export function decodeProgress(snapshot: Buffer, progress: Progress): number {
   }
   for (let left = input.unsigned(); left > 0; left--)
     progress.redelivered.set(input.unsigned(), input.signed())
+  if (version === OWING_VERSION) {
+    for (let left = input.unsigned(); left > 0; left--) progress.owed.add(input.unsigned())
+  }
   if (!input.isAtEnd) throw new Error('it goes on behind its end')
   return number
 }

@@ -23,6 +23,8 @@ export class Progress {
   readonly queue = new RedeliveryQueue()
   /** How often a message was delivered again. Stays after the last allowed delivery until the message goes. */
   readonly redelivered = new Map<number, number>()
+  /** Settled, and still in a stream that they should have left: the disk could not be read then. */
+  readonly owed = new Set<number>()
 
   constructor(ackMode: AckMode) {
     this.ackMode = ackMode

@@ -1,5 +1,6 @@
 import type { Ledger, MessageLog } from '../../../storage/index.ts'
-import type { Consumer } from '../consumer.ts'
+import type { ConsumerState } from './consumer-state.ts'
+import type { Deliveries } from './deliveries.ts'
 import { Progress } from './progress.ts'
 import { decodeProgress, isRestoreEntry, numberOf, replay } from './progress-log.ts'
 
@@ -66,8 +67,8 @@ export function recoverProgress(
 }
 
 /** Brings the progress in line with what is in the log. */
-export function reconcile(consumer: Consumer): void {
-  const { progress, stream, ledger, deliveries } = consumer
+export function reconcile(consumer: ConsumerState, deliveries: Deliveries): void {
+  const { progress, stream, ledger } = consumer
   const { log } = stream
   const { pending } = progress
   const lowest = pending.size > 0 ? pending.streamSeq[pending.first] : Infinity

@@ -1,9 +1,9 @@
-import type { Message } from '../../core/index.ts'
-import { readNumber } from '../../wire/ascii.ts'
-import { parseDuration } from '../config/go-duration.ts'
-import { decodeRequest, type Fields, LENIENT } from '../config/json/decode.ts'
-import { sendNoResponders } from '../headers/status.ts'
-import type { Consumer } from './consumer.ts'
+import type { Message } from '../../../core/index.ts'
+import { readNumber } from '../../../wire/ascii.ts'
+import { parseDuration } from '../../config/go-duration.ts'
+import { decodeRequest, type Fields, LENIENT } from '../../config/json/decode.ts'
+import { sendNoResponders } from '../../headers/status.ts'
+import type { ConsumerState } from '../state/consumer-state.ts'
 
 const DOT = 46
 const PLUS = 43
@@ -46,13 +46,18 @@ function nakDelay(argument: string): number | null {
 
 /** Handles everything that arrives on a consumer's ack subjects. */
 export class Acks {
-  private readonly consumer: Consumer
+  private readonly consumer: ConsumerState
+  private readonly pull: (reply: string, body: string) => void
   private deliveries = 0
   private streamSeq = 0
   private consumerSeq = 0
+  /** Is it a reason to look at who waits, in a pause too? */
+  private isSignal = false
 
-  constructor(consumer: Consumer) {
+  /** `pull`: takes the request that came with an ack. */
+  constructor(consumer: ConsumerState, pull: (reply: string, body: string) => void) {
     this.consumer = consumer
+    this.pull = pull
   }
 
   /** `offset`: where the token with the number of deliveries begins in the message's subject. */
@@ -66,13 +71,14 @@ export class Acks {
     const start = message.bodyStart + message.headerLength
     const seq = this.streamSeq
     let isAnswered = true
+    this.isSignal = false
     switch (ackKind(body, start, bodyEnd)) {
       case 'ack':
         isAnswered = this.acknowledge(seq, true)
         break
       case 'next':
         this.acknowledge(seq, true)
-        this.consumer.pull(
+        this.pull(
           message.reply.toString('utf8', message.replyStart, message.replyEnd),
           body.toString('utf8', start + 4, bodyEnd),
         )
@@ -99,14 +105,15 @@ export class Acks {
     if (isAnswered && message.replyEnd > message.replyStart) {
       this.consumer.ledger.confirmations.add(message.reply, message.replyStart, message.replyEnd)
     }
-    this.consumer.wake()
+    if (this.isSignal) this.consumer.wake()
+    else this.consumer.settleUp()
   }
 
   /** Nobody takes acks of a consumer without acks. */
   private refuse(message: Message): void {
     if (message.replyEnd === message.replyStart) return
     sendNoResponders(
-      this.consumer.stream.account.account,
+      this.consumer.stream.account,
       message.reply.toString('utf8', message.replyStart, message.replyEnd),
       message.subject.toString('utf8', message.subjectStart, message.subjectEnd),
     )
@@ -141,6 +148,7 @@ export class Acks {
     if (row !== -1 && doSample) {
       consumer.advisories.sampled(seq, this.consumerSeq, this.deliveries, progress.pending.timeMs[row])
     }
+    if (row !== -1) this.noteRoom()
     if (row !== -1 || progress.redelivered.has(seq)) {
       progress.settle(seq)
       ledger.steps.settle(seq)
@@ -155,6 +163,7 @@ export class Acks {
     const { progress, ledger } = consumer
     if (seq <= progress.ackFloorStreamSeq || consumerSeq <= progress.ackFloorConsumerSeq) return
     consumer.lastAckMs = consumer.stream.clock.now()
+    this.noteRoom()
     if (consumer.settlesMessages) {
       const pending = progress.pending
       for (let row = pending.first; row !== -1 && pending.streamSeq[row] <= seq; row = pending.next[row]) {
@@ -163,6 +172,13 @@ export class Acks {
     }
     progress.settleThrough(seq, consumerSeq)
     ledger.steps.settleThrough(seq, consumerSeq)
+  }
+
+  /** Something is settled: was it what held the others up? */
+  private noteRoom(): void {
+    const { config, progress } = this.consumer
+    const most = config.max_ack_pending ?? 0
+    if (most > 0 && progress.pending.size >= most) this.isSignal = true
   }
 
   private nak(seq: number, argument: string): void {
@@ -178,6 +194,7 @@ export class Acks {
     const dueMs = nowMs - (consumer.config.ack_wait ?? 0) / 1e6
     if (delayNs === null) {
       progress.enqueue(row)
+      this.isSignal = true
       consumer.ledger.steps.restamp(seq, Math.floor(dueMs))
       return
     }

@@ -1,8 +1,15 @@
 import type { Ledger, Store } from '../../../storage/index.ts'
-import type { Stream } from '../../account/stream.ts'
-import type { Consumer } from '../consumer.ts'
 import { Confirmations } from './confirmations.ts'
+import type { Progress } from './progress.ts'
 import { encodeProgress, ProgressLog, restoreEntry } from './progress-log.ts'
+import type { ConsumerStream } from './stream.ts'
+
+/** Whose ledger it is. */
+interface Owner {
+  readonly stream: ConsumerStream
+  readonly progress: Progress
+  meta(): { [key: string]: unknown }
+}
 
 /**
  * What a consumer did in this turn, on its way to the journal: the removal of the messages that are settled by it (in the same
@@ -11,8 +18,8 @@ import { encodeProgress, ProgressLog, restoreEntry } from './progress-log.ts'
 export class ConsumerLedger {
   readonly steps = new ProgressLog()
   readonly confirmations: Confirmations
-  private readonly consumer: Consumer
-  private readonly stream: Stream
+  private readonly owner: Owner
+  private readonly stream: ConsumerStream
   private readonly store: Store
   /** null: nothing is written (memory storage). */
   private readonly ledger: Ledger | null
@@ -21,13 +28,16 @@ export class ConsumerLedger {
   private settled = new Float64Array(64)
   private settledCount = 0
   private readonly onDurable: () => void
+  private readonly paid = (seq: number): void => {
+    this.owner.progress.owed.delete(seq)
+  }
 
-  constructor(consumer: Consumer, ledger: Ledger | null) {
-    this.consumer = consumer
-    this.stream = consumer.stream
-    this.store = this.stream.js.store
+  constructor(owner: Owner, ledger: Ledger | null) {
+    this.owner = owner
+    this.stream = owner.stream
+    this.store = this.stream.host.store
     this.ledger = ledger
-    this.confirmations = new Confirmations(this.stream.account.account)
+    this.confirmations = new Confirmations(this.stream.account)
     this.onDurable = () => this.confirmations.release()
     if (ledger === null) return
     ledger.snapshot = () => this.snapshot()
@@ -48,7 +58,10 @@ export class ConsumerLedger {
   flush(): void {
     const isUrgent = this.confirmations.count > 0
     // First: a power failure between the two leaves an ack forgotten whose message is gone, and no message whose ack is known.
-    for (let i = 0; i < this.settledCount; i++) this.stream.settled(this.consumer, this.settled[i])
+    for (let i = 0; i < this.settledCount; i++) {
+      const seq = this.settled[i]
+      if (!this.stream.settled(this.owner, seq, this.paid)) this.owe(seq)
+    }
     this.settledCount = 0
     for (const entry of this.finished) this.ledger?.append(entry, 0, entry.length, isUrgent)
     this.finished.length = 0
@@ -65,6 +78,18 @@ export class ConsumerLedger {
     }
   }
 
+  /** The stream will remove it; should the process end before, this is what is known of it. */
+  private owe(seq: number): void {
+    this.owner.progress.owed.add(seq)
+    this.steps.owe(seq)
+  }
+
+  /** After a restart: what was settled before it, and could not be removed. */
+  settleOwed(): void {
+    const { owed } = this.owner.progress
+    for (const seq of owed) if (this.stream.settled(this.owner, seq, this.paid)) owed.delete(seq)
+  }
+
   /** The state at this moment, with what has happened in this turn as an entry of its own. */
   private snapshot(): Buffer {
     if (!this.steps.isEmpty) {
@@ -72,18 +97,18 @@ export class ConsumerLedger {
       this.finished.push(Buffer.from(entry.buffer.subarray(0, entry.length)))
       this.steps.clear()
     }
-    return encodeProgress(this.consumer.progress, this.steps.number - 1)
+    return encodeProgress(this.owner.progress, this.steps.number - 1)
   }
 
   /** After damage: the state as it is now is where the entries that follow go on from. */
   beginAnew(): void {
-    this.finished.push(restoreEntry(this.consumer.progress, this.steps.number))
+    this.finished.push(restoreEntry(this.owner.progress, this.steps.number))
     this.steps.number++
   }
 
   /** The configuration changed. */
   saveMeta(): void {
-    this.ledger?.setMeta(this.consumer.meta())
+    this.ledger?.setMeta(this.owner.meta())
   }
 
   delete(): void {

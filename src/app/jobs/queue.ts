@@ -1,0 +1,437 @@
+/** A queue of jobs: a thin layer on a work-queue stream, a consumer for each priority, and a bucket of results. */
+import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from '@nats-io/jetstream'
+import { nuid } from '@nats-io/nats-core'
+import { isApiError, translated, WRONG_LAST_SEQUENCE } from '../client-errors.ts'
+import { deadLetterStream } from '../consumer/dead-letters.ts'
+import { type PauseOptions, pausedUntil } from '../consumer/pausing.ts'
+import { DeadLetterBox } from '../dead-letters/dead-letter-box.ts'
+import { ContrailError } from '../errors.ts'
+import { checkOptions } from '../options.ts'
+import type { PublishOptions } from '../publisher/options.ts'
+import { scheduleHeaders, type When } from '../publisher/schedule.ts'
+import type { Declaration, Runtime } from '../runtime.ts'
+import { type Schema, validate } from '../schema.ts'
+import { keepDeclared } from '../stores/declaring.ts'
+import type { StreamOwner } from '../stores/stream.ts'
+import { Watch, type WatchHandler, type WatchOptions } from '../stores/watch.ts'
+import { SubjectPattern } from '../subject-pattern.ts'
+import { type Duration, toMs } from '../units.ts'
+import { eventOf, type QueueEvent } from './events.ts'
+import type { Permits } from './gate.ts'
+import { Job } from './job.ts'
+import { checkLanes, countOf, lanesMark, makeLanes } from './lanes.ts'
+import { DELAYED, JOB_HEADERS, PRIORITIES, QueueNames, REPEATED, tokenOf } from './names.ts'
+import {
+  type AddOptions,
+  checkAttempts,
+  type JobHandler,
+  partitionOf,
+  QUEUE_OPTIONS,
+  type QueueOptions,
+  QueueSettings,
+} from './options.ts'
+import { type Outcome, Outcomes } from './outcomes.ts'
+import { Pace } from './pace.ts'
+import { lanesInfo, pauseLanes, resumeLanes } from './pausing.ts'
+import { Slots } from './slots.ts'
+import { QueueWorker } from './worker.ts'
+
+/** A job of `addBulk`. */
+export interface BulkJob<Data> extends AddOptions {
+  data: Data
+}
+
+/** A job as it is looked up. */
+export interface JobReport<Data = unknown, Result = unknown> {
+  readonly id: string
+  /** 'waiting': or being handled, or to be tried again; the server does not tell them apart. */
+  readonly state: 'delayed' | 'waiting' | Outcome['state']
+  readonly seq: number
+  /** While it is not through. */
+  readonly data?: Data
+  readonly result?: Result
+  readonly reason?: string
+  readonly tries?: number
+  readonly finished?: string
+  /** What its handler said last. */
+  readonly progress?: unknown
+}
+
+export interface QueueCounts {
+  readonly waiting: number
+  /** Taken by a process: handled, about to be, or to be tried again. */
+  readonly active: number
+  readonly delayed: number
+  /** Repetitions. */
+  readonly repeated: number
+  /** With the dead letters. */
+  readonly failed: number
+}
+
+export type RepeatOptions = Pick<AddOptions, 'priority' | 'attempts' | 'headers'>
+
+const NO_MESSAGE_FOUND = 10037
+/** A unique job that was there may be through when it is looked up: then it is added after all. */
+const MOST_ROUNDS = 50
+const ROUND_MS = 20
+/** Jobs of `addBulk` that are on their way at a time. */
+const BULK_AT_A_TIME = 1000
+
+export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object = object>
+  implements Declaration
+{
+  readonly stage = 'store'
+  readonly name: string
+  readonly #names: QueueNames
+  readonly #settings: QueueSettings
+  readonly #owner: StreamOwner
+  #outcomes: Outcomes | null = null
+  #forget: () => void = () => {}
+
+  constructor(
+    name: string,
+    options: QueueOptions<Schema | undefined, Schema | undefined, never>,
+    owner: StreamOwner,
+  ) {
+    checkOptions(`the queue "${name}"`, options, QUEUE_OPTIONS)
+    this.name = name
+    this.#names = new QueueNames(name)
+    this.#settings = new QueueSettings(options)
+    this.#owner = owner
+  }
+
+  /**
+   * Handles the jobs in this process too. A job that throws is tried again as the queue says, then it has failed: it is with the
+   * dead letters, and whoever waits for it is told.
+   */
+  handle(handler: JobHandler<Out, Deps>): this {
+    const parts = () => ({
+      names: this.#names,
+      settings: this.#settings,
+      outcomes: this.#running(),
+      permits: (runtime: Runtime) => this.#permits(runtime),
+    })
+    this.#owner.declare(new QueueWorker<Deps>(parts, handler as JobHandler<never, Deps>, this.#owner))
+    return this
+  }
+
+  /** Resolves when the job is stored. @throws InvalidMessageError when it is not what the schema says; as publishing to a stream does */
+  async add(data: In, options: AddOptions = {}): Promise<Job<Result>> {
+    const runtime = this.#runtime()
+    const { schema } = this.#settings.options
+    if (schema !== undefined) await validate(schema, data, `jobs.${this.name}`)
+    if (options.attempts !== undefined) checkAttempts(options.attempts)
+    const id = options.unique === undefined ? nuid.next() : tokenOf(options.unique)
+    const { subject, headers } = this.#address(id, data, options)
+    const all = { headers }
+    if (options.unique === undefined) {
+      const { seq } = await runtime.publisher.publishToStream(subject, data, all)
+      return this.#job(id, seq, true)
+    }
+    if (options.onDuplicate === 'replace') {
+      const { seq } = await runtime.publisher.publishToStream(subject, data, all)
+      // Those of the same subject went with it; what was in another lane, or delayed, goes now.
+      await this.#purge(id, seq)
+      return this.#job(id, seq, true)
+    }
+    return this.#addUnlessThere(runtime, id, subject, data, all)
+  }
+
+  /** Adds many; resolves when all are stored. Not all or none: where one fails, others may be stored. */
+  async addBulk(jobs: readonly BulkJob<In>[]): Promise<Job<Result>[]> {
+    const added: Job<Result>[] = []
+    for (let i = 0; i < jobs.length; i += BULK_AT_A_TIME) {
+      const some = jobs.slice(i, i + BULK_AT_A_TIME)
+      added.push(...(await Promise.all(some.map(({ data, ...options }) => this.add(data, options)))))
+    }
+    return added
+  }
+
+  /** Jobs that failed: to be looked at, tried again (`resend`), dropped. */
+  get deadLetters(): DeadLetterBox {
+    return new DeadLetterBox(deadLetterStream(this.#names.stream), () => this.#runtime())
+  }
+
+  /** A job as it is now; undefined: there is none of this id, or its result is not kept any more. */
+  async get(id: string): Promise<JobReport<In, Result> | undefined> {
+    const token = tokenOf(id)
+    const there = await this.#message(this.#names.subject('*', token))
+    const progress = await this.#running().progressOf(token)
+    const isCurrent = progress !== undefined && (there === undefined || progress.seq >= there.seq)
+    const rest = isCurrent ? { progress: progress.progress } : {}
+    const outcome = await this.#running().of(token)
+    // With an outcome it is through, and its ack is on its way.
+    if (there !== undefined && outcome?.seq !== there.seq) {
+      const { lane } = this.#names.of(there.subject)
+      const state = lane === DELAYED || lane === REPEATED ? 'delayed' : 'waiting'
+      return { id: token, state, seq: there.seq, data: there.json<In>(), ...rest }
+    }
+    return outcome === undefined
+      ? undefined
+      : ({ id: token, ...(outcome as object), ...rest } as JobReport<In, Result>)
+  }
+
+  /**
+   * Removes a job that is delayed, waiting, or to be tried again; whoever waits for it is told. What a handler has begun with goes on.
+   * @returns false when there was none
+   */
+  async remove(id: string): Promise<boolean> {
+    const token = tokenOf(id)
+    const there = await this.#message(this.#names.subject('*', token))
+    if (there === undefined || (await this.#purge(token, there.seq + 1)) === 0) return false
+    const finished = new Date().toISOString()
+    await this.#running().keep(token, { state: 'removed', seq: there.seq, finished })
+    return true
+  }
+
+  /** No job begins in any process until `resume`, or for so long; those that are here already are handled. It outlives all apps. */
+  async pause(options: Pick<PauseOptions, 'for'> = {}): Promise<void> {
+    const runtime = this.#runtime()
+    const until = pausedUntil(options)
+    await translated(`The queue "${this.name}" can't be paused`, async () => {
+      await makeLanes(runtime, this.#names, this.#settings)
+      await pauseLanes(runtime.jsm, this.#names, this.#settings.lanes, until)
+    })
+  }
+
+  async resume(): Promise<void> {
+    const runtime = this.#runtime()
+    await translated(`The queue "${this.name}" can't be resumed`, async () => {
+      await makeLanes(runtime, this.#names, this.#settings)
+      await resumeLanes(runtime.jsm, this.#names, this.#settings.lanes)
+    })
+  }
+
+  async isPaused(): Promise<boolean> {
+    const { jsm } = this.#runtime()
+    const lanes = await translated(`The queue "${this.name}" can't be looked up`, () =>
+      lanesInfo(jsm, this.#names, this.#settings.lanes),
+    )
+    return lanes.some(({ paused }) => paused === true)
+  }
+
+  /** How many jobs there are. What changes meanwhile may be counted twice, or not. */
+  async counts(): Promise<QueueCounts> {
+    const { jsm } = this.#runtime()
+    const names = this.#names
+    return translated(`The queue "${this.name}" can't be counted`, async () => {
+      const [all, delayed, repeated, lanes, failed] = await Promise.all([
+        jsm.streams.info(names.stream),
+        countOf(jsm, names, DELAYED),
+        countOf(jsm, names, REPEATED),
+        lanesInfo(jsm, names, this.#settings.lanes),
+        this.deadLetters.count(),
+      ])
+      const active = lanes.reduce((sum, { num_ack_pending }) => sum + num_ack_pending, 0)
+      const waiting = Math.max(0, all.state.messages - delayed - repeated - active)
+      return { waiting, active, delayed, repeated, failed }
+    })
+  }
+
+  /**
+   * Adds a job again and again, by the clock of the server. While the one before is still there it is replaced: they are not heaped up. A
+   * repetition outlives all apps; saying the same again changes nothing, something else under the name takes its place.
+   */
+  async repeat(name: string, when: When | string, data: In, options: RepeatOptions = {}): Promise<void> {
+    const { schema } = this.#settings.options
+    if (schema !== undefined) await validate(schema, data, `jobs.${this.name}`)
+    if (options.attempts !== undefined) checkAttempts(options.attempts)
+    const { publisher } = this.#runtime()
+    const id = `repeat-${tokenOf(name)}`
+    const { subject: target, headers } = this.#address(id, data, options)
+    const { schedule, timeZone } = scheduleHeaders(typeof when === 'string' ? { cron: when } : when)
+    headers['Nats-Schedule'] = schedule
+    headers['Nats-Schedule-Target'] = target
+    if (timeZone !== undefined) headers['Nats-Schedule-Time-Zone'] = timeZone
+    const subject = this.#names.subject(REPEATED, id)
+    const there = await this.#message(subject)
+    // Publishing it begins its intervals anew.
+    const isSame =
+      there !== undefined &&
+      there.string() === (JSON.stringify(data) ?? '') &&
+      Object.entries(headers).every(([header, value]) => there.header.get(header) === value)
+    if (!isSame) await publisher.publishToStream(subject, data, { headers })
+  }
+
+  /** Ends a repetition. False when there was none. */
+  async unrepeat(name: string): Promise<boolean> {
+    const { streams } = this.#runtime().jsm
+    const filter = this.#names.subject(REPEATED, `repeat-${tokenOf(name)}`)
+    const done = await translated(`The repetition "${name}" can't be ended`, () =>
+      streams.purge(this.#names.stream, { filter }),
+    )
+    return done.purged > 0
+  }
+
+  /**
+   * Tells of what happens to jobs in all processes: that they are completed, failed or removed, and their progress; in order, from now
+   * on, or with `from: 'history'` what is kept first.
+   */
+  watch(
+    handler: WatchHandler<QueueEvent, object, Deps>,
+    options: Pick<WatchOptions, 'from' | 'concurrency' | 'retry'> = {},
+  ): Watch<QueueEvent, object, Deps> {
+    const { bucket } = this.#names
+    const patterns = [new SubjectPattern(`$KV.${bucket}.>`)]
+    const all = { from: 'updates', ...options } as const
+    return this.#owner.declare(
+      new Watch<QueueEvent, object, Deps>(`KV_${bucket}`, patterns, all, eventOf, handler, this.#owner),
+    )
+  }
+
+  async start(runtime: Runtime): Promise<void> {
+    const names = this.#names
+    const what = `the queue "${this.name}"`
+    await checkLanes(runtime, names, this.#settings)
+    const { forget } = await keepDeclared(runtime, what, this.#config(runtime), 'ensure')
+    this.#forget = forget
+    runtime.publisher.audience.keep(new Map([[names.subjects, names.subjects]]))
+    const outcomes = new Outcomes(names, runtime)
+    await translated(`The results of the queue "${this.name}" can't be kept`, () =>
+      outcomes.open(this.#settings.keepResultsMs),
+    )
+    this.#outcomes = outcomes
+  }
+
+  async stop(): Promise<void> {
+    this.#forget()
+    this.#outcomes?.close()
+  }
+
+  /** What all processes share, where they do. */
+  async #permits(runtime: Runtime): Promise<Permits[]> {
+    const permits: Permits[] = []
+    const { totalConcurrency, options } = this.#settings
+    if (totalConcurrency !== undefined) {
+      const slots = new Slots(this.#names, totalConcurrency, this.#settings.ackWaitMs, runtime)
+      await slots.open()
+      permits.push(slots)
+    }
+    if (options.rate !== undefined) permits.push(new Pace(this.#names, options.rate, runtime))
+    return permits
+  }
+
+  #config(runtime: Runtime): Partial<StreamConfig> & { name: string } {
+    const { options } = this.#settings
+    return {
+      name: this.#names.stream,
+      subjects: [this.#names.subjects],
+      retention: RetentionPolicy.Workqueue,
+      storage: StorageType.File,
+      discard: DiscardPolicy.Old,
+      // A job of an id takes the place of the one that is there.
+      max_msgs_per_subject: 1,
+      allow_msg_schedules: true,
+      allow_direct: true,
+      num_replicas: options.replicas ?? runtime.replicas ?? 1,
+      description: `Jobs of the queue ${this.name}`,
+      metadata: lanesMark(this.#settings),
+    }
+  }
+
+  /** Where a job goes, and its headers. */
+  #address(id: string, data: In, options: AddOptions): { subject: string; headers: Record<string, string> } {
+    const lane = this.#laneOf(data, options)
+    const headers: Record<string, string> = { ...options.headers }
+    if (options.attempts !== undefined) headers[JOB_HEADERS.attempts] = String(options.attempts)
+    const target = this.#names.subject(lane, id)
+    const isDelayed =
+      options.at !== undefined || (options.delay !== undefined && toMs(options.delay, 'delay') > 0)
+    if (!isDelayed) return { subject: target, headers }
+    const { schedule } = scheduleHeaders(
+      options.at === undefined ? { after: options.delay as Duration } : { at: options.at },
+    )
+    headers['Nats-Schedule'] = schedule
+    headers['Nats-Schedule-Target'] = target
+    return { subject: this.#names.subject(DELAYED, id), headers }
+  }
+
+  #laneOf(data: In, { priority }: AddOptions): string {
+    const { isOrdered, options, lanes } = this.#settings
+    if (isOrdered) {
+      if (priority !== undefined) {
+        throw new ContrailError('INVALID_OPTION', 'priority: a queue with orderBy has none.')
+      }
+      return lanes[partitionOf(String(options.orderBy?.(data as never)), lanes.length)]
+    }
+    if (priority !== undefined && !PRIORITIES.includes(priority)) {
+      throw new ContrailError(
+        'INVALID_OPTION',
+        `priority: ${JSON.stringify(priority)} is none of ${PRIORITIES.join(', ')}.`,
+      )
+    }
+    return priority ?? 'normal'
+  }
+
+  /** The stream takes it only where it has none of this id, in whatever lane. */
+  async #addUnlessThere(
+    runtime: Runtime,
+    id: string,
+    subject: string,
+    data: In,
+    options: PublishOptions,
+  ): Promise<Job<Result>> {
+    const anywhere = this.#names.subject('*', id)
+    for (let round = 1; ; round++) {
+      try {
+        const expect = { lastSubjectSeq: 0, lastSubject: anywhere }
+        const { seq } = await runtime.publisher.publishToStream(subject, data, { ...options, expect })
+        return this.#job(id, seq, true)
+      } catch (thrown) {
+        if (!isApiError(thrown, ...WRONG_LAST_SEQUENCE) || round === MOST_ROUNDS) throw thrown
+        const there = await this.#message(anywhere)
+        if (there !== undefined) {
+          const outcome = await this.#running().of(id)
+          if (outcome?.seq !== there.seq) return this.#job(id, there.seq, false)
+          // It is through, but its ack is still on its way.
+          await this.#purge(id, there.seq + 1)
+          continue
+        }
+        // In a cluster one may be on its way that is not stored yet.
+        await new Promise((resolve) => setTimeout(resolve, ROUND_MS))
+      }
+    }
+  }
+
+  #message(subject: string) {
+    const { streams } = this.#runtime().jsm
+    return translated(`The queue "${this.name}" can't be read`, () =>
+      streams.getMessage(this.#names.stream, { last_by_subj: subject }).then(
+        (stored) => stored ?? undefined,
+        (thrown) => {
+          if (isApiError(thrown, NO_MESSAGE_FOUND)) return undefined
+          throw thrown
+        },
+      ),
+    )
+  }
+
+  /** Removes what is there of an id, added before `seq`. */
+  async #purge(id: string, seq?: number): Promise<number> {
+    const { streams } = this.#runtime().jsm
+    const filter = this.#names.subject('*', id)
+    const done = await translated(`The job "${id}" of the queue "${this.name}" can't be removed`, () =>
+      streams.purge(this.#names.stream, seq === undefined ? { filter } : { filter, seq }),
+    )
+    return done.purged
+  }
+
+  #job(id: string, seq: number, isNew: boolean): Job<Result> {
+    return new Job<Result>(this.name, id, seq, isNew, () => this.#running())
+  }
+
+  #running(): Outcomes {
+    if (this.#outcomes === null) throw this.#notConnected()
+    return this.#outcomes
+  }
+
+  #runtime(): Runtime {
+    const runtime = this.#owner.runtime()
+    if (runtime === null) throw this.#notConnected()
+    return runtime
+  }
+
+  #notConnected(): ContrailError {
+    return this.#owner.notRunning(`The queue "${this.name}"`)
+  }
+}

@@ -1,0 +1,88 @@
+/** bcrypt on a thread of its own: one comparison takes a tenth of a second. */
+import { Worker } from 'node:worker_threads'
+import bcrypt from 'bcryptjs'
+
+/** Comparisons that may wait; more are answered with no. */
+const MOST_WAITING = 1024
+/** The thread ends when nobody has logged in for so long. */
+const IDLE_MS = 10_000
+
+interface Task {
+  given: string
+  hash: string
+  tell: (isSame: boolean) => void
+}
+
+class BcryptThread {
+  private worker: Worker | null = null
+  private readonly waiting: Task[] = []
+  private current: Task | null = null
+  private idle: NodeJS.Timeout | null = null
+  /** The thread can't be started: its file is not there, as in a bundle of the program's own. */
+  private isMissing = false
+
+  compare(given: string, hash: string): Promise<boolean> {
+    if (this.waiting.length >= MOST_WAITING) return Promise.resolve(false)
+    return new Promise((tell) => {
+      this.waiting.push({ given, hash, tell })
+      this.next()
+    })
+  }
+
+  private next(): void {
+    if (this.current !== null) return
+    const task = this.waiting.shift() ?? null
+    this.current = task
+    if (task === null) {
+      this.idle = setTimeout(() => this.end(), IDLE_MS).unref()
+      return
+    }
+    if (this.idle !== null) clearTimeout(this.idle)
+    this.idle = null
+    if (this.isMissing) void bcrypt.compare(task.given, task.hash).then((isSame) => this.answered(isSame))
+    else this.thread().postMessage({ given: task.given, hash: task.hash })
+  }
+
+  private answered(isSame: boolean): void {
+    const { current } = this
+    this.current = null
+    current?.tell(isSame)
+    this.next()
+  }
+
+  private thread(): Worker {
+    if (this.worker !== null) return this.worker
+    const worker = new Worker(new URL('./bcrypt-worker.js', import.meta.url))
+    this.worker = worker
+    worker.on('message', (isSame: boolean) => this.answered(isSame))
+    worker.on('error', () => this.lost(worker))
+    worker.on('exit', () => this.lost(worker))
+    // A process is not kept alive by it; while somebody waits, the connection keeps it.
+    worker.unref()
+    return worker
+  }
+
+  private lost(worker: Worker): void {
+    if (this.worker !== worker) return
+    this.worker = null
+    this.isMissing = true
+    const { current } = this
+    if (current === null) return
+    this.current = null
+    this.waiting.unshift(current)
+    this.next()
+  }
+
+  private end(): void {
+    const { worker } = this
+    this.worker = null
+    void worker?.terminate()
+  }
+}
+
+const thread = new BcryptThread()
+
+/** Was the hash made of this? No for a hash that is none. */
+export function compareHash(given: string, hash: string): Promise<boolean> {
+  return thread.compare(given, hash)
+}

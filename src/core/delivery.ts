@@ -1,0 +1,27 @@
+import type { Route } from '../subjects/index.ts'
+import type { Message } from '../wire/index.ts'
+import type { Origin } from './origin.ts'
+import type { Subscription } from './subscription.ts'
+
+/** Delivers along a route: to every plain subscription, and to one member of each queue group. Returns how many got it. */
+export function deliverAlong(route: Route<Subscription>, message: Message, origin: Origin | null): number {
+  let delivered = 0
+  const { plain, queues } = route
+  for (let i = 0; i < plain.length; i++) if (deliverTo(plain[i], message, origin)) delivered++
+  for (let i = 0; i < queues.length; i++) {
+    const members = queues[i].members
+    let member = members.length === 1 ? 0 : (Math.random() * members.length) | 0
+    for (let tried = 0; tried < members.length; tried++) {
+      if (deliverTo(members[member], message, origin)) {
+        delivered++
+        break
+      }
+      if (++member === members.length) member = 0
+    }
+  }
+  return delivered
+}
+
+function deliverTo(subscription: Subscription, message: Message, origin: Origin | null): boolean {
+  return !subscription.isClosed && subscription.receiver.deliver(subscription, message, origin)
+}

@@ -1,0 +1,167 @@
+import type { Account, TurnTask } from '../../core/index.ts'
+import type { MessageLog } from '../../storage/index.ts'
+import { isPublishableBytes, SubjectBuffer, SubjectTransform } from '../../subjects/index.ts'
+import { copyBytes, Message } from '../../wire/index.ts'
+import type { Republish } from '../config/types.ts'
+import { RepublishedHead } from './republished-head.ts'
+
+const FIRST_BYTES = 4096
+/** An arena this large is given back when it is empty. */
+const LARGE_BYTES = 1024 * 1024
+/** Before each message: lengths of its subject, its headers and its payload, and its sequence (a double). */
+const HEAD_BYTES = 20
+
+/**
+ * Copies of what a stream stores for other subjects (`republish`): encoded when a message is stored, since it may be gone when it is
+ * durable, and published then. Nothing is made of a message that nobody listens for.
+ */
+export class Republisher implements TurnTask {
+  /** Owned by the Turn. */
+  deferred = false
+  private readonly account: Account
+  private readonly log: MessageLog
+  private readonly stream: string
+  /** null: nothing is published again any more. */
+  private transform: SubjectTransform | null = null
+  private head: RepublishedHead
+  private isHeadersOnly = false
+  private readonly subject = new SubjectBuffer()
+  private readonly message = new Message(Buffer.alloc(0))
+  private arena = Buffer.allocUnsafeSlow(FIRST_BYTES)
+  private start = 0
+  private end = 0
+  private isWanted = false
+  private lastSeq = 0
+  private isSending = false
+  private hasWarned = false
+
+  constructor(account: Account, log: MessageLog, stream: string) {
+    this.account = account
+    this.log = log
+    this.stream = stream
+    this.head = new RepublishedHead(stream, false)
+  }
+
+  /** Takes over a checked configuration. What was stored before goes where it was to go. */
+  configure(wanted: Republish | undefined): void {
+    this.transform = wanted === undefined ? null : SubjectTransform.compile(wanted.src ?? '', wanted.dest)
+    this.isHeadersOnly = wanted?.headers_only === true
+    this.head = new RepublishedHead(this.stream, this.isHeadersOnly)
+    this.hasWarned = false
+  }
+
+  get isEmpty(): boolean {
+    return this.start === this.end
+  }
+
+  /** A message is about to be stored: does anybody listen where it would go, and what is before it on its subject? */
+  beforeStored({ subject, subjectStart, subjectEnd }: Message): void {
+    if (this.transform === null) return
+    const to = this.subject
+    const length = this.transform.apply(subject, subjectStart, subjectEnd, to)
+    this.isWanted = length > 0 && this.isValid(length) && this.account.isAwaited(to.bytes, 0, length)
+    if (this.isWanted) this.lastSeq = this.log.lastSeqOf(subject, subjectStart, subjectEnd)
+  }
+
+  /** It was stored. Its buffers are others' after the call. */
+  stored(message: Message, seq: number, sec: number, nsec: number): void {
+    if (!this.isWanted) return
+    this.isWanted = false
+    const { subject, head } = this
+    const payload = message.bodyStart + message.headerLength
+    const payloadLength = this.isHeadersOnly ? 0 : message.bodyEnd - payload
+    this.makeRoom(HEAD_BYTES + subject.length + head.roomFor(message) + payloadLength)
+    const { arena } = this
+    const subjectEnd = copyBytes(subject.bytes, 0, subject.length, arena, this.end + HEAD_BYTES)
+    const headEnd = head.encode(arena, subjectEnd, message, seq, sec, nsec, this.lastSeq)
+    arena.writeUInt32LE(subject.length, this.end)
+    arena.writeUInt32LE(headEnd - subjectEnd, this.end + 4)
+    arena.writeUInt32LE(payloadLength, this.end + 8)
+    arena.writeDoubleLE(seq, this.end + 12)
+    this.end = copyBytes(message.body, payload, payload + payloadLength, arena, headEnd)
+  }
+
+  /** Publishes what is durable. What that brings to be published again is for the next turn. */
+  committed(): void {
+    if (this.isEmpty || this.isSending) return
+    const { arena } = this
+    let at = this.start
+    const stop = this.endOfCommitted()
+    // What is stored meanwhile may move what is left; the arena of these stays as it is.
+    this.start = stop
+    this.isSending = true
+    try {
+      while (at < stop) at = this.send(arena, at)
+    } finally {
+      this.isSending = false
+    }
+    if (this.isEmpty) this.clear()
+    // A message went to where one of this stream comes of it.
+    else if (this.log.inMemory) this.account.bus.turn.deferWork(this)
+  }
+
+  run(): void {
+    this.committed()
+  }
+
+  private endOfCommitted(): number {
+    const { arena, end } = this
+    const { committedSeq } = this.log
+    let at = this.start
+    while (at < end && arena.readDoubleLE(at + 12) <= committedSeq) at = endOf(arena, at)
+    return at
+  }
+
+  /** Publishes the message at `at`; returns where it ends. */
+  private send(arena: Buffer, at: number): number {
+    const { message } = this
+    message.subject = arena
+    message.subjectStart = at + HEAD_BYTES
+    message.subjectEnd = message.subjectStart + arena.readUInt32LE(at)
+    message.body = arena
+    message.bodyStart = message.subjectEnd
+    message.headerLength = arena.readUInt32LE(at + 4)
+    message.bodyEnd = endOf(arena, at)
+    const end = message.bodyEnd
+    this.account.publish(message)
+    return end
+  }
+
+  private clear(): void {
+    this.start = 0
+    this.end = 0
+    if (this.arena.length >= LARGE_BYTES) this.arena = Buffer.allocUnsafeSlow(FIRST_BYTES)
+  }
+
+  /** A mapping may leave tokens empty. */
+  private isValid(length: number): boolean {
+    if (isPublishableBytes(this.subject.bytes, 0, length)) return true
+    if (!this.hasWarned) {
+      this.hasWarned = true
+      const subject = JSON.stringify(this.subject.toString())
+      this.account.bus.log(
+        'warn',
+        `stream ${this.stream} does not republish to ${subject}, which is no valid subject`,
+      )
+    }
+    return false
+  }
+
+  private makeRoom(bytes: number): void {
+    if (this.end + bytes <= this.arena.length) return
+    const used = this.end - this.start
+    // What is being sent stays where it is.
+    const target =
+      !this.isSending && used + bytes <= this.arena.length / 2
+        ? this.arena
+        : Buffer.allocUnsafeSlow(Math.max(this.arena.length * 2, (used + bytes) * 2))
+    this.arena.copy(target, 0, this.start, this.end)
+    this.arena = target
+    this.start = 0
+    this.end = used
+  }
+}
+
+function endOf(arena: Buffer, at: number): number {
+  return at + HEAD_BYTES + arena.readUInt32LE(at) + arena.readUInt32LE(at + 4) + arena.readUInt32LE(at + 8)
+}
