@@ -57,6 +57,17 @@ export class Origins {
     return isDirect === true && mirror?.name === name && this.mirror?.isNearEnd === true
   }
 
+  /** A backup brings a message that was copied: `header` says from where (`Nats-Stream-Source`). What follows goes on behind it. */
+  restored(header: string): void {
+    const [place, seq, filters, destinations, , identity = ''] = header.split(' ')
+    const wanted = (this.stream.config.sources ?? []).map(originKey)
+    const key = `${place} ${filters} ${destinations}`
+    if (!wanted.includes(key) || !(Number(seq) > 0)) return
+    const position = this.positions.of(key, (other) => wanted.includes(other))
+    if (identity !== position.identity) this.positions.begin(position, identity, Number(seq))
+    else this.positions.move(position, Number(seq))
+  }
+
   /** Before a commit: how far copying has come goes with what was copied. */
   flush(): void {
     this.positions.flush()
