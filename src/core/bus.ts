@@ -15,6 +15,8 @@ export interface BusOptions {
   clock: Clock
   limits?: Partial<CoreLimits>
   authenticator?: Authenticator
+  /** Name of the account for the server's own services. Default: `$SYS`. */
+  systemAccount?: string
   /** Fields of INFO that are the same for every client. */
   info?: Record<string, unknown>
   log?: (level: LogLevel, text: string) => void
@@ -34,6 +36,7 @@ export class Bus implements ProtocolHost {
   readonly clock: Clock
   readonly limits: CoreLimits
   authenticator: Authenticator
+  readonly systemAccount: string
   readonly accounts = new Map<string, Account>()
   /** Clients that are connected, by their ids. */
   readonly connections = new Map<number, Session>()
@@ -52,6 +55,7 @@ export class Bus implements ProtocolHost {
   private paused = false
   /** The same, while it is only those who publish to it. */
   private readonly pausedSenders = new Set<Session>()
+  private readonly accountListeners: ((account: Account) => void)[] = []
   private lastId = 0
   private care: Timer | null = null
   private careMs: number
@@ -67,12 +71,17 @@ export class Bus implements ProtocolHost {
     this.clock = options.clock
     this.limits = { ...DEFAULT_LIMITS, ...options.limits }
     this.authenticator = options.authenticator ?? openAuthenticator
+    this.systemAccount = options.systemAccount ?? '$SYS'
     this.info = options.info ?? {}
     this.log = options.log ?? (() => {})
     this.startedMs = this.clock.now()
     this.careMs = careMs(this.limits)
     this.account('$G')
-    this.account('$SYS')
+    this.account(this.systemAccount)
+  }
+
+  get serverName(): string {
+    return `${this.info.server_name ?? ''}`
   }
 
   /** Messages and bytes that clients, those that are gone included, have published and got. */
@@ -110,8 +119,15 @@ export class Bus implements ProtocolHost {
     if (account === undefined) {
       account = new Account(name, this)
       this.accounts.set(name, account)
+      for (const listener of this.accountListeners) listener(account)
     }
     return account
+  }
+
+  /** Told of every account, those that are there first. */
+  onAccount(listener: (account: Account) => void): void {
+    for (const account of this.accounts.values()) listener(account)
+    this.accountListeners.push(listener)
   }
 
   /** Takes a new client in, by the transport it has come. What arrives is given to the protocol that is returned. */

@@ -1,6 +1,8 @@
 /** One server's side of a case: does what the script says, and notes every frame that came back. */
+
+import { NatsCli } from '../clients/program.ts'
 import type { PeerServer } from '../servers.ts'
-import { normalise, normaliseText } from './normalise.ts'
+import { normalise, normaliseOutput, normaliseText } from './normalise.ts'
 import { type Frame, RawClient } from './raw-client.ts'
 
 const REPLY_MS = 3000
@@ -67,6 +69,11 @@ export class Line {
     return this.client.frames.splice(0)
   }
 
+  /** Takes the frames that have come so far, without waiting or noting them. */
+  frames(): Frame[] {
+    return this.client.frames.splice(0)
+  }
+
   close(): void {
     this.client.close()
   }
@@ -108,12 +115,15 @@ export class Session {
     for (const { said, frames } of entries) this.note(said, frames)
   }
 
-  /** A connection to be used beside others. INFO is not noted; `connect`: the CONNECT line, '' for none. */
-  async open(name: string, connect = HELLO): Promise<Line> {
+  /** A connection to be used beside others. INFO is not noted; `connect`: the CONNECT line, maybe by INFO, '' for none. */
+  async open(
+    name: string,
+    connect: string | ((info: Record<string, unknown>) => string) = HELLO,
+  ): Promise<Line> {
     const client = await RawClient.open(this.server.port)
     this.lines.push(client)
-    await client.take((frame) => frame.op === 'INFO', REPLY_MS)
-    client.send(connect)
+    const info = await client.take((frame) => frame.op === 'INFO', REPLY_MS)
+    client.send(typeof connect === 'string' ? connect : connect(JSON.parse(info?.line ?? '{}')))
     return new Line(this, name, client)
   }
 
@@ -276,6 +286,13 @@ export class Session {
     }
     if (confirm) await this.request(message.reply, kind)
     else await this.publish(message.reply, kind)
+  }
+
+  /** A command of the `nats` command line, words parted by spaces; notes how it ended, and what it printed. */
+  async nats(command: string, ...more: string[]): Promise<void> {
+    const args = [...command.split(' '), ...more]
+    const { code, output } = await new NatsCli(this.server.url).try(args)
+    this.note(`nats ${args.join(' ')}`, { code, output: normaliseOutput(output).split('\n') })
   }
 
   // Both.
