@@ -1,7 +1,8 @@
 /** For cases about mirrors and sources: they come to their end some time, and not at the same time on both sides. */
 import type { Session } from './session.ts'
 
-const PATIENCE_MS = 20_000
+/** nats-server looks every ten seconds for an origin of which nothing is heard. */
+const PATIENCE_MS = 60_000
 const LOOK_EVERY_MS = 25
 
 interface Info {

@@ -1,5 +1,5 @@
 /** What a stream with sources holds, and what it does as they change. */
-import { messages, until, untilFollows, untilHas } from '../copying.ts'
+import { messages, until, untilFollows, untilHas, untilLast } from '../copying.ts'
 import { differential, type Session } from '../harness.ts'
 
 const ORIGIN = { name: 'O', subjects: ['o.*'] }
@@ -338,4 +338,20 @@ differential('consumers for copies, asked for by hand', async (s) => {
     await s.api(`CONSUMER.NAMES.${name}`)
     await s.api(`STREAM.INFO.${name}`)
   }
+})
+
+differential('an origin that is deleted and made again', async (s) => {
+  await sourced(s)
+  await s.quietly('$JS.API.STREAM.CREATE.M', { name: 'M', mirror: { name: 'O' }, allow_direct: true })
+  await untilHas(s, 'S', 8)
+  await untilHas(s, 'M', 8)
+  await s.api('STREAM.DELETE.O')
+  await s.wait(200)
+  await s.quietly('$JS.API.STREAM.CREATE.O', ORIGIN)
+  await fill(s, 21, 32)
+  await untilHas(s, 'S', 20)
+  await messages(s, 'S')
+  // A mirror goes by sequences: what comes under those it has is not for it.
+  await untilLast(s, 'M', 12)
+  await messages(s, 'M')
 })
