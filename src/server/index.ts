@@ -20,3 +20,4 @@ export type {
   UserOptions,
 } from './security-options.ts'
 export { Server } from './server.ts'
+export type { TlsOptions } from './tls-options.ts'

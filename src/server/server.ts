@@ -18,6 +18,7 @@ import { type ServerOptions, type Settings, settle } from './options.ts'
 import type { Ports } from './process-files.ts'
 import { changesOf, reloaded, same } from './reload.ts'
 import { TcpListener } from './tcp-listener.ts'
+import type { TlsHandshakes } from './tls-handshakes.ts'
 import type { TraceSettings } from './trace.ts'
 import { COMPATIBLE_VERSION, CONTRAIL_VERSION } from './versions.ts'
 
@@ -56,6 +57,7 @@ export class Server {
   private readonly clients: InProcessClients
   private jetstream: JetStreamService | null = null
   private listener: TcpListener | null = null
+  private handshakes: TlsHandshakes | null = null
   private monitor: Monitor | null = null
   private boundPort: number | null = null
   /** When the options were taken that hold now. */
@@ -196,6 +198,7 @@ export class Server {
       bus.changeAuthenticator(authenticator)
       logger.log('info', 'Reloaded: authorization')
     }
+    if (next.tls !== null && this.handshakes !== null) this.handshakes.change(next.tls)
     this.jetstream?.raiseLimits(next)
     for (const line of changesOf(now, next)) logger.log('info', line)
     this.loadedMs = bus.clock.now()
@@ -269,8 +272,13 @@ export class Server {
         logger,
       })
     }
+    if (settings.tls !== null) {
+      // Loaded here: OpenSSL takes its time.
+      const { TlsHandshakes } = await import('./tls-handshakes.ts')
+      this.handshakes = new TlsHandshakes(settings.tls)
+    }
     if (settings.port !== null) {
-      const listener = new TcpListener(bus, this.admission, this.guard)
+      const listener = new TcpListener(bus, this.admission, this.guard, this.handshakes)
       const wanted = hostPort(settings.host, settings.port)
       const listening = listener.listen(settings.host, settings.port)
       const failure = `Error listening on port: ${wanted}`

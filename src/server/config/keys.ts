@@ -8,6 +8,7 @@ import { mappings } from './mapping-keys.ts'
 import { limitKeys, networkKeys, refusedSwitch } from './network-keys.ts'
 import { logKeys, processKeys } from './process-keys.ts'
 import type { KeyTable } from './reader.ts'
+import { tls } from './tls-keys.ts'
 
 const noSystemAccount = refusedSwitch('there is always a system account')
 
@@ -25,6 +26,12 @@ export const topKeys: KeyTable<Launch> = {
   maps: globalMappings,
   system: systemAccount,
   system_account: systemAccount,
+  tls: ({ server }, entry, reader) => {
+    server.tls = { ...server.tls, ...tls(entry, reader) }
+  },
+  allow_non_tls: ({ server }, entry, reader) => {
+    server.tls = { cert: '', key: '', ...server.tls, allowNonTls: reader.boolean(entry) }
+  },
   jetstream,
   store_dir: topStoreDir,
   storedir: topStoreDir,
@@ -53,7 +60,6 @@ export const refusedTopKeys: Readonly<Record<string, string>> = {
     [
       'account_resolver',
       'accounts_resolver',
-      'allow_non_tls',
       'default_sentinel',
       'https',
       'https_port',
@@ -71,7 +77,6 @@ export const refusedTopKeys: Readonly<Record<string, string>> = {
       'root_operator',
       'root_operators',
       'roots',
-      'tls',
       'trusted',
       'trusted_keys',
       'websocket',
