@@ -21,3 +21,4 @@ export type {
 } from './security-options.ts'
 export { Server } from './server.ts'
 export type { TlsOptions } from './tls-options.ts'
+export type { WebSocketOptions } from './websocket-options.ts'

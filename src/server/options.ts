@@ -10,6 +10,7 @@ import { type OperationOptions, type OperationSettings, settleOperation } from '
 import { emptySecret, type SecuritySettings, settleSecurity } from './security.ts'
 import type { SecurityOptions } from './security-options.ts'
 import { settleTls, type TlsOptions, type TlsSettings } from './tls-options.ts'
+import { settleWebSocket, type WebSocketOptions, type WebSocketSettings } from './websocket-options.ts'
 
 /** Options of `Server.start`. Everything may be left out. */
 export interface ServerOptions extends OperationOptions, SecurityOptions {
@@ -60,6 +61,8 @@ export interface ServerOptions extends OperationOptions, SecurityOptions {
   writeDeadline?: number
   /** TLS for clients by TCP. Default: none. */
   tls?: TlsOptions
+  /** Clients by WebSocket. Default: none. */
+  websocket?: WebSocketOptions
   /** Port of the monitoring over HTTP; 0 or -1: any free one (see `server.monitorPort`). Default: none. */
   monitorPort?: number
   /** Address of the monitoring. Default: that of `host`. */
@@ -109,6 +112,7 @@ export interface Settings extends OperationSettings {
   limits: CoreLimits
   security: SecuritySettings
   tls: TlsSettings | null
+  websocket: WebSocketSettings | null
   monitorHost: string
   monitorPort: number | null
   monitorBasePath: string
@@ -170,6 +174,7 @@ export function settle(options: ServerOptions): Settings {
     domain,
     limits,
     security: settleSecurity(options, options.tls?.verifyAndMap ?? false),
+    websocket: options.websocket === undefined ? null : settleWebSocket(options.websocket, host),
     tls: options.tls === undefined || isOnlyAllowed(options.tls) ? null : settleTls(options.tls),
     monitorHost: options.monitorHost ?? host,
     monitorPort: port(options.monitorPort, 'monitorPort'),

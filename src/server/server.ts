@@ -21,6 +21,8 @@ import { TcpListener } from './tcp-listener.ts'
 import type { TlsHandshakes } from './tls-handshakes.ts'
 import type { TraceSettings } from './trace.ts'
 import { COMPATIBLE_VERSION, CONTRAIL_VERSION } from './versions.ts'
+import type { WebSocketListener } from './websocket-listener.ts'
+import type { WebSocketSettings } from './websocket-options.ts'
 
 /** Lines of a fault's stack in the log. */
 const STACK_LINES = 20
@@ -58,6 +60,8 @@ export class Server {
   private jetstream: JetStreamService | null = null
   private listener: TcpListener | null = null
   private handshakes: TlsHandshakes | null = null
+  private webSocketListener: WebSocketListener | null = null
+  private boundWebSocketPort: number | null = null
   private monitor: Monitor | null = null
   private boundPort: number | null = null
   /** When the options were taken that hold now. */
@@ -130,6 +134,19 @@ export class Server {
   /** The TCP port for clients, null when there is none. */
   get port(): number | null {
     return this.boundPort
+  }
+
+  /** The port for clients by WebSocket, null when there is none. */
+  get websocketPort(): number | null {
+    return this.boundWebSocketPort
+  }
+
+  /** `ws://host:port` or `wss://host:port`, null when there is no WebSocket. */
+  get websocketUrl(): string | null {
+    const { websocket } = this.settings
+    if (websocket === null || this.boundWebSocketPort === null) return null
+    const scheme = websocket.tls === null ? 'ws' : 'wss'
+    return `${scheme}://${urlHost(websocket.host)}:${this.boundWebSocketPort}`
   }
 
   /** The port of the monitoring, null when there is none. */
@@ -217,6 +234,7 @@ export class Server {
       const lame = new LameDuck(bus, settings.clock)
       this.lame = lame
       this.listener?.stopAccepting()
+      this.webSocketListener?.stopAccepting()
       this.clients.refuse()
       void lame.run(settings).then(() => {
         if (this.stopping === null) logger.log('info', 'Initiating Shutdown...')
@@ -290,7 +308,24 @@ export class Server {
         `Listening for client connections on ${hostPort(settings.host, this.boundPort)}`,
       )
     }
+    if (settings.websocket !== null) await this.openWebSocket(settings.websocket)
     logger.log('info', 'Server is ready')
+  }
+
+  private async openWebSocket(settings: WebSocketSettings): Promise<void> {
+    // Loaded here: node:http and ws take their time.
+    const { WebSocketListener } = await import('./websocket-listener.ts')
+    const listener = new WebSocketListener(this.bus, this.admission, this.guard, settings)
+    const wanted = hostPort(settings.host, settings.port)
+    const failure = `Unable to listen for websocket connections: listen tcp ${wanted}`
+    this.boundWebSocketPort = await bind(listener.listen(), (why) => `${failure}: ${why}`)
+    this.webSocketListener = listener
+    const scheme = settings.tls === null ? 'ws' : 'wss'
+    const where = hostPort(settings.host, this.boundWebSocketPort)
+    this.logger.log('info', `Listening for websocket clients on ${scheme}://${where}`)
+    if (settings.tls === null) {
+      this.logger.log('warn', 'Websocket not configured with TLS. DO NOT USE IN PRODUCTION!')
+    }
   }
 
   /** Clients are told where the server listens, or what it was told to tell them. */
@@ -351,13 +386,16 @@ export class Server {
     await step(() => this.unhook())
     await step(() => this.lame?.end())
     await step(() => this.clients.stop())
-    const listenerClosed = step(() => this.listener?.close())
+    const listenersClosed = Promise.all([
+      step(() => this.listener?.close()),
+      step(() => this.webSocketListener?.close()),
+    ])
     await step(() => this.jetstream?.stopServing())
     await step(() => this.bus.close())
     await step(() => this.jetstream?.close())
     // Whom a step that failed has left.
     await step(() => this.bus.abandon())
-    await listenerClosed
+    await listenersClosed
     await step(() => this.monitor?.close())
     await step(() => this.files.abandon())
     if (failures.length > 0) throw failures[0]
@@ -383,6 +421,7 @@ export class Server {
       () => bus.abandon(),
       () => this.clients.destroy(),
       () => this.listener?.destroy(),
+      () => this.webSocketListener?.destroy(),
       () => this.monitor?.close(),
       () => this.files.abandon(),
     ]

@@ -83,7 +83,8 @@ function addressOf(socket: Socket): string {
   return `${socket.remoteAddress} ${socket.remotePort}`
 }
 
-function factsOf(socket: TLSSocket): PeerTls {
+/** What is known of a client by its TLS. */
+export function factsOf(socket: TLSSocket): PeerTls {
   const certificate = socket.getPeerX509Certificate()
   return {
     version: (socket.getProtocol() ?? '').replace(/^TLSv/, ''),

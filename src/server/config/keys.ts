@@ -9,6 +9,7 @@ import { limitKeys, networkKeys, refusedSwitch } from './network-keys.ts'
 import { logKeys, processKeys } from './process-keys.ts'
 import type { KeyTable } from './reader.ts'
 import { tls } from './tls-keys.ts'
+import { websocket } from './websocket-keys.ts'
 
 const noSystemAccount = refusedSwitch('there is always a system account')
 
@@ -29,6 +30,8 @@ export const topKeys: KeyTable<Launch> = {
   tls: ({ server }, entry, reader) => {
     server.tls = { ...server.tls, ...tls(entry, reader) }
   },
+  websocket: webSocket,
+  ws: webSocket,
   allow_non_tls: ({ server }, entry, reader) => {
     server.tls = { cert: '', key: '', ...server.tls, allowNonTls: reader.boolean(entry) }
   },
@@ -42,6 +45,10 @@ export const topKeys: KeyTable<Launch> = {
 }
 
 type Key = KeyTable<Launch>[string]
+
+function webSocket(...[{ server }, entry, reader]: Parameters<Key>): void {
+  server.websocket = websocket(entry, reader)
+}
 
 function globalMappings(...[{ server }, entry, reader]: Parameters<Key>): void {
   server.mappings = mappings(entry, reader)
@@ -79,8 +86,6 @@ export const refusedTopKeys: Readonly<Record<string, string>> = {
       'roots',
       'trusted',
       'trusted_keys',
-      'websocket',
-      'ws',
     ].map((key) => [key, later]),
   ),
 }
