@@ -4,6 +4,7 @@ export const CloseReason = {
   authenticationTimeout: 'Authentication Timeout',
   authenticationFailure: 'Authentication Failure',
   badClientProtocol: 'Bad Client Protocol Version',
+  kicked: 'Kicked',
   maxConnections: 'Maximum Connections Exceeded',
   maxAccountConnections: 'Maximum Account Connections Exceeded',
   maxPayload: 'Maximum Message Payload Exceeded',

@@ -356,10 +356,11 @@ export class MessageLog {
   /** Loads the record of `seq` into `out`. */
   read(seq: number, out: RecordView, waiter: LoadWaiter | null): ReadResult {
     if (seq > this.committedSeq) return 'missing'
-    return this.readAny(seq, out, waiter)
+    return this.readStored(seq, out, waiter)
   }
 
-  private readAny(seq: number, out: RecordView, waiter: LoadWaiter | null): ReadResult {
+  /** The same for what may not be durable yet: for who stores something that follows from it. */
+  readStored(seq: number, out: RecordView, waiter: LoadWaiter | null): ReadResult {
     const segment = this.list.find(seq)
     if (segment === null) return 'missing'
     const position = seq - segment.firstSeq

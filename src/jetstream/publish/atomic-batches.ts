@@ -32,6 +32,8 @@ interface Batch {
   lastSeq: number
   messages: Message[]
   bytes: number
+  /** Why it will not be stored. */
+  refusal: ApiError | null
   touchedMs: number
   timer: Timer
 }
@@ -51,6 +53,11 @@ export class AtomicBatches {
 
   /** A message with a batch id. */
   onMessage(message: Message, headers: PublishHeaders): void {
+    const reading = headers.has(BATCH_COMMIT) ? this.prepareCounters(message, headers) : null
+    if (reading !== null) {
+      this.parts.hold(message, reading)
+      return
+    }
     const error = this.take(message, headers)
     if (error !== null) this.parts.answers.refuse(message, error)
   }
@@ -80,6 +87,18 @@ export class AtomicBatches {
     for (const batch of [...this.batches.values()]) this.forget(batch)
   }
 
+  /** null: what the counters of a batch have come to is at hand; else it is when the promise is fulfilled. */
+  private prepareCounters(last: Message, headers: PublishHeaders): Promise<void> | null {
+    const { counters, mapping } = this.parts
+    const batch = counters === null ? undefined : this.batches.get(headers.text(BATCH_ID))
+    if (counters === null || batch === undefined) return null
+    for (const [i, message] of batch.messages.entries()) {
+      const reading = counters.prepare(message)
+      if (reading !== null) return counters.prepareAll(batch.messages.slice(i))
+    }
+    return counters.prepare(mapping.apply(last) ?? last)
+  }
+
   private find(id: string, seq: number, size: number): ApiError | Batch {
     const found = this.batches.get(id)
     if (found !== undefined) return found
@@ -99,6 +118,7 @@ export class AtomicBatches {
       lastSeq: 0,
       messages: [],
       bytes: 0,
+      refusal: null,
       touchedMs: clock.now(),
       timer: clock.setTimer(() => this.timeOut(batch), ATOMIC_LIMITS.idleMs),
     }
@@ -145,24 +165,28 @@ export class AtomicBatches {
     const level = headers.has(REQUIRED_API_LEVEL)
       ? lineOf(headers.buffer, headers.start(REQUIRED_API_LEVEL), headers.end(REQUIRED_API_LEVEL))
       : null
-    batch.messages.push(copyMessage(message, level))
+    const copy = copyMessage(message, level)
+    if (!this.parts.mapping.applyTo(copy)) batch.refusal = SUBJECT_TOO_LONG
+    batch.messages.push(copy)
     return null
   }
 
   private commit(batch: Batch, commit: Message): ApiError | null {
     const { headers } = this
-    const { stream, apply, answers, mapping } = this.parts
+    const { stream, apply, answers } = this.parts
     const { messages } = batch
     this.forget(batch)
+    if (batch.refusal !== null) return batch.refusal
     const nowMs = stream.clock.now()
     const checks = new StagedChecks(this.parts)
-    for (const message of messages) {
-      if (!mapping.applyTo(message)) return SUBJECT_TOO_LONG
+    for (const [i, message] of messages.entries()) {
       headers.parse(message.body, 0, message.headerLength)
       const error = headers.has(EXPECTED_LAST_MSG_ID)
         ? apiError('JSAtomicPublishUnsupportedHeaderBatchErr', { header: 'Nats-Expected-Last-Msg-Id' })
         : checks.check(message, headers, nowMs)
       if (error !== null) return error
+      // With the new value of its counter.
+      if (checks.message !== message) messages[i] = copyMessage(checks.message)
     }
     // A batch that ended with a marker has the usual commit in its last message.
     const last = messages[messages.length - 1]

@@ -1,3 +1,4 @@
+import type { Message } from '../../core/index.ts'
 import type { MessageLog } from '../../storage/index.ts'
 import { subjectFilter } from '../../subjects/index.ts'
 import { type ApiError, apiError } from '../config/errors.ts'
@@ -14,6 +15,7 @@ import {
   TTL,
 } from '../headers/publish-headers.ts'
 import { parseTtlMs } from '../headers/ttl.ts'
+import { readInteger } from './counters/integer.ts'
 
 /** Is what the publisher expects of the stream so? Returns the error, null when all is well. */
 export function checkExpectations(
@@ -25,7 +27,7 @@ export function checkExpectations(
   end: number,
   isTtlAllowed: boolean,
 ): ApiError | null {
-  const early = checkIncrement(headers) ?? checkStreamName(headers, stream)
+  const early = checkStreamName(headers, stream)
   if (early !== null) return early
   const ttlError = checkTtl(headers, isTtlAllowed)
   if (ttlError?.errCode === 10166) return ttlError
@@ -41,11 +43,29 @@ export function checkExpectations(
   return null
 }
 
-/** Counters are not served: whoever increments is told so. */
-export function checkIncrement(headers: PublishHeaders): ApiError | null {
+/** Headers that a message of a counter can't have. */
+const NOT_COUNTED = [
+  ROLLUP,
+  EXPECTED_STREAM,
+  EXPECTED_LAST_MSG_ID,
+  EXPECTED_LAST_SUBJECT_SEQ_SUBJECT,
+  EXPECTED_LAST_SEQ,
+  EXPECTED_LAST_SUBJECT_SEQ,
+].reduce((bits, header) => bits | (1 << header), 0)
+
+/** An increment is for a counter, and all that its message has. `isCounter`: the stream counts. */
+export function checkIncrement(
+  headers: PublishHeaders,
+  message: Message,
+  isCounter: boolean,
+): ApiError | null {
   if (!headers.has(INCR)) return null
-  const isNumber = /^[+-]?\d+$/.test(headers.text(INCR))
-  return apiError(isNumber ? 'JSMessageIncrDisabledErr' : 'JSMessageIncrInvalidErr')
+  if (readInteger(headers.buffer, headers.start(INCR), headers.end(INCR)) === null) {
+    return apiError('JSMessageIncrInvalidErr')
+  }
+  if (!isCounter) return apiError('JSMessageIncrDisabledErr')
+  if (message.bodyEnd - message.bodyStart > message.headerLength) return apiError('JSMessageIncrPayloadErr')
+  return (headers.found & NOT_COUNTED) === 0 ? null : apiError('JSMessageIncrInvalidErr')
 }
 
 export function checkStreamName(headers: PublishHeaders, stream: string): ApiError | null {

@@ -157,7 +157,7 @@ export class FastBatches {
     const checks = new StagedChecks(this.parts)
     const error = checks.check(kept, headers, nowMs)
     if (error === null) {
-      batch.streamSeq = apply.store(kept, headers, nowMs)
+      batch.streamSeq = apply.store(checks.message, headers, nowMs)
       if (isCommit) this.finish(batch, message)
       else this.tellProgress(batch, message)
       stream.appended()

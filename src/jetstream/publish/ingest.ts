@@ -1,7 +1,7 @@
 import type { Message, MessageHandler } from '../../core/index.ts'
 import { apiError } from '../config/errors.ts'
 import type { StreamConfig } from '../config/types.ts'
-import { BATCH_ID, PublishHeaders } from '../headers/publish-headers.ts'
+import { BATCH_ID, INCR, PublishHeaders } from '../headers/publish-headers.ts'
 import type { Schedules } from '../schedules/schedules.ts'
 import type { StoredStream } from '../stream/stored-stream.ts'
 import { Answers } from './answers.ts'
@@ -10,6 +10,7 @@ import { AtomicBatches } from './atomic-batches.ts'
 import { rollupScope } from './check-headers.ts'
 import { LimitChecks } from './check-limits.ts'
 import { PublishChecks } from './check-publish.ts'
+import { Counters } from './counters/counters.ts'
 import { FastBatchReply } from './fast-batch-reply.ts'
 import { FastBatches } from './fast-batches.ts'
 import { MessageIds } from './message-ids.ts'
@@ -33,6 +34,7 @@ export class Ingest implements MessageHandler {
   readonly parking: Parking
   readonly limits: LimitChecks
   private readonly mapping = new SubjectMapping()
+  private readonly counters: Counters | null
   private readonly stream: StoredStream
   private readonly answers: Answers
   private readonly checks: PublishChecks
@@ -46,7 +48,10 @@ export class Ingest implements MessageHandler {
     this.limits = new LimitChecks(stream)
     this.apply = new Apply(stream, this.ids, schedules)
     this.answers = new Answers(stream, acks)
-    this.checks = new PublishChecks(stream, this.ids, schedules, this.limits)
+    this.counters = stream.config.allow_msg_counter
+      ? new Counters(stream.log, stream.host.bus.limits.maxPayloadBytes)
+      : null
+    this.checks = new PublishChecks(stream, this.ids, schedules, this.limits, this.counters)
     this.parking = new Parking((message) => this.take(message), stream.host.bus.fault)
     const parts = {
       stream,
@@ -56,6 +61,8 @@ export class Ingest implements MessageHandler {
       limits: this.limits,
       apply: this.apply,
       answers: this.answers,
+      counters: this.counters,
+      hold: (message: Message, reading: Promise<unknown>) => this.parking.hold(message, reading),
     }
     this.atomicBatches = new AtomicBatches(parts)
     this.fastBatches = new FastBatches(parts)
@@ -99,6 +106,13 @@ export class Ingest implements MessageHandler {
       return
     }
     const message = this.mapping.apply(given)
+    if (message !== null && this.counters !== null && headers.has(INCR)) {
+      const reading = this.counters.prepare(message)
+      if (reading !== null) {
+        this.parking.hold(given, reading)
+        return
+      }
+    }
     if (message === null) this.answers.refuse(given, SUBJECT_TOO_LONG)
     else if (isFastBatch) this.fastBatches.onMessage(message, headers)
     else this.publish(message)
@@ -115,8 +129,9 @@ export class Ingest implements MessageHandler {
       this.answers.acknowledge(message, this.checks.duplicateOf, true)
       return
     }
-    const seq = this.apply.store(message, headers, nowMs)
-    this.answers.acknowledge(message, seq, false)
+    const stored = this.checks.message
+    const seq = this.apply.store(stored, headers, nowMs)
+    this.answers.acknowledge(stored, seq, false, this.counters !== null)
     this.stream.appended()
   }
 

@@ -1,8 +1,10 @@
+import type { Message } from '../../core/index.ts'
 import type { Schedules } from '../schedules/schedules.ts'
 import type { StoredStream } from '../stream/stored-stream.ts'
 import type { Answers } from './answers.ts'
 import type { Apply } from './apply.ts'
 import type { LimitChecks } from './check-limits.ts'
+import type { Counters } from './counters/counters.ts'
 import type { MessageIds } from './message-ids.ts'
 import type { SubjectMapping } from './subject-mapping.ts'
 
@@ -15,4 +17,8 @@ export interface PublishParts {
   readonly limits: LimitChecks
   readonly apply: Apply
   readonly answers: Answers
+  /** null: the stream has no counters. */
+  readonly counters: Counters | null
+  /** A message waits for what is read; it comes again from the beginning. */
+  readonly hold: (message: Message, reading: Promise<unknown>) => void
 }

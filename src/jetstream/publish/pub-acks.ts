@@ -3,11 +3,12 @@ import { copyBytes, digitCount, viewOf, writeNumber } from '../../wire/index.ts'
 import { encodeJson } from '../config/json/encode.ts'
 
 const FIRST_BYTES = 4096
-/** Lengths of reply subject and body before each ack. */
-const LENGTHS = 4
+/** Lengths of reply subject (16 bits) and body (24) before each ack. */
+const LENGTHS = 5
 const MAX_REPLY_BYTES = 0xffff
 const DUPLICATE = Buffer.from(',"duplicate": true}')
 const CLOSE = 125
+const COMMA = 44
 const MAX_BATCHES = 1024
 
 /** The beginning of every PubAck of a stream, up to the sequence. */
@@ -45,11 +46,21 @@ export class PubAcks {
     this.account = account
   }
 
-  /** Queues an ack until `batch` is committed. Batches come in order. */
-  add(message: Message, prefix: Buffer, seq: number, isDuplicate: boolean, batch: number): void {
+  /**
+   * Queues an ack until `batch` is committed. Batches come in order. `hasValue`: the message's payload is a JSON object whose fields the ack
+   * has too.
+   */
+  add(
+    message: Message,
+    prefix: Buffer,
+    seq: number,
+    isDuplicate: boolean,
+    hasValue: boolean,
+    batch: number,
+  ): void {
     const replyLength = message.replyEnd - message.replyStart
     if (replyLength > MAX_REPLY_BYTES) return
-    const bodyLength = prefix.length + digitCount(seq) + (isDuplicate ? DUPLICATE.length : 1)
+    const bodyLength = prefix.length + digitCount(seq) + endLength(message, isDuplicate, hasValue)
     const bytes = LENGTHS + replyLength + bodyLength
     if (this.end + bytes > this.arena.length) this.makeRoom(bytes)
     const arena = this.arena
@@ -58,14 +69,15 @@ export class PubAcks {
     arena[at++] = replyLength >> 8
     arena[at++] = bodyLength & 255
     arena[at++] = bodyLength >> 8
+    arena[at++] = bodyLength >> 16
     at = copyBytes(message.reply, message.replyStart, message.replyEnd, arena, at, this.view)
-    this.end = encodeAck(arena, at, prefix, seq, isDuplicate)
+    this.end = encodeAck(arena, at, prefix, seq, message, isDuplicate, hasValue)
     this.mark(batch)
   }
 
   /** Sends an ack at once. */
-  send(message: Message, prefix: Buffer, seq: number, isDuplicate: boolean): void {
-    const bytes = prefix.length + 17 + DUPLICATE.length
+  send(message: Message, prefix: Buffer, seq: number, isDuplicate: boolean, hasValue: boolean): void {
+    const bytes = prefix.length + 17 + endLength(message, isDuplicate, hasValue)
     if (this.end + bytes > this.arena.length) this.makeRoom(bytes)
     const ack = this.single
     ack.subject = message.reply
@@ -73,7 +85,7 @@ export class PubAcks {
     ack.subjectEnd = message.replyEnd
     ack.body = this.arena
     ack.bodyStart = this.end
-    ack.bodyEnd = encodeAck(this.arena, this.end, prefix, seq, isDuplicate)
+    ack.bodyEnd = encodeAck(this.arena, this.end, prefix, seq, message, isDuplicate, hasValue)
     this.account.publish(ack)
   }
 
@@ -95,7 +107,7 @@ export class PubAcks {
     this.isSending = true
     while (at < stop) {
       const replyLength = arena[at] | (arena[at + 1] << 8)
-      const bodyLength = arena[at + 2] | (arena[at + 3] << 8)
+      const bodyLength = arena[at + 2] | (arena[at + 3] << 8) | (arena[at + 4] << 16)
       ack.subject = arena
       ack.subjectStart = at + LENGTHS
       ack.subjectEnd = ack.subjectStart + replyLength
@@ -138,11 +150,30 @@ export class PubAcks {
   }
 }
 
-function encodeAck(buffer: Buffer, start: number, prefix: Buffer, seq: number, isDuplicate: boolean): number {
+/** Bytes of an ack behind the sequence. */
+function endLength(message: Message, isDuplicate: boolean, hasValue: boolean): number {
+  if (isDuplicate) return DUPLICATE.length
+  return hasValue ? message.bodyEnd - message.bodyStart - message.headerLength : 1
+}
+
+function encodeAck(
+  buffer: Buffer,
+  start: number,
+  prefix: Buffer,
+  seq: number,
+  message: Message,
+  isDuplicate: boolean,
+  hasValue: boolean,
+): number {
   // Without a view: it would take the place of the one of the chunk that messages are copied from.
   let at = copyBytes(prefix, 0, prefix.length, buffer, start)
   at = writeNumber(buffer, at, seq)
   if (isDuplicate) return copyBytes(DUPLICATE, 0, DUPLICATE.length, buffer, at)
+  if (hasValue) {
+    buffer[at] = COMMA
+    const payload = message.bodyStart + message.headerLength
+    return copyBytes(message.body, payload + 1, message.bodyEnd, buffer, at + 1)
+  }
   buffer[at] = CLOSE
   return at + 1
 }

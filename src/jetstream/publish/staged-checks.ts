@@ -1,10 +1,11 @@
-import type { Message } from '../../core/index.ts'
-import { type ApiError, apiError } from '../config/errors.ts'
+import { Message } from '../../core/index.ts'
+import { ApiError, apiError } from '../config/errors.ts'
 import { MAX_SEQUENCE } from '../config/ranges.ts'
 import {
   EXPECTED_LAST_SEQ,
   EXPECTED_LAST_SUBJECT_SEQ,
   EXPECTED_LAST_SUBJECT_SEQ_SUBJECT,
+  INCR,
   MSG_ID,
   type PublishHeaders,
 } from '../headers/publish-headers.ts'
@@ -19,7 +20,10 @@ import {
   wrongSequence,
 } from './check-headers.ts'
 import { FULL, MAX_HEADER_BYTES } from './check-limits.ts'
+import type { Totals } from './counters/counters.ts'
 import type { PublishParts } from './parts.ts'
+
+const NO_MESSAGE = new Message(Buffer.alloc(0))
 
 /**
  * Checks the messages of a batch one after the other against the stream as it is before the batch, and against each
@@ -28,10 +32,13 @@ import type { PublishParts } from './parts.ts'
 export class StagedChecks {
   /** The message repeats an id that was there: its sequence. Set by a check that fails with that error. */
   duplicateOf = 0
+  /** As it is to be stored: with the new value of its counter. Set by `check`, valid until the next. */
+  message: Message = NO_MESSAGE
   private readonly parts: PublishParts
   private readonly messageIds = new Set<string>()
   private readonly expected = new Map<string, number>()
   private readonly counts = new Map<string, number>()
+  private readonly totals: Totals = new Map()
   private messages = 0
   private bytes = 0
 
@@ -41,18 +48,21 @@ export class StagedChecks {
 
   /** null when the message may be stored. `headers` are those of the message. */
   check(message: Message, headers: PublishHeaders, nowMs: number): ApiError | null {
-    const { stream, schedules } = this.parts
+    const { stream, schedules, counters } = this.parts
     const { log, config, name } = stream
     const subject = message.subject.toString('latin1', message.subjectStart, message.subjectEnd)
     if (message.headerLength > MAX_HEADER_BYTES) return apiError('JSStreamHeaderExceedsMaximumErr')
+    this.message = message
+    if (headers.found === 0 && counters !== null) return apiError('JSMessageIncrMissingErr')
     if (headers.found !== 0) {
       const isRollupAllowed = config.allow_rollup_hdrs === true && config.deny_purge !== true
       const error =
-        checkIncrement(headers) ??
+        checkIncrement(headers, message, counters !== null) ??
         checkStreamName(headers, name) ??
         this.checkTtl(headers) ??
         this.checkMsgId(headers, nowMs) ??
         checkSource(headers) ??
+        this.count(message, headers) ??
         this.checkSequence(headers) ??
         this.checkSubjectSequence(message, headers, subject) ??
         checkSchedule(headers, message, stream, schedules) ??
@@ -61,10 +71,11 @@ export class StagedChecks {
     }
     this.counts.set(subject, (this.counts.get(subject) ?? 0) + 1)
     this.messages++
+    const stored = this.message
     this.bytes += log.sizeOf(
-      message.subjectEnd - message.subjectStart,
-      message.headerLength,
-      message.bodyEnd - message.bodyStart - message.headerLength,
+      stored.subjectEnd - stored.subjectStart,
+      stored.headerLength,
+      stored.bodyEnd - stored.bodyStart - stored.headerLength,
     )
     return this.checkRoom(message, rollupScope(headers, true) !== 'none', subject)
   }
@@ -85,6 +96,16 @@ export class StagedChecks {
     }
     this.messageIds.add(id)
     return null
+  }
+
+  private count(message: Message, headers: PublishHeaders): ApiError | null {
+    const { counters, limits } = this.parts
+    if (counters === null) return null
+    if (!headers.has(INCR)) return apiError('JSMessageIncrMissingErr')
+    const counted = counters.count(message, headers, this.totals)
+    if (counted instanceof ApiError) return counted
+    this.message = counted
+    return limits.isTooLarge(counted) ? apiError('JSStreamMessageExceedsMaximumErr') : null
   }
 
   private checkSequence(headers: PublishHeaders): ApiError | null {

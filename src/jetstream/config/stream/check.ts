@@ -211,7 +211,6 @@ function checkMarkerTtl(config: StreamConfig, pedantic: boolean): void {
 function checkUnsupported(config: StreamConfig): void {
   if (config.mirror !== undefined) throw unsupported('stream mirrors are')
   if ((config.sources ?? []).length > 0) throw unsupported('stream sources are')
-  if (config.allow_msg_counter) throw unsupported('message counters are')
 }
 
 const API_SUBJECTS = ['$JS.>', '$JSC.>', '$NRG.>']

@@ -34,6 +34,9 @@ export function updatedStreamConfig(
   if (before.allow_msg_ttl && !config.allow_msg_ttl) {
     throw invalidConfig('message TTL status can not be disabled')
   }
+  if ((before.allow_msg_counter ?? false) !== (config.allow_msg_counter ?? false)) {
+    throw refuse('change message counter setting')
+  }
   if (before.allow_msg_schedules && !config.allow_msg_schedules) {
     throw invalidConfig('message schedules can not be disabled')
   }
