@@ -2,6 +2,7 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type CoreLimits, DEFAULT_LIMITS } from '../core/index.ts'
+import type { JetStreamLimitOptions } from '../jetstream/index.ts'
 import type { Clock, FileSystem } from '../ports/index.ts'
 import { realClock } from '../ports/real-clock.ts'
 import type { Encryption, StoreLimits } from '../storage/index.ts'
@@ -45,6 +46,12 @@ export interface ServerOptions extends OperationOptions {
   maxFileStore?: number
   /** JetStream domain. Default: none. */
   domain?: string
+  /**
+   * Limits for streams and consumers, as in a configuration's `jetstream { limits { … } }`; times are milliseconds. Default:
+   * those of nats-server, among them 1000 consumers for a stream that has no `max_consumers` (`defaultMaxConsumers: -1`: as many
+   * as are made).
+   */
+  jetstreamLimits?: JetStreamLimitOptions
   /** Largest message (headers and payload), bytes. Default: 1 MiB; at most 64 MiB. */
   maxPayload?: number
   /** Longest protocol line, bytes. Default: 4096. */
@@ -116,6 +123,7 @@ export interface Settings extends OperationSettings {
   maxMemoryStore: number | null
   maxFileStore: number | null
   domain: string
+  jetstreamLimits: JetStreamLimitOptions
   limits: CoreLimits
   user: string
   password: string
@@ -192,6 +200,7 @@ export function settle(options: ServerOptions): Settings {
     maxMemoryStore: options.maxMemoryStore ?? null,
     maxFileStore: options.maxFileStore ?? null,
     domain,
+    jetstreamLimits: options.jetstreamLimits ?? {},
     limits,
     user: options.user ?? '',
     password: options.password ?? '',

@@ -1,4 +1,5 @@
 import { apiError } from '../errors.ts'
+import type { JetStreamLimits } from '../limits.ts'
 import type { StreamConfig } from '../types.ts'
 import { checkStreamConfig, invalidConfig } from './check.ts'
 import { encodeStreamConfig } from './fields.ts'
@@ -15,9 +16,10 @@ export function isSameStreamConfig(left: StreamConfig, right: StreamConfig): boo
 export function updatedStreamConfig(
   before: StreamConfig,
   asked: StreamConfig,
+  server: JetStreamLimits,
   pedantic: boolean,
 ): StreamConfig {
-  const config = checkStreamConfig(asked, pedantic)
+  const config = checkStreamConfig(asked, server, pedantic)
   const refuse = (what: string): Error => invalidConfig(`stream configuration update can not ${what}`)
   if (config.name !== before.name) throw invalidConfig('stream configuration name must match original')
   if ((config.num_replicas ?? 1) > 1) throw apiError('JSStreamReplicasNotSupportedErr')
