@@ -108,9 +108,11 @@ export function changesOf(now: Settings, next: Settings): string[] {
     ['trace', now.trace, next.trace],
     ['max_traced_msg_len', now.maxTracedMessage, next.maxTracedMessage],
   ]
-  return pairs
+  const changes = pairs
     .filter(([, before, after]) => before !== after)
     .map(([name, , after]) => `Reloaded: ${name} = ${after}`)
+  if (!same(now.jetstreamLimits, next.jetstreamLimits)) changes.push('Reloaded: JetStream limits')
+  return changes
 }
 
 const shownMs = formatDuration

@@ -193,7 +193,7 @@ export class Server {
 
   /**
    * Takes other options while it runs, all of them or none. What may change: limits (but those of pending bytes and of
-   * subscriptions), users, `trace` and what goes with it, `tags`, `metadata`, `clientAdvertise`, larger `maxMemoryStore` and
+   * subscriptions), users, `trace` and what goes with it, `tags`, `metadata`, `clientAdvertise`, `jetstreamLimits`, larger `maxMemoryStore` and
    * `maxFileStore`. Clients that may no longer log in are disconnected.
    * @param options all of them, as for `start`; `logger`, `signal`, `clock` and `storage` stay what they are
    * @throws Error for an option that contradicts another, or can't change; nothing has changed then
@@ -220,7 +220,7 @@ export class Server {
       logger.log('info', 'Reloaded: authorization')
     }
     if (next.tls !== null && this.handshakes !== null) this.handshakes.change(next.tls)
-    this.jetstream?.raiseLimits(next)
+    this.jetstream?.changeLimits(next)
     for (const line of changesOf(now, next)) logger.log('info', line)
     this.loadedMs = bus.clock.now()
     logger.log('info', 'Reloaded server configuration')
