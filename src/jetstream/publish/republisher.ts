@@ -3,6 +3,7 @@ import type { MessageLog } from '../../storage/index.ts'
 import { isPublishableBytes, SubjectBuffer, SubjectTransform } from '../../subjects/index.ts'
 import { copyBytes, Message } from '../../wire/index.ts'
 import type { Republish } from '../config/types.ts'
+import type { StoredStream } from '../stream/stored-stream.ts'
 import { RepublishedHead } from './republished-head.ts'
 
 const FIRST_BYTES = 4096
@@ -20,7 +21,7 @@ export class Republisher implements TurnTask {
   deferred = false
   private readonly account: Account
   private readonly log: MessageLog
-  private readonly stream: string
+  private readonly stream: StoredStream
   /** null: nothing is published again any more. */
   private transform: SubjectTransform | null = null
   private head: RepublishedHead
@@ -35,18 +36,18 @@ export class Republisher implements TurnTask {
   private isSending = false
   private hasWarned = false
 
-  constructor(account: Account, log: MessageLog, stream: string) {
-    this.account = account
-    this.log = log
+  constructor(stream: StoredStream) {
+    this.account = stream.account
+    this.log = stream.log
     this.stream = stream
-    this.head = new RepublishedHead(stream, false)
+    this.head = new RepublishedHead(stream.name, false)
   }
 
   /** Takes over a checked configuration. What was stored before goes where it was to go. */
   configure(wanted: Republish | undefined): void {
     this.transform = wanted === undefined ? null : SubjectTransform.compile(wanted.src ?? '', wanted.dest)
     this.isHeadersOnly = wanted?.headers_only === true
-    this.head = new RepublishedHead(this.stream, this.isHeadersOnly)
+    this.head = new RepublishedHead(this.stream.name, this.isHeadersOnly)
     this.hasWarned = false
   }
 
@@ -60,7 +61,7 @@ export class Republisher implements TurnTask {
     const to = this.subject
     const length = this.transform.apply(subject, subjectStart, subjectEnd, to)
     this.isWanted = length > 0 && this.isValid(length) && this.account.isAwaited(to.bytes, 0, length)
-    if (this.isWanted) this.lastSeq = this.log.lastSeqOf(subject, subjectStart, subjectEnd)
+    if (this.isWanted) this.lastSeq = this.stream.lastSeqOf(subject, subjectStart, subjectEnd)
   }
 
   /** It was stored. Its buffers are others' after the call. */
@@ -141,7 +142,7 @@ export class Republisher implements TurnTask {
       const subject = JSON.stringify(this.subject.toString())
       this.account.bus.log(
         'warn',
-        `stream ${this.stream} does not republish to ${subject}, which is no valid subject`,
+        `stream ${this.stream.name} does not republish to ${subject}, which is no valid subject`,
       )
     }
     return false
