@@ -22,7 +22,7 @@ app
   )
 
 await app.start()
-const options = { schema: Price, timeout: '2s' }
+const options = { schema: Price, timeout: '2s' } as const
 const { cents } = await app.request('price.nut', { quantity: 3 }, options) // cents: number
 console.log(`three nuts: ${cents}`)
 const gold = await app.request('price.nut', { quantity: 3 }, { ...options, headers: { Customer: 'gold' } })

@@ -2,9 +2,20 @@
 import type { HandlerContext } from './context.ts'
 import { Dependencies } from './dependencies.ts'
 import { type ErrorHook, Hooks } from './hooks.ts'
-import { type Log, type LogLevel, makeLog } from './log.ts'
+import { LOG_LEVELS, type Log, type LogLevel, makeLog } from './log.ts'
 import { type BrokerReport, Metrics } from './metrics/metrics.ts'
 import type { Monitor } from './monitor/monitor.ts'
+import {
+  checkOptions,
+  duration,
+  type Field,
+  flag,
+  listOf,
+  object,
+  oneOf,
+  type Table,
+  text,
+} from './options.ts'
 import { type Declarer, declarerOf } from './program.ts'
 import type { AudienceOptions } from './publisher/audience.ts'
 import type { HandlingObserver } from './runtime.ts'
@@ -29,6 +40,22 @@ export interface AppOptions {
   strict?: boolean
   /** Subjects that others keep or hear, wildcards allowed: publishing there is no mistake. Default: none. */
   elsewhere?: readonly string[]
+}
+
+const LOG: Field = {
+  takes: (value) =>
+    object.takes(value) && ['debug', 'info', 'warn', 'error', 'child'].every((name) => name in Object(value)),
+  isNot: 'is no log (with debug, info, warn, error and child)',
+}
+
+const APP_OPTIONS: Table<AppOptions> = {
+  name: text,
+  log: LOG,
+  logLevel: oneOf(...LOG_LEVELS),
+  stopTimeout: duration,
+  signal: { takes: (value) => value instanceof AbortSignal, isNot: 'is no AbortSignal' },
+  strict: flag,
+  elsewhere: listOf(text, "['mail.>']"),
 }
 
 export type AppState = 'new' | 'starting' | 'running' | 'stopping' | 'stopped'
@@ -57,6 +84,7 @@ export class AppParts {
 
   /** @throws ContrailError INVALID_OPTION */
   constructor(options: AppOptions, reports: () => BrokerReport[]) {
+    checkOptions('the app', options, APP_OPTIONS)
     this.name = options.name ?? DEFAULT_NAME
     this.declarer = declarerOf(options.name, DEFAULT_NAME)
     this.log = options.log ?? makeLog(options.logLevel)

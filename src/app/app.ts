@@ -3,16 +3,17 @@ import { AppBroker } from './app-broker.ts'
 import { type AppOptions, AppParts, type AppState } from './app-parts.ts'
 import { type BrokerArgument, settleBroker } from './broker-options.ts'
 import type { AppContext } from './context.ts'
-import type { Factory, ProvideOptions } from './dependencies.ts'
+import { type Factory, PROVIDE_OPTIONS, type ProvideOptions } from './dependencies.ts'
 import { describeInstead } from './describing.ts'
 import { ContrailError } from './errors.ts'
-import type { ErrorHook, Hook } from './hooks.ts'
+import type { ErrorHook, Hook, HookName } from './hooks.ts'
 import { Life } from './life.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics/metrics.ts'
 import { Monitor, type MonitorOptions } from './monitor/monitor.ts'
+import { checkHandler, checkOptions } from './options.ts'
 import { Declaring } from './router.ts'
-import type { ConnectionEvent, HandlingObserver } from './runtime.ts'
+import type { ConnectionEvent, Declaration, HandlingObserver } from './runtime.ts'
 
 /** Another broker of an app, to declare on. */
 export class BrokerRouter<Deps extends object = object> extends Declaring<Deps> {
@@ -93,6 +94,27 @@ export class App<Deps extends object = object> extends Declaring<Deps> implement
     return runtime.context as AppContext<Deps>
   }
 
+  /**
+   * No handler of this process gets messages until `resume`: those that are here are handled, others of the same durable or queue group
+   * go on. Publishing goes on, and so do watches. What is declared meanwhile runs. @throws ContrailError NOT_STARTED, STOPPED
+   */
+  async pause(): Promise<void> {
+    await this.#each((one) => one.pause?.())
+    this.log.info('paused')
+  }
+
+  async resume(): Promise<void> {
+    await this.#each((one) => one.resume?.())
+    this.log.info('resumed')
+  }
+
+  async #each(act: (declaration: Declaration) => Promise<void> | undefined): Promise<void> {
+    const { runtime, scope } = this.#main
+    if (runtime === null) throw scope.notRunning('The app')
+    const all = [...this.#brokers.values()].flatMap((broker) => broker.scope.declarations())
+    await Promise.all(all.map(act))
+  }
+
   // --- what belongs to it
 
   /**
@@ -104,6 +126,8 @@ export class App<Deps extends object = object> extends Declaring<Deps> implement
     make: Factory<T, Deps>,
     options: ProvideOptions<T> = {},
   ): App<Deps & { readonly [Key in Name]: T }> {
+    checkHandler(`provide of "${name}"`, make)
+    checkOptions(`provide of "${name}"`, options, PROVIDE_OPTIONS)
     this.#parts.dependencies.provide(name, make as Factory<T, object>, options)
     return this as never
   }
@@ -131,26 +155,22 @@ export class App<Deps extends object = object> extends Declaring<Deps> implement
 
   /** Before the broker is there. */
   onStart(hook: () => unknown): this {
-    this.#parts.hooks.add('onStart', hook)
-    return this
+    return this.#hook('onStart', hook)
   }
 
   /** When everything runs. */
   afterStart(hook: Hook<Deps>): this {
-    this.#parts.hooks.add('afterStart', hook as Hook<object>)
-    return this
+    return this.#hook('afterStart', hook as Hook<object>)
   }
 
   /** Before subscriptions end. */
   onShutdown(hook: Hook<Deps>): this {
-    this.#parts.hooks.add('onShutdown', hook as Hook<object>)
-    return this
+    return this.#hook('onShutdown', hook as Hook<object>)
   }
 
   /** When the broker is gone. */
   afterShutdown(hook: () => unknown): this {
-    this.#parts.hooks.add('afterShutdown', hook)
-    return this
+    return this.#hook('afterShutdown', hook)
   }
 
   /**
@@ -158,6 +178,7 @@ export class App<Deps extends object = object> extends Declaring<Deps> implement
    * (`context.message.settlement`), and what the hook throws is logged only. A ReplyError that answers a request is no failure.
    */
   onError(hook: ErrorHook<Deps>): this {
+    checkHandler('onError', hook)
     this.#parts.errorHooks.push(hook as ErrorHook<object>)
     return this
   }
@@ -214,6 +235,12 @@ export class App<Deps extends object = object> extends Declaring<Deps> implement
   /** @internal For tests: told of every message that a handler had. */
   observe(observer: HandlingObserver): void {
     this.#parts.observer = observer
+  }
+
+  #hook(name: HookName, hook: (context: never) => unknown): this {
+    checkHandler(name, hook)
+    this.#parts.hooks.add(name, hook)
+    return this
   }
 
   #mustBeNew(what: string): void {

@@ -1,10 +1,11 @@
 /** Where an app's messages live. */
 import type { NatsConnection } from '@nats-io/nats-core'
 import type { NodeConnectionOptions } from '@nats-io/transport-node'
-import type { EmbeddedOptions } from './embedded-broker.ts'
+import { EMBEDDED_OPTIONS, type EmbeddedOptions } from './embedded-broker.ts'
 import { ContrailError } from './errors.ts'
-import type { BrokerPublisherOptions } from './publisher/broker-publisher.ts'
-import type { Duration } from './units.ts'
+import { checkOptions, duration, either, listOf, object, shape, type Table, text, whole } from './options.ts'
+import { BROKER_PUBLISHER_OPTIONS, type BrokerPublisherOptions } from './publisher/broker-publisher.ts'
+import { type Duration, toMs } from './units.ts'
 
 /** One that runs elsewhere. */
 export interface RemoteOptions {
@@ -34,6 +35,31 @@ interface CommonOptions {
 
 /** A server in this process, one by URL, or a connection that is there already (which stays open at the end). */
 export type BrokerOptions = (EmbeddedOptions | RemoteOptions | { nc: NatsConnection }) & CommonOptions
+
+type Connected = { nc: NatsConnection }
+
+const COMMON: Table<CommonOptions> = {
+  name: text,
+  replicas: whole(1, 5),
+  publish: shape<BrokerPublisherOptions>(BROKER_PUBLISHER_OPTIONS),
+  connection: object,
+}
+const EMBEDDED: Table<EmbeddedOptions & CommonOptions> = { ...COMMON, ...EMBEDDED_OPTIONS }
+const REMOTE: Table<RemoteOptions & CommonOptions> = {
+  ...COMMON,
+  servers: either(text, listOf(text, "['nats://host:4222']")),
+  user: text,
+  password: text,
+  token: text,
+  credentials: text,
+  tls: {
+    takes: (value) => value === true || object.takes(value),
+    isNot: 'is neither true nor { caFile, certFile, keyFile }',
+    shape: { caFile: text, certFile: text, keyFile: text },
+  },
+  connectTimeout: duration,
+}
+const CONNECTED: Table<Connected & CommonOptions> = { ...COMMON, nc: object }
 
 const DEFAULT_PREFIX = 'CONTRAIL'
 const SECRETS = ['KEY', 'PREV_KEY', 'PASSWORD', 'TOKEN']
@@ -76,7 +102,7 @@ export function brokerFromEnvironment(
     token: read('TOKEN', 'NATS_TOKEN'),
     credentials: read('CREDENTIALS', 'NATS_CREDS'),
     tls: hasFiles ? { caFile, certFile, keyFile } : read('TLS') === '1' ? true : undefined,
-    connectTimeout: read('CONNECT_TIMEOUT'),
+    connectTimeout: durationOf(`${prefix}_CONNECT_TIMEOUT`, read('CONNECT_TIMEOUT')),
     replicas: number('REPLICAS'),
   }
 }
@@ -103,6 +129,11 @@ function empty(name: string): ContrailError {
   return new ContrailError('INVALID_OPTION', sentence)
 }
 
+/** A duration of the environment. @throws ContrailError INVALID_OPTION */
+function durationOf(name: string, text: string | undefined): number | undefined {
+  return text === undefined ? undefined : toMs(text, name)
+}
+
 /** A number of the environment. @throws ContrailError INVALID_OPTION */
 export function wholeNumber(name: string, text: string | undefined): number | undefined {
   if (text === undefined || text === '') return undefined
@@ -112,10 +143,19 @@ export function wholeNumber(name: string, text: string | undefined): number | un
   return Number(text)
 }
 
+/** @throws ContrailError INVALID_OPTION */
 export function settleBroker(argument: BrokerArgument | undefined): BrokerOptions {
   if (argument === undefined) return brokerFromEnvironment()
-  if (typeof argument === 'string') return { servers: argument }
-  return isList(argument) ? { servers: argument } : argument
+  const options = typeof argument === 'string' || isList(argument) ? { servers: argument } : argument
+  checkBroker(options)
+  return options
+}
+
+function checkBroker(options: BrokerOptions): void {
+  const isKind = (name: string) => options !== null && typeof options === 'object' && name in options
+  if (isKind('nc')) checkOptions('a broker whose connection is there', options, CONNECTED)
+  else if (isKind('servers')) checkOptions('a broker with servers', options, REMOTE)
+  else checkOptions('an embedded broker', options, EMBEDDED)
 }
 
 function isList(argument: readonly string[] | BrokerOptions): argument is readonly string[] {

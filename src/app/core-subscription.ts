@@ -4,13 +4,14 @@ import { headers } from '@nats-io/nats-core'
 import { asContrailError } from './client-errors.ts'
 import { type CodecOption, jsonCodec } from './codec.ts'
 import { type ContrailError, InvalidMessageError, ReplyError, reasonOf } from './errors.ts'
-import type { HandlerOptions, Route } from './handler.ts'
+import { HANDLER_OPTIONS, type HandlerOptions, type Route } from './handler.ts'
 import { Message } from './message.ts'
+import { count, flag, type Table, text } from './options.ts'
 import { headersOf } from './publisher/headers.ts'
 import type { Runtime } from './runtime.ts'
 import type { Schema } from './schema.ts'
 import type { SubjectPattern } from './subject-pattern.ts'
-import { type FlowOptions, type Owner, Subscription } from './subscription.ts'
+import { FLOW_OPTIONS, type FlowOptions, type Owner, Subscription } from './subscription.ts'
 
 export interface SubscribeOptions<
   S extends Schema | undefined = undefined,
@@ -28,6 +29,14 @@ export interface SubscribeOptions<
   queue?: string
   /** Messages that may wait for a handler; what comes then is dropped, with a warning. Default: 65,536. */
   maxPending?: number
+}
+
+export const SUBSCRIBE_OPTIONS: Table<SubscribeOptions> = {
+  ...HANDLER_OPTIONS,
+  ...FLOW_OPTIONS,
+  reply: flag,
+  queue: text,
+  maxPending: count,
 }
 
 const DEFAULT_CONCURRENCY = 256
@@ -101,12 +110,20 @@ export class CoreSubscription<
       isOpening = false
     }
     if (refused !== null) {
-      await this.pause()
+      await this.takeNoMore()
       throw refused
     }
   }
 
-  protected override async pause(): Promise<void> {
+  protected override suspend(): Promise<void> {
+    return this.takeNoMore()
+  }
+
+  protected override carryOn(): Promise<void> {
+    return this.open(this.runtime())
+  }
+
+  protected override async takeNoMore(): Promise<void> {
     const subscriptions = this.#subscriptions
     this.#subscriptions = []
     if (!this.running?.isConnected()) {

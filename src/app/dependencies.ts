@@ -1,6 +1,7 @@
 /** Values of the app's own that handlers find in their context, with a lifetime. */
 import type { AppContext } from './context.ts'
 import { ContrailError } from './errors.ts'
+import { callback, oneOf, type Table } from './options.ts'
 
 /** 'app': made once, before the first handler runs. 'message': made for each message, disposed after its handler. */
 export type Lifetime = 'app' | 'message'
@@ -10,6 +11,11 @@ export interface ProvideOptions<T> {
   lifetime?: Lifetime
   /** How to let go of it. Default: its `[Symbol.asyncDispose]` or `[Symbol.dispose]`, if it has one. */
   dispose?: (value: T) => unknown
+}
+
+export const PROVIDE_OPTIONS: Table<ProvideOptions<never>> = {
+  lifetime: oneOf('app', 'message'),
+  dispose: callback,
 }
 
 export type Factory<T, Deps extends object> = (context: AppContext<Deps>) => T | Promise<T>

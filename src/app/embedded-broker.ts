@@ -3,6 +3,7 @@ import type { NatsConnection } from '@nats-io/nats-core'
 import type { Clock, EncryptionOptions, Logger } from '../server/index.ts'
 import { ContrailError, reasonOf } from './errors.ts'
 import type { Log } from './log.ts'
+import { flag, object, type Table, text, whole } from './options.ts'
 
 export interface EmbeddedOptions {
   /** Folder of the store. Default: './.contrail'. */
@@ -17,6 +18,15 @@ export interface EmbeddedOptions {
   host?: string
   /** Whose time it is: for tests. Default: the machine's. */
   clock?: Clock
+}
+
+export const EMBEDDED_OPTIONS: Table<EmbeddedOptions> = {
+  dir: text,
+  memory: flag,
+  encryption: object,
+  port: whole(0, 65_535),
+  host: text,
+  clock: object,
 }
 
 export interface EmbeddedBroker {

@@ -4,6 +4,7 @@ import { codecOf, decode } from './codec.ts'
 import type { HandlerContext } from './context.ts'
 import type { Message } from './message.ts'
 import type { Middleware } from './middleware.ts'
+import { callback, codec, listOf, schema, type Table, text } from './options.ts'
 import { type Output, type Schema, validate } from './schema.ts'
 
 /** A handler's result: a reply, what `returns` publishes, or nothing. */
@@ -34,6 +35,14 @@ export interface HandlerOptions<
   middleware?: readonly Middleware<never>[]
   /** Subject to which the handler's result is published (with a PubAck, if a declared stream takes it) before the ack. */
   returns?: string
+}
+
+export const HANDLER_OPTIONS: Table<HandlerOptions> = {
+  schema,
+  codec,
+  filter: callback,
+  middleware: listOf(callback, '[around]'),
+  returns: text,
 }
 
 /** What a handler gets: the schema's output, else what its codec reads; with neither, what the handler says it takes. */

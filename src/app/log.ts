@@ -18,7 +18,8 @@ export interface Log {
   child(bindings: Record<string, unknown>): Log
 }
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
 
 /**
  * JSON lines on standard output; lines for people where that is a terminal. Default level: `LOG_LEVEL` of the

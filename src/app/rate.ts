@@ -1,5 +1,6 @@
 /** How many messages may begin within a stretch of time. */
 import { ContrailError } from './errors.ts'
+import { duration, type Table, whole } from './options.ts'
 import { type Duration, toMs } from './units.ts'
 
 /** In no stretch of time of that length more than so many begin; they may begin all at once. */
@@ -11,6 +12,8 @@ export interface Rate {
 }
 
 const MAX_RATE = 1_000_000
+
+export const RATE: Table<Rate> = { messages: whole(1, MAX_RATE), per: duration }
 
 /** When the last messages began: as many as may begin within the time. */
 export class RateWindow {

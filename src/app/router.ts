@@ -1,12 +1,13 @@
 /** The verbs by which things are declared: on an app, on another broker of it, on a router. */
 import type { CodecOption } from './codec.ts'
 import { type CronHandler, CronJob, type CronOptions } from './consumer/cron.ts'
-import { CoreSubscription, type SubscribeOptions } from './core-subscription.ts'
+import { CoreSubscription, SUBSCRIBE_OPTIONS, type SubscribeOptions } from './core-subscription.ts'
 import { DeadLetterBox } from './dead-letters/dead-letter-box.ts'
-import type { AnyHandler, DataOf, Handler } from './handler.ts'
+import { type DataOf, type Handler, Route } from './handler.ts'
 import type { QueueOptions } from './jobs/options.ts'
 import { Queue } from './jobs/queue.ts'
 import type { Around, Middleware, PublishMiddleware } from './middleware.ts'
+import { callback, checkHandler, checkOptions, settleGiven, type Table, text } from './options.ts'
 import type { AnswerOf, PublishOptions, PublishResult, RequestOptions } from './publisher/options.ts'
 import { type Published, Publisher, type PublisherOptions } from './publisher/publisher.ts'
 import type { When } from './publisher/schedule.ts'
@@ -22,6 +23,9 @@ export interface RouterOptions {
   /** Goes before every subject, with a dot between: `new Router({ prefix: 'orders' })`. Default: nothing. */
   prefix?: string
 }
+
+const ROUTER_OPTIONS: Table<RouterOptions> = { prefix: text }
+const AROUND: Table<Around> = { handle: callback, publish: callback }
 
 /** What values are in a bucket: the schema's output, else what is said: `app.keyValue<number>('stock')`. */
 type ValueOf<S, T> = [S] extends [Schema] ? Output<S> : T
@@ -53,6 +57,7 @@ export abstract class Declaring<Deps extends object = object> {
    * around publications too. It counts for what is declared or included later if the app runs already.
    */
   use(middleware: Middleware<Deps> | Around<Deps>): this {
+    if (typeof middleware !== 'function') checkOptions('a middleware', middleware ?? null, AROUND)
     const { handle, publish } = typeof middleware === 'function' ? { handle: middleware } : middleware
     if (handle !== undefined) this.scope.addMiddleware(handle as Middleware<never>)
     return publish === undefined ? this : this.usePublish(publish)
@@ -63,6 +68,7 @@ export abstract class Declaring<Deps extends object = object> {
    * `request` in the context of its handlers, what their results go to. The app's goes around everything, outermost.
    */
   usePublish(middleware: PublishMiddleware): this {
+    checkHandler('usePublish', middleware)
     this.scope.addPublishMiddleware(middleware)
     return this
   }
@@ -87,16 +93,11 @@ export abstract class Declaring<Deps extends object = object> {
     subject: Subject,
     options?: SubscribeOptions<undefined, undefined>,
   ): CoreSubscription<Deps, Params<Subject>>
-  subscribe(
-    subject: string,
-    optionsOrHandler: SubscribeOptions<Schema | undefined, CodecOption | undefined> | AnyHandler = {},
-    handler?: AnyHandler,
-  ): CoreSubscription<Deps, never> {
-    const options = typeof optionsOrHandler === 'function' ? {} : optionsOrHandler
-    const given = typeof optionsOrHandler === 'function' ? optionsOrHandler : handler
+  subscribe(subject: string, ...given: readonly unknown[]): CoreSubscription<Deps, never> {
+    const { options, handler } = settleGiven(`the subscription of "${subject}"`, given, SUBSCRIBE_OPTIONS)
     const pattern = new SubjectPattern(this.scope.prefixed(subject))
     const subscription = new CoreSubscription<Deps, never>([pattern], options, this.scope)
-    if (given !== undefined) subscription.handle(options as never, given as never)
+    if (handler !== undefined) subscription.add(new Route(options, handler))
     return this.scope.declare(subscription)
   }
 
@@ -210,6 +211,7 @@ export abstract class Declaring<Deps extends object = object> {
 /** Handlers, streams, stores with a prefix and middleware of their own; a part of the app that includes it. */
 export class Router<Deps extends object = object> extends Declaring<Deps> {
   constructor(options: RouterOptions = {}) {
+    checkOptions('a router', options, ROUTER_OPTIONS)
     super(new Scope(options.prefix))
   }
 

@@ -87,6 +87,9 @@ export interface Declaration {
   start(runtime: Runtime): Promise<void>
   /** Takes no more, and resolves when what was taken is done, or `deadline` (an AbortSignal) says to give up. */
   stop(deadline: AbortSignal): Promise<void>
+  /** Takes no more until `resume`; what was taken is handled. Stores and watches have neither. */
+  pause?(): Promise<void>
+  resume?(): Promise<void>
   /** Messages it has taken and that are not through. */
   readonly held?: number
   /** False while a message is on its way to it, or is being handled; what waits for a time is not counted. */

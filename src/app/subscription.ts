@@ -4,13 +4,21 @@ import type { SubscriptionInfo } from './context.ts'
 import { type ContextClass, contextClassFor, Delivery, type DeliveryOwner, type Held } from './delivery.ts'
 import { Dispatcher, type Work } from './dispatcher.ts'
 import { ContrailError } from './errors.ts'
-import { type AnyHandler, type DataOf, type Handler, type HandlerOptions, Route } from './handler.ts'
+import {
+  type AnyHandler,
+  type DataOf,
+  HANDLER_OPTIONS,
+  type Handler,
+  type HandlerOptions,
+  Route,
+} from './handler.ts'
 import type { Log } from './log.ts'
 import type { Message } from './message.ts'
 import type { HandlerMetrics } from './metrics/handler-metrics.ts'
 import type { ConsumerState, LiveSubscription } from './metrics/metrics.ts'
 import type { Middleware } from './middleware.ts'
-import type { Rate } from './rate.ts'
+import { callback, checkHandler, checkOptions, count, shape, type Table } from './options.ts'
+import { RATE, type Rate } from './rate.ts'
 import type { Declaration, Runtime } from './runtime.ts'
 import type { Schema } from './schema.ts'
 import type { SubjectPattern } from './subject-pattern.ts'
@@ -28,6 +36,12 @@ export interface FlowOptions {
   orderBy?: (message: Message) => string
   /** No more than so many messages in any stretch of so long (of this app); they may come all at once. */
   rate?: Rate
+}
+
+export const FLOW_OPTIONS: Table<FlowOptions> = {
+  concurrency: count,
+  orderBy: callback,
+  rate: shape<Rate>(RATE),
 }
 
 /** Where a declaration stands: its routers' middleware, and how it comes to run. */
@@ -66,6 +80,7 @@ export abstract class Subscription<
   #metrics: HandlerMetrics | null = null
   #opening: Promise<void> | null = null
   #hasEnded = false
+  #isPaused = false
   /** Messages for `next` and `for await`, when there are no handlers. */
   protected readonly unread: M[] = []
   readonly #readers: Array<(message: M | undefined) => void> = []
@@ -142,11 +157,12 @@ export abstract class Subscription<
   >(options: HandlerOptions<S, C>, handler: Handler<DataOf<S, C, T>, Params, Deps, M>): this
   handle<T = unknown>(handler: Handler<T, Params, Deps, M>): this
   handle(optionsOrHandler: HandlerOptions<Schema, CodecOption> | AnyHandler, handler?: AnyHandler): this {
-    const route =
-      typeof optionsOrHandler === 'function'
-        ? new Route({}, optionsOrHandler)
-        : new Route(optionsOrHandler, handler as AnyHandler)
-    this.add(route)
+    const of = `a handler of "${this.sources.join(', ')}"`
+    const options = typeof optionsOrHandler === 'function' ? {} : optionsOrHandler
+    const given = typeof optionsOrHandler === 'function' ? optionsOrHandler : handler
+    checkOptions(of, options, HANDLER_OPTIONS)
+    checkHandler(`"${this.sources.join(', ')}"`, given)
+    this.add(new Route(options, given as AnyHandler))
     return this
   }
 
@@ -190,7 +206,7 @@ export abstract class Subscription<
       return
     }
     await this.#opening?.catch(() => {})
-    await this.pause()
+    await this.takeNoMore()
     if (this.givesBack) {
       // Others get at once what no handler has begun with.
       await this.giveBackInOrder(this.dispatcher.clear())
@@ -227,6 +243,28 @@ export abstract class Subscription<
   #end(): void {
     this.#hasEnded = true
     for (const reader of this.#readers.splice(0)) reader(undefined)
+  }
+
+  /** True between `pause` and `resume`. */
+  get isPaused(): boolean {
+    return this.#isPaused
+  }
+
+  /**
+   * Takes no more messages in this process until `resume`; those that are here are handled. Others of its group or durable go on.
+   * @throws ContrailError NOT_STARTED
+   */
+  async pause(): Promise<void> {
+    this.runtime()
+    if (this.#isPaused) return
+    this.#isPaused = true
+    await this.suspend()
+  }
+
+  async resume(): Promise<void> {
+    if (!this.#isPaused || this.running === null) return
+    this.#isPaused = false
+    await this.carryOn()
   }
 
   /** Stops this subscription alone, while the app runs: takes no more, and waits for what was taken. */
@@ -350,7 +388,10 @@ export abstract class Subscription<
   /** Begins to take messages. */
   protected abstract open(runtime: Runtime): Promise<void>
   /** Takes no more. */
-  protected abstract pause(): Promise<void>
+  protected abstract takeNoMore(): Promise<void>
+  /** Takes none until `carryOn`. */
+  protected abstract suspend(): Promise<void>
+  protected abstract carryOn(): Promise<void>
   /** Lets go of the rest, after the handlers. */
   protected abstract close(): Promise<void>
   /** A message that was taken and won't be handled. */

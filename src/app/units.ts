@@ -1,11 +1,23 @@
 /** Durations and sizes as people write them. */
 import { ContrailError } from './errors.ts'
 
-/** Milliseconds, or a number with a unit: '250ms', '1s', '1h30m', '30d'. */
-export type Duration = number | string
+type N = `${number}`
+
+/** Milliseconds, or numbers with units: '250ms', '1s', '1h30m', '30d'. What is text only at run time goes through `durationMs`. */
+export type Duration =
+  | number
+  | `${N}${'ms' | 's' | 'm' | 'h' | 'd' | 'w'}`
+  | `${N}w${N}d`
+  | `${N}d${N}h`
+  | `${N}h${N}m`
+  | `${N}h${N}m${N}s`
+  | `${N}m${N}s`
+  | `${N}s${N}ms`
+
+type SizeUnit = 'B' | 'kB' | 'KB' | 'MB' | 'GB' | 'TB' | 'KiB' | 'MiB' | 'GiB' | 'TiB'
 
 /** Bytes, or a number with a unit: '64KiB', '1MB', '10GiB'. */
-export type Size = number | string
+export type Size = number | `${N}${SizeUnit}` | `${N} ${SizeUnit}`
 
 const MS_PER_UNIT: Record<string, number> = {
   ms: 1,
@@ -32,14 +44,21 @@ const BYTES_PER_UNIT: ReadonlyMap<string, number> = new Map(
 
 const NS_PER_MS = 1_000_000
 
+export function isDuration(value: unknown): value is Duration {
+  if (typeof value === 'number') return Number.isFinite(value) && value >= 0
+  return typeof value === 'string' && /^(\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+$/.test(value.trim())
+}
+
+export function isSize(value: unknown): value is Size {
+  if (typeof value === 'number') return Number.isInteger(value) && value >= -1
+  const unit = typeof value === 'string' ? /^\d+(?:\.\d+)?\s*([a-z]+)$/i.exec(value.trim())?.[1] : undefined
+  return unit !== undefined && BYTES_PER_UNIT.has(unit.toLowerCase())
+}
+
 /** @throws ContrailError INVALID_OPTION */
-export function toMs(duration: Duration, option: string): number {
-  if (typeof duration === 'number') {
-    if (Number.isFinite(duration) && duration >= 0) return duration
-    throw notA('duration', duration, option)
-  }
-  const parts = duration.trim().match(/^(\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+$/)
-  if (parts === null) throw notA('duration', duration, option)
+export function toMs(duration: number | string, option: string): number {
+  if (!isDuration(duration)) throw notA('duration', duration, option)
+  if (typeof duration === 'number') return duration
   let sum = 0
   for (const part of duration.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d|w)/g)) {
     sum += Number(part[1]) * MS_PER_UNIT[part[2]]
@@ -60,20 +79,16 @@ export function durationText(ms: number): string {
 }
 
 /** Nanoseconds, as the JetStream API counts. @throws ContrailError INVALID_OPTION */
-export function toNs(duration: Duration, option: string): number {
+export function toNs(duration: number | string, option: string): number {
   return Math.round(toMs(duration, option) * NS_PER_MS)
 }
 
 /** @throws ContrailError INVALID_OPTION */
-export function toBytes(size: Size, option: string): number {
-  if (typeof size === 'number') {
-    if (Number.isInteger(size) && size >= -1) return size
-    throw notA('size', size, option)
-  }
-  const match = size.trim().match(/^(\d+(?:\.\d+)?)\s*([a-z]+)$/i)
-  const unit = match === null ? undefined : BYTES_PER_UNIT.get(match[2].toLowerCase())
-  if (match === null || unit === undefined) throw notA('size', size, option)
-  return Math.round(Number(match[1]) * unit)
+export function toBytes(size: number | string, option: string): number {
+  if (!isSize(size)) throw notA('size', size, option)
+  if (typeof size === 'number') return size
+  const [, number, unit] = size.trim().match(/^(\d+(?:\.\d+)?)\s*([a-z]+)$/i) as RegExpMatchArray
+  return Math.round(Number(number) * (BYTES_PER_UNIT.get(unit.toLowerCase()) as number))
 }
 
 function notA(what: 'duration' | 'size', value: unknown, option: string): ContrailError {

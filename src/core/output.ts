@@ -36,8 +36,11 @@ export class Output implements TurnTask, FrameSink {
   busySinceMs = 0
   /** Bytes it is busy with, as the number of pieces and in all (for the log). */
   busyBytes = 0
-  /** Milliseconds (clock) of the last write; 0 before the first. */
-  writtenMs = 0
+  /** Milliseconds (clock) of the last write with messages in it; 0 before the first. */
+  deliveredMs = 0
+  /** Whose messages are counted; null: nobody's. */
+  counters: { readonly outMessages: number } | null = null
+  private outMessages = 0
   private current = OutputBuffer.none
   private readonly full: OutputBuffer[] = []
   private fullBytes = 0
@@ -151,11 +154,15 @@ export class Output implements TurnTask, FrameSink {
   }
 
   private send(buffer: OutputBuffer): boolean {
-    this.writtenMs = this.now()
+    const nowMs = this.now()
+    if (this.counters !== null && this.counters.outMessages !== this.outMessages) {
+      this.outMessages = this.counters.outMessages
+      this.deliveredMs = nowMs
+    }
     if (this.hand(buffer.written())) return true
     this.busy = buffer
     this.busyBytes = buffer.length
-    this.busySinceMs = this.writtenMs
+    this.busySinceMs = nowMs
     return false
   }
 

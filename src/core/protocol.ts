@@ -72,6 +72,7 @@ export class ClientProtocol implements Operations, SessionProtocol {
     this.lastInMs = this.session.startedMs
     this.keepAlive = new KeepAlive(limits, this.session.startedMs)
     this.output = new Output(host.turn, transport, () => host.clock.now())
+    this.output.counters = this.session
     this.output.onDrain = () => this.session.caughtUp()
     this.parser = new Parser(this)
   }
@@ -84,8 +85,8 @@ export class ClientProtocol implements Operations, SessionProtocol {
     return this.output.pendingBytes
   }
 
-  get writtenMs(): number {
-    return this.output.writtenMs
+  get deliveredMs(): number {
+    return this.output.deliveredMs
   }
 
   /** The first word: INFO, and with `isFull` the last. */

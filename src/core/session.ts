@@ -40,8 +40,8 @@ export interface SessionProtocol {
   readonly rttMs: number
   /** Bytes that the client has not taken yet. */
   readonly pendingBytes: number
-  /** When something was written last, 0: never. */
-  readonly writtenMs: number
+  /** When messages were written last, 0: never. */
+  readonly deliveredMs: number
   /** Encodes a message; returns the bytes that are pending with it. */
   send(message: Message, subscription: Subscription): number
   sendError(text: string): void
@@ -127,9 +127,9 @@ export class Session implements Origin, Receiver, TrafficCounters, WaitedFor {
     return this.protocol.pendingBytes
   }
 
-  /** When a message or a change of interest came, or something was written to the client, last. */
+  /** When a message or a change of interest came, or messages were written to the client, last. */
   get lastActivityMs(): number {
-    return Math.max(this.receivedMs, this.protocol.writtenMs)
+    return Math.max(this.receivedMs, this.protocol.deliveredMs)
   }
 
   get isSystem(): boolean {

@@ -222,7 +222,7 @@ function streamDetail(stream: Stream, wanted: DetailsWanted): Record<string, unk
     name: stream.name,
     created: goTime(stream.createdMs),
     cluster: { leader: stream.host.serverName },
-    ...(wanted.config ? { config: shownConfig(stream) } : {}),
+    ...(wanted.config ? { config: storedConfig(stream) } : {}),
     state: streamState(stream),
     ...(wanted.consumers && stream.consumers.size > 0
       ? {
@@ -230,6 +230,14 @@ function streamDetail(stream: Stream, wanted: DetailsWanted): Record<string, unk
         }
       : {}),
   }
+}
+
+/** Without what is added where it is asked for by the API. */
+function storedConfig(stream: Stream): Record<string, unknown> {
+  const { metadata, ...config } = shownConfig(stream)
+  if (metadata === undefined) return config
+  const { '_nats.level': _level, '_nats.ver': _version, ...stored } = metadata
+  return { ...config, metadata: stored }
 }
 
 function consumerDetail(consumer: Consumer, wanted: DetailsWanted): Record<string, unknown> {

@@ -143,6 +143,8 @@ export class InterestIndex<S extends Interested> {
   /** Grows with every change; a route of an older generation is not valid any more. */
   generation = 0
   size = 0
+  /** How many were ever added. */
+  inserts = 0
   cacheMisses = 0
   /** The route of a subject that has an empty token: nobody gets it. */
   private readonly nobody = new Route<S>(0)
@@ -181,7 +183,19 @@ export class InterestIndex<S extends Interested> {
     if (node.subscriptions.has(subscription)) return
     node.subscriptions.add(subscription)
     this.size++
+    this.inserts++
     this.changed()
+  }
+
+  /** All of them, those of a subject together. */
+  *all(): IterableIterator<S> {
+    const nodes = [this.root]
+    for (let node = nodes.pop(); node !== undefined; node = nodes.pop()) {
+      yield* node.subscriptions
+      if (node.children !== null) for (const child of node.children.values()) nodes.push(child)
+      if (node.star !== null) nodes.push(node.star)
+      if (node.rest !== null) nodes.push(node.rest)
+    }
   }
 
   /** Does somebody subscribe to this very subject, not by a wildcard that covers it? */

@@ -11,6 +11,7 @@ import { MemoryLog } from './support.ts'
 test('an embedded server ends when the connection to it, or what is built on it, fails', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'contrail-open-'))
   t.after(() => rmSync(dir, { recursive: true, force: true }))
+  let reads = 0
   const failing: Partial<BrokerOptions>[] = [
     {
       connection: {
@@ -20,16 +21,17 @@ test('an embedded server ends when the connection to it, or what is built on it,
       },
     },
     {
-      get publish(): never {
-        throw new Error('no publisher')
+      publish: {
+        // Read when it is checked, and again when the publisher is made.
+        get maxInFlight(): number {
+          if (reads++ > 0) throw new Error('no publisher')
+          return 1
+        },
       },
     },
   ]
   for (const options of failing) {
-    const app = new App(
-      Object.defineProperties({ dir }, Object.getOwnPropertyDescriptors(options)) as BrokerOptions,
-      { log: new MemoryLog() },
-    )
+    const app = new App({ dir, ...options } as BrokerOptions, { log: new MemoryLog() })
     await assert.rejects(app.start(), /no credentials|no publisher/)
     const server = await Server.start({ storeDir: dir })
     await server.stop()

@@ -36,7 +36,7 @@ test('with a URL it is a server or a cluster, with credentials, TLS and replicas
       user: 'me',
       password: 'secret',
       tls: { caFile: '/ca.pem', certFile: undefined, keyFile: undefined },
-      connectTimeout: '2s',
+      connectTimeout: 2000,
       replicas: 3,
     },
   )

@@ -99,6 +99,18 @@ test('examples/requests.ts', async (t) => {
   ])
 })
 
+test('examples/jobs.ts', async (t) => {
+  const lines = (await output(t, 'jobs.js')).trim().split('\n')
+  assert.deepEqual(lines.filter((line) => !/^progress of \w{22}: written$/.test(line)).sort(), [
+    'added again: false - removed: true',
+    'failed: nobody is no address',
+    'progress of welcome-anna: written',
+    'result: { length: 12 }',
+    'tries: 3',
+    '{ delayed: 0, failed: 1, repeated: 1 }',
+  ])
+})
+
 test('examples/dead-letters.ts', async (t) => {
   assert.deepEqual((await output(t, 'dead-letters.js')).trim().split('\n'), [
     'orders.7.created {"sku":"nut"}: the printer has no paper',

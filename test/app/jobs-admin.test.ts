@@ -90,9 +90,9 @@ test('a job is repeated by the clock until that is ended; saying it again change
   await app.start()
   const options = { headers: { Shop: 'Bern' } }
   await work.repeat('report', { every: '1s' }, { report: 'daily' }, options)
-  const before = (await app.context.jsm.streams.info('JOBS_work')).state.last_seq
+  const before = (await app.context.jsm.streams.info('CONTRAIL_JOBS_work')).state.last_seq
   await work.repeat('report', { every: '1s' }, { report: 'daily' }, options)
-  assert.equal((await app.context.jsm.streams.info('JOBS_work')).state.last_seq, before)
+  assert.equal((await app.context.jsm.streams.info('CONTRAIL_JOBS_work')).state.last_seq, before)
   await until(() => begun.length >= 2, 'two turns', 10_000)
   assert.ok(begun[1] - begun[0] > 500)
   assert.equal(await work.unrepeat('report'), true)

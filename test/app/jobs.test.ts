@@ -16,7 +16,7 @@ test('a job is handled, and who added it gets the result', async (t) => {
   const job = await emails.add({ to: 'anna' })
   assert.deepEqual(await job.done, { sent: 4 }, 'as its schema gives it')
   assert.equal(job.isNew, true)
-  const left = async () => (await app.context.jsm.streams.info('JOBS_emails')).state.messages
+  const left = async () => (await app.context.jsm.streams.info('CONTRAIL_JOBS_emails')).state.messages
   await until(async () => (await left()) === 0, 'what is done to be gone')
 })
 
@@ -86,7 +86,7 @@ test('a job that is rejected, or is not what the schema says, has failed at once
   await assert.rejects(job.done, /no such mailbox/)
   await assert.rejects(emails.add({ to: 7 } as never), InvalidMessageError)
   // Another client is not checked by us.
-  await app.context.js.publish('jobs.emails.normal.other', '{"to":7}')
+  await app.context.js.publish('contrail.jobs.emails.normal.other', '{"to":7}')
   await until(async () => (await emails.deadLetters.list({ reason: 'to: ' })).length === 1, 'the letter')
 })
 
@@ -122,7 +122,9 @@ test('progress is kept while a job runs', async (t) => {
   await app.start()
   const { nc } = app.context
   const seen: unknown[] = []
-  nc.subscribe('$KV.jobs_work.*.progress', { callback: (_, message) => void seen.push(message.json()) })
+  nc.subscribe('$KV.contrail_jobs_work.*.progress', {
+    callback: (_, message) => void seen.push(message.json()),
+  })
   await nc.flush()
   const job = await work.add('x')
   assert.equal(await job.done, undefined)
@@ -140,15 +142,18 @@ test('any client of NATS can add a job, and read what became of it', async (t) =
   const { nc, js, jsm } = app.context
   const all = headers()
   all.set('Contrail-Job-Attempts', '7')
-  const answer = await nc.request('jobs.work.high.mine', '{"n":6}', { headers: all, timeout: 5000 })
-  assert.equal(answer.json<{ stream: string }>().stream, 'JOBS_work')
-  await until(async () => (await jsm.streams.info('KV_jobs_work')).state.messages === 1, 'the result')
-  const kv = await app.context.kv('jobs_work')
+  const answer = await nc.request('contrail.jobs.work.high.mine', '{"n":6}', { headers: all, timeout: 5000 })
+  assert.equal(answer.json<{ stream: string }>().stream, 'CONTRAIL_JOBS_work')
+  await until(
+    async () => (await jsm.streams.info('KV_contrail_jobs_work')).state.messages === 1,
+    'the result',
+  )
+  const kv = await app.context.kv('contrail_jobs_work')
   const outcome = (await kv.get('mine'))?.json<{ state: string; result: number; tries: number }>()
   assert.equal(outcome?.state, 'completed')
   assert.equal(outcome?.result, 42)
   assert.equal(outcome?.tries, 1)
-  await assert.rejects(js.publish('jobs.work.mine', '{}'), 'no job without a lane and an id')
+  await assert.rejects(js.publish('contrail.jobs.work.mine', '{}'), 'no job without a lane and an id')
 })
 
 test('waiting has an end where one is given, and when the app stops', async (t) => {
@@ -181,7 +186,7 @@ test('a job whose result was kept is not handled again when its ack got lost', a
   const job = await work.add(1)
   assert.equal(await job.done, 1)
   await until(
-    async () => (await app.context.jsm.streams.info('JOBS_work')).state.messages === 0,
+    async () => (await app.context.jsm.streams.info('CONTRAIL_JOBS_work')).state.messages === 0,
     'its end',
     10_000,
   )
@@ -204,5 +209,5 @@ test('what is wrong with a queue or a job is said where it is declared or added'
   await app.start()
   await assert.rejects(work.add(1, { priority: 'urgent' as never }), /"urgent" is none of high, normal, low/)
   await assert.rejects(work.add(1, { attempts: 0 }), /attempts: 0/)
-  await assert.rejects(work.add(1, { delay: 'soon' }), /delay: "soon"/)
+  await assert.rejects(work.add(1, { delay: 'soon' as never }), /delay: "soon"/)
 })

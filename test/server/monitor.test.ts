@@ -83,7 +83,10 @@ test('/connz shows, filters, sorts and pages connections', async (t) => {
   assert.deepEqual(detailed.json.connections[0].subscriptions_list_detail, [
     { subject: 'b.>', qgroup: 'q', sid: '1', msgs: 0, cid: b.cid },
   ])
-  assert.equal(detailed.json.connections[0].account, '$G')
+  assert.deepEqual(
+    [detailed.json.connections[0].account, detailed.json.connections[0].name_tag],
+    [undefined, '$G'],
+  )
   const sorted = await get(server, '/connz?sort=msgs_from&limit=1')
   assert.deepEqual(
     [sorted.json.connections[0].name, sorted.json.num_connections, sorted.json.total],

@@ -3,16 +3,16 @@ import type { CodecOption } from '../codec.ts'
 import type { BaseContext, HandlerContext } from '../context.ts'
 import type { Held } from '../delivery.ts'
 import type { Work } from '../dispatcher.ts'
-import { ContrailError } from '../errors.ts'
 import { type DataOf, Route } from '../handler.ts'
 import type { Message, StreamMessage } from '../message.ts'
 import { runThrough } from '../middleware.ts'
+import { count, duration, type Table } from '../options.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Schema } from '../schema.ts'
 import type { SubjectPattern } from '../subject-pattern.ts'
 import type { Owner } from '../subscription.ts'
 import { type Duration, toMs } from '../units.ts'
-import { type ConsumeOptions, DEFAULT_MAX_IN_FLIGHT } from './options.ts'
+import { CONSUME_OPTIONS, type ConsumeOptions, DEFAULT_MAX_IN_FLIGHT } from './options.ts'
 import { StreamConsumer } from './stream-consumer.ts'
 
 export interface BatchOptions<
@@ -24,6 +24,9 @@ export interface BatchOptions<
   /** How long a batch waits for more messages. Default: 100 ms. */
   wait?: Duration
 }
+
+const { filter: _, returns: __, orderBy: ___, ...SHARED } = CONSUME_OPTIONS
+export const BATCH_OPTIONS: Table<BatchOptions> = { ...SHARED, size: count, wait: duration }
 
 /** What a batch's handler gets besides the data. */
 export type BatchContext<Deps extends object = object> = BaseContext &
@@ -63,9 +66,6 @@ export class BatchConsumer<Deps extends object = object> extends StreamConsumer<
     owner: Owner,
   ) {
     const size = options.size ?? DEFAULT_SIZE
-    if (!Number.isInteger(size) || size < 1) {
-      throw new ContrailError('INVALID_OPTION', `size: ${size} is no whole number above 0.`)
-    }
     const inFlight = Math.max(
       options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT,
       size * ((options.concurrency ?? 1) + 1),
@@ -76,7 +76,7 @@ export class BatchConsumer<Deps extends object = object> extends StreamConsumer<
     this.#waitMs = toMs(options.wait ?? DEFAULT_WAIT, 'wait')
     this.#route = new Route(options as never, () => {})
     this.#handler = handler
-    this.handle(options as never, () => {})
+    this.add(new Route(options as never, () => {}))
   }
 
   override get inFlight(): number {
@@ -105,8 +105,8 @@ export class BatchConsumer<Deps extends object = object> extends StreamConsumer<
     else this.#timer ??= setTimeout(() => this.#close(), this.#waitMs)
   }
 
-  protected override async pause(): Promise<void> {
-    await super.pause()
+  protected override async takeNoMore(): Promise<void> {
+    await super.takeNoMore()
     clearTimeout(this.#timer)
     this.#timer = undefined
     // No handler has begun with them.

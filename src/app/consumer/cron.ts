@@ -5,6 +5,7 @@ import type { CodecOption } from '../codec.ts'
 import type { HandlerContext } from '../context.ts'
 import { ContrailError } from '../errors.ts'
 import type { StreamMessage } from '../message.ts'
+import { checkHandler, checkOptions, type Table } from '../options.ts'
 import {
   schedule,
   scheduleHeaders,
@@ -15,10 +16,17 @@ import {
 import type { Claim, Declaration, Runtime } from '../runtime.ts'
 import { SubjectPattern } from '../subject-pattern.ts'
 import type { Owner } from '../subscription.ts'
-import type { ConsumeOptions } from './options.ts'
+import { CONSUME_OPTIONS, type ConsumeOptions } from './options.ts'
 import { StreamConsumer } from './stream-consumer.ts'
 
 export type CronOptions = Pick<ConsumeOptions, 'ack' | 'ackWait' | 'retry' | 'middleware'>
+
+export const CRON_OPTIONS: Table<CronOptions> = {
+  ack: CONSUME_OPTIONS.ack,
+  ackWait: CONSUME_OPTIONS.ackWait,
+  retry: CONSUME_OPTIONS.retry,
+  middleware: CONSUME_OPTIONS.middleware,
+}
 
 /** Gets the context; `message.time` is when the turn was due. */
 export type CronHandler<Deps extends object = object> = (
@@ -49,6 +57,8 @@ export class CronJob<Deps extends object = object> implements Declaration {
       throw new ContrailError('INVALID_OPTION', `"${name}" can't name a job (letters, digits, - and _).`)
     }
     scheduleHeaders(when)
+    checkOptions(`the job "${name}"`, options, CRON_OPTIONS)
+    checkHandler(`the job "${name}"`, handler)
     this.name = name
     this.when = when
     this.#owner = owner
@@ -99,6 +109,15 @@ export class CronJob<Deps extends object = object> implements Declaration {
     this.#forget()
     await this.#consumer?.stop(deadline)
     this.#consumer = null
+  }
+
+  /** No turn begins in this process until `resume`. */
+  async pause(): Promise<void> {
+    await this.#consumer?.pause()
+  }
+
+  async resume(): Promise<void> {
+    await this.#consumer?.resume()
   }
 
   get held(): number {

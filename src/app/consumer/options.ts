@@ -3,13 +3,37 @@ import type { ConsumerConfig } from '@nats-io/jetstream'
 import { DeliverPolicy, AckPolicy as ServersAckPolicy } from '@nats-io/jetstream'
 import type { CodecOption } from '../codec.ts'
 import { ContrailError } from '../errors.ts'
-import type { HandlerOptions } from '../handler.ts'
+import { HANDLER_OPTIONS, type HandlerOptions } from '../handler.ts'
+import {
+  count,
+  duration,
+  type Field,
+  flag,
+  object,
+  oneOf,
+  shape,
+  type Table,
+  text,
+  time,
+  whole,
+} from '../options.ts'
 import type { Schema } from '../schema.ts'
-import type { Declare } from '../stores/declaring.ts'
+import { DECLARE, type Declare } from '../stores/declaring.ts'
 import type { SubjectPattern } from '../subject-pattern.ts'
-import type { FlowOptions } from '../subscription.ts'
+import { FLOW_OPTIONS, type FlowOptions } from '../subscription.ts'
 import { type Duration, toNs } from '../units.ts'
-import type { RetryOptions } from './retry.ts'
+import { RETRY_OPTIONS, type RetryOptions } from './retry.ts'
+
+const FROM = oneOf('all', 'new', 'last', 'last-per-subject')
+const ACK_MODES = [
+  'nack-on-error',
+  'reject-on-error',
+  'on-success',
+  'always',
+  'first',
+  'manual',
+  'none',
+] as const
 
 /** Where a new consumer begins. It says nothing to a durable consumer that exists. */
 export type DeliverFrom =
@@ -30,14 +54,7 @@ export type DeliverFrom =
  * - 'manual': the handler's own business.
  * - 'none': the consumer needs no acks at all.
  */
-export type AckMode =
-  | 'nack-on-error'
-  | 'reject-on-error'
-  | 'on-success'
-  | 'always'
-  | 'first'
-  | 'manual'
-  | 'none'
+export type AckMode = (typeof ACK_MODES)[number]
 
 export interface ConsumeOptions<
   S extends Schema | undefined = undefined,
@@ -81,6 +98,33 @@ export interface ConsumeOptions<
   headersOnly?: boolean
   /** Fields of the consumer's configuration as the API has them, over all others. */
   config?: Partial<ConsumerConfig>
+}
+
+const DELIVER: Field = {
+  takes: (value) =>
+    FROM.takes(value) || (object.takes(value) && ('seq' in Object(value) || 'time' in Object(value))),
+  isNot: `${FROM.isNot}, { seq }, { time }`,
+  words: FROM.words,
+  shape: { seq: count, time },
+}
+
+export const CONSUME_OPTIONS: Table<ConsumeOptions> = {
+  ...HANDLER_OPTIONS,
+  ...FLOW_OPTIONS,
+  durable: text,
+  declare: DECLARE,
+  deliver: DELIVER,
+  ack: oneOf(...ACK_MODES),
+  confirmAcks: flag,
+  retry: shape<RetryOptions>(RETRY_OPTIONS),
+  ackWait: duration,
+  maxAckPending: whole(-1),
+  maxInFlight: count,
+  inactiveThreshold: duration,
+  ordered: flag,
+  push: flag,
+  headersOnly: flag,
+  config: object,
 }
 
 export const DEFAULT_MAX_IN_FLIGHT = 500

@@ -1,5 +1,19 @@
 /** When a message is tried again, and where it goes when that is over. */
 import { ContrailError } from '../errors.ts'
+import {
+  callback,
+  count,
+  duration,
+  either,
+  type Field,
+  flag,
+  object,
+  part,
+  positive,
+  type Table,
+  text,
+} from '../options.ts'
+import { assertSubject } from '../subject-pattern.ts'
 import { type Duration, toMs } from '../units.ts'
 
 /** Pauses between tries: always the same, one after the other (the last repeats), or growing. */
@@ -34,6 +48,36 @@ export interface RetryOptions {
   deadLetter?: boolean | string
 }
 
+const BACKOFF_STEPS: Table<Extract<Backoff, { initial: Duration }>> = {
+  initial: duration,
+  factor: positive,
+  max: duration,
+  jitter: part,
+}
+
+export const BACKOFF: Field = {
+  takes: (value) =>
+    duration.takes(value) ||
+    (Array.isArray(value)
+      ? value.length > 0 && value.every(duration.takes)
+      : object.takes(value) && 'initial' in Object(value)),
+  isNot: `is no duration, no list of durations, and no object with initial, factor, max and jitter`,
+  shape: BACKOFF_STEPS,
+}
+
+/** Tries in all. */
+export const ATTEMPTS: Field = {
+  takes: (value) => value === Number.POSITIVE_INFINITY || count.takes(value),
+  isNot: count.isNot,
+}
+
+export const RETRY_OPTIONS: Table<RetryOptions> = {
+  attempts: ATTEMPTS,
+  backoff: BACKOFF,
+  when: callback,
+  deadLetter: either(flag, text),
+}
+
 const DEFAULT_BACKOFF: Backoff = { initial: '1s', factor: 2, max: '1m' }
 const DEFAULT_FACTOR = 2
 const DEFAULT_MAX = '1m'
@@ -55,6 +99,7 @@ export class RetryPolicy {
       throw new ContrailError('INVALID_OPTION', `retry.attempts: ${this.attempts} is below 1.`)
     }
     this.deadLetter = options.deadLetter ?? false
+    if (typeof this.deadLetter === 'string') assertSubject(this.deadLetter)
     this.#when = options.when
     const backoff = options.backoff ?? DEFAULT_BACKOFF
     if (typeof backoff === 'object' && 'initial' in backoff) {

@@ -11,7 +11,6 @@ import { type AckSender, type Message, StreamMessage } from '../message.ts'
 import type { ConsumerState } from '../metrics/metrics.ts'
 import type { Claim, Runtime } from '../runtime.ts'
 import type { Schema } from '../schema.ts'
-import { checkDeclare } from '../stores/declaring.ts'
 import type { SubjectPattern } from '../subject-pattern.ts'
 import { type FlowOptions, type Owner, Subscription } from '../subscription.ts'
 import { DeadLetters } from './dead-letters.ts'
@@ -23,6 +22,7 @@ import {
   DEFAULT_ACK_WAIT_MS,
   DEFAULT_MAX_IN_FLIGHT,
 } from './options.ts'
+import { type PauseOptions, pausedUntil } from './pausing.ts'
 import { Prefetch } from './prefetch.ts'
 import { LEAPING_PULL_TIMES, NO_PULL_LIMITS, type PullLimits, PullLoop } from './pull-loop.ts'
 import { PushSource, type PushTarget, pushTarget } from './push-source.ts'
@@ -114,7 +114,6 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   ) {
     const concurrency = options.concurrency ?? 1
     super(patterns, flowOf(options), concurrency, owner)
-    checkDeclare(options.declare)
     this.stream = stream
     this.#identity = new StreamIdentity(stream)
     this.#options = options
@@ -228,7 +227,45 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     this.#keepWorking()
   }
 
-  protected override async pause(): Promise<void> {
+  /**
+   * Takes no more messages in this process until `resume`; those that are here are handled. With `everywhere` the durable consumer is
+   * paused at the server, for all processes and over restarts, until `resume({ everywhere: true })` or `for` so long.
+   * @throws ContrailError NOT_STARTED; INVALID_OPTION where there is no durable to be paused
+   */
+  override async pause(options: PauseOptions = {}): Promise<void> {
+    if (options.everywhere !== true) return super.pause()
+    const { consumers } = this.#mustBeDurable().jsm
+    const until = pausedUntil(options)
+    await translated(`The consumer "${this.#name}" of the stream "${this.stream}" can't be paused`, () =>
+      consumers.pause(this.stream, this.#name, until),
+    )
+  }
+
+  override async resume(options: Pick<PauseOptions, 'everywhere'> = {}): Promise<void> {
+    if (options.everywhere !== true) return super.resume()
+    const { consumers } = this.#mustBeDurable().jsm
+    await translated(`The consumer "${this.#name}" of the stream "${this.stream}" can't be resumed`, () =>
+      consumers.resume(this.stream, this.#name),
+    )
+  }
+
+  #mustBeDurable(): Runtime {
+    const runtime = this.runtime()
+    if (this.#options.durable !== undefined) return runtime
+    throw new ContrailError('INVALID_OPTION', 'everywhere: only a durable consumer is shared with others.')
+  }
+
+  protected override async suspend(): Promise<void> {
+    const source = this.#source
+    this.#source = null
+    await source?.pause(this.runtime().isConnected())
+  }
+
+  protected override async carryOn(): Promise<void> {
+    this.#listen()
+  }
+
+  protected override async takeNoMore(): Promise<void> {
     if (this.givesBack) {
       this.#isEnding = true
       this.#solitude?.close()
@@ -669,6 +706,7 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   protected beganAnew(): void {}
 
   #listen(): void {
+    if (this.isPaused) return
     const { nc, pullTimes } = this.runtime()
     this.#source =
       this.#push === null

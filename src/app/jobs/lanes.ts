@@ -11,13 +11,12 @@ import type { QueueSettings } from './options.ts'
 
 /** Jobs that are handled, or wait to be tried again, in all processes together. */
 const MAX_ACK_PENDING = 100_000
-const DEFAULT_ACK_WAIT = '30s'
 
 /** What a lane's consumer is made of. */
 export function laneOptions(lane: string, settings: QueueSettings): ConsumeOptions {
   return {
     durable: lane,
-    ackWait: settings.options.ackWait ?? DEFAULT_ACK_WAIT,
+    ackWait: settings.ackWaitMs,
     // In order: one after the other, and what is tried again counts as being handled.
     maxAckPending: settings.isOrdered ? 1 : MAX_ACK_PENDING,
   }

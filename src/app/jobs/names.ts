@@ -1,6 +1,6 @@
 /**
  * The wire form of a queue, for whoever speaks NATS: docs/framework/jobs.md has it on a page.
- * A job is a message on `jobs.<queue>.<lane>.<id>`; each lane has a consumer of its name.
+ * A job is a message on `contrail.jobs.<queue>.<lane>.<id>`; each lane has a consumer of its name.
  */
 import { ContrailError } from '../errors.ts'
 
@@ -34,14 +34,14 @@ export class QueueNames {
       throw new ContrailError('INVALID_OPTION', `"${queue}" can't name a queue (letters, digits, - and _).`)
     }
     this.queue = queue
-    this.stream = `JOBS_${queue}`
-    this.subjects = `jobs.${queue}.*.*`
-    this.bucket = `jobs_${queue}`
+    this.stream = `CONTRAIL_JOBS_${queue}`
+    this.subjects = `contrail.jobs.${queue}.*.*`
+    this.bucket = `contrail_jobs_${queue}`
   }
 
   /** Where jobs of a lane are; '*' for any. */
   subject(lane: string, id: string): string {
-    return `jobs.${this.queue}.${lane}.${id}`
+    return `contrail.jobs.${this.queue}.${lane}.${id}`
   }
 
   /** Where the outcome of a job is. */
@@ -55,7 +55,7 @@ export class QueueNames {
 
   /** Lane and id of a job's message. */
   of(subject: string): { lane: string; id: string } {
-    const [, , lane = '', id = ''] = subject.split('.')
+    const [, , , lane = '', id = ''] = subject.split('.')
     return { lane, id }
   }
 }

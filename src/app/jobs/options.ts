@@ -1,11 +1,12 @@
 /** What can be said of a queue, and of a job. */
 import type { Backoff, RetryOptions } from '../consumer/retry.ts'
-import { RetryPolicy } from '../consumer/retry.ts'
+import { BACKOFF, RetryPolicy } from '../consumer/retry.ts'
 import type { HandlerContext } from '../context.ts'
 import { ContrailError } from '../errors.ts'
 import type { StreamMessage } from '../message.ts'
 import type { Middleware } from '../middleware.ts'
-import type { Rate } from '../rate.ts'
+import { callback, count, duration, listOf, schema, shape, type Table, whole } from '../options.ts'
+import { RATE, type Rate } from '../rate.ts'
 import type { Schema } from '../schema.ts'
 import { type Duration, toMs } from '../units.ts'
 import type { RunningJob } from './job.ts'
@@ -75,7 +76,25 @@ export type JobHandler<Data, Deps extends object = object> = (
   context: HandlerContext<object, Deps, StreamMessage> & { readonly job: RunningJob },
 ) => unknown
 
+export const QUEUE_OPTIONS: Table<QueueOptions> = {
+  schema,
+  result: schema,
+  attempts: count,
+  backoff: BACKOFF,
+  retryWhen: callback,
+  concurrency: count,
+  totalConcurrency: count,
+  rate: shape<Rate>(RATE),
+  orderBy: callback,
+  partitions: count,
+  keepResults: duration,
+  ackWait: duration,
+  replicas: whole(1, 5),
+  middleware: listOf(callback, '[around]'),
+}
+
 export const DEFAULT_ATTEMPTS = 3
+const DEFAULT_ACK_WAIT = '30s'
 const DEFAULT_KEEP = '1d'
 const DEFAULT_PARTITIONS = 16
 const MAX_PARTITIONS = 256
@@ -87,6 +106,7 @@ export class QueueSettings {
   readonly concurrency: number
   readonly totalConcurrency: number | undefined
   readonly keepResultsMs: number
+  readonly ackWaitMs: number
   /** Lanes from the first to begin to the last. */
   readonly lanes: readonly string[]
   readonly isOrdered: boolean
@@ -104,9 +124,9 @@ export class QueueSettings {
     // Says what is wrong with the pauses.
     new RetryPolicy(this.retry)
     this.concurrency = options.concurrency ?? 1
-    whole('concurrency', this.concurrency)
+    mustBeWhole('concurrency', this.concurrency)
     this.totalConcurrency = options.totalConcurrency
-    if (this.totalConcurrency !== undefined) whole('totalConcurrency', this.totalConcurrency, 10_000)
+    if (this.totalConcurrency !== undefined) mustBeWhole('totalConcurrency', this.totalConcurrency, 10_000)
     this.keepResultsMs = toMs(options.keepResults ?? DEFAULT_KEEP, 'keepResults')
     if (this.keepResultsMs < 1000) {
       throw new ContrailError(
@@ -114,12 +134,13 @@ export class QueueSettings {
         `keepResults: ${options.keepResults} is shorter than a second.`,
       )
     }
+    this.ackWaitMs = toMs(options.ackWait ?? DEFAULT_ACK_WAIT, 'ackWait')
     this.isOrdered = options.orderBy !== undefined
     if (options.partitions !== undefined && !this.isOrdered) {
       throw new ContrailError('INVALID_OPTION', 'partitions: only a queue with orderBy has some.')
     }
     const partitions = options.partitions ?? DEFAULT_PARTITIONS
-    whole('partitions', partitions, MAX_PARTITIONS)
+    mustBeWhole('partitions', partitions, MAX_PARTITIONS)
     this.lanes = this.isOrdered ? Array.from({ length: partitions }, (_, i) => `p${i}`) : PRIORITIES
   }
 
@@ -131,10 +152,10 @@ export class QueueSettings {
 
 /** @throws ContrailError INVALID_OPTION */
 export function checkAttempts(attempts: number): void {
-  whole('attempts', attempts, MAX_ATTEMPTS)
+  mustBeWhole('attempts', attempts, MAX_ATTEMPTS)
 }
 
-function whole(option: string, value: number, most = 100_000): void {
+function mustBeWhole(option: string, value: number, most = 100_000): void {
   if (Number.isInteger(value) && value >= 1 && value <= most) return
   throw new ContrailError('INVALID_OPTION', `${option}: ${value} is no whole number from 1 to ${most}.`)
 }

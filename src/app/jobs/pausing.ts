@@ -1,15 +1,13 @@
-/** Pausing a queue in all processes: the consumers of its lanes are paused at the server (ADR-40 has it for consumers), which outlives everybody. */
+/** Pausing a queue in all processes: the consumers of its lanes are paused at the server, which outlives everybody. */
 import type { JetStreamManager } from '@nats-io/jetstream'
 import { CONSUMER_NOT_FOUND, isApiError } from '../client-errors.ts'
 import type { QueueNames } from './names.ts'
-
-const FOR_EVER = new Date('2200-01-01T00:00:00Z')
 
 export async function pauseLanes(
   jsm: JetStreamManager,
   names: QueueNames,
   lanes: readonly string[],
-  until: Date = FOR_EVER,
+  until: Date,
 ): Promise<void> {
   for (const lane of lanes) await jsm.consumers.pause(names.stream, lane, until)
 }

@@ -3,8 +3,10 @@ import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from '
 import { nuid } from '@nats-io/nats-core'
 import { isApiError, translated, WRONG_LAST_SEQUENCE } from '../client-errors.ts'
 import { deadLetterStream } from '../consumer/dead-letters.ts'
+import { type PauseOptions, pausedUntil } from '../consumer/pausing.ts'
 import { DeadLetterBox } from '../dead-letters/dead-letter-box.ts'
 import { ContrailError } from '../errors.ts'
+import { checkOptions } from '../options.ts'
 import type { PublishOptions } from '../publisher/options.ts'
 import { scheduleHeaders, type When } from '../publisher/schedule.ts'
 import type { Declaration, Runtime } from '../runtime.ts'
@@ -24,6 +26,7 @@ import {
   checkAttempts,
   type JobHandler,
   partitionOf,
+  QUEUE_OPTIONS,
   type QueueOptions,
   QueueSettings,
 } from './options.ts'
@@ -90,6 +93,7 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
     options: QueueOptions<Schema | undefined, Schema | undefined, never>,
     owner: StreamOwner,
   ) {
+    checkOptions(`the queue "${name}"`, options, QUEUE_OPTIONS)
     this.name = name
     this.#names = new QueueNames(name)
     this.#settings = new QueueSettings(options)
@@ -155,12 +159,13 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
     const progress = await this.#running().progressOf(token)
     const isCurrent = progress !== undefined && (there === undefined || progress.seq >= there.seq)
     const rest = isCurrent ? { progress: progress.progress } : {}
-    if (there !== undefined) {
+    const outcome = await this.#running().of(token)
+    // With an outcome it is through, and its ack is on its way.
+    if (there !== undefined && outcome?.seq !== there.seq) {
       const { lane } = this.#names.of(there.subject)
       const state = lane === DELAYED || lane === REPEATED ? 'delayed' : 'waiting'
       return { id: token, state, seq: there.seq, data: there.json<In>(), ...rest }
     }
-    const outcome = await this.#running().of(token)
     return outcome === undefined
       ? undefined
       : ({ id: token, ...(outcome as object), ...rest } as JobReport<In, Result>)
@@ -180,9 +185,9 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
   }
 
   /** No job begins in any process until `resume`, or for so long; those that are here already are handled. It outlives all apps. */
-  async pause(options: { for?: Duration } = {}): Promise<void> {
+  async pause(options: Pick<PauseOptions, 'for'> = {}): Promise<void> {
     const runtime = this.#runtime()
-    const until = options.for === undefined ? undefined : new Date(Date.now() + toMs(options.for, 'for'))
+    const until = pausedUntil(options)
     await translated(`The queue "${this.name}" can't be paused`, async () => {
       await makeLanes(runtime, this.#names, this.#settings)
       await pauseLanes(runtime.jsm, this.#names, this.#settings.lanes, until)
@@ -298,7 +303,7 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
     const permits: Permits[] = []
     const { totalConcurrency, options } = this.#settings
     if (totalConcurrency !== undefined) {
-      const slots = new Slots(this.#names, totalConcurrency, runtime)
+      const slots = new Slots(this.#names, totalConcurrency, this.#settings.ackWaitMs, runtime)
       await slots.open()
       permits.push(slots)
     }
@@ -334,7 +339,7 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
       options.at !== undefined || (options.delay !== undefined && toMs(options.delay, 'delay') > 0)
     if (!isDelayed) return { subject: target, headers }
     const { schedule } = scheduleHeaders(
-      options.at === undefined ? { after: options.delay as string } : { at: options.at },
+      options.at === undefined ? { after: options.delay as Duration } : { at: options.at },
     )
     headers['Nats-Schedule'] = schedule
     headers['Nats-Schedule-Target'] = target
@@ -375,7 +380,13 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
       } catch (thrown) {
         if (!isApiError(thrown, ...WRONG_LAST_SEQUENCE) || round === MOST_ROUNDS) throw thrown
         const there = await this.#message(anywhere)
-        if (there !== undefined) return this.#job(id, there.seq, false)
+        if (there !== undefined) {
+          const outcome = await this.#running().of(id)
+          if (outcome?.seq !== there.seq) return this.#job(id, there.seq, false)
+          // It is through, but its ack is still on its way.
+          await this.#purge(id, there.seq + 1)
+          continue
+        }
         // In a cluster one may be on its way that is not stored yet.
         await new Promise((resolve) => setTimeout(resolve, ROUND_MS))
       }
@@ -421,6 +432,6 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
   }
 
   #notConnected(): ContrailError {
-    return new ContrailError('NOT_STARTED', `The queue "${this.name}" is not connected.`)
+    return this.#owner.notRunning(`The queue "${this.name}"`)
   }
 }

@@ -6,15 +6,17 @@
 import { AckPolicy, DeliverPolicy, DiscardPolicy, RetentionPolicy, StorageType } from '@nats-io/jetstream'
 import { createInbox, type Msg, type Subscription } from '@nats-io/nats-core'
 import { isApiError, translated, WRONG_LAST_SEQUENCE } from '../client-errors.ts'
+import { declareConsumer } from '../consumer/declaring.ts'
 import type { Runtime } from '../runtime.ts'
 import { declareStream } from '../stores/declaring.ts'
 import type { Permits } from './gate.ts'
 import type { QueueNames } from './names.ts'
 
 const CONSUMER = 'slots'
-/** A slot is given to another when nothing was heard of its holder for so long. */
-const ACK_WAIT_MS = 10_000
-const KEEP_MS = ACK_WAIT_MS / 4
+/** A slot is given to another when nothing was heard of its holder for so long, or as long as for a job if that is less. */
+const MOST_ACK_WAIT_MS = 10_000
+/** That it is held is said when this part of it has gone by. */
+const KEEP_PART = 4
 /** How long a request for slots waits at the server. */
 const EXPIRES_MS = 30_000
 /** How long a slot is kept that nobody here needs at present. */
@@ -38,9 +40,12 @@ export class Slots implements Permits {
   #forgetConnection: () => void = () => {}
   onMore: () => void = () => {}
 
-  constructor(names: QueueNames, count: number, runtime: Runtime) {
+  readonly #ackWaitMs: number
+
+  constructor(names: QueueNames, count: number, ackWaitMs: number, runtime: Runtime) {
     this.#names = names
     this.#count = count
+    this.#ackWaitMs = Math.min(ackWaitMs, MOST_ACK_WAIT_MS)
     this.#runtime = runtime
   }
 
@@ -78,15 +83,16 @@ export class Slots implements Permits {
         })
       }
       for (const subject of there) await jsm.streams.purge(this.#stream, { filter: subject })
-      await jsm.consumers.add(this.#stream, {
+      const config = {
         durable_name: CONSUMER,
         ack_policy: AckPolicy.Explicit,
         deliver_policy: DeliverPolicy.All,
-        ack_wait: ACK_WAIT_MS * NS_PER_MS,
+        ack_wait: this.#ackWaitMs * NS_PER_MS,
         max_ack_pending: 100_000,
-      })
+      }
+      await declareConsumer(this.#runtime, this.#stream, config, 'ensure')
     })
-    this.#keeping = setInterval(() => this.#keep(), KEEP_MS).unref()
+    this.#keeping = setInterval(() => this.#keep(), this.#ackWaitMs / KEEP_PART).unref()
     this.#forgetConnection = this.#runtime.onConnection((event) => {
       if (event !== 'reconnected') return
       this.#askedUntil = 0
@@ -197,6 +203,6 @@ export class Slots implements Permits {
   }
 
   #subject(slot: string): string {
-    return `jobs-slots.${this.#names.queue}.${slot}`
+    return `contrail.slots.${this.#names.queue}.${slot}`
   }
 }

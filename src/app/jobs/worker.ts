@@ -61,6 +61,15 @@ export class QueueWorker<Deps extends object> implements Declaration {
     this.#lanes = []
   }
 
+  /** No job begins in this process until `resume`. */
+  async pause(): Promise<void> {
+    await Promise.all(this.#lanes.map((lane) => lane.pause()))
+  }
+
+  async resume(): Promise<void> {
+    await Promise.all(this.#lanes.map((lane) => lane.resume()))
+  }
+
   get held(): number {
     return this.#lanes.reduce((sum, lane) => sum + lane.held, 0)
   }

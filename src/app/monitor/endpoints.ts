@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { MetricsReport } from '../metrics/metrics.ts'
 import { PROMETHEUS_CONTENT_TYPE, prometheusText } from '../metrics/prometheus.ts'
+import { duration, flag, object, shape, type Table, text } from '../options.ts'
 import { type HealthOptions, liveness, type MonitoredApp, readiness } from './health.ts'
 
 export interface EndpointOptions extends HealthOptions {
@@ -9,6 +10,13 @@ export interface EndpointOptions extends HealthOptions {
   paths?: { metrics?: string; live?: string; ready?: string }
   /** `/metrics` asks the server about every consumer (pending, redelivered). Default: true. */
   consumers?: boolean
+}
+
+export const ENDPOINT_OPTIONS: Table<EndpointOptions> = {
+  paths: shape<NonNullable<EndpointOptions['paths']>>({ metrics: text, live: text, ready: text }),
+  consumers: flag,
+  checks: object,
+  checkTimeout: duration,
 }
 
 interface Answer {

@@ -3,7 +3,8 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { wholeNumber } from '../broker-options.ts'
 import { ContrailError, reasonOf } from '../errors.ts'
-import { type EndpointOptions, nodeMonitor } from './endpoints.ts'
+import { checkOptions, type Table, text, whole } from '../options.ts'
+import { ENDPOINT_OPTIONS, type EndpointOptions, nodeMonitor } from './endpoints.ts'
 import type { MonitoredApp } from './health.ts'
 
 export interface MonitorOptions extends EndpointOptions {
@@ -15,6 +16,9 @@ export interface MonitorOptions extends EndpointOptions {
   /** Address to listen on; '0.0.0.0' for all, as in a container. Default: CONTRAIL_MONITOR_HOST, or '127.0.0.1'. */
   host?: string
 }
+
+const PORT = whole(0, 65_535)
+const MONITOR_OPTIONS: Table<MonitorOptions> = { ...ENDPOINT_OPTIONS, port: PORT, host: text }
 
 const DEFAULT_PORT = 9464
 const PORT_NAME = 'CONTRAIL_MONITOR_PORT'
@@ -30,6 +34,7 @@ export class Monitor {
   readonly #host: string
 
   constructor(app: MonitoredApp, options: MonitorOptions = {}) {
+    checkOptions('the monitor', options, MONITOR_OPTIONS)
     this.#port = portOf(options.port ?? wholeNumber(PORT_NAME, process.env[PORT_NAME]) ?? DEFAULT_PORT)
     this.#host = options.host ?? (process.env.CONTRAIL_MONITOR_HOST || DEFAULT_HOST)
     this.#server = createServer(nodeMonitor(app, options))

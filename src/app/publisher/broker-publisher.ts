@@ -10,6 +10,7 @@ import { asContrailError } from '../client-errors.ts'
 import { type CodecOption, codecOf, decode } from '../codec.ts'
 import { ContrailError } from '../errors.ts'
 import { Outgoing, type OutgoingKind, type PublishMiddleware, runThrough } from '../middleware.ts'
+import { count, type Table, whole } from '../options.ts'
 import { type Schema, validate } from '../schema.ts'
 import { toMs } from '../units.ts'
 import type { Audience } from './audience.ts'
@@ -23,6 +24,13 @@ const DEFAULT_TIMEOUT_MS = 5000
 export interface BrokerPublisherOptions extends PublisherLimits {
   /** Bytes that may be published on core NATS while the connection is lost; then publishing fails. Default: 8 MiB. */
   reconnectBuffer?: number
+}
+
+export const BROKER_PUBLISHER_OPTIONS: Table<BrokerPublisherOptions> = {
+  maxInFlight: count,
+  maxWaiting: count,
+  maxBytes: count,
+  reconnectBuffer: whole(0),
 }
 
 const DEFAULT_RECONNECT_BUFFER = 8 * 1024 * 1024

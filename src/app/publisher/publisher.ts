@@ -1,10 +1,22 @@
 /** A typed publisher for one subject. */
 import type { CodecOption, Decoded } from '../codec.ts'
+import {
+  checkOptions,
+  codec,
+  duration,
+  flag,
+  object,
+  schema,
+  shape,
+  type Table,
+  text,
+  whole,
+} from '../options.ts'
 import type { Input, Schema } from '../schema.ts'
 import { validate } from '../schema.ts'
 import { type Params, SubjectPattern } from '../subject-pattern.ts'
 import type { BrokerPublisher } from './broker-publisher.ts'
-import type { AnswerOf, PublishOptions, PublishResult, RequestOptions } from './options.ts'
+import type { AnswerOf, Expectations, PublishOptions, PublishResult, RequestOptions } from './options.ts'
 
 export interface PublisherOptions<
   S extends Schema | undefined = undefined,
@@ -15,6 +27,25 @@ export interface PublisherOptions<
   codec?: C
   /** Wait for a stream's PubAck, whether the stream is declared here or not. Default: where a declared stream takes it. */
   toStream?: boolean
+}
+
+export const PUBLISHER_OPTIONS: Table<PublisherOptions> = {
+  schema,
+  codec,
+  headers: object,
+  id: text,
+  expect: shape<Expectations>({
+    stream: text,
+    lastSeq: whole(0),
+    lastId: text,
+    lastSubjectSeq: whole(0),
+    lastSubject: text,
+  }),
+  ttl: duration,
+  replyTo: text,
+  timeout: duration,
+  template: text,
+  toStream: flag,
 }
 
 /** What a publisher takes. */
@@ -45,6 +76,7 @@ export class Publisher<Subject extends string, T> {
     options: PublisherOptions<Schema | undefined, CodecOption | undefined>,
     broker: () => BrokerPublisher,
   ) {
+    checkOptions(`the publisher of "${source()}"`, options, PUBLISHER_OPTIONS)
     this.#source = source
     this.#lastPattern = new SubjectPattern(source())
     this.#options = options

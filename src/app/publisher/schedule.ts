@@ -1,6 +1,7 @@
 /** Messages that are published later, or again and again, by the server (ADR-51). */
 import { headers, nuid } from '@nats-io/nats-core'
 import { ContrailError } from '../errors.ts'
+import { checkOptions, duration, type Field, text, time } from '../options.ts'
 import { type Duration, toMs } from '../units.ts'
 import type { BrokerPublisher } from './broker-publisher.ts'
 import { headersOf } from './headers.ts'
@@ -35,6 +36,9 @@ export interface Schedule {
   readonly seq: number
 }
 
+const WHEN: Record<string, Field> = { at: time, after: duration, every: duration, cron: text, timeZone: text }
+const KINDS = ['at', 'after', 'every', 'cron']
+
 const MIN_INTERVAL_MS = 1000
 const NAME = /^[^\s.*>]+$/
 
@@ -55,6 +59,14 @@ export function scheduleSubject(stream: string, id: string): string {
 
 /** The header `Nats-Schedule`, and `Nats-Schedule-Time-Zone` where it is said. @throws ContrailError INVALID_OPTION */
 export function scheduleHeaders(when: When): { schedule: string; timeZone: string | undefined } {
+  checkOptions('the time of a schedule', when, WHEN)
+  const kinds = KINDS.filter((kind) => (when as Record<string, unknown>)[kind] !== undefined)
+  if (kinds.length !== 1) {
+    throw new ContrailError(
+      'INVALID_OPTION',
+      `A time of a schedule has one of at, after, every and cron, not ${kinds.length}.`,
+    )
+  }
   if ('cron' in when) {
     const fields = when.cron.trim().split(/\s+/)
     if (fields.length !== 5 && fields.length !== 6 && !(fields.length === 1 && fields[0].startsWith('@'))) {
@@ -64,6 +76,9 @@ export function scheduleHeaders(when: When): { schedule: string; timeZone: strin
       )
     }
     const schedule = fields.length === 5 ? `0 ${fields.join(' ')}` : fields.join(' ')
+    if (when.timeZone !== undefined && !isTimeZone(when.timeZone)) {
+      throw new ContrailError('INVALID_OPTION', `timeZone: "${when.timeZone}" is no name of the IANA table.`)
+    }
     return { schedule, timeZone: when.timeZone }
   }
   if ('every' in when) {
@@ -85,6 +100,15 @@ export function scheduleHeaders(when: When): { schedule: string; timeZone: strin
     )
   }
   return { schedule: `@at ${time.toISOString()}`, timeZone: undefined }
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name })
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** Resolves when the server has taken the schedule. Errors: those of publishing to a stream. */

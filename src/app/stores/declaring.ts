@@ -2,6 +2,7 @@
 import { DiscardPolicy, RetentionPolicy, type StreamConfig, type StreamInfo } from '@nats-io/jetstream'
 import { asContrailError, isApiError, STREAM_NOT_FOUND, translated } from '../client-errors.ts'
 import { ContrailError, reasonOf } from '../errors.ts'
+import { oneOf } from '../options.ts'
 import type { Claim, Runtime } from '../runtime.ts'
 import { type Difference, differences, sentenceOf } from './differences.ts'
 import { droppedOf, remembering } from './dropped.ts'
@@ -11,17 +12,11 @@ import { droppedOf, remembering } from './dropped.ts'
  * 'allow-loss' makes those too; 'create' makes it when it is not there and leaves it as it is otherwise; 'check' only
  * compares; 'none' asks nothing.
  */
-export type Declare = 'ensure' | 'allow-loss' | 'create' | 'check' | 'none'
+export type Declare = (typeof DECLARES)[number]
 
-const DECLARES: readonly string[] = ['ensure', 'allow-loss', 'create', 'check', 'none']
+const DECLARES = ['ensure', 'allow-loss', 'create', 'check', 'none'] as const
+export const DECLARE = oneOf(...DECLARES)
 const NS_PER_MS = 1_000_000
-
-/** @throws ContrailError INVALID_OPTION */
-export function checkDeclare(declare: Declare | undefined): void {
-  if (declare !== undefined && !DECLARES.includes(declare)) {
-    throw new ContrailError('INVALID_OPTION', `declare: "${declare}" is none of ${DECLARES.join(', ')}.`)
-  }
-}
 
 /** A stream or bucket that is made as it is declared may be declared so twice, not in two ways. */
 export function claimOf(what: string, options: { readonly declare?: Declare } & object): Claim | null {
@@ -85,7 +80,7 @@ export async function declareStream(
     await streams.update(wanted.name, updateOf(existing.config, marked) as never)
     if (lost.length > 0) runtime.log.warn({ ...bindings, changed, lost }, 'stream updated, with loss')
     else runtime.log.info({ ...bindings, changed }, 'stream updated')
-    return wanted
+    return { ...existing.config, ...wanted }
   } catch (thrown) {
     if (!isApiError(thrown, ...CANNOT_CHANGE))
       throw asContrailError(thrown, `${upper(what)} can't be updated (${all})`)

@@ -5,15 +5,27 @@ import { asContrailError, isApiError, translated } from '../client-errors.ts'
 import { type Codec, type CodecOption, codecOf, decode } from '../codec.ts'
 import { ContrailError } from '../errors.ts'
 import type { StreamMessage } from '../message.ts'
+import {
+  checkOptions,
+  codec,
+  duration,
+  object,
+  oneOf,
+  schema,
+  settleGiven,
+  size,
+  type Table,
+  whole,
+} from '../options.ts'
 import type { Claim, Declaration, Runtime } from '../runtime.ts'
 import { type Schema, validate } from '../schema.ts'
 import type { Params, SubjectPattern } from '../subject-pattern.ts'
 import { type Duration, type Size, toBytes, toMs } from '../units.ts'
-import { checkDeclare, claimOf, type Declare, keepDeclared } from './declaring.ts'
+import { claimOf, DECLARE, type Declare, keepDeclared } from './declaring.ts'
 import { untilHeard } from './heard.ts'
 import { type KeyValueEvent, keyPatterns, keyPrefix, operationOf } from './key-value-watch.ts'
 import type { StreamOwner } from './stream.ts'
-import { type ReadEvent, Watch, type WatchHandler, type WatchOptions } from './watch.ts'
+import { type ReadEvent, WATCH_OPTIONS, Watch, type WatchHandler, type WatchOptions } from './watch.ts'
 
 export interface KeyValueOptions<
   S extends Schema | undefined = undefined,
@@ -36,6 +48,19 @@ export interface KeyValueOptions<
   declare?: Declare
   /** Options of the official client, over all others. */
   config?: Partial<KvOptions>
+}
+
+export const KEY_VALUE_OPTIONS: Table<KeyValueOptions> = {
+  schema,
+  codec,
+  history: whole(1, 64),
+  ttl: duration,
+  maxBytes: size,
+  maxValueSize: size,
+  storage: oneOf('file', 'memory'),
+  replicas: whole(1, 5),
+  declare: DECLARE,
+  config: object,
 }
 
 /** A value with its place in the bucket. */
@@ -64,17 +89,22 @@ export class KeyValue<T, Deps extends object = object> implements Declaration {
     options: KeyValueOptions<Schema | undefined, CodecOption | undefined>,
     owner: StreamOwner,
   ) {
-    checkDeclare(options.declare)
+    checkOptions(`the bucket "${bucket}"`, options, KEY_VALUE_OPTIONS)
     this.bucket = bucket
     this.#options = options
     this.#codec = codecOf(options.codec)
     this.#owner = owner
   }
 
-  /** The official client's bucket. @throws ContrailError NOT_STARTED */
+  /** The official client's bucket. @throws ContrailError NOT_STARTED, STOPPED */
   get kv(): KV {
-    if (this.#kv === null)
-      throw new ContrailError('NOT_STARTED', `The bucket "${this.bucket}" is not open yet.`)
+    if (this.#owner.runtime() === null) throw this.#owner.notRunning(`The bucket "${this.bucket}"`)
+    if (this.#kv === null) {
+      throw new ContrailError(
+        'NOT_STARTED',
+        `The bucket "${this.bucket}" is not open yet: await app.ready().`,
+      )
+    }
     return this.#kv
   }
 
@@ -190,11 +220,10 @@ export class KeyValue<T, Deps extends object = object> implements Declaration {
   ): Watch<KeyValueEvent<T, Params<Key>>, Params<Key>, Deps>
   watch(
     keys: string | readonly string[],
-    optionsOrHandler: WatchOptions | WatchHandler<KeyValueEvent<T, never>, never, Deps> = {},
-    handler?: WatchHandler<KeyValueEvent<T, never>, never, Deps>,
+    ...given: readonly unknown[]
   ): Watch<KeyValueEvent<T, never>, never, Deps> {
-    const options = typeof optionsOrHandler === 'function' ? {} : optionsOrHandler
-    const given = typeof optionsOrHandler === 'function' ? optionsOrHandler : handler
+    const of = `the watch of "${[keys].flat().join(', ')}" in the bucket "${this.bucket}"`
+    const { options, handler } = settleGiven(of, given, WATCH_OPTIONS)
     const patterns = keyPatterns(this.bucket, keys)
     const read = (message: StreamMessage) => this.#event(message, patterns, options.ignoreDeletes === true)
     return this.#owner.declare(
@@ -203,7 +232,7 @@ export class KeyValue<T, Deps extends object = object> implements Declaration {
         patterns,
         options,
         read as ReadEvent<KeyValueEvent<T, never>>,
-        given,
+        handler as WatchHandler<KeyValueEvent<T, never>, never, Deps> | undefined,
         this.#owner,
       ),
     )

@@ -12,13 +12,24 @@ import {
 import { asContrailError, translated } from '../client-errors.ts'
 import { ContrailError } from '../errors.ts'
 import type { StreamMessage } from '../message.ts'
+import {
+  checkOptions,
+  duration,
+  object,
+  oneOf,
+  settleGiven,
+  size,
+  type Table,
+  text,
+  whole,
+} from '../options.ts'
 import type { Claim, Declaration, Runtime } from '../runtime.ts'
 import { SubjectPattern } from '../subject-pattern.ts'
 import { type Duration, type Size, toBytes, toNs } from '../units.ts'
-import { checkDeclare, claimOf, type Declare, keepDeclared } from './declaring.ts'
+import { claimOf, DECLARE, type Declare, keepDeclared } from './declaring.ts'
 import { untilHeard } from './heard.ts'
 import type { StreamOwner } from './stream.ts'
-import { Watch, type WatchHandler, type WatchOptions } from './watch.ts'
+import { WATCH_OPTIONS, Watch, type WatchHandler, type WatchOptions } from './watch.ts'
 
 export interface ObjectStoreOptions {
   description?: string
@@ -32,6 +43,16 @@ export interface ObjectStoreOptions {
   declare?: Declare
   /** Options of the official client, over all others. */
   config?: Partial<ClientsOptions>
+}
+
+export const OBJECT_STORE_OPTIONS: Table<ObjectStoreOptions> = {
+  description: text,
+  ttl: duration,
+  maxBytes: size,
+  storage: oneOf('file', 'memory'),
+  replicas: whole(1, 5),
+  declare: DECLARE,
+  config: object,
 }
 
 /** An object was put (its content is whole), or deleted. */
@@ -52,16 +73,21 @@ export class ObjectStore<Deps extends object = object> implements Declaration {
   #store: ClientsStore | null = null
 
   constructor(bucket: string, options: ObjectStoreOptions, owner: StreamOwner) {
-    checkDeclare(options.declare)
+    checkOptions(`the object store "${bucket}"`, options, OBJECT_STORE_OPTIONS)
     this.bucket = bucket
     this.#options = options
     this.#owner = owner
   }
 
-  /** The official client's store. @throws ContrailError NOT_STARTED */
+  /** The official client's store. @throws ContrailError NOT_STARTED, STOPPED */
   get obj(): ClientsStore {
-    if (this.#store === null)
-      throw new ContrailError('NOT_STARTED', `The object store "${this.bucket}" is not open yet.`)
+    if (this.#owner.runtime() === null) throw this.#owner.notRunning(`The object store "${this.bucket}"`)
+    if (this.#store === null) {
+      throw new ContrailError(
+        'NOT_STARTED',
+        `The object store "${this.bucket}" is not open yet: await app.ready().`,
+      )
+    }
     return this.#store
   }
 
@@ -123,16 +149,21 @@ export class ObjectStore<Deps extends object = object> implements Declaration {
   ): Watch<ObjectEvent, object, Deps>
   watch(handler: WatchHandler<ObjectEvent, object, Deps>): Watch<ObjectEvent, object, Deps>
   watch(options?: WatchOptions): Watch<ObjectEvent, object, Deps>
-  watch(
-    optionsOrHandler: WatchOptions | WatchHandler<ObjectEvent, object, Deps> = {},
-    handler?: WatchHandler<ObjectEvent, object, Deps>,
-  ): Watch<ObjectEvent, object, Deps> {
-    const options = typeof optionsOrHandler === 'function' ? {} : optionsOrHandler
-    const given = typeof optionsOrHandler === 'function' ? optionsOrHandler : handler
+  watch(...given: readonly unknown[]): Watch<ObjectEvent, object, Deps> {
+    const of = `the watch of the object store "${this.bucket}"`
+    const { options, handler } = settleGiven(of, given, WATCH_OPTIONS)
+    const handle = handler as WatchHandler<ObjectEvent, object, Deps> | undefined
     const read = (message: StreamMessage) => eventOf(message, options.ignoreDeletes === true)
     const patterns = [new SubjectPattern(`$O.${this.bucket}.M.>`)]
     return this.#owner.declare(
-      new Watch<ObjectEvent, object, Deps>(`OBJ_${this.bucket}`, patterns, options, read, given, this.#owner),
+      new Watch<ObjectEvent, object, Deps>(
+        `OBJ_${this.bucket}`,
+        patterns,
+        options,
+        read,
+        handle,
+        this.#owner,
+      ),
     )
   }
 

@@ -10,19 +10,34 @@ import {
 import { translated } from '../client-errors.ts'
 import type { CodecOption } from '../codec.ts'
 import {
+  BATCH_OPTIONS,
   BatchConsumer,
   type BatchDataOf,
   type BatchHandler,
   type BatchOptions,
 } from '../consumer/batch-consumer.ts'
 import { deadLetterStream } from '../consumer/dead-letters.ts'
-import type { ConsumeOptions } from '../consumer/options.ts'
+import { CONSUME_OPTIONS, type ConsumeOptions } from '../consumer/options.ts'
 import { StreamConsumer } from '../consumer/stream-consumer.ts'
 import { DeadLetterBox } from '../dead-letters/dead-letter-box.ts'
 import { ContrailError } from '../errors.ts'
-import type { AnyHandler, DataOf, Handler } from '../handler.ts'
+import { type DataOf, type Handler, Route } from '../handler.ts'
 import type { StreamMessage } from '../message.ts'
 import { nearestSubject } from '../nearest.ts'
+import {
+  checkHandler,
+  checkOptions,
+  duration,
+  flag,
+  listOf,
+  object,
+  oneOf,
+  settleGiven,
+  size,
+  type Table,
+  text,
+  whole,
+} from '../options.ts'
 import { type BatchMessage, publishAtomic } from '../publisher/batch.ts'
 import type { PublishOptions, PublishResult } from '../publisher/options.ts'
 import { type Published, Publisher, type PublisherOptions } from '../publisher/publisher.ts'
@@ -39,7 +54,7 @@ import type { Schema } from '../schema.ts'
 import { assertSubject, matcherOf, type Params, SubjectPattern, subjectsOverlap } from '../subject-pattern.ts'
 import type { Owner } from '../subscription.ts'
 import { type Duration, type Size, toBytes, toNs } from '../units.ts'
-import { checkDeclare, claimOf, type Declare, keepDeclared } from './declaring.ts'
+import { claimOf, DECLARE, type Declare, keepDeclared } from './declaring.ts'
 
 export interface StreamOptions {
   /** What it stores; wildcards and {names} allowed. Default: its name in lower case and `.>` behind it. */
@@ -73,6 +88,34 @@ export interface StreamOptions {
   config?: Partial<StreamConfig>
 }
 
+const RETENTION = {
+  limits: RetentionPolicy.Limits,
+  interest: RetentionPolicy.Interest,
+  workqueue: RetentionPolicy.Workqueue,
+} as const
+/** -1 and 0: no limit. */
+const LIMIT = whole(-1)
+
+export const STREAM_OPTIONS: Table<StreamOptions> = {
+  subjects: listOf(text, "['orders.>']"),
+  declare: DECLARE,
+  description: text,
+  retention: oneOf(...Object.keys(RETENTION)),
+  storage: oneOf('file', 'memory'),
+  maxAge: duration,
+  maxMessages: LIMIT,
+  maxBytes: size,
+  maxMessagesPerSubject: LIMIT,
+  maxMessageSize: size,
+  discard: oneOf('old', 'new'),
+  duplicateWindow: duration,
+  replicas: whole(1, 5),
+  allowTtl: flag,
+  allowSchedules: flag,
+  allowAtomic: flag,
+  config: object,
+}
+
 const NAME = /^[^\s.*>/\\]+$/
 
 /** The part of a configuration that a declaration speaks of. */
@@ -104,12 +147,6 @@ function configOf(
   return { ...config, ...options.config }
 }
 
-const RETENTION = {
-  limits: RetentionPolicy.Limits,
-  interest: RetentionPolicy.Interest,
-  workqueue: RetentionPolicy.Workqueue,
-} as const
-
 /** How a stream hands its consumers to what starts with the app. */
 export interface StreamOwner extends Owner {
   declare<D extends Declaration>(declaration: D): D
@@ -127,6 +164,7 @@ export class Stream<Deps extends object = object> implements Declaration {
   #forget: () => void = () => {}
   /** What subjects it keeps; null: that is not known here. */
   #keeps: RegExp | null = null
+  #takesSchedules = true
 
   constructor(name: string, options: StreamOptions, owner: StreamOwner) {
     if (!NAME.test(name)) {
@@ -135,7 +173,7 @@ export class Stream<Deps extends object = object> implements Declaration {
         `"${name}" is no stream name (no dots, spaces, wildcards, slashes).`,
       )
     }
-    checkDeclare(options.declare)
+    checkOptions(`the stream "${name}"`, options, STREAM_OPTIONS)
     this.name = name
     this.#options = options
     this.#owner = owner
@@ -186,16 +224,11 @@ export class Stream<Deps extends object = object> implements Declaration {
     subject: Subject | readonly Subject[],
     options?: ConsumeOptions<undefined, undefined>,
   ): StreamConsumer<Deps, Params<Subject>>
-  consume(
-    subject: string | readonly string[],
-    optionsOrHandler: ConsumeOptions<Schema | undefined, CodecOption | undefined> | AnyHandler = {},
-    handler?: AnyHandler,
-  ): StreamConsumer<Deps, never> {
-    const options = typeof optionsOrHandler === 'function' ? {} : optionsOrHandler
-    const given = typeof optionsOrHandler === 'function' ? optionsOrHandler : handler
+  consume(subject: string | readonly string[], ...given: readonly unknown[]): StreamConsumer<Deps, never> {
+    const { options, handler } = settleGiven(this.#consumerOf(subject), given, CONSUME_OPTIONS)
     const patterns = this.#filters(subject)
     const consumer = new StreamConsumer<Deps, never>(this.name, patterns, options, this.#owner)
-    if (given !== undefined) consumer.handle(options as never, given as never)
+    if (handler !== undefined) consumer.add(new Route(options, handler))
     return this.#owner.declare(consumer)
   }
 
@@ -209,6 +242,9 @@ export class Stream<Deps extends object = object> implements Declaration {
     options: BatchOptions<S, C>,
     handler: BatchHandler<BatchDataOf<S, C, T>, Deps>,
   ): BatchConsumer<Deps> {
+    const of = this.#consumerOf(subject)
+    checkOptions(of, options, BATCH_OPTIONS)
+    checkHandler(of, handler)
     const patterns = this.#filters(subject)
     return this.#owner.declare(
       new BatchConsumer<Deps>(this.name, patterns, options, handler as BatchHandler<never>, this.#owner),
@@ -242,6 +278,10 @@ export class Stream<Deps extends object = object> implements Declaration {
   schedule(subject: string, data: unknown, when: When, options?: ScheduleOptions): Promise<Schedule> {
     const { publisher } = this.#runtime()
     if (this.#keeps?.test(subject) === false) return this.#refuse(subject)
+    if (!this.#takesSchedules) {
+      const sentence = `The stream "${this.name}" takes no schedules: declare it with allowSchedules: true.`
+      return Promise.reject(new ContrailError('INVALID_OPTION', sentence))
+    }
     return schedule(publisher, this.name, subject, data, when, options)
   }
 
@@ -294,6 +334,8 @@ export class Stream<Deps extends object = object> implements Declaration {
     const { config, forget } = await keepDeclared(runtime, `the stream "${this.name}"`, wanted, declare)
     this.#forget = forget
     const subjects = config?.subjects ?? (options.subjects === undefined ? undefined : this.subjects)
+    // Of what is not known the server says what it makes of it.
+    this.#takesSchedules = config === null || config.allow_msg_schedules === true
     this.#keeps = subjects === undefined ? null : matcherOf(subjects)
   }
 
@@ -309,6 +351,11 @@ export class Stream<Deps extends object = object> implements Declaration {
 
   #notConnected(): ContrailError {
     return this.#owner.notRunning(`The stream "${this.name}"`)
+  }
+
+  /** For sentences. */
+  #consumerOf(subject: string | readonly string[]): string {
+    return `the consumer of "${[subject].flat().join(', ')}" of the stream "${this.name}"`
   }
 
   /** The filters of a consumer of this stream. @throws ContrailError INVALID_SUBJECT, SUBJECT_NOT_IN_STREAM */

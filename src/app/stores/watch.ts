@@ -1,16 +1,17 @@
 /** Watching a store: what is there first, then what changes, in order, without gaps or repeats over reconnects. */
 import type { ConsumerInfo } from '@nats-io/jetstream'
 import type { DeliverFrom } from '../consumer/options.ts'
-import type { RetryOptions } from '../consumer/retry.ts'
+import { ATTEMPTS, BACKOFF, type RetryOptions } from '../consumer/retry.ts'
 import { StreamConsumer } from '../consumer/stream-consumer.ts'
 import type { AppContext, HandlerContext } from '../context.ts'
 import type { Held } from '../delivery.ts'
 import { reasonOf } from '../errors.ts'
 import { type AnyHandler, Route } from '../handler.ts'
 import type { Message, StreamMessage } from '../message.ts'
+import { callback, type Field, flag, object, oneOf, shape, type Table, whole } from '../options.ts'
 import type { Declaration, Runtime } from '../runtime.ts'
 import type { SubjectPattern } from '../subject-pattern.ts'
-import type { FlowOptions, Owner } from '../subscription.ts'
+import { FLOW_OPTIONS, type FlowOptions, type Owner } from '../subscription.ts'
 import { type Duration, toMs } from '../units.ts'
 
 /** Where a watch begins. */
@@ -40,6 +41,22 @@ export interface WatchOptions extends Pick<FlowOptions, 'concurrency'> {
    * handled after it.
    */
   onCaughtUp?: (context: AppContext) => unknown
+}
+
+const FROM = oneOf('last', 'history', 'updates')
+const WATCH_FROM: Field = {
+  takes: (value) => FROM.takes(value) || (object.takes(value) && 'revision' in Object(value)),
+  isNot: `${FROM.isNot}, { revision }`,
+  words: FROM.words,
+  shape: { revision: whole(0) },
+}
+
+export const WATCH_OPTIONS: Table<WatchOptions> = {
+  concurrency: FLOW_OPTIONS.concurrency,
+  from: WATCH_FROM,
+  retry: shape<NonNullable<WatchOptions['retry']>>({ attempts: ATTEMPTS, backoff: BACKOFF }),
+  ignoreDeletes: flag,
+  onCaughtUp: callback,
 }
 
 /** Handles an event; the context is that of the message it came with. */

@@ -24,13 +24,7 @@ import { reconcile, recoverProgress } from './state/recovery.ts'
 import type { ConsumerStream } from './state/stream.ts'
 
 /** Fields on which it depends who gets the next messages. */
-const WAKING = [
-  'max_ack_pending',
-  'deliver_subject',
-  'deliver_group',
-  'priority_policy',
-  'rate_limit_bps',
-] as const
+const WAKING = ['deliver_subject', 'deliver_group', 'priority_policy', 'rate_limit_bps'] as const
 
 /**
  * One consumer of a stream: which messages it wants, how far it has come, and who gets the next ones. It works at the end of a
@@ -53,6 +47,10 @@ export class Consumer extends ConsumerState implements TurnTask {
   private readonly delivery: Delivery
   private readonly inactivity: Inactivity
   private pausedUntilMs = 0
+  /** It is still to be told that the pause is over. */
+  private isPauseEnding = false
+  /** Something has happened since the last run for which those who wait are looked at. */
+  private isAwake = false
   private readonly alarm: Alarm
   /** Work that a flush puts off runs in the next turn: others get theirs in between. */
   private readonly nextTurn: TurnTask = { deferred: false, run: () => this.wake() }
@@ -203,11 +201,10 @@ export class Consumer extends ConsumerState implements TurnTask {
     }
     if (hasOtherFilters) this.stream.wantedAnew()
     // Whoever waits at the begin of a pause goes on waiting; and a description is no reason to look at what passed by.
+    const isPaused = this.pausedUntilMs > nowMs
     const isOther =
-      hasOtherFilters ||
-      pausedBefore !== this.pausedUntilMs ||
-      WAKING.some((field) => before[field] !== config[field])
-    if (isOther && this.pausedUntilMs <= nowMs) this.wake()
+      hasOtherFilters || pausedBefore > nowMs || WAKING.some((field) => before[field] !== config[field])
+    if (before.max_ack_pending !== config.max_ack_pending || (isOther && !isPaused)) this.wake()
     else this.setAlarm()
   }
 
@@ -242,12 +239,24 @@ export class Consumer extends ConsumerState implements TurnTask {
 
   /** Something changed: works at the end of the turn. */
   wake(): void {
+    this.isAwake = true
+    this.settleUp()
+  }
+
+  settleUp(): void {
     if (!this.isClosed) this.turn.deferWork(this)
   }
 
   run(): void {
     if (this.isClosed) return
     const nowMs = this.stream.clock.now()
+    const { isAwake } = this
+    this.isAwake = false
+    if (!isAwake && this.pausedUntilMs > nowMs) {
+      this.ledger.flush()
+      this.setAlarm()
+      return
+    }
     const halt = this.deliver(nowMs)
     if (halt === 'failed') this.delivery.heldUntilMs = nowMs + READ_AGAIN_MS
     const { log } = this.stream
@@ -290,6 +299,7 @@ export class Consumer extends ConsumerState implements TurnTask {
     const until = this.config.pause_until
     const instant = until === undefined ? null : parseTime(until)
     this.pausedUntilMs = instant === null || instant.sec <= 0 ? 0 : instant.sec * 1000 + instant.nsec / 1e6
+    this.isPauseEnding = this.pausedUntilMs > this.stream.clock.now()
   }
 
   private close(status: string): void {
@@ -304,7 +314,7 @@ export class Consumer extends ConsumerState implements TurnTask {
     let atMs = Math.min(this.checkPendingMs, this.inactivity.checkAtMs)
     if (this.pulls !== null) atMs = Math.min(atMs, this.pulls.nextEventMs)
     if (this.push !== null) atMs = Math.min(atMs, this.push.heartbeatAtMs())
-    if (this.pausedUntilMs > 0) atMs = Math.min(atMs, this.pausedUntilMs)
+    if (this.isPauseEnding) atMs = Math.min(atMs, this.pausedUntilMs)
     atMs = Math.min(atMs, this.groups.pinEndsAtMs)
     if (this.delivery.heldUntilMs > 0) atMs = Math.min(atMs, this.delivery.heldUntilMs)
     this.alarm.set(atMs)
@@ -317,9 +327,9 @@ export class Consumer extends ConsumerState implements TurnTask {
     if (this.push !== null && this.push.heartbeatAtMs() <= nowMs) this.push.heartbeat(nowMs)
     if (this.groups.pinEndsAtMs <= nowMs) this.groups.expire()
     if (this.delivery.heldUntilMs <= nowMs) this.delivery.heldUntilMs = 0
-    if (this.pausedUntilMs > 0 && this.pausedUntilMs <= nowMs) {
+    if (this.isPauseEnding && this.pausedUntilMs <= nowMs) {
       this.advisories.paused(this.pausedUntilMs)
-      this.pausedUntilMs = 0
+      this.isPauseEnding = false
     }
     if (this.inactivity.checkAtMs <= nowMs && this.inactivity.isOver(nowMs)) {
       this.delete()

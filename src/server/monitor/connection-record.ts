@@ -2,6 +2,10 @@
 import type { Session, Subscription } from '../../core/index.ts'
 import { goDuration, goTime, uptime } from './go-text.ts'
 
+const GLOBAL_ACCOUNT = '$G'
+/** Of a client that is gone so many subscriptions are kept. */
+const MOST_SHOWN = 1024
+
 export interface ConnectionRecord {
   id: number
   type: string
@@ -24,6 +28,10 @@ export interface ConnectionRecord {
   version: string
   user: string
   account: string
+  /** The client's id over MQTT. */
+  mqttClient: string
+  /** What it was subscribed to when it went; undefined while it is there. */
+  subscribed?: Record<string, unknown>[]
 }
 
 export function recordOf(connection: Session, stoppedMs: number, reason: string): ConnectionRecord {
@@ -49,6 +57,8 @@ export function recordOf(connection: Session, stoppedMs: number, reason: string)
     version: options.version,
     user: connection.user,
     account: connection.account.name,
+    mqttClient: '',
+    ...(stoppedMs === 0 ? {} : { subscribed: subscribedTo(connection, true) }),
   }
 }
 
@@ -76,19 +86,33 @@ export function showRecord(record: ConnectionRecord, nowMs: number, auth: boolea
     ...textIf('name', record.name),
     ...textIf('lang', record.lang),
     ...textIf('version', record.version),
-    ...(auth ? { ...textIf('authorized_user', record.user), account: record.account } : {}),
+    ...(auth ? { ...textIf('authorized_user', record.user), ...textIf('account', ownAccount(record)) } : {}),
   }
 }
 
+/** The account, where it is not that of everybody. */
+export function ownAccount({ account }: ConnectionRecord): string {
+  return account === GLOBAL_ACCOUNT ? '' : account
+}
+
+/** What a client is subscribed to, as /connz?subs=detail shows it; `withAccount`: as it does of those that are gone. */
+export function subscribedTo(connection: Session, withAccount: boolean): Record<string, unknown>[] {
+  const { name } = connection.account
+  const account = withAccount ? { account: name, account_tag: name } : {}
+  return [...connection.subscriptions.values()]
+    .slice(0, MOST_SHOWN)
+    .map((each) => ({ ...account, ...showSubscription(each, connection.id) }))
+}
+
 /** One subscription as /subsz and /connz?subs=detail show it. */
-export function showSubscription(subscription: Subscription, connection: Session): Record<string, unknown> {
+export function showSubscription(subscription: Subscription, cid: number): Record<string, unknown> {
   return {
     subject: utf8(subscription.subject),
     ...textIf('qgroup', utf8(subscription.queue)),
     sid: subscription.sid.toString('latin1'),
     msgs: subscription.delivered,
     ...(subscription.max > 0 ? { max: subscription.max } : {}),
-    cid: connection.id,
+    cid,
   }
 }
 

@@ -1,6 +1,13 @@
 /** /connz: the connections, filtered, sorted and paged. */
-import type { Session } from '../../core/index.ts'
-import { type ConnectionRecord, recordOf, showRecord, showSubscription, utf8 } from './connection-record.ts'
+import { subjectsCollide } from '../../subjects/index.ts'
+import {
+  type ConnectionRecord,
+  ownAccount,
+  recordOf,
+  showRecord,
+  subscribedTo,
+  utf8,
+} from './connection-record.ts'
 import { goTime } from './go-text.ts'
 import type { MonitoredServer } from './monitored-server.ts'
 import { BadQuery, type Query } from './query.ts'
@@ -61,6 +68,22 @@ export function connz(server: MonitoredServer, query: Query): Record<string, unk
   }
   const user = query.text('user')
   const account = query.text('acc')
+  const mqttClient = query.text('mqtt_client')
+  const filter = query.text('filter_subject')
+  if (filter !== '' && filter !== '>' && account === '')
+    throw new BadQuery('filter by subject only valid with account filtering')
+  if (account !== '' && !bus.accounts.has(account)) {
+    // nats-server gives up before it has said its id.
+    return {
+      server_id: '',
+      now: goTime(nowMs),
+      num_connections: 0,
+      total: 0,
+      offset,
+      limit,
+      connections: null,
+    }
+  }
   const found: ConnectionRecord[] = []
   if (state !== 'closed') for (const each of bus.connections.values()) found.push(recordOf(each, 0, ''))
   if (state !== 'open') found.push(...server.closedConnections.all())
@@ -68,7 +91,9 @@ export function connz(server: MonitoredServer, query: Query): Record<string, unk
     (record) =>
       (id === 0 || record.id === id) &&
       (user === '' || record.user === user) &&
-      (account === '' || record.account === account),
+      (account === '' || record.account === account) &&
+      (mqttClient === '' || record.mqttClient === mqttClient) &&
+      (filter === '' || wants(record, filter)),
   )
   wanted.sort(order)
   const page = wanted.slice(offset, offset + limit)
@@ -81,18 +106,28 @@ export function connz(server: MonitoredServer, query: Query): Record<string, unk
     limit,
     connections: page.map((record) => ({
       ...showRecord(record, nowMs, auth),
-      ...subscriptions(record.stoppedMs === 0 ? bus.connections.get(record.id) : undefined, listed, detailed),
+      ...subscriptions(record, listed, detailed),
+      ...(auth && (record.stoppedMs === 0 || ownAccount(record) !== '') ? { name_tag: record.account } : {}),
     })),
   }
-}
 
-function subscriptions(
-  connection: Session | undefined,
-  listed: boolean,
-  detailed: boolean,
-): Record<string, unknown> {
-  if (connection === undefined || connection.subscriptions.size === 0 || !(listed || detailed)) return {}
-  const all = [...connection.subscriptions.values()]
-  if (listed) return { subscriptions_list: all.map((each) => utf8(each.subject)) }
-  return { subscriptions_list_detail: all.map((each) => showSubscription(each, connection)) }
+  /** Is the client subscribed to something that the filter meets? */
+  function wants(record: ConnectionRecord, filter: string): boolean {
+    const session = bus.connections.get(record.id)
+    const all = session === undefined ? [] : [...session.subscriptions.values()]
+    return all.some(({ subject }) => subjectsCollide(filter, utf8(subject)))
+  }
+
+  function subscriptions(
+    record: ConnectionRecord,
+    listed: boolean,
+    detailed: boolean,
+  ): Record<string, unknown> {
+    if (!listed && !detailed) return {}
+    const session = bus.connections.get(record.id)
+    const all = record.subscribed ?? (session === undefined ? [] : subscribedTo(session, false))
+    if (all.length === 0) return {}
+    if (detailed) return { subscriptions_list_detail: all }
+    return { subscriptions_list: all.map((each) => each.subject) }
+  }
 }

@@ -3,19 +3,20 @@ import { createServer, type Server as HttpServer, type IncomingMessage, type Ser
 import type { Socket } from 'node:net'
 import { quoted } from '../../wire/index.ts'
 import { Descriptors, RefusalLog } from '../descriptors.ts'
+import { accountz, accstatz } from './accounts.ts'
 import { connz } from './connz.ts'
+import { gatewayz, ipqueuesz, leafz, NO_RAFT, routez } from './fixed.ts'
 import { goJson } from './go-text.ts'
 import { healthz } from './healthz.ts'
 import { jsz } from './jsz.ts'
+import { METRICS_TYPE, metrics } from './metrics.ts'
 import type { MonitoredServer } from './monitored-server.ts'
+import { debugVars, stacksz } from './process-pages.ts'
 import { BadQuery, Query } from './query.ts'
 import { rootPage } from './root.ts'
 import { subsz } from './subsz.ts'
 import { type Target, targetOf } from './target.ts'
 import { varz } from './varz.ts'
-
-export { ClosedConnections, recordOf } from './connection-record.ts'
-export type { MonitoredServer } from './monitored-server.ts'
 
 const JSON_TYPE = 'application/json'
 /** Connections that are taken though descriptors are scarce, and how long one may be silent, milliseconds. */
@@ -37,15 +38,44 @@ const health: Page = (server, query) => {
   return { status, type: JSON_TYPE, text: goJson(body, false) }
 }
 
+const text =
+  (type: string, body: (server: MonitoredServer) => string): Page =>
+  (server) => ({
+    status: 200,
+    type,
+    text: body(server),
+  })
+
 const pages: ReadonlyMap<string, Page> = new Map([
-  ['/', () => ({ status: 200, type: HTML_TYPE, text: rootPage() })],
+  ['/', text(HTML_TYPE, rootPage)],
   ['/varz', json(varz)],
   ['/connz', json(connz)],
+  ['/routez', json(routez)],
+  ['/gatewayz', json(gatewayz)],
+  ['/leafz', json(leafz)],
   ['/subsz', json(subsz)],
   ['/subscriptionsz', json(subsz)],
+  ['/accountz', json(accountz)],
+  ['/accstatz', json(accstatz)],
   ['/jsz', json(jsz)],
   ['/healthz', health],
+  ['/ipqueuesz', json(ipqueuesz)],
+  ['/raftz', () => ({ status: 404, type: TEXT_TYPE, text: NO_RAFT })],
+  // Named so by nats-server, though it is no JSON.
+  ['/stacksz', text(JSON_TYPE, stacksz)],
+  ['/metrics', text(METRICS_TYPE, metrics)],
 ])
+
+/** Besides the base path, where Go has them. */
+const goPages: ReadonlyMap<string, Page> = new Map([
+  ['/debug/vars', text('application/json; charset=utf-8', debugVars)],
+])
+/** Pages that are not counted, or as another. */
+const countedAs: Readonly<Record<string, string>> = {
+  '/subscriptionsz': '/subsz',
+  '/ipqueuesz': '',
+  '/raftz': '',
+}
 
 export class Monitor {
   /** The port in use, once it listens. */
@@ -116,6 +146,12 @@ export class Monitor {
     }
   }
 
+  private count(path: string): void {
+    const { requests } = this.server
+    const name = countedAs[path] ?? path
+    if (name !== '') requests[name] = (requests[name] ?? 0) + 1
+  }
+
   private show(target: Target, response: ServerResponse): void {
     if (target.kind === 'bad') {
       send(response, 400, TEXT_TYPE, '400 Bad Request')
@@ -128,12 +164,12 @@ export class Monitor {
     }
     const base = this.server.settings.monitorBasePath
     const path = target.path.startsWith(base) ? target.path.slice(base.length) || '/' : ''
-    const page = pages.get(path)
+    const page = pages.get(path) ?? goPages.get(target.path)
     if (page === undefined) {
       send(response, 404, TEXT_TYPE, '404 page not found\n')
       return
     }
-    this.server.requests[path] = (this.server.requests[path] ?? 0) + 1
+    this.count(pages.has(path) ? path : '')
     try {
       const { status, type, text } = page(this.server, new Query(target.parameters))
       if (type === JSON_TYPE) response.setHeader('Access-Control-Allow-Origin', '*')

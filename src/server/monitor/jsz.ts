@@ -9,6 +9,9 @@ export function jsz(server: MonitoredServer, query: Query): Record<string, unkno
   const streams = query.boolean('streams') || consumers
   const accounts = query.boolean('accounts') || streams
   const config = query.boolean('config')
+  const raft = query.boolean('raft')
+  // Whatever there is, this server leads it.
+  for (const each of ['direct-consumers', 'leader-only', 'stream-leader-only']) query.boolean(each)
   const { offset, limit } = query.page()
   const head = { server_id: server.id, now: goTime(server.bus.clock.now()) }
   const { jetstream } = server
@@ -32,7 +35,7 @@ export function jsz(server: MonitoredServer, query: Query): Record<string, unkno
     ...jetstream.usage(),
     ...head,
     ...jetstream.settings(),
-    ...jetstream.totals(),
+    ...withLeaders(jetstream.totals(), raft),
     ...(details.length > 0 ? { account_details: details } : {}),
     total: jetstream.accounts().length,
   }
@@ -46,4 +49,10 @@ const noUsage = {
   accounts: 0,
   ha_assets: 0,
   api: { level: 0, total: 0, errors: 0 },
+}
+
+function withLeaders(totals: Record<string, number>, raft: boolean): Record<string, number> {
+  if (!raft) return totals
+  const { streams, consumers, ...rest } = totals
+  return { streams, streams_leader: streams, consumers, consumers_leader: consumers, ...rest }
 }

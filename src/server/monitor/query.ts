@@ -34,6 +34,11 @@ export class Query {
     return this.parameters.get(name) ?? ''
   }
 
+  /** All values that were given. */
+  list(name: string): string[] {
+    return this.parameters.getAll(name)
+  }
+
   boolean(name: string): boolean {
     const text = this.text(name)
     if (trueWords.has(text)) return true

@@ -5,8 +5,14 @@ const pages: readonly (readonly [string, string])[] = [
   ['varz', 'General'],
   ['jsz', 'JetStream'],
   ['connz', 'Connections'],
+  ['accountz', 'Accounts'],
+  ['accstatz', 'Account Stats'],
   ['subsz', 'Subscriptions'],
+  ['routez', 'Routes'],
+  ['leafz', 'LeafNodes'],
+  ['gatewayz', 'Gateways'],
   ['healthz', 'Health Probe'],
+  ['metrics', 'Prometheus'],
 ]
 
 export function rootPage(): string {

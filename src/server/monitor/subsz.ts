@@ -1,9 +1,13 @@
 /** /subsz: the interest of all clients, filtered and paged. */
+import { type Account, Session } from '../../core/index.ts'
 import { isLiteralSubject, subjectFilter } from '../../subjects/index.ts'
 import { showSubscription, utf8 } from './connection-record.ts'
 import { goTime } from './go-text.ts'
 import type { MonitoredServer } from './monitored-server.ts'
 import { BadQuery, type Query } from './query.ts'
+
+/** The id shown for what the server itself subscribes to. */
+const SERVER_ITSELF = 0
 
 export function subsz(server: MonitoredServer, query: Query): Record<string, unknown> {
   const { bus } = server
@@ -16,14 +20,15 @@ export function subsz(server: MonitoredServer, query: Query): Record<string, unk
   }
   const probe = Buffer.from(test, 'utf8')
   const details: Record<string, unknown>[] = []
-  if (listed || test !== '') {
-    for (const connection of bus.connections.values()) {
-      if (account !== '' && connection.account.name !== account) continue
-      for (const subscription of connection.subscriptions.values()) {
+  if (listed) {
+    for (const { name, interest } of bus.accounts.values()) {
+      if (account !== '' && name !== account) continue
+      for (const subscription of interest.all()) {
         if (test !== '' && !subjectFilter([utf8(subscription.subject)]).matches(probe, 0, probe.length))
           continue
-        const name = connection.account.name
-        details.push({ account: name, account_tag: name, ...showSubscription(subscription, connection) })
+        const { receiver } = subscription
+        const cid = receiver instanceof Session ? receiver.id : SERVER_ITSELF
+        details.push({ account: name, account_tag: name, ...showSubscription(subscription, cid) })
       }
     }
   }
@@ -31,7 +36,11 @@ export function subsz(server: MonitoredServer, query: Query): Record<string, unk
   return {
     server_id: server.id,
     now: goTime(bus.clock.now()),
-    ...interest(server),
+    ...interestFigures(
+      account === ''
+        ? bus.accounts.values()
+        : [...bus.accounts.values()].filter((each) => each.name === account),
+    ),
     total: details.length,
     offset,
     limit,
@@ -39,14 +48,20 @@ export function subsz(server: MonitoredServer, query: Query): Record<string, unk
   }
 }
 
-/** Figures of the interest index, over all accounts. */
-function interest(server: MonitoredServer): Record<string, number> {
+/** Figures of the interest of some accounts. Nobody counts how often a remembered route is found: that is each message. */
+export function interestFigures(accounts: Iterable<Account>): Record<string, number> {
+  let [size, inserts, matches] = [0, 0, 0]
+  for (const { interest } of accounts) {
+    size += interest.size
+    inserts += interest.inserts
+    matches += interest.cacheMisses
+  }
   return {
-    num_subscriptions: server.bus.subscriptions,
+    num_subscriptions: size,
     num_cache: 0,
-    num_inserts: server.bus.subscriptions,
-    num_removes: 0,
-    num_matches: server.bus.inMessages,
+    num_inserts: inserts,
+    num_removes: inserts - size,
+    num_matches: matches,
     cache_hit_rate: 0,
     max_fanout: 0,
     avg_fanout: 0,

@@ -67,6 +67,8 @@ export function varz(server: MonitoredServer): Record<string, unknown> {
     http_req_stats: { ...server.requests },
     config_load_time: goTime(server.loadedMs),
     config_digest: settings.configDigest,
+    ...(settings.tags.length > 0 ? { tags: settings.tags } : {}),
+    ...(Object.keys(settings.metadata).length > 0 ? { metadata: settings.metadata } : {}),
     feature_flags: { ...settings.featureFlags },
     system_account: '$SYS',
     slow_consumer_stats: { clients: bus.slowConsumers, ...noKinds },

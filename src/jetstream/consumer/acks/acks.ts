@@ -51,6 +51,8 @@ export class Acks {
   private deliveries = 0
   private streamSeq = 0
   private consumerSeq = 0
+  /** Is it a reason to look at who waits, in a pause too? */
+  private isSignal = false
 
   /** `pull`: takes the request that came with an ack. */
   constructor(consumer: ConsumerState, pull: (reply: string, body: string) => void) {
@@ -69,6 +71,7 @@ export class Acks {
     const start = message.bodyStart + message.headerLength
     const seq = this.streamSeq
     let isAnswered = true
+    this.isSignal = false
     switch (ackKind(body, start, bodyEnd)) {
       case 'ack':
         isAnswered = this.acknowledge(seq, true)
@@ -102,7 +105,8 @@ export class Acks {
     if (isAnswered && message.replyEnd > message.replyStart) {
       this.consumer.ledger.confirmations.add(message.reply, message.replyStart, message.replyEnd)
     }
-    this.consumer.wake()
+    if (this.isSignal) this.consumer.wake()
+    else this.consumer.settleUp()
   }
 
   /** Nobody takes acks of a consumer without acks. */
@@ -144,6 +148,7 @@ export class Acks {
     if (row !== -1 && doSample) {
       consumer.advisories.sampled(seq, this.consumerSeq, this.deliveries, progress.pending.timeMs[row])
     }
+    if (row !== -1) this.noteRoom()
     if (row !== -1 || progress.redelivered.has(seq)) {
       progress.settle(seq)
       ledger.steps.settle(seq)
@@ -158,6 +163,7 @@ export class Acks {
     const { progress, ledger } = consumer
     if (seq <= progress.ackFloorStreamSeq || consumerSeq <= progress.ackFloorConsumerSeq) return
     consumer.lastAckMs = consumer.stream.clock.now()
+    this.noteRoom()
     if (consumer.settlesMessages) {
       const pending = progress.pending
       for (let row = pending.first; row !== -1 && pending.streamSeq[row] <= seq; row = pending.next[row]) {
@@ -166,6 +172,13 @@ export class Acks {
     }
     progress.settleThrough(seq, consumerSeq)
     ledger.steps.settleThrough(seq, consumerSeq)
+  }
+
+  /** Something is settled: was it what held the others up? */
+  private noteRoom(): void {
+    const { config, progress } = this.consumer
+    const most = config.max_ack_pending ?? 0
+    if (most > 0 && progress.pending.size >= most) this.isSignal = true
   }
 
   private nak(seq: number, argument: string): void {
@@ -181,6 +194,7 @@ export class Acks {
     const dueMs = nowMs - (consumer.config.ack_wait ?? 0) / 1e6
     if (delayNs === null) {
       progress.enqueue(row)
+      this.isSignal = true
       consumer.ledger.steps.restamp(seq, Math.floor(dueMs))
       return
     }

@@ -57,6 +57,9 @@ export abstract class ConsumerState {
   /** Something changed: works at the end of the turn. */
   abstract wake(): void
 
+  /** What was done is journaled at the end of the turn, without a look at who waits for what. */
+  abstract settleUp(): void
+
   /** What the ledger keeps as its meta. */
   meta(): { created: number; config: ConsumerConfig } {
     return { created: this.createdMs, config: this.config }

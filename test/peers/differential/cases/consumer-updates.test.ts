@@ -1,5 +1,5 @@
 /** Consumers made again, and updated: what may change. */
-import { differential } from '../harness.ts'
+import { type Delivery, differential } from '../harness.ts'
 
 const CHANGES: Record<string, unknown>[] = [
   {},
@@ -135,6 +135,59 @@ differential('pausing: moments of every kind, and what the info says', async (s)
   const config = { durable_name: 'p', ack_policy: 'explicit', pause_until: '2100-01-01T00:00:00Z' }
   await s.api('CONSUMER.CREATE.S.p', { stream_name: 'S', config })
   await s.api('CONSUMER.LIST.S')
+})
+
+differential('a pause that is over already wakes nobody, and is told once', async (s) => {
+  await s.api('STREAM.CREATE.S', { name: 'S', subjects: ['s.*'] })
+  const told = await s.subscribe('$JS.EVENT.ADVISORY.CONSUMER.PAUSE.>')
+  const listener = await s.subscribe('d')
+  const config = { durable_name: 'c', ack_policy: 'explicit', deliver_subject: 'd', filter_subject: 's.c' }
+  await s.api('CONSUMER.CREATE.S.c', { stream_name: 'S', config })
+  for (const subject of ['s.b', 's.a']) await s.quietly(subject, 'x')
+  await s.api('CONSUMER.PAUSE.S.c', { pause_until: '2020-01-01T00:00:00Z' })
+  for (const subject of ['s.b', 's.a']) await s.quietly(subject, 'x')
+  s.note('advisories', (await s.take(told, 500, 9)).length)
+  const other = { ...config, filter_subject: 's.b', pause_until: '2020-01-01T00:00:00Z' }
+  const request = { stream_name: 'S', config: other, action: 'update' }
+  // What has passed by without a look at it counts. Nobody listens: here whoever does is served at once.
+  await s.unsubscribe(listener)
+  await s.api('CONSUMER.CREATE.S.c', request, '', ({ num_pending }) => num_pending)
+  s.note('advisories', (await s.take(told, 500, 9)).length)
+})
+
+differential('who does not want to wait, in a pause: told with what wakes the consumer', async (s) => {
+  await s.api('STREAM.CREATE.S', { name: 'S', subjects: ['s.*'] })
+  const config = { durable_name: 'c', ack_policy: 'explicit', max_ack_pending: 3, filter_subject: 's.a' }
+  const update = (change: object) =>
+    s.api('CONSUMER.CREATE.S.c', { stream_name: 'S', config: { ...config, ...change }, action: 'update' })
+  const acts: [string, (message: Delivery) => Promise<unknown>][] = [
+    ['+WPI', (message) => s.ack(message, '+WPI', true)],
+    ['-NAK later', (message) => s.ack(message, '-NAK {"delay": 60000000000}', true)],
+    ['-NAK', (message) => s.ack(message, '-NAK', true)],
+    ['+ACK', (message) => s.ack(message, '+ACK', true)],
+    ['+TERM', (message) => s.ack(message, '+TERM', true)],
+    ['another subject', () => s.quietly('s.b', 'x')],
+    ['a message', () => s.quietly('s.a', 'x')],
+    ['max_ack_pending', () => update({ max_ack_pending: 5, pause_until: '2100-01-01T00:00:00Z' })],
+    ['a description', () => update({ description: 'other', pause_until: '2100-01-01T00:00:00Z' })],
+  ]
+  for (const [what, act] of acts) {
+    await s.api('CONSUMER.CREATE.S.c', { stream_name: 'S', config })
+    for (let i = 0; i < 5; i++) await s.quietly('s.a', `${i}`)
+    const messages = await s.pull('S', 'c', { batch: 3, no_wait: true }, 3)
+    const inbox = await s.subscribe('in')
+    await s.publish('$JS.API.CONSUMER.MSG.NEXT.S.c', { batch: 2, no_wait: true }, '', 'in')
+    await s.settle('held up')
+    await s.api('CONSUMER.PAUSE.S.c', { pause_until: '2100-01-01T00:00:00Z' })
+    await s.settle('paused')
+    await act(messages[1])
+    await s.settle(what)
+    await act(messages[2])
+    await s.settle(`${what} once more`)
+    await s.unsubscribe(inbox)
+    await s.api('CONSUMER.DELETE.S.c')
+    await s.api('STREAM.PURGE.S')
+  }
 })
 
 differential('resetting a consumer', async (s) => {

@@ -19,10 +19,16 @@ interface Known {
   config: Config
   /** Of the subscription to the deliver subject, '' without. */
   sid: string
+  /** Messages may have been given up after some deliveries. */
+  givesUp: boolean
 }
 
 export function prefixOf(seed: number): string {
   return `U${seed}x`
+}
+
+function givesUp({ max_deliver: most }: Config): boolean {
+  return typeof most === 'number' && most > 0 && most < 10
 }
 
 export class ConsumerUpdates {
@@ -213,7 +219,7 @@ export class ConsumerUpdates {
       ...dice.some(
         {
           max_ack_pending: () => dice.pick([1, 2, 3]),
-          max_deliver: () => this.deliveries(),
+          max_deliver: () => this.deliveries(ack),
           mem_storage: () => true,
           headers_only: () => true,
           pause_until: () => FAR,
@@ -234,11 +240,12 @@ export class ConsumerUpdates {
     const known = this.consumers.get(name)
     const current = answer.config as Config
     if (known === undefined) {
-      this.consumers.set(name, { config: current, sid: '' })
+      this.consumers.set(name, { config: current, sid: '', givesUp: givesUp(current) })
       if (current.deliver_subject !== undefined && this.dice.chance(0.8)) await this.listen(name)
     } else {
       const before = known.config.deliver_subject
       known.config = current
+      known.givesUp ||= givesUp(current)
       if (known.sid !== '' && before !== current.deliver_subject) {
         await this.deafen(known)
         await this.listen(name)
@@ -258,6 +265,10 @@ export class ConsumerUpdates {
     // was dropped, in a work queue its ack does not remove it when another consumer would take it.
     const mayGo = this.removes || this.retention !== 'limits'
     if (hasOtherFilters && mayGo && (await this.info(name)).num_ack_pending !== 0) return
+    // nats-server goes on counting what was given up and is removed then as redelivered; and with ack policy all it keeps what nobody
+    // wants any more.
+    const isKept = known.givesUp || config.ack_policy === 'all'
+    if (hasOtherFilters && this.retention === 'interest' && isKept) return
     // Nobody tells nats-server's consumer that there is something for it behind new filters: who begins to listen does.
     const isListening = hasOtherFilters && known.sid !== ''
     if (isListening) await this.deafen(known)
@@ -284,7 +295,7 @@ export class ConsumerUpdates {
           Object.assign(config, this.filters(name, mayBeNone))
         },
       ],
-      [5, set('max_deliver', this.deliveries())],
+      [5, set('max_deliver', this.deliveries(config.ack_policy))],
       [3, set('ack_wait', dice.pick([LONG_NS, 2 * LONG_NS]))],
       [6, set('max_ack_pending', dice.pick([-1, 1, 2, 3, 1000]))],
       [2, set('inactive_threshold', dice.pick([LONG_NS, 2 * LONG_NS]))],
@@ -311,9 +322,12 @@ export class ConsumerUpdates {
     change()
   }
 
-  /** Where nothing is removed messages are given up: nats-server's ack floor forgets those when others are deleted. */
-  private deliveries(): number {
-    return this.removes ? this.dice.pick([-1, 20, 30]) : this.dice.pick([-1, 1, 2, 3, 5])
+  /**
+   * Where nothing is removed messages are given up: nats-server's ack floor forgets those when others are deleted. With ack policy
+   * all it does not hear the ack of one that was given up, nor of those before it.
+   */
+  private deliveries(ack: unknown): number {
+    return this.removes || ack === 'all' ? this.dice.pick([-1, 20, 30]) : this.dice.pick([-1, 1, 2, 3, 5])
   }
 
   /** Everything pending runs out of its ack wait, all at once, while nobody listens; or one who pulls waits for it. */

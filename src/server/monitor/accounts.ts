@@ -1,0 +1,115 @@
+/** /accountz and /accstatz: the accounts, and what goes through them. */
+import type { Account } from '../../core/index.ts'
+import { goTime } from './go-text.ts'
+import type { MonitoredServer } from './monitored-server.ts'
+import { BadQuery, type Query } from './query.ts'
+import { interestFigures } from './subsz.ts'
+
+const SYSTEM_ACCOUNT = '$SYS'
+
+export function accountz(server: MonitoredServer, query: Query): Record<string, unknown> {
+  const { bus } = server
+  const name = query.text('acc')
+  const head = { server_id: server.id, now: goTime(bus.clock.now()), system_account: SYSTEM_ACCOUNT }
+  if (name === '') return { ...head, accounts: [...bus.accounts.keys()].sort() }
+  const account = bus.accounts.get(name)
+  if (account === undefined) throw new BadQuery(`Account ${name} does not exist`)
+  return { ...head, account_detail: accountDetail(server, account) }
+}
+
+/** One account, as /accountz and `$SYS.REQ.ACCOUNT.<name>.INFO` show it. */
+export function accountDetail(server: MonitoredServer, account: Account): Record<string, unknown> {
+  const { name } = account
+  const isSystem = name === SYSTEM_ACCOUNT
+  return {
+    account_name: name,
+    update_time: goTime(server.bus.startedMs),
+    ...(isSystem ? { is_system: true } : {}),
+    expired: false,
+    complete: true,
+    jetstream_enabled: hasJetStream(server, name),
+    leafnode_connections: 0,
+    client_connections: account.members.size,
+    subscriptions: account.interest.size,
+    ...(isSystem ? { exports: systemExports } : {}),
+    imports: importsOf(name, hasJetStream(server, name)),
+    name_tag: name,
+    sublist_stats: interestFigures([account]),
+  }
+}
+
+/** What every account has from the system account. */
+const services: readonly { subject: string; to: string; share: boolean }[] = [
+  { subject: 'ACCOUNT.*.CONNZ', to: '$SYS.REQ.ACCOUNT.PING.CONNZ', share: false },
+  { subject: 'ACCOUNT.*.CONNZ', to: '$SYS.REQ.SERVER.PING.CONNZ', share: false },
+  { subject: 'ACCOUNT.*.STATZ', to: '$SYS.REQ.ACCOUNT.PING.STATZ', share: false },
+  { subject: 'USER.*.INFO', to: '$SYS.REQ.USER.INFO', share: true },
+]
+
+function importsOf(account: string, withJetStream: boolean): Record<string, unknown>[] {
+  const all = account === SYSTEM_ACCOUNT ? services.filter(({ share }) => share) : services
+  const imports = all.map(({ subject, to, share }) =>
+    imported(`$SYS.REQ.${subject.replace('*', account)}`, to, share),
+  )
+  return withJetStream ? [...imports, imported('$JS.API.>', '$JS.API.>', true)] : imports
+}
+
+function imported(subject: string, to: string, share: boolean): Record<string, unknown> {
+  return {
+    subject,
+    account: SYSTEM_ACCOUNT,
+    to,
+    local_subject: to,
+    type: 'service',
+    invalid: false,
+    share,
+    tracking: false,
+  }
+}
+
+const systemExports = [
+  ['$SYS.DEBUG.SUBSCRIBERS', 'Singleton'],
+  ['$SYS.REQ.USER.*.INFO', 'Singleton'],
+  ['$JS.API.>', 'Singleton'],
+  ['$SYS.REQ.ACCOUNT.*.CONNZ', 'Streamed'],
+  ['$SYS.REQ.ACCOUNT.*.STATZ', 'Streamed'],
+].map(([subject, response_type]) => ({ subject, type: 'service', response_type }))
+
+function hasJetStream({ jetstream }: MonitoredServer, name: string): boolean {
+  return jetstream?.accounts().some((each) => each.account.name === name) ?? false
+}
+
+export function accstatz(server: MonitoredServer, query: Query): Record<string, unknown> {
+  const { bus } = server
+  const withUnused = query.boolean('unused')
+  const wanted = query.list('accounts')
+  const shown = [...bus.accounts.values()].filter(
+    (account) =>
+      (wanted.length === 0 || wanted.includes(account.name)) && (withUnused || account.members.size > 0),
+  )
+  return {
+    server_id: server.id,
+    now: goTime(bus.clock.now()),
+    account_statz: shown.map(accountStatistics),
+  }
+}
+
+/** What goes through one account, as /accstatz, `$SYS.REQ.ACCOUNT.<name>.CONNS` and events show it. */
+export function accountStatistics(account: Account): Record<string, unknown> {
+  const { name, members, interest } = account
+  const { inMessages, inBytes, outMessages, outBytes } = account.traffic()
+  return {
+    acc: name,
+    name,
+    conns: members.size,
+    leafnodes: 0,
+    total_conns: members.size,
+    num_subscriptions: interest.size,
+    sent: { msgs: outMessages, bytes: outBytes, ...noServers },
+    received: { msgs: inMessages, bytes: inBytes, ...noServers },
+    slow_consumers: 0,
+  }
+}
+
+const nothing = { msgs: 0, bytes: 0 }
+const noServers = { gateways: nothing, routes: nothing, leafs: nothing }
