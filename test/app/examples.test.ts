@@ -119,3 +119,7 @@ test('examples/dead-letters.ts', async (t) => {
     'order 8 is billed, at try 1',
   ])
 })
+
+test('examples/nestjs-microservice.ts', async (t) => {
+  assert.equal(await output(t, 'nestjs-microservice.js'), 'order 7: 75\n')
+})
