@@ -29,6 +29,7 @@ export {
   type RequestManyOptions,
   type Speaker,
 } from './contracts/contract.ts'
+export { unchecked } from './contracts/unchecked.ts'
 export type { CoreSubscription, SubscribeOptions } from './core-subscription.ts'
 export { DeadLetter } from './dead-letters/dead-letter.ts'
 export {

@@ -123,3 +123,7 @@ test('examples/dead-letters.ts', async (t) => {
 test('examples/nestjs-microservice.ts', async (t) => {
   assert.equal(await output(t, 'nestjs-microservice.js'), 'order 7: 75\n')
 })
+
+test('examples/contract.ts', async (t) => {
+  assert.equal(await output(t, 'contract.js'), 'order 7: 75\n')
+})

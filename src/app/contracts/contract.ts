@@ -89,11 +89,10 @@ export class Operation<Subject extends string, S, R> {
     options: Omit<SubscribeOptions<undefined>, 'schema' | 'codec'> = {},
   ): CoreSubscription<Deps, Params<Subject>> {
     const all = { ...options, schema: this.#schema, ...(this.response === undefined ? {} : { reply: true }) }
-    return on.subscribe(
-      this.subject,
-      all as SubscribeOptions,
-      this.#answering(handler as AnyHandler) as never,
-    )
+    const answering = this.#answering(handler as AnyHandler) as never
+    const subscription = on.subscribe(this.subject, all as SubscribeOptions, answering)
+    subscription.agreed = this
+    return subscription
   }
 
   /** Consumes it from a stream. */
@@ -102,11 +101,10 @@ export class Operation<Subject extends string, S, R> {
     options: Omit<ConsumeOptions, 'schema' | 'codec'>,
     handler: (data: OutOf<S>, context: HandlerContext<Params<Subject>, Deps, StreamMessage>) => unknown,
   ): StreamConsumer<Deps, Params<Subject>> {
-    return from.consume(
-      this.subject,
-      { ...options, schema: this.#schema } as ConsumeOptions,
-      handler as never,
-    )
+    const all = { ...options, schema: this.#schema } as ConsumeOptions
+    const consumer = from.consume(this.subject, all, handler as never)
+    consumer.agreed = this
+    return consumer
   }
 
   /** Resolves to the PubAck of a stream that is declared in the app, or to undefined. @throws InvalidMessageError */
