@@ -28,13 +28,24 @@ interface Rule {
 /** The rules of a user, so that they are quickly asked. One for all sessions of the user. */
 export class RulePermissions implements Permissions {
   readonly responses: ResponseRules | null
+  private readonly rules: PermissionRules
   private readonly publish: RuleIndex
   private readonly subscribe: RuleIndex
 
   constructor(rules: PermissionRules) {
+    this.rules = rules
     this.publish = new RuleIndex(rules.publish)
     this.subscribe = new RuleIndex(rules.subscribe)
     this.responses = rules.responses
+  }
+
+  describe(): Record<string, unknown> {
+    const { publish, subscribe, responses } = this.rules
+    return {
+      publish: shownRules(publish),
+      subscribe: shownRules(subscribe),
+      ...(responses === null ? {} : { responses: { max: responses.max, ttl: responses.ttlMs * 1e6 } }),
+    }
   }
 
   mayPublish(subject: Buffer, start: number, end: number): boolean {
@@ -54,6 +65,10 @@ export class RulePermissions implements Permissions {
   mayReceive(subject: Buffer, start: number, end: number, queue: string): boolean {
     return !this.subscribe.denies(subject, start, end, queue)
   }
+}
+
+function shownRules({ allow, deny }: SubjectRules): Record<string, unknown> {
+  return { ...(allow?.length ? { allow } : {}), ...(deny?.length ? { deny } : {}) }
 }
 
 /** The rules of one direction: found by a subject as subscriptions are. */

@@ -52,6 +52,7 @@ export class Bus implements ProtocolHost {
   private paused = false
   /** The same, while it is only those who publish to it. */
   private readonly pausedSenders = new Set<Session>()
+  private readonly accountListeners: ((account: Account) => void)[] = []
   private lastId = 0
   private care: Timer | null = null
   private careMs: number
@@ -110,8 +111,15 @@ export class Bus implements ProtocolHost {
     if (account === undefined) {
       account = new Account(name, this)
       this.accounts.set(name, account)
+      for (const listener of this.accountListeners) listener(account)
     }
     return account
+  }
+
+  /** Told of every account, those that are there first. */
+  onAccount(listener: (account: Account) => void): void {
+    for (const account of this.accounts.values()) listener(account)
+    this.accountListeners.push(listener)
   }
 
   /** Takes a new client in, by the transport it has come. What arrives is given to the protocol that is returned. */

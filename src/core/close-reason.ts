@@ -4,6 +4,7 @@ export const CloseReason = {
   authenticationTimeout: 'Authentication Timeout',
   authenticationFailure: 'Authentication Failure',
   badClientProtocol: 'Bad Client Protocol Version',
+  kicked: 'Kicked',
   maxConnections: 'Maximum Connections Exceeded',
   maxPayload: 'Maximum Message Payload Exceeded',
   maxControlLine: 'Maximum Control Line Exceeded',

@@ -2,6 +2,8 @@
 export interface Permissions {
   /** May it answer what it gets, though it may not publish there? Null: no. */
   readonly responses: { readonly max: number; readonly ttlMs: number } | null
+  /** As `$SYS.REQ.USER.INFO` shows it. */
+  describe?(): Record<string, unknown>
   mayPublish(subject: Buffer, start: number, end: number): boolean
   /** `queue` is '' for none. */
   maySubscribe(subject: string, queue: string): boolean

@@ -11,10 +11,13 @@ import { serverInfo } from './info.ts'
 import { JetStreamService } from './jetstream-service.ts'
 import { LameDuck } from './lame-duck.ts'
 import { LineLogger, type Logger, warningLogger } from './logger.ts'
-import type { Monitor, MonitoredServer } from './monitor/index.ts'
+import { ClosedConnections, recordOf } from './monitor/connection-record.ts'
+import type { Monitor } from './monitor/index.ts'
+import type { MonitoredServer } from './monitor/monitored-server.ts'
 import { type ServerOptions, type Settings, settle } from './options.ts'
 import type { Ports } from './process-files.ts'
 import { changesOf, reloaded } from './reload.ts'
+import { SystemAccount } from './system/index.ts'
 import { TcpListener } from './tcp-listener.ts'
 import type { TraceSettings } from './trace.ts'
 import { authenticatorOf, haveSameUsers } from './users.ts'
@@ -54,6 +57,7 @@ export class Server {
   private jetstream: JetStreamService | null = null
   private listener: TcpListener | null = null
   private monitor: Monitor | null = null
+  private system: SystemAccount | null = null
   private boundPort: number | null = null
   /** When the options were taken that hold now. */
   private loadedMs: number
@@ -202,6 +206,7 @@ export class Server {
       logger.log('info', 'Entering lame duck mode, stop accepting new clients')
       const lame = new LameDuck(bus, settings.clock)
       this.lame = lame
+      this.system?.events.lameDuck()
       this.listener?.stopAccepting()
       this.clients.refuse()
       void lame.run(settings).then(() => {
@@ -247,7 +252,9 @@ export class Server {
       domain: settings.jetstream ? settings.domain : '',
     })
     Object.assign(bus.info, info)
-    if (settings.monitorPort !== null) await this.openMonitor(settings.monitorPort)
+    const seen = this.seen()
+    this.openSystemAccount(seen)
+    if (settings.monitorPort !== null) await this.openMonitor(seen, settings.monitorPort)
     if (settings.jetstream) {
       this.jetstream = await JetStreamService.open({
         bus,
@@ -282,14 +289,13 @@ export class Server {
     bus.info.port = port || (boundPort ?? 0)
   }
 
-  private async openMonitor(wanted: number): Promise<void> {
-    const { settings, bus, id, name } = this
+  /** What the monitoring and the system account see of it. */
+  private seen(): MonitoredServer {
+    const { bus, id, name, settings } = this
     const server = this
-    // Loaded here: node:http takes its time.
-    const { ClosedConnections, Monitor, recordOf } = await import('./monitor/index.ts')
     const closedConnections = new ClosedConnections(settings.maxClosedClients)
     this.admission.onClosed((gone, reason) => closedConnections.add(recordOf(gone, bus.clock.now(), reason)))
-    const monitored: MonitoredServer = {
+    return {
       id,
       name,
       bus,
@@ -308,7 +314,23 @@ export class Server {
         return server.monitorPort
       },
     }
-    const monitor = new Monitor(monitored)
+  }
+
+  private openSystemAccount(seen: MonitoredServer): void {
+    const reload = (): void => {
+      if (this.reloadSource === null) throw new Error('there is no configuration file to reload')
+      this.reloadSource()
+    }
+    const system = new SystemAccount(seen, { reload })
+    this.admission.onClosed((gone, reason) => system.events.gone(gone, reason))
+    this.system = system
+  }
+
+  private async openMonitor(seen: MonitoredServer, wanted: number): Promise<void> {
+    const { settings } = this
+    // Loaded here: node:http takes its time.
+    const { Monitor } = await import('./monitor/index.ts')
+    const monitor = new Monitor(seen)
     const failure = `Can't start monitoring: can't listen to the monitor port: listen tcp`
     const listening = monitor.listen(settings.monitorHost, wanted)
     const port = await bind(
@@ -333,6 +355,7 @@ export class Server {
     await step(() => this.lame?.end())
     await step(() => this.clients.stop())
     const listenerClosed = step(() => this.listener?.close())
+    await step(() => this.system?.close())
     await step(() => this.jetstream?.stopServing())
     await step(() => this.bus.close())
     await step(() => this.jetstream?.close())

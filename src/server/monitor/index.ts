@@ -18,9 +18,6 @@ import { subsz } from './subsz.ts'
 import { type Target, targetOf } from './target.ts'
 import { varz } from './varz.ts'
 
-export { ClosedConnections, recordOf } from './connection-record.ts'
-export type { MonitoredServer } from './monitored-server.ts'
-
 const JSON_TYPE = 'application/json'
 /** Connections that are taken though descriptors are scarce, and how long one may be silent, milliseconds. */
 const SPARE_CONNECTIONS = 8

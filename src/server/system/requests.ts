@@ -1,0 +1,113 @@
+/** From a request of the system account to its answer. */
+import { accstatz } from '../monitor/accounts.ts'
+import type { MonitoredServer } from '../monitor/monitored-server.ts'
+import { BadQuery } from '../monitor/query.ts'
+import { accountPages, kick, lameDuckOf, serverPages, userInfo } from './answers.ts'
+import type { SystemEvents } from './events.ts'
+import { BadRequest, isMeant, queryOf, readOptions } from './options.ts'
+import type { Request, SystemActions } from './request.ts'
+import type { ServerRecord } from './server-record.ts'
+import { statsz } from './statsz.ts'
+
+const SYSTEM_ACCOUNT = '$SYS'
+const BAD_REQUEST = 400
+const FAILED = 500
+
+export interface Answering {
+  server: MonitoredServer
+  record: ServerRecord
+  events: SystemEvents
+  actions: SystemActions
+}
+
+type Options = ReturnType<typeof readOptions>
+
+/** Null: nobody is answered, since another server is meant. */
+export function answerTo(request: Request, answering: Answering): unknown {
+  const { record } = answering
+  let options: Options
+  try {
+    options = readOptions(request.body)
+  } catch (error) {
+    if (!(error instanceof BadRequest)) throw error
+    return { server: record.next(), error: { code: BAD_REQUEST, description: error.message } }
+  }
+  const [kind, whose, page = 'STATSZ'] = request.tokens
+  if (kind === 'USER') return userAnswer(request, record)
+  if (kind === 'ACCOUNT') return accountAnswer(request, whose, page, options, answering)
+  return serverAnswer(request, whose, page, options, answering)
+}
+
+function userAnswer({ session }: Request, record: ServerRecord): unknown {
+  return session === null ? null : { server: record.next(), data: userInfo(session) }
+}
+
+function serverAnswer(
+  { account }: Request,
+  whose: string,
+  page: string,
+  options: Options,
+  { server, record, actions }: Answering,
+): unknown {
+  if (whose === 'PING' && !isMeant(options, addressee(server))) return null
+  if (page === 'IDZ') return record.id()
+  if (page === 'STATSZ') return { server: record.next(), statsz: statsz(server) }
+  switch (page) {
+    case 'RELOAD':
+      return command(record, () => actions.reload())
+    case 'KICK':
+      return command(record, () => kick(server, options.cid))
+    case 'LDM':
+      return command(record, () => lameDuckOf(server, options.cid))
+  }
+  // Ordinary accounts see themselves.
+  const own = account.name === SYSTEM_ACCOUNT ? {} : { acc: account.name }
+  return shown(record, () => serverPages.get(page)?.(server, queryOf(page, { ...options, ...own })))
+}
+
+function accountAnswer(
+  { account }: Request,
+  whose: string,
+  page: string,
+  options: Options,
+  { server, record, events }: Answering,
+): unknown {
+  const isSystem = account.name === SYSTEM_ACCOUNT
+  if (whose === 'PING' && page === 'STATZ' && isSystem)
+    return shown(record, () => accountStatistics(server, options))
+  const name = isSystem ? whose : account.name
+  if (page === 'CONNS') {
+    const found = server.bus.accounts.get(name)
+    return found === undefined ? null : events.connectionsOf(found)
+  }
+  return shown(record, () => accountPages.get(page)?.(server, queryOf(page, { ...options, acc: name })))
+}
+
+/** Of all accounts that are used. */
+function accountStatistics(server: MonitoredServer, options: Options): unknown {
+  return accstatz(server, queryOf('STATZ', options))
+}
+
+function shown(record: ServerRecord, page: () => unknown): unknown {
+  try {
+    return { server: record.next(), data: page() ?? null }
+  } catch (error) {
+    const code =
+      error instanceof BadQuery && error.message.startsWith('Error decoding') ? BAD_REQUEST : FAILED
+    const nothing = code === FAILED ? { data: null } : {}
+    return { server: record.next(), ...nothing, error: { code, description: (error as Error).message } }
+  }
+}
+
+function command(record: ServerRecord, run: () => void): unknown {
+  try {
+    run()
+    return { server: record.next() }
+  } catch (error) {
+    return { server: record.next(), error: { code: FAILED, description: (error as Error).message } }
+  }
+}
+
+function addressee({ name, settings }: MonitoredServer) {
+  return { name, host: settings.host, domain: settings.domain, tags: settings.tags }
+}
