@@ -53,6 +53,7 @@ export {
 } from './errors.ts'
 export type { Handler, HandlerOptions } from './handler.ts'
 export type { ErrorHook, Hook } from './hooks.ts'
+export { hot, type Replaceable } from './hot.ts'
 export { httpStatus } from './http-status.ts'
 export type { QueueEvent } from './jobs/events.ts'
 export { Job, JobFailedError, RunningJob } from './jobs/job.ts'

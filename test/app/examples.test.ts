@@ -127,3 +127,8 @@ test('examples/nestjs-microservice.ts', async (t) => {
 test('examples/contract.ts', async (t) => {
   assert.equal(await output(t, 'contract.js'), 'order 7: 75\n')
 })
+
+test('examples/hot.ts', async (t) => {
+  const printed = await output(t, 'hot.js')
+  assert.equal(printed, 'first\nsecond - the first has stopped\nstill there: 1\n')
+})
