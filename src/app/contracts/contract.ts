@@ -12,6 +12,7 @@ import type { CoreSubscription, SubscribeOptions } from '../core-subscription.ts
 import { ContrailError, InvalidMessageError } from '../errors.ts'
 import type { AnyHandler } from '../handler.ts'
 import type { StreamMessage } from '../message.ts'
+import { checkOptions, schema, type Table, text } from '../options.ts'
 import { headersOf } from '../publisher/headers.ts'
 import type { PublishOptions, PublishResult, RequestOptions } from '../publisher/options.ts'
 import { failureOf, isFailure } from '../publisher/request-failure.ts'
@@ -62,6 +63,12 @@ type Rest<Subject extends string, Options> = keyof Params<Subject> extends never
   ? [options?: Options]
   : [options: Options & { params: WithParams<Subject> }]
 
+const OPERATION_OPTIONS: Table<OperationOptions> = {
+  subject: text,
+  schema,
+  response: schema,
+  description: text,
+}
 const DEFAULT_MANY_MS = 1000
 
 export class Operation<Subject extends string, S, R> {
@@ -74,6 +81,7 @@ export class Operation<Subject extends string, S, R> {
 
   /** @throws ContrailError INVALID_SUBJECT */
   constructor(name: string, options: OperationOptions) {
+    checkOptions(`the operation "${name}"`, options, OPERATION_OPTIONS)
     this.name = name
     this.subject = options.subject as Subject
     this.schema = options.schema as S
