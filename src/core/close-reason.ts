@@ -6,6 +6,7 @@ export const CloseReason = {
   badClientProtocol: 'Bad Client Protocol Version',
   kicked: 'Kicked',
   maxConnections: 'Maximum Connections Exceeded',
+  maxAccountConnections: 'Maximum Account Connections Exceeded',
   maxPayload: 'Maximum Message Payload Exceeded',
   maxControlLine: 'Maximum Control Line Exceeded',
   noRespondersRequiresHeaders: 'No Responders Requires Headers',

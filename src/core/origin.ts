@@ -19,6 +19,7 @@ export interface Origin extends Pausable {
   readonly id: number
   readonly peer: Peer
   readonly startedMs: number
+  readonly accountName: string
   /** User name, '' for none. */
   readonly user: string
   readonly options: ConnectOptions

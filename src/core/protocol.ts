@@ -115,16 +115,35 @@ export class ClientProtocol implements Operations, SessionProtocol {
       session.close(CloseReason.protocolViolation)
       return
     }
-    const { options, peer } = session
     if (this.wasConnected) session.dropSubscriptions()
-    const identity = host.authenticator.authenticate({ options, peer, nonce: this.nonce })
-    if (identity instanceof Promise) this.waitForLogin(identity)
-    else this.endLogin(identity)
+    this.authenticate(true)
   }
 
-  onUnauthenticated(): void {
-    this.host.log('error', `${this.session.label()} - authentication error`)
-    this.session.end('Authorization Violation', CloseReason.authenticationFailure)
+  /** `hasConnected`: by CONNECT, and not by saying something else before it. */
+  private authenticate(hasConnected: boolean): void {
+    const { options, peer } = this.session
+    const identity = this.host.authenticator.authenticate({ options, peer, nonce: this.nonce })
+    if (identity instanceof Promise) this.waitForLogin(identity, hasConnected)
+    else this.endLogin(identity, hasConnected)
+  }
+
+  private refuseLogin(): void {
+    const { host, session } = this
+    const { user } = session.options
+    const who = user === '' ? '' : ` - User ${quoted(user)}`
+    host.log('error', `${session.label()} - authentication error${who}`)
+    host.observer?.refused(session)
+    session.end('Authorization Violation', CloseReason.authenticationFailure)
+  }
+
+  onUnauthenticated(): boolean {
+    const { host, session } = this
+    if (host.authenticator.admitsUnknown) {
+      this.authenticate(false)
+      return !session.isClosed
+    }
+    this.refuseLogin()
+    return false
   }
 
   onPublish(message: Message): void {
@@ -221,9 +240,8 @@ export class ClientProtocol implements Operations, SessionProtocol {
   }
 
   limitsChanged(): void {
-    const { maxPayloadBytes, maxControlLineBytes } = this.host.limits
-    this.maxPayloadBytes = maxPayloadBytes
-    this.maxControlLineBytes = maxControlLineBytes
+    this.maxPayloadBytes = this.session.maxPayloadBytes
+    this.maxControlLineBytes = this.host.limits.maxControlLineBytes
     this.announceInfo()
   }
 
@@ -295,13 +313,13 @@ export class ClientProtocol implements Operations, SessionProtocol {
   }
 
   /** Nothing more of the client is read, and nothing of it understood, until it is known who it is. */
-  private waitForLogin(identity: Promise<Identity | null>): void {
+  private waitForLogin(identity: Promise<Identity | null>, hasConnected: boolean): void {
     const { parser, session } = this
     parser.hold()
     session.pause()
     const goOn = (found: Identity | null): void => {
       if (session.isClosed) return
-      this.endLogin(found)
+      this.endLogin(found, hasConnected)
       const before = this.beginWork()
       parser.release()
       this.endWork(before)
@@ -325,21 +343,24 @@ export class ClientProtocol implements Operations, SessionProtocol {
     }
   }
 
-  private endLogin(identity: Identity | null): void {
+  private endLogin(identity: Identity | null, hasConnected: boolean): void {
     const { session, host } = this
     const { options } = session
     if (identity === null || options.account !== '' || options.new_account) {
-      const who = options.user === '' ? '' : ` - User ${quoted(options.user)}`
-      host.log('error', `${session.label()} - authentication error${who}`)
-      host.observer?.refused(session)
-      session.end('Authorization Violation', CloseReason.authenticationFailure)
+      this.refuseLogin()
       return
     }
     session.logIn(identity)
-    if (!this.wasConnected) session.introduce()
-    host.observer?.loggedIn(session)
-    this.wasConnected = true
+    if (session.isBeyondAccount) {
+      session.refuse('maximum account active connections exceeded', CloseReason.maxAccountConnections)
+      return
+    }
+    this.maxPayloadBytes = session.maxPayloadBytes
     this.mayOperate = true
+    if (hasConnected && !this.wasConnected) session.introduce()
+    host.observer?.loggedIn(session)
+    if (!hasConnected) return
+    this.wasConnected = true
     this.acceptsHeaders = options.headers
     session.acceptsHeaders = options.headers
     if (options.protocol < 0 || options.protocol > INFO_PROTOCOL) {
@@ -359,8 +380,9 @@ export class ClientProtocol implements Operations, SessionProtocol {
       client_id: session.id,
       client_ip: session.peer.host,
     }
-    if (nonce !== '') info.nonce = nonce
+    if (nonce !== '' && !isAnswer) info.nonce = nonce
     if (isAnswer) {
+      if (host.authenticator.isRequired) info.auth_required = true
       info.connect_info = true
       info.remote_account = session.account.name
       if (session.isSystem) info.acc_is_sys = true

@@ -11,6 +11,11 @@ export interface Receiver {
   deliver(subscription: Subscription, message: Message, origin: Origin | null): boolean
 }
 
+/** Something that is there as long as a subscription. */
+export interface Followed {
+  end(): void
+}
+
 /** Interest of a receiver in a pattern. */
 export class Subscription {
   /** Pattern and queue group ('' for none) as latin1 text of their bytes. */
@@ -26,6 +31,8 @@ export class Subscription {
   isClosed = false
   /** Is the receiver to be asked about each message, since what it may not see is within the pattern? */
   isFiltered = false
+  /** What follows it in other accounts; null: nothing. */
+  followed: Followed[] | null = null
 
   constructor(subject: string, queue: string, sid: string, receiver: Receiver) {
     this.subject = subject

@@ -87,6 +87,7 @@ export class JetStreamService {
         store,
         clock: settings.clock,
         log: (level, text) => logger.log(level, text),
+        accounts: settings.security.jetstreamAccounts,
         domain: settings.domain,
         maxMemory,
         maxStore,

@@ -49,7 +49,12 @@ export function reloaded(now: Settings, next: Settings): Settings {
     check(name, now[key], wanted[key], show as (value: unknown) => string)
   for (const [key, name] of Object.entries(fixedLimits) as [keyof CoreLimits, string][])
     check(name, now.limits[key] ?? 0, wanted.limits[key] ?? 0, String)
-  if (now.jetstream) checkStore(now, wanted)
+  check('SystemAccount', now.security.systemAccount, wanted.security.systemAccount, String)
+  if (now.jetstream) {
+    checkStore(now, wanted)
+    if (!same(now.security.jetstreamAccounts, wanted.security.jetstreamAccounts))
+      throw new Error('config reload not supported for the accounts that have jetstream')
+  }
   return wanted
 }
 

@@ -1,6 +1,8 @@
 import type { ConnectionOptions, NatsConnection } from '@nats-io/nats-core'
+import { ConfiguredUsers } from '../auth/index.ts'
 import { Bus, type LogLevel } from '../core/index.ts'
 import { realFileSystem } from '../ports/real-file-system.ts'
+import { openAccounts } from './account-settings.ts'
 import { bind, hostPort, urlHost } from './address.ts'
 import { Admission } from './admission.ts'
 import { Guard, GuardedClock, type ServerFault } from './guard.ts'
@@ -16,11 +18,10 @@ import type { Monitor } from './monitor/index.ts'
 import type { MonitoredServer } from './monitor/monitored-server.ts'
 import { type ServerOptions, type Settings, settle } from './options.ts'
 import type { Ports } from './process-files.ts'
-import { changesOf, reloaded } from './reload.ts'
+import { changesOf, reloaded, same } from './reload.ts'
 import { SystemAccount } from './system/index.ts'
 import { TcpListener } from './tcp-listener.ts'
 import type { TraceSettings } from './trace.ts'
-import { authenticatorOf, haveSameUsers } from './users.ts'
 import { COMPATIBLE_VERSION, CONTRAIL_VERSION } from './versions.ts'
 
 /** Lines of a fault's stack in the log. */
@@ -53,6 +54,8 @@ export class Server {
   private readonly files: GuardedFiles
   private readonly bus: Bus
   private readonly admission: Admission
+  /** Takes away what goes between accounts. */
+  private closeAccounts: () => void
   private readonly clients: InProcessClients
   private jetstream: JetStreamService | null = null
   private listener: TcpListener | null = null
@@ -86,10 +89,12 @@ export class Server {
     this.bus = new Bus({
       clock: this.settings.clock,
       limits: settings.limits,
-      authenticator: authenticatorOf(settings),
+      authenticator: new ConfiguredUsers(settings.security.users),
+      systemAccount: settings.security.systemAccount,
       log: (level: LogLevel, text: string) => logger.log(level, text),
       onFault: guard.report,
     })
+    this.closeAccounts = openAccounts(this.bus, settings.security.accounts)
     this.loadedMs = this.bus.startedMs
     this.admission = new Admission(this.bus, traceOf(settings))
     this.clients = new InProcessClients(this.bus, this.admission, guard)
@@ -141,12 +146,13 @@ export class Server {
   }
 
   /**
-   * Connects a client in this process, without a socket. It is closed when the server stops. Without credentials of
-   * its own it logs in with the server's (the first of `users`).
+   * Connects a client in this process, without a socket. It is closed when the server stops. It needs no password or signature
+   * (who holds the server could do anything): `user` says which user it is, by name or public nkey. Without that it is
+   * `noAuthUser`, and else the first of all users.
    * @param options those of `@nats-io/nats-core`; `servers`, `port` and `resolve` have no meaning here
    */
   connect(options: ConnectionOptions = {}): Promise<NatsConnection> {
-    return this.clients.connect({ ...this.credentials(options), ...options })
+    return this.clients.connect(options)
   }
 
   /** Where it listens, and what is spoken there. */
@@ -182,9 +188,14 @@ export class Server {
     bus.info.max_payload = next.limits.maxPayloadBytes
     bus.changeLimits(next.limits)
     this.admission.changeTrace(traceOf(next))
-    if (!haveSameUsers(now, next)) {
-      const authenticator = authenticatorOf(next)
-      if (authenticator.isRequired) bus.info.auth_required = true
+    if (!same(now.security.accounts, next.security.accounts)) {
+      this.closeAccounts()
+      this.closeAccounts = openAccounts(bus, next.security.accounts)
+      logger.log('info', 'Reloaded: accounts')
+    }
+    if (!same(now.security.users, next.security.users)) {
+      const authenticator = new ConfiguredUsers(next.security.users)
+      if (authenticator.isAnnounced) bus.info.auth_required = true
       else delete bus.info.auth_required
       bus.changeAuthenticator(authenticator)
       logger.log('info', 'Reloaded: authorization')
@@ -248,7 +259,7 @@ export class Server {
       port: settings.port ?? 0,
       maxPayloadBytes: settings.limits.maxPayloadBytes,
       jetstream: settings.jetstream,
-      authRequired: bus.authenticator.isRequired,
+      authRequired: bus.authenticator.isAnnounced ?? bus.authenticator.isRequired,
       domain: settings.jetstream ? settings.domain : '',
     })
     Object.assign(bus.info, info)
@@ -406,15 +417,6 @@ export class Server {
     const stop = () => void this.stop().catch(() => {})
     signal.addEventListener('abort', stop, { once: true })
     this.unhook = () => signal.removeEventListener('abort', stop)
-  }
-
-  private credentials(options: ConnectionOptions): ConnectionOptions {
-    if (options.user || options.pass || options.token || options.authenticator) return {}
-    const { user, password, token, users } = this.settings
-    if (token !== '') return { token }
-    if (user !== '') return { user, pass: password }
-    if (users.length > 0) return { user: users[0].user, pass: users[0].password }
-    return {}
   }
 }
 

@@ -1,6 +1,6 @@
 /** `jetstream: true`, `jetstream: enabled`, `jetstream { … }`. */
 import type { Launch } from '../launch.ts'
-import { emptySecret } from '../options.ts'
+import { emptySecret } from '../security.ts'
 import { parseDurationMs } from './number.ts'
 import type { KeyTable, Reader } from './reader.ts'
 import { noMatter } from './setters.ts'

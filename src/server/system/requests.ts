@@ -80,7 +80,10 @@ function accountAnswer(
     const found = server.bus.accounts.get(name)
     return found === undefined ? null : events.connectionsOf(found)
   }
-  return shown(record, () => accountPages.get(page)?.(server, queryOf(page, { ...options, acc: name })))
+  // Of one account subscriptions are listed without being asked for.
+  const listed = page === 'SUBSZ' ? { subscriptions: true } : {}
+  const wanted = { ...options, ...listed, acc: name }
+  return shown(record, () => accountPages.get(page)?.(server, queryOf(page, wanted)))
 }
 
 /** Of all accounts that are used. */

@@ -9,6 +9,7 @@ const ACK_TIME = /(\$JS\.ACK\.[^ ]+?)\.\d{19}\./g
 /** Values of these keys are replaced whatever they are. */
 const VARYING = new Set([
   'client_id',
+  'nonce',
   'server_id',
   'server_name',
   'go',
