@@ -24,6 +24,8 @@ const fixedSettings: Readonly<Partial<Record<keyof Settings, Fixed>>> = {
   monitorHost: { name: 'HTTPHost' },
   monitorPort: { name: 'HTTPPort' },
   monitorBasePath: { name: 'HTTPBasePath' },
+  noSystemAccount: { name: 'NoSystemAccount' },
+  writeTimeout: { name: 'WriteTimeout' },
   lameDuckMs: { name: 'LameDuckDuration', show: milliseconds },
   lameDuckGraceMs: { name: 'LameDuckGracePeriod', show: milliseconds },
   maxClosedClients: { name: 'MaxClosedClients' },
@@ -34,6 +36,7 @@ const fixedLimits: Readonly<Partial<Record<keyof CoreLimits, string>>> = {
   maxPendingBytes: 'MaxPending',
   maxSubscriptions: 'MaxSubs',
   maxSubscriptionTokens: 'MaxSubTokens',
+  withoutHeaders: 'NoHeaderSupport',
 }
 
 /**

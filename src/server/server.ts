@@ -258,13 +258,14 @@ export class Server {
       host: settings.host,
       port: settings.port ?? 0,
       maxPayloadBytes: settings.limits.maxPayloadBytes,
+      headers: !settings.limits.withoutHeaders,
       jetstream: settings.jetstream,
       authRequired: bus.authenticator.isAnnounced ?? bus.authenticator.isRequired,
       domain: settings.jetstream ? settings.domain : '',
     })
     Object.assign(bus.info, info)
     const seen = this.seen()
-    this.openSystemAccount(seen)
+    if (!settings.noSystemAccount) this.openSystemAccount(seen)
     if (settings.monitorPort !== null) await this.openMonitor(seen, settings.monitorPort)
     if (settings.jetstream) {
       this.jetstream = await JetStreamService.open({
