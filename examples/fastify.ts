@@ -1,11 +1,13 @@
 /** An app inside Fastify: it starts before the first request is taken, and stops when the last one is answered. */
-import { App, nodeMonitor } from 'contrail'
+import { App, httpStatus, nodeMonitor } from 'contrail'
 import { fastify } from 'fastify'
 import { z } from 'zod'
 
 const Order = z.object({ sku: z.string(), quantity: z.number() })
 const app = new App()
 const sales = app.stream('SALES', { subjects: ['sales.>'] })
+const created = sales.publisher('sales.{id}.created', { schema: Order })
+const asked = app.publisher('sold.{sku}')
 const sold = new Map<string, number>()
 
 sales.consume('sales.{id}.created', { deliver: 'new', schema: Order }, ({ sku, quantity }) => {
@@ -20,11 +22,15 @@ web.addHook('onClose', () => app.stop())
 web.post<{ Params: { id: string }; Body: z.infer<typeof Order> }>(
   '/orders/:id',
   async ({ params, body }, reply) => {
-    const ack = await app.publish(`sales.${params.id}.created`, body, { id: params.id })
+    const ack = await created.publish(body, { params: { id: params.id }, id: params.id })
     return reply.code(202).send({ seq: ack?.seq, duplicate: ack?.duplicate === true })
   },
 )
-web.get<{ Params: { sku: string } }>('/sold/:sku', ({ params }) => app.request(`sold.${params.sku}`))
+web.get<{ Params: { sku: string } }>('/sold/:sku', ({ params }) => asked.request(undefined, { params }))
+// An order of the wrong form, or an id that can't be in a subject, is the client's to correct.
+web.setErrorHandler<Error & { statusCode?: number }>((error, _request, reply) =>
+  reply.code(error.statusCode ?? httpStatus(error)).send({ error: error.message }),
+)
 
 const monitor = nodeMonitor(app)
 for (const path of ['/metrics', '/healthz', '/readyz']) {

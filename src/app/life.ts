@@ -8,6 +8,7 @@ export class Life {
   readonly #parts: AppParts
   readonly #brokers: ReadonlyMap<string, AppBroker>
   #starting: Promise<void> | null = null
+  #hasFailed = false
   #stopping: Promise<void> | null = null
   /** All steps of the start are done, or one has failed. */
   #startEnds: Promise<void> = Promise.resolve()
@@ -48,9 +49,13 @@ export class Life {
 
   /** Once: whoever asks again gets the same promise. */
   start(): Promise<void> {
-    if (this.#starting !== null) return this.#starting
     const { state } = this.#parts
-    if (state !== 'new') return Promise.reject(new ContrailError('ALREADY_STARTED', `The app is ${state}.`))
+    const hasEnded = state === 'stopping' || state === 'stopped'
+    if (this.#starting !== null && (!hasEnded || this.#hasFailed)) return this.#starting
+    if (hasEnded) {
+      const is = state === 'stopping' ? 'is stopping' : 'has stopped'
+      return Promise.reject(new ContrailError('STOPPED', `The app ${is}: it can't be started again.`))
+    }
     this.#starting = this.#start()
     return this.#starting
   }
@@ -66,6 +71,7 @@ export class Life {
     } catch (thrown) {
       // Whoever awaits the start has the error, and prints it: once.
       parts.log.debug('the app could not start')
+      this.#hasFailed = true
       if (parts.state === 'starting') parts.state = 'running'
       await this.stop().catch(() => {})
       throw thrown

@@ -11,10 +11,24 @@ type NamesOf<Subject extends string> = Subject extends `${infer Head}.${infer Re
   ? NameOf<Head> | NamesOf<Rest>
   : NameOf<Subject>
 
-/** The named tokens of a subject, as strings: `Params<'orders.{id}.{rest>}'>` is `{ id: string, rest: string }`. */
+/** `never` when every one of several subjects has the name. */
+type WithoutName<Subject extends string, Name> = Subject extends string
+  ? Name extends NamesOf<Subject>
+    ? never
+    : Subject
+  : never
+
+/**
+ * The named tokens of a subject, as strings: `Params<'orders.{id}.{rest>}'>` is `{ id: string, rest: string }`. Of several
+ * subjects what one of them lacks may be undefined.
+ */
 export type Params<Subject extends string> = string extends Subject
   ? Readonly<Record<string, string>>
-  : { readonly [Name in NamesOf<Subject>]: string }
+  : {
+      readonly [Name in NamesOf<Subject>]: [WithoutName<Subject, Name>] extends [never]
+        ? string
+        : string | undefined
+    }
 
 const NAME = /^\{([A-Za-z_][A-Za-z0-9_]*)(>?)\}$/
 

@@ -52,6 +52,12 @@ export function startApp(
   })
 }
 
+/** For sentences, where an exit code stands for a signal: `, by SIGKILL`. */
+export function signalText(code: number): string {
+  const name = Object.entries(constants.signals).find(([, number]) => code === 128 + number)?.[0]
+  return name === undefined ? '' : `, by ${name}`
+}
+
 /** Resolves to the exit code; 128 and the signal's number for an end by signal. */
 export function ended(child: ChildProcess): Promise<number> {
   return new Promise((done, reject) => {

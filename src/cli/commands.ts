@@ -22,6 +22,17 @@ const commands: Readonly<Record<string, Command>> = {
   },
   backup: { about: 'streams to a folder', load: () => import('./backup.ts') },
   restore: { about: 'streams from a folder', load: () => import('./restore.ts') },
+  streams: {
+    about: 'what streams there are; update, purge, delete',
+    load: () => import('./inspect/streams.ts'),
+  },
+  consumers: {
+    about: 'who reads a stream; update, pause, resume, delete',
+    load: () => import('./inspect/consumers.ts'),
+  },
+  kv: { about: 'key-value buckets: get, put, history, watch', load: () => import('./inspect/kv.ts') },
+  publish: { about: 'a message, or a request', load: () => import('./inspect/publish.ts') },
+  tail: { about: 'messages as they come', load: () => import('./inspect/tail.ts') },
   'dead-letters': {
     about: 'what could not be handled: list, show, resend, drop',
     load: () => import('./dead-letters.ts'),

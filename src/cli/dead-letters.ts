@@ -3,12 +3,13 @@ import { parseArgs } from 'node:util'
 import { jetstream } from '@nats-io/jetstream'
 import { ContrailError, type DeadLetter, DeadLetterBox, deadLetterStream } from '../app/index.ts'
 import { CommandFailure, UsageFailure } from './failure.ts'
-import { openPlace, type Place } from './transfer/place.ts'
+import { atPlace, PLACE_HELP, placeOptions, printable, wholeNumber } from './inspect/common.ts'
+import type { Place } from './transfer/place.ts'
 
-export const help = `Usage: contrail dead-letters VERB --from PLACE STREAM [SEQUENCE …]
+export const help = `Usage: contrail dead-letters VERB STREAM [SEQUENCE …] [--from PLACE]
 
 What could not be handled of STREAM (its dead letters are in STREAM_DEAD; another stream that keeps some may be named as
-well). PLACE is a URL or the folder of a store that no server has open.
+well).
 
   list                       a line each, the oldest first
   show SEQUENCE …            with headers and content
@@ -21,15 +22,14 @@ well). PLACE is a URL or the folder of a store that no server has open.
   --limit N, --after SEQUENCE   of list: a page (default: the first 100)
   --to-all            of resend: every consumer of the subject gets it, not only the one that gave it up
   --json              of list and show: JSON, a line each
-  --creds FILE        credentials; user and password may be in the URL
+${PLACE_HELP}
 
 Examples:
   contrail dead-letters list --from nats://localhost:4222 ORDERS
   contrail dead-letters resend --from nats://localhost:4222 ORDERS --all --reason 'no printer'`
 
 const options = {
-  from: { type: 'string' },
-  creds: { type: 'string' },
+  ...placeOptions,
   all: { type: 'boolean' },
   subject: { type: 'string' },
   consumer: { type: 'string' },
@@ -37,7 +37,6 @@ const options = {
   limit: { type: 'string' },
   after: { type: 'string' },
   'to-all': { type: 'boolean' },
-  json: { type: 'boolean' },
 } as const
 
 export async function run(words: readonly string[]): Promise<void> {
@@ -49,10 +48,8 @@ export async function run(words: readonly string[]): Promise<void> {
       `What is to be done? One of ${known.join(', ')}; \`contrail help dead-letters\` says more.`,
     )
   }
-  if (values.from === undefined || stream === undefined) {
-    throw new UsageFailure(
-      `From where, and of which stream? For example: contrail dead-letters ${verb} --from nats://localhost:4222 ORDERS`,
-    )
+  if (stream === undefined) {
+    throw new UsageFailure(`Of which stream? For example: contrail dead-letters ${verb} ORDERS`)
   }
   const seqs = rest.map((text) => wholeNumber('SEQUENCE', text))
   const { subject, consumer, reason } = values
@@ -64,39 +61,38 @@ export async function run(words: readonly string[]): Promise<void> {
   if (seqs.length > 0 && (hasFilter || verb === 'list')) {
     throw new UsageFailure('Sequences are named, or letters are filtered: not both.')
   }
-  const place = await openPlace(values.from, { credentials: values.creds })
-  try {
-    const box = await boxOf(place, stream)
-    const which = seqs.length > 0 ? seqs : filter
-    switch (verb) {
-      case 'list': {
-        const limit = wholeNumber('--limit', values.limit ?? '100')
-        const after = wholeNumber('--after', values.after ?? '0')
-        const letters = await box.list({ ...filter, limit, after })
-        for (const letter of letters) console.log(values.json ? jsonOf(letter) : lineOf(letter))
-        if (letters.length === limit && !values.json) {
-          console.error(`More may follow: --after ${letters.at(-1)?.seq}`)
+  await atPlace(values, async (place) => {
+    try {
+      const box = await boxOf(place, stream)
+      const which = seqs.length > 0 ? seqs : filter
+      switch (verb) {
+        case 'list': {
+          const limit = wholeNumber('--limit', values.limit ?? '100')
+          const after = wholeNumber('--after', values.after ?? '0')
+          const letters = await box.list({ ...filter, limit, after })
+          for (const letter of letters) console.log(values.json ? jsonOf(letter) : lineOf(letter))
+          if (letters.length === limit && !values.json) {
+            console.error(`More may follow: --after ${letters.at(-1)?.seq}`)
+          }
+          return
         }
-        return
+        case 'show': {
+          const letters = seqs.length === 0 ? await box.list(filter) : []
+          for (const seq of seqs) letters.push((await box.get(seq)) ?? missing(box, seq))
+          for (const letter of letters) console.log(values.json ? jsonOf(letter) : pageOf(letter))
+          return
+        }
+        case 'resend':
+          console.log(`${await box.resend(which, { toAll: values['to-all'] })} sent again`)
+          return
+        default:
+          console.log(`${await box.drop(which)} dropped`)
       }
-      case 'show': {
-        const letters = seqs.length === 0 ? await box.list(filter) : []
-        for (const seq of seqs) letters.push((await box.get(seq)) ?? missing(box, seq))
-        for (const letter of letters) console.log(values.json ? jsonOf(letter) : pageOf(letter))
-        return
-      }
-      case 'resend':
-        console.log(`${await box.resend(which, { toAll: values['to-all'] })} sent again`)
-        return
-      default:
-        console.log(`${await box.drop(which)} dropped`)
+    } catch (thrown) {
+      if (thrown instanceof ContrailError) throw new CommandFailure(thrown.message)
+      throw thrown
     }
-  } catch (thrown) {
-    if (thrown instanceof ContrailError) throw new CommandFailure(thrown.message)
-    throw thrown
-  } finally {
-    await place.close()
-  }
+  })
 }
 
 /** The letters of a stream, or those that it keeps itself. */
@@ -115,11 +111,6 @@ async function boxOf(place: Place, stream: string): Promise<DeadLetterBox> {
 
 function missing(box: DeadLetterBox, seq: number): never {
   throw new CommandFailure(`The stream "${box.stream}" has no dead letter ${seq}.`)
-}
-
-function wholeNumber(name: string, text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new UsageFailure(`${name}: ${JSON.stringify(text)} is no whole number.`)
-  return Number(text)
 }
 
 function lineOf({ seq, time, subject, consumer, deliveries, reason }: DeadLetter): string {
@@ -158,10 +149,4 @@ function jsonOf(letter: DeadLetter): string {
 
 function when(time: Date): string {
   return Number.isNaN(time.getTime()) ? 'unknown time' : time.toISOString()
-}
-
-/** Messages are anybody's: a terminal is not to do what they say. */
-function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\ufffd')
 }

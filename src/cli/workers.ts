@@ -1,6 +1,6 @@
 /** Several processes of one app: one that dies is started again, slower and slower when it keeps dying. */
 import type { ChildProcess } from 'node:child_process'
-import { ended } from './app-process.ts'
+import { ended, signalText } from './app-process.ts'
 
 const FIRST_PAUSE_MS = 200
 const LONGEST_PAUSE_MS = 10_000
@@ -48,13 +48,17 @@ export class Workers {
       if (this.#isStopping || code === 0) return
       failedStarts = performance.now() - begun > HEALTHY_MS ? 0 : failedStarts + 1
       if (failedStarts >= MAX_FAILED_STARTS) {
-        console.error(`contrail: worker ${number} can't start (exit code ${code}): stopping`)
+        console.error(
+          `contrail: worker ${number} can't start (exit code ${code}${signalText(code)}): stopping`,
+        )
         this.#exitCode = code
         this.stop('SIGTERM')
         return
       }
       const pause = Math.min(FIRST_PAUSE_MS * 2 ** failedStarts, LONGEST_PAUSE_MS)
-      console.error(`contrail: worker ${number} ended (exit code ${code}): again in ${pause} ms`)
+      console.error(
+        `contrail: worker ${number} ended (exit code ${code}${signalText(code)}): again in ${pause} ms`,
+      )
       await new Promise((resolve) => setTimeout(resolve, pause))
     }
   }

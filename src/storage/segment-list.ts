@@ -106,6 +106,7 @@ export class SegmentList {
   lastOfEach(filter: SubjectFilter, top: number, most: number): number[] {
     const found: number[] = []
     const seen = new SubjectSet()
+    let isFirst = true
     for (let i = this.indexOf(top); i >= 0; i--) {
       const segment = this.all[i]
       if (segment.live === 0 || segment.firstSeq > top) continue
@@ -119,8 +120,19 @@ export class SegmentList {
         found.push(segment.firstSeq + position)
         if (found.length > most) return found
       }
+      // Not through all the others for subjects that are not there.
+      if (isFirst && found.length === 0 && !this.hasSlot(filter)) return found
+      isFirst = false
     }
     return found
+  }
+
+  private hasSlot(filter: SubjectFilter): boolean {
+    let has = false
+    this.eachSlot(filter, () => {
+      has = true
+    })
+    return has
   }
 
   /** How many live messages match: those of the subject table. */

@@ -8,3 +8,10 @@ export function hashBytes(buffer: Buffer, start: number, end: number): number {
   for (let i = start; i < end; i++) hash = Math.imul(hash ^ buffer[i], FNV_PRIME)
   return hash
 }
+
+/** The same of a text in latin1, a byte a character. */
+export function hashLatin1(text: string): number {
+  let hash = FNV_OFFSET
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), FNV_PRIME)
+  return hash
+}

@@ -1,4 +1,5 @@
 /** The UTF-8 bytes of a text, a character each: how subjects and patterns are held as text where they are compared with bytes. */
 export function latin1Of(text: string): string {
-  return Buffer.from(text, 'utf8').toString('latin1')
+  // Ascii is both at once.
+  return Buffer.byteLength(text) === text.length ? text : Buffer.from(text, 'utf8').toString('latin1')
 }

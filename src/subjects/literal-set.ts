@@ -1,4 +1,4 @@
-import { hashBytes } from './hash.ts'
+import { hashBytes, hashLatin1 } from './hash.ts'
 
 /** A set of texts, looked up by bytes: of a subject that is looked for no text is made. */
 export class LiteralSet {
@@ -10,14 +10,13 @@ export class LiteralSet {
   /** Texts in latin1, a byte a character. */
   constructor(texts: Iterable<string>) {
     this.texts = [...new Set(texts)]
-    this.hashes = Int32Array.from(this.texts, (text) => {
-      const bytes = Buffer.from(text, 'latin1')
-      return hashBytes(bytes, 0, bytes.length)
-    })
+    this.hashes = new Int32Array(this.texts.length)
     let size = 8
     while (size < this.texts.length * 2) size *= 2
     this.buckets = new Int32Array(size).fill(-1)
-    for (const [i, hash] of this.hashes.entries()) {
+    for (let i = 0; i < this.texts.length; i++) {
+      const hash = hashLatin1(this.texts[i])
+      this.hashes[i] = hash
       let at = hash & (size - 1)
       while (this.buckets[at] !== -1) at = (at + 1) & (size - 1)
       this.buckets[at] = i

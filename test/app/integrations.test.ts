@@ -65,6 +65,29 @@ for (const name of ['fastify', 'hono', 'express', 'nestjs']) {
     const first = await post()
     assert.equal(first.status, 202)
     assert.equal(((await first.json()) as { duplicate: boolean }).duplicate, false)
+    // What could never be handled is not taken.
+    const orders = (order: string, body: string) =>
+      fetch(`${url}/orders/${order}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body,
+      })
+    const good = '{"sku":"nut","quantity":3}'
+    for (const [order, body] of [
+      ['a.b', good],
+      ['%3E', good],
+      ['*', good],
+      ['%20', good],
+      ['9', '{"sku":"nut"}'],
+      ['9', '{"sku":"nut","quantity":"3"}'],
+      ['9', '[]'],
+      ['9', '{"sku":'],
+    ]) {
+      const refused = await orders(order, body)
+      assert.equal(refused.status, 400, `${order} ${body}`)
+      assert.ok(((await refused.json()) as { error?: string }).error, `${order} ${body}`)
+    }
+    assert.equal((await fetch(`${url}/sold/a.b`)).status, 400)
     // The same order once more is stored once.
     assert.equal(((await (await post()).json()) as { duplicate: boolean }).duplicate, true)
     await until(async () => (await (await fetch(`${url}/sold/nut`)).json()) === 3, 'the sale')

@@ -90,11 +90,11 @@ test('a rule that fails itself says nothing', async (t) => {
   const when = () => {
     throw new Error('the rule is wrong')
   }
-  orders.consume('orders.>', { durable: 'w', retry: { backoff: '5ms', when } }, () => {
+  // What the tests before it left in the stream is not meant.
+  orders.consume('orders.rule', { durable: 'w', retry: { backoff: '5ms', when } }, () => {
     if (++tries < 3) throw new Error('no')
   })
   await app.start()
-  await orders.publish('orders.1')
-  // A nats-server may hold a message back until the ack wait is over where it is busy with its timer.
-  await until(() => tries === 3, 'the third try', 60_000)
+  await orders.publish('orders.rule')
+  await until(() => tries === 3, 'the third try')
 })

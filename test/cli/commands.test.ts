@@ -127,6 +127,12 @@ app.afterShutdown(() => console.log('stopped'))
 export default app
 `
 
+/** At its first start. */
+const KILLS_ITSELF = `
+app.afterStart(() => existsSync('once') || (writeFileSync('once', ''), process.kill(process.pid, 'SIGKILL')))
+import { existsSync, writeFileSync } from 'node:fs'
+export default`
+
 test('run runs what a file exports, until a signal', async (t) => {
   const cwd = folder(t)
   writeFileSync(join(cwd, 'app.mjs'), APP)
@@ -154,6 +160,20 @@ test('run with workers holds the broker, and stops them all', async (t) => {
     'worker 3 runs',
   ])
   assert.ok(existsSync(join(cwd, '.contrail', 'jetstream')))
+})
+
+test('a worker that is killed is started again, and its end is told as the signal’s: 137 for KILL', async (t) => {
+  const cwd = folder(t)
+  writeFileSync(join(cwd, 'app.mjs'), APP.replace('export default', KILLS_ITSELF))
+  const { code, stderr } = await run(
+    cwd,
+    ['run', 'app.mjs', '--workers', '1'],
+    (printed) => printed.match(/runs/g)?.length === 2,
+  )
+  assert.equal(code, 0)
+  assert.match(stderr, /worker 1 ended \(exit code 137, by SIGKILL\): again in/)
+  writeFileSync(join(cwd, 'app.mjs'), "process.kill(process.pid, 'SIGKILL')")
+  assert.equal((await run(cwd, ['run', 'app.mjs'])).code, 137)
 })
 
 test('workers that cannot start end the command with their exit code', async (t) => {

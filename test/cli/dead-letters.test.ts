@@ -71,7 +71,7 @@ test('what is wrong is said, with the exit code of its kind', async (t) => {
     assert.equal(done.code, code)
   }
   await fails(2, /What is to be done\?/)
-  await fails(2, /From where/, 'list', 'ORDERS')
+  await fails(2, /Of which stream/, 'list')
   await fails(2, /Which ones\?/, 'resend', '--from', url, 'ORDERS')
   await fails(2, /"two" is no whole number/, 'drop', '--from', url, 'ORDERS', 'two')
   await fails(1, /There is no stream "ORDRS".*There is: ORDERS, ORDERS_DEAD/, 'list', '--from', url, 'ORDRS')

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { AckSubject } from '../../src/jetstream/consumer/acks/ack-subject.ts'
 import { PendingAcks } from '../../src/jetstream/consumer/state/pending-acks.ts'
 import { RedeliveryQueue } from '../../src/jetstream/consumer/state/redelivery-queue.ts'
+import { SkipList } from '../../src/jetstream/consumer/state/skip-list.ts'
 import { readNumber, writeNumber } from '../../src/wire/ascii.ts'
 
 function random(seed: number): () => number {
@@ -82,4 +83,24 @@ test('the ack subject has its nine tokens', () => {
   const subject = new AckSubject('ORDERS', 'work')
   const end = subject.write(1, 12, 3, 1_700_000_000, 42, 9)
   assert.equal(subject.buffer.toString('latin1', 0, end), '$JS.ACK.ORDERS.work.1.12.3.1700000000000000042.9')
+})
+
+test('what is delivered first is in order, however densely it lies', () => {
+  const next = random(11)
+  for (const gap of [1, 3, 31, 40, 500, 2 ** 30]) {
+    let seq = 2 ** 40
+    const seqs = Array.from({ length: 2000 }, () => (seq += 1 + Math.floor(next() * gap)))
+    const shuffled = seqs.map((each) => ({ each, at: next() })).sort((a, b) => a.at - b.at)
+    const list = new SkipList(
+      shuffled.map(({ each }) => each),
+      seq,
+    )
+    assert.equal(list.length, seqs.length)
+    const found: number[] = []
+    while (list.length > 0) {
+      found.push(list.peek())
+      list.shift()
+    }
+    assert.deepEqual(found, seqs)
+  }
 })

@@ -149,3 +149,55 @@ test('what nobody wants any more goes by and by', async () => {
   assert.ok(log.messages > 0)
   await turnsUntil(() => log.messages === 0)
 })
+
+test('a consumer of very many filters is made in several turns, with others served in between, and is as others are', async () => {
+  const house = await filled({})
+  const filter_subjects = Array.from({ length: 6000 }, (_, i) => `s.${i}`)
+  const request = { stream_name: 'S', config: { name: 'c', filter_subjects } }
+  const order: string[] = []
+  const making = house.api('CONSUMER.CREATE.S.c', request).then((answer) => {
+    order.push('made')
+    return answer
+  })
+  const other = house.publish('t').then(() => order.push('other'))
+  const [answer] = await Promise.all([making, other])
+  assert.deepEqual(order, ['other', 'made'])
+  assert.equal(answer.num_pending, MANY)
+  assert.deepEqual((answer.config as Json).filter_subjects, filter_subjects)
+  assert.equal((await house.api('CONSUMER.CREATE.S.c', { ...request, action: 'update' })).error, undefined)
+  const none = await house.api('CONSUMER.CREATE.NONE.c', { ...request, stream_name: 'NONE' })
+  assert.equal((none.error as Json).err_code, 10059)
+  const twice = { name: 'd', filter_subjects: [...filter_subjects, 's.1'] }
+  const refused = await house.api('CONSUMER.CREATE.S.d', { stream_name: 'S', config: twice })
+  assert.equal((refused.error as Json).err_code, 10138)
+})
+
+test('what is delivered first by last_per_subject is counted as it is read', async () => {
+  const house = await filled({ max_msgs_per_subject: 3 })
+  for (const seq of [MANY, MANY - 1, MANY - 5]) await house.api('STREAM.MSG.DELETE.S', { seq })
+  const config = { name: 'c', deliver_policy: 'last_per_subject', filter_subject: 's.*' }
+  const answer = await house.api('CONSUMER.CREATE.S.c', { stream_name: 'S', config })
+  assert.equal(answer.num_pending, 1000)
+  await house.publish('s.1')
+  await house.api('STREAM.PURGE.S', { filter: 's.2' })
+  assert.equal((await house.api('CONSUMER.INFO.S.c')).num_pending, 1000)
+  const got = house.listen('in')
+  house.send('$JS.API.CONSUMER.MSG.NEXT.S.c', JSON.stringify({ batch: 1100, no_wait: true }), [], 'in')
+  await turnsUntil(() => got.length >= 1001)
+  assert.equal(new Set(got.slice(0, 1000).map(({ subject }) => subject)).size, 999)
+  assert.match(got[1000].headers, /404 No Messages|408/)
+})
+
+test('deleted sequences are told in the order of the stream, however many there are', async () => {
+  const house = await filled({})
+  await house.api('STREAM.PURGE.S', { filter: 's.7' })
+  const { deleted, num_deleted } = (await house.state('S', { deleted_details: true })) as {
+    deleted: number[]
+    num_deleted: number
+  }
+  assert.deepEqual(
+    deleted,
+    Array.from({ length: MANY / 1000 }, (_, i) => 8 + i * 1000),
+  )
+  assert.equal(num_deleted, deleted.length)
+})

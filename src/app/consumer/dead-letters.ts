@@ -1,7 +1,7 @@
 /** Where messages go that no try could handle: the same bytes and headers, and why. */
 import { StorageType } from '@nats-io/jetstream'
 import { headers } from '@nats-io/nats-core'
-import { reasonOf } from '../errors.ts'
+import { ContrailError, reasonOf } from '../errors.ts'
 import type { StreamMessage } from '../message.ts'
 import type { Runtime } from '../runtime.ts'
 
@@ -38,7 +38,10 @@ export class DeadLetters {
 
   async start(runtime: Runtime): Promise<void> {
     this.#runtime = runtime
-    if (this.#to !== true) return
+    if (this.#to !== true) {
+      await this.#mustBeKept(runtime, this.#to)
+      return
+    }
     const { config } = await runtime.jsm.streams.info(this.#stream)
     const name = deadLetterStream(this.#stream)
     const exists = await runtime.jsm.streams.info(name).then(
@@ -53,6 +56,21 @@ export class DeadLetters {
       num_replicas: config.num_replicas,
       description: `What could not be handled of ${this.#stream}`,
     })
+  }
+
+  /** Letters to where no stream is would never be stored. @throws ContrailError STREAM_MISSING */
+  async #mustBeKept({ jsm, log, publisher }: Runtime, subject: string): Promise<void> {
+    if (publisher.audience.isKept(subject)) return
+    try {
+      await jsm.streams.find(subject)
+    } catch (thrown) {
+      if (!/no stream matches subject/.test(reasonOf(thrown))) {
+        log.warn({ err: thrown, subject }, 'whether a stream keeps the dead letters can not be asked')
+        return
+      }
+      const sentence = `No stream keeps "${subject}", where the dead letters of the stream "${this.#stream}" are to go.`
+      throw new ContrailError('STREAM_MISSING', sentence, { cause: thrown })
+    }
   }
 
   /** Resolves when the letter is stored; twice for the same message stores one. */

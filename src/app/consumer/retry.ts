@@ -13,6 +13,7 @@ import {
   type Table,
   text,
 } from '../options.ts'
+import { assertSubject } from '../subject-pattern.ts'
 import { type Duration, toMs } from '../units.ts'
 
 /** Pauses between tries: always the same, one after the other (the last repeats), or growing. */
@@ -98,6 +99,7 @@ export class RetryPolicy {
       throw new ContrailError('INVALID_OPTION', `retry.attempts: ${this.attempts} is below 1.`)
     }
     this.deadLetter = options.deadLetter ?? false
+    if (typeof this.deadLetter === 'string') assertSubject(this.deadLetter)
     this.#when = options.when
     const backoff = options.backoff ?? DEFAULT_BACKOFF
     if (typeof backoff === 'object' && 'initial' in backoff) {

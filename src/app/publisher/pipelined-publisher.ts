@@ -83,6 +83,7 @@ export class PipelinedPublisher {
   #bytes = 0
   #serial = 0
   #isConnected = true
+  #isClosed = false
   /** Publications that were rejected. */
   failed = 0
   #timer: NodeJS.Timeout | undefined
@@ -122,6 +123,10 @@ export class PipelinedPublisher {
     timeoutMs: number,
     repeatable: boolean,
   ): Promise<PubAck> {
+    if (this.#isClosed) {
+      const sentence = `Publishing to "${subject}": the app has stopped.`
+      return Promise.reject(new ContrailError('STOPPED', sentence))
+    }
     return new Promise((resolve, reject) => {
       const bytes = payload.length
       if (
@@ -190,6 +195,7 @@ export class PipelinedPublisher {
 
   /** What is not answered is rejected. */
   close(): void {
+    this.#isClosed = true
     clearInterval(this.#timer)
     if (!this.#nc.isClosed()) this.#inbox.unsubscribe()
     this.#rejectAll(new ContrailError('STOPPED', 'The message was not acknowledged before the end.'))

@@ -80,7 +80,7 @@ export async function declareStream(
     await streams.update(wanted.name, updateOf(existing.config, marked) as never)
     if (lost.length > 0) runtime.log.warn({ ...bindings, changed, lost }, 'stream updated, with loss')
     else runtime.log.info({ ...bindings, changed }, 'stream updated')
-    return wanted
+    return { ...existing.config, ...wanted }
   } catch (thrown) {
     if (!isApiError(thrown, ...CANNOT_CHANGE))
       throw asContrailError(thrown, `${upper(what)} can't be updated (${all})`)

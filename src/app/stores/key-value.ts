@@ -96,10 +96,15 @@ export class KeyValue<T, Deps extends object = object> implements Declaration {
     this.#owner = owner
   }
 
-  /** The official client's bucket. @throws ContrailError NOT_STARTED */
+  /** The official client's bucket. @throws ContrailError NOT_STARTED, STOPPED */
   get kv(): KV {
-    if (this.#kv === null)
-      throw new ContrailError('NOT_STARTED', `The bucket "${this.bucket}" is not open yet.`)
+    if (this.#owner.runtime() === null) throw this.#owner.notRunning(`The bucket "${this.bucket}"`)
+    if (this.#kv === null) {
+      throw new ContrailError(
+        'NOT_STARTED',
+        `The bucket "${this.bucket}" is not open yet: await app.ready().`,
+      )
+    }
     return this.#kv
   }
 

@@ -79,10 +79,15 @@ export class ObjectStore<Deps extends object = object> implements Declaration {
     this.#owner = owner
   }
 
-  /** The official client's store. @throws ContrailError NOT_STARTED */
+  /** The official client's store. @throws ContrailError NOT_STARTED, STOPPED */
   get obj(): ClientsStore {
-    if (this.#store === null)
-      throw new ContrailError('NOT_STARTED', `The object store "${this.bucket}" is not open yet.`)
+    if (this.#owner.runtime() === null) throw this.#owner.notRunning(`The object store "${this.bucket}"`)
+    if (this.#store === null) {
+      throw new ContrailError(
+        'NOT_STARTED',
+        `The object store "${this.bucket}" is not open yet: await app.ready().`,
+      )
+    }
     return this.#store
   }
 

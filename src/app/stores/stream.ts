@@ -164,6 +164,7 @@ export class Stream<Deps extends object = object> implements Declaration {
   #forget: () => void = () => {}
   /** What subjects it keeps; null: that is not known here. */
   #keeps: RegExp | null = null
+  #takesSchedules = true
 
   constructor(name: string, options: StreamOptions, owner: StreamOwner) {
     if (!NAME.test(name)) {
@@ -277,6 +278,10 @@ export class Stream<Deps extends object = object> implements Declaration {
   schedule(subject: string, data: unknown, when: When, options?: ScheduleOptions): Promise<Schedule> {
     const { publisher } = this.#runtime()
     if (this.#keeps?.test(subject) === false) return this.#refuse(subject)
+    if (!this.#takesSchedules) {
+      const sentence = `The stream "${this.name}" takes no schedules: declare it with allowSchedules: true.`
+      return Promise.reject(new ContrailError('INVALID_OPTION', sentence))
+    }
     return schedule(publisher, this.name, subject, data, when, options)
   }
 
@@ -329,6 +334,8 @@ export class Stream<Deps extends object = object> implements Declaration {
     const { config, forget } = await keepDeclared(runtime, `the stream "${this.name}"`, wanted, declare)
     this.#forget = forget
     const subjects = config?.subjects ?? (options.subjects === undefined ? undefined : this.subjects)
+    // Of what is not known the server says what it makes of it.
+    this.#takesSchedules = config === null || config.allow_msg_schedules === true
     this.#keeps = subjects === undefined ? null : matcherOf(subjects)
   }
 

@@ -7,8 +7,8 @@ import type { Stream } from './stream.ts'
 
 /** Parts of the state that are only shown when asked for. */
 export interface StateDetails {
-  /** The sequences deleted in between. */
-  deleted?: boolean
+  /** The sequences deleted in between: an array. */
+  deleted?: JsonText
   /** Messages by subject: an object. */
   subjects?: JsonText
 }
@@ -16,7 +16,8 @@ export interface StateDetails {
 /** Deleted sequences that an answer lists at most, the oldest: `num_deleted` tells of all. */
 const MAX_DELETED_SHOWN = 500_000
 
-function deletedOf(stream: Stream): number[] {
+/** The sequences deleted in between, the oldest first. */
+export function deletedOf(stream: Stream): number[] {
   const shown: number[] = []
   for (const seq of stream.log.deleted()) {
     if (shown.length === MAX_DELETED_SHOWN) break
@@ -45,7 +46,7 @@ export function streamState(stream: Stream, details: StateDetails = {}): StreamS
     ...(log.subjectCount > 0 ? { num_subjects: log.subjectCount } : {}),
     ...(details.subjects === undefined ? {} : { subjects: details.subjects }),
     ...(hasDeleted ? { num_deleted: log.numDeleted } : {}),
-    ...(hasDeleted && details.deleted ? { deleted: deletedOf(stream) } : {}),
+    ...(hasDeleted && details.deleted !== undefined ? { deleted: details.deleted } : {}),
     ...(log.lost.count > 0 ? { lost: { msgs: [...log.lost.sequences], bytes: log.lost.bytes } } : {}),
     consumer_count: consumers,
   }

@@ -1,10 +1,14 @@
+import { type SubjectFilter, subjectFilter } from '../../subjects/index.ts'
+import type { Stream } from '../account/stream.ts'
 import { consumerError } from '../config/consumer/errors.ts'
 import { CONSUMER_FIELDS, encodeConfig, withDefaults } from '../config/consumer/fields.ts'
 import { withServerMetadata } from '../config/consumer/metadata.ts'
 import { apiError } from '../config/errors.ts'
 import { decodeRequest } from '../config/json/decode.ts'
 import type { ConsumerConfig } from '../config/types.ts'
+import type { Consumer } from '../consumer/consumer.ts'
 import { type ConsumerAction, createConsumer } from '../consumer/create.ts'
+import { Slices } from '../stream/slices.ts'
 import { type ConsumerRequest, streamNamed } from './consumer-request.ts'
 
 export const CONSUMER_CREATE_TYPE = 'io.nats.jetstream.api.v1.consumer_create_response'
@@ -34,8 +38,11 @@ function decode(body: string): CreateRequest {
   }
 }
 
+/** With more filters than this a request is worked on in several turns. */
+const MANY_FILTERS = 4096
+
 /** `CONSUMER.CREATE.<stream>`, `.<stream>.<name>` and `.<stream>.<name>.<filter>`. */
-export function createNewStyle(request: ConsumerRequest): object {
+export function createNewStyle(request: ConsumerRequest): object | Promise<object> {
   const asked = decode(request.body)
   const [stream, name, ...filter] = request.tokens
   if (name === undefined) return createEphemeral(request, asked, stream)
@@ -55,14 +62,18 @@ export function createNewStyle(request: ConsumerRequest): object {
   return create(request, asked)
 }
 
-function createEphemeral(request: ConsumerRequest, asked: CreateRequest, stream: string): object {
+function createEphemeral(
+  request: ConsumerRequest,
+  asked: CreateRequest,
+  stream: string,
+): object | Promise<object> {
   checkTarget(asked, stream, asked.config.name ?? '')
   if (asked.config.durable_name) throw consumerError('JSConsumerEphemeralWithDurableNameErr')
   return create(request, asked)
 }
 
 /** `CONSUMER.DURABLE.CREATE.<stream>.<name>`. */
-export function createDurable(request: ConsumerRequest): object {
+export function createDurable(request: ConsumerRequest): object | Promise<object> {
   const asked = decode(request.body)
   const [stream, name] = request.tokens
   if (request.tokens.length !== 2) throw consumerError('JSConsumerDurableNameNotInSubjectErr')
@@ -78,17 +89,35 @@ function checkTarget(asked: CreateRequest, stream: string, name: string): void {
   if (/[\\/]/.test(name)) throw consumerError('JSConsumerNameContainsPathSeparatorsErr')
 }
 
-function create(request: ConsumerRequest, asked: CreateRequest): object {
-  const { config } = asked
-  if ((config.num_replicas ?? 0) > 1) throw apiError('JSStreamReplicasNotSupportedErr')
+function create(request: ConsumerRequest, asked: CreateRequest): object | Promise<object> {
+  if ((asked.config.num_replicas ?? 0) > 1) throw apiError('JSStreamReplicasNotSupportedErr')
   const stream = streamNamed(request.account, asked.stream_name)
+  if ((asked.config.filter_subjects?.length ?? 0) > MANY_FILTERS) return createInTurns(request, asked)
+  return shown(made(stream, asked))
+}
+
+/** Others are served between reading the request, building the filter, making the consumer and counting what it has before it. */
+async function createInTurns(request: ConsumerRequest, asked: CreateRequest): Promise<object> {
+  const slices = new Slices()
+  await slices.next()
+  const filter = subjectFilter(asked.config.filter_subjects ?? [])
+  await slices.next()
+  const consumer = made(streamNamed(request.account, asked.stream_name), asked, filter)
+  await slices.next()
+  return shown(consumer)
+}
+
+function made(stream: Stream, { config, action, pedantic }: CreateRequest, filter?: SubjectFilter): Consumer {
   const existing = stream.consumers.get(config.durable_name || config.name || '')
   // Pausing goes through its own request.
   if (existing !== undefined) config.pause_until = existing.config.pause_until
-  const consumer = createConsumer(stream, config, asked.action, asked.pedantic)
-  const info = consumer.info()
+  const consumer = createConsumer(stream, config, action, pedantic, filter)
   if (existing === undefined && consumer.pauseEndMs > stream.clock.now()) {
     consumer.advisories.paused(consumer.pauseEndMs)
   }
-  return { ...info, config: encodeConfig(withServerMetadata(consumer.config)) }
+  return consumer
+}
+
+function shown(consumer: Consumer): object {
+  return { ...consumer.info(), config: encodeConfig(withServerMetadata(consumer.config)) }
 }

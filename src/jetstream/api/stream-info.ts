@@ -1,6 +1,6 @@
 import { subjectFilter } from '../../subjects/index.ts'
 import type { Stream } from '../account/stream.ts'
-import { ledStreamInfo, type StateDetails } from '../account/stream-info.ts'
+import { deletedOf, ledStreamInfo, type StateDetails } from '../account/stream-info.ts'
 import { decodeRequest } from '../config/json/decode.ts'
 import { JsonText } from '../config/json/encode.ts'
 import { Slices, sortInSlices } from '../stream/slices.ts'
@@ -27,7 +27,7 @@ export async function streamInfoRequest(request: ApiRequest): Promise<object> {
   if (hasJson(request.body)) asked = decodeRequest(request.body, FIELDS, 'JSApiStreamInfoRequest')
   const stream = streamNamed(request)
   const page = { total: 0, offset: 0, limit: 0 }
-  const details: StateDetails = { deleted: asked.deleted_details }
+  const details: StateDetails = {}
   if (asked.subjects_filter) {
     const subjects = await subjectCounts(stream, asked.subjects_filter)
     if (subjects.length > 0) {
@@ -38,7 +38,19 @@ export async function streamInfoRequest(request: ApiRequest): Promise<object> {
       if (shown.length > 0) details.subjects = await encodeCounts(shown)
     }
   }
+  // The last, so that it fits to what else is told.
+  if (asked.deleted_details) details.deleted = await encodeNumbers(deletedOf(stream))
   return { ...page, ...ledStreamInfo(stream, details) }
+}
+
+async function encodeNumbers(numbers: readonly number[]): Promise<JsonText> {
+  const slices = new Slices()
+  const parts: string[] = []
+  for (let at = 0; at < numbers.length; at += AT_ONCE) {
+    parts.push(numbers.slice(at, at + AT_ONCE).join(','))
+    if (slices.isOver) await slices.next()
+  }
+  return new JsonText(`[${parts.join(',')}]`)
 }
 
 /** The object that it would be, whose making would take most of the time. */

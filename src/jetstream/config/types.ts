@@ -85,7 +85,8 @@ export interface StreamState {
   /** Messages by subject: an object. */
   subjects?: JsonText
   num_deleted?: number
-  deleted?: number[]
+  /** In an answer: the JSON text of an array of numbers. */
+  deleted?: object
   lost?: { msgs: number[] | null; bytes: number }
   consumer_count: number
 }

@@ -1,6 +1,6 @@
 import type { Message, Turn, TurnTask } from '../../core/index.ts'
 import { type Ledger, ReadFailure } from '../../storage/index.ts'
-import { subjectFilter } from '../../subjects/index.ts'
+import { type SubjectFilter, subjectFilter } from '../../subjects/index.ts'
 import { filtersOf, samplePercent } from '../config/consumer/defaults.ts'
 import { MAX_SEQUENCE } from '../config/ranges.ts'
 import { parseTime } from '../config/time-text.ts'
@@ -61,8 +61,9 @@ export class Consumer extends ConsumerState implements TurnTask {
     meta: ConsumerMeta,
     progress: Progress,
     ledger: Ledger | null,
+    filter: SubjectFilter = subjectFilter(filtersOf(meta.config)),
   ) {
-    super(stream, name, meta, progress, ledger)
+    super(stream, name, meta, progress, ledger, filter)
     const { config } = meta
     const nowMs = stream.clock.now()
     this.turn = stream.account.bus.turn

@@ -1,5 +1,5 @@
 import type { Json, Ledger } from '../../storage/index.ts'
-import { subjectFilter, subjectsCollide } from '../../subjects/index.ts'
+import { type SubjectFilter, subjectFilter, subjectsCollide } from '../../subjects/index.ts'
 import { checkConfig, isConsumerName, LIMITS } from '../config/consumer/check.ts'
 import { applyDefaults, filtersOf } from '../config/consumer/defaults.ts'
 import { consumerError } from '../config/consumer/errors.ts'
@@ -26,13 +26,14 @@ const EPHEMERAL_NAME_LENGTH = 8
 
 /**
  * Makes a consumer, or changes the one of the same name. The configuration's defaults are filled in. Throws ApiError with what
- * nats-server would say.
+ * nats-server would say. `filter`: that of a new one, where it was built before.
  */
 export function createConsumer(
   stream: ConsumedStream,
   config: ConsumerConfig,
   action: ConsumerAction = '',
   pedantic = false,
+  filter: SubjectFilter | null = null,
 ): Consumer {
   applyDefaults(config, stream.config, pedantic)
   checkConfig(config, stream.config)
@@ -51,7 +52,7 @@ export function createConsumer(
   }
   while (name === '' || stream.consumers.has(name)) name = uniqueId(EPHEMERAL_NAME_LENGTH)
   if (!isConsumerName(name)) throw consumerError('JSConsumerBadDurableNameErr')
-  return make(stream, name, config)
+  return make(stream, name, config, filter ?? subjectFilter(filtersOf(config)))
 }
 
 function change(
@@ -72,9 +73,8 @@ function change(
   return existing
 }
 
-function make(stream: ConsumedStream, name: string, config: ConsumerConfig): Consumer {
+function make(stream: ConsumedStream, name: string, config: ConsumerConfig, filter: SubjectFilter): Consumer {
   const { log } = stream
-  const filter = subjectFilter(filtersOf(config))
   const start = chooseStart(config, filter, log, stream.config.max_msgs_per_subject ?? -1)
   const progress = new Progress(ackModeOf(config))
   progress.startAt(start.seq)
@@ -83,8 +83,8 @@ function make(stream: ConsumedStream, name: string, config: ConsumerConfig): Con
   if (config.mem_storage !== true && !log.inMemory && config.direct !== true) {
     ledger = log.createLedger(name, meta as unknown as Json)
   }
-  const consumer = new Consumer(stream, name, meta, progress, ledger)
-  consumer.count.skipList = start.skipList
+  const consumer = new Consumer(stream, name, meta, progress, ledger, filter)
+  if (start.skipList !== null) consumer.count.beginWith(start.skipList)
   if (ledger !== null) {
     ledger.setMeta(consumer.meta() as unknown as Json)
     consumer.ledger.steps.startAt(start.seq)

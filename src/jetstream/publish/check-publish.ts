@@ -62,8 +62,7 @@ export class PublishChecks {
     if (headers.found === 0) {
       return this.counters === null ? this.limits.check(message, false) : apiError('JSMessageIncrMissingErr')
     }
-    if (this.limits.isTooLarge(message))
-      return this.isDuplicate(headers, nowMs) ? null : apiError('JSStreamMessageExceedsMaximumErr')
+    if (this.limits.isTooLarge(message)) return apiError('JSStreamMessageExceedsMaximumErr')
     const { log, name } = this.stream
     const { subject, subjectStart, subjectEnd } = message
     const error =

@@ -34,6 +34,23 @@ export function normaliseText(text: string, names: ReadonlyMap<string, string>):
   return result
 }
 
+const DATE = /\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?( [+-]\d{4} [A-Z]+)?/g
+const SHORT_TIME = /\b\d\d:\d\d:\d\d\b/g
+const DURATION = /\b\d+(\.\d+)?(ms|µs|us|ns|s)\b/g
+const URL = /127\.0\.0\.1:\d+/g
+
+/** What a program printed: the same for dates as people read them, durations that were measured, and where the server is. */
+export function normaliseOutput(text: string): string {
+  return text
+    .replace(DATE, '<date>')
+    .replace(SHORT_TIME, '<date>')
+    .replace(DURATION, '<duration>')
+    .replace(URL, '<server>')
+    .replace(/[ \t]+$/gm, '')
+    .replace(/[─━]+/g, '─')
+    .replace(/ {2,}/g, '  ')
+}
+
 export function normalise(value: unknown, names: ReadonlyMap<string, string>): unknown {
   if (typeof value === 'string') return normaliseText(value, names)
   if (Array.isArray(value)) return value.map((each) => normalise(each, names))

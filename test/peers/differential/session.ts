@@ -1,6 +1,8 @@
 /** One server's side of a case: does what the script says, and notes every frame that came back. */
+
+import { NatsCli } from '../clients/program.ts'
 import type { PeerServer } from '../servers.ts'
-import { normalise, normaliseText } from './normalise.ts'
+import { normalise, normaliseOutput, normaliseText } from './normalise.ts'
 import { type Frame, RawClient } from './raw-client.ts'
 
 const REPLY_MS = 3000
@@ -284,6 +286,13 @@ export class Session {
     }
     if (confirm) await this.request(message.reply, kind)
     else await this.publish(message.reply, kind)
+  }
+
+  /** A command of the `nats` command line, words parted by spaces; notes how it ended, and what it printed. */
+  async nats(command: string, ...more: string[]): Promise<void> {
+    const args = [...command.split(' '), ...more]
+    const { code, output } = await new NatsCli(this.server.url).try(args)
+    this.note(`nats ${args.join(' ')}`, { code, output: normaliseOutput(output).split('\n') })
   }
 
   // Both.

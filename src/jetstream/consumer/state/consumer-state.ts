@@ -1,6 +1,6 @@
 import type { Ledger } from '../../../storage/index.ts'
-import { type SubjectFilter, subjectFilter } from '../../../subjects/index.ts'
-import { filtersOf, isDurable, retainsMessages, samplePercent } from '../../config/consumer/defaults.ts'
+import type { SubjectFilter } from '../../../subjects/index.ts'
+import { isDurable, retainsMessages, samplePercent } from '../../config/consumer/defaults.ts'
 import type { ConsumerConfig } from '../../config/types.ts'
 import { Advisories } from './advisories.ts'
 import { ConsumerLedger } from './ledger.ts'
@@ -41,6 +41,7 @@ export abstract class ConsumerState {
     meta: ConsumerMeta,
     progress: Progress,
     ledger: Ledger | null,
+    filter: SubjectFilter,
   ) {
     const { config } = meta
     this.stream = stream
@@ -48,7 +49,7 @@ export abstract class ConsumerState {
     this.createdMs = meta.created
     this.config = config
     this.progress = progress
-    this.count = new PendingCount(stream, progress, subjectFilter(filtersOf(config)))
+    this.count = new PendingCount(stream, progress, filter)
     this.samplePercent = samplePercent(config)
     this.ledger = new ConsumerLedger(this, ledger)
     this.advisories = new Advisories(this)

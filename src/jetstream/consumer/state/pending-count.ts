@@ -27,6 +27,13 @@ export class PendingCount {
     this.filter = filter
   }
 
+  /** A new consumer begins with these: all are there, and nothing is behind them. */
+  beginWith(skipList: SkipList): void {
+    this.skipList = skipList
+    this.count = skipList.length
+    this.isStale = false
+  }
+
   get value(): number {
     if (this.isStale) this.recount()
     return this.count

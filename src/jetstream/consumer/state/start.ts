@@ -48,8 +48,8 @@ export function chooseStart(
       if (maxPerSubject === 1) return within(log.firstSeq)
       const seqs = log.lastSeqs(filter.all ? null : filter)
       if (seqs.length === 0) return within(log.lastSeq)
-      const sorted = Float64Array.from(seqs).sort()
-      return { seq: sorted[0], skipList: new SkipList(sorted, log.lastSeq) }
+      const skipList = new SkipList(seqs, log.lastSeq)
+      return { seq: skipList.peek(), skipList }
     }
   }
 }

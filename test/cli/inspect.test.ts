@@ -1,0 +1,160 @@
+/** Looking into a running app from outside, and into a store that nobody has open. */
+import assert from 'node:assert/strict'
+import { execFile, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { App, type BrokerOptions } from '../../src/app/index.ts'
+import { MemoryLog, until } from '../app/support.ts'
+
+const program = join(import.meta.dirname, '..', '..', '..', 'bin', 'contrail')
+
+interface Done {
+  code: number
+  stdout: string
+  stderr: string
+}
+
+function contrail(words: readonly string[], input?: string): Promise<Done> {
+  return new Promise((resolve) => {
+    const child = execFile(
+      process.execPath,
+      [program, ...words],
+      { timeout: 30_000 },
+      (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
+    )
+    child.stdin?.end(input ?? '')
+  })
+}
+
+/** A running app; `run` is a command of contrail on its server that goes well, `fails` one that does not. */
+async function shop(t: TestContext, broker: BrokerOptions = { memory: true, port: 0 }) {
+  const app = new App(broker, { log: new MemoryLog(), stopTimeout: '5s' })
+  t.after(() => app.stop())
+  const orders = app.stream('ORDERS')
+  const stock = app.keyValue<number>('stock', { history: 5 })
+  const consumer = orders.consume('orders.>', { durable: 'billing', filter: () => true }, () => {})
+  app.subscribe('price.{sku}', (_, { params }) => ({ sku: params.sku }))
+  await app.start()
+  for (const n of [1, 2, 3]) await orders.publish(`orders.${n}`, { n }, { headers: { Shop: 'Bern' } })
+  for (const n of [7, 8]) await stock.put('nut', n)
+  const at = ['--from', app.url as string]
+  const run = async (...words: string[]) => {
+    const { code, stdout, stderr } = await contrail([...words, ...at])
+    assert.equal(code, 0, stderr)
+    return stdout
+  }
+  const fails = async (code: number, sentence: RegExp, ...words: string[]) => {
+    const done = await contrail([...words, ...at])
+    assert.match(done.stderr, sentence)
+    assert.equal(done.code, code, done.stderr)
+  }
+  return { app, orders, stock, consumer, run, fails }
+}
+
+test('streams are listed, shown, updated, purged and deleted', async (t) => {
+  const { app, run, fails } = await shop(t)
+  const list = await run('streams')
+  assert.match(list, /^STREAM +MESSAGES +BYTES +CONSUMERS +RETENTION +LAST +SUBJECTS\n/)
+  assert.match(list, /^ORDERS +3 +\d+ B +1 +limits +20\S+ +orders\.>$/m)
+  assert.equal(JSON.parse(await run('streams', 'show', 'ORDERS')).state.messages, 3)
+  const message = JSON.parse(await run('streams', 'message', 'ORDERS', '2', '--json'))
+  assert.equal(message.data, '{"n":2}')
+  assert.deepEqual(message.headers, { Shop: ['Bern'] })
+  const config = JSON.parse(await run('streams', 'update', 'ORDERS', 'max_age=7d', 'max_msgs=1000', '--json'))
+  assert.equal(config.max_age, 7 * 86_400 * 1e9)
+  assert.equal(config.max_msgs, 1000)
+  await fails(2, /can't be taken back: say --yes/, 'streams', 'purge', 'ORDERS')
+  assert.equal(
+    await run('streams', 'purge', 'ORDERS', '--subject', 'orders.1', '--yes'),
+    '1 messages removed\n',
+  )
+  await fails(1, /stream not found/, 'streams', 'show', 'NONE')
+  await fails(2, /"shw" is none of list, show/, 'streams', 'shw')
+  await fails(2, /STREAM is missing/, 'streams', 'show')
+  assert.equal(await run('streams', 'delete', 'ORDERS', '--yes'), 'ORDERS is deleted\n')
+  await assert.rejects(app.context.jsm.streams.info('ORDERS'))
+})
+
+test('consumers are listed, shown, updated, paused, resumed and deleted', async (t) => {
+  const { consumer, run, fails } = await shop(t)
+  await until(async () => (await consumer.info()).num_ack_pending === 0)
+  assert.match(await run('consumers', 'list', 'ORDERS'), /^billing +0 +0 +0 +3 +pull +orders\.>$/m)
+  assert.equal(JSON.parse(await run('consumers', 'show', 'ORDERS', 'billing')).name, 'billing')
+  await run('consumers', 'update', 'ORDERS', 'billing', 'max_ack_pending=7', 'ack_wait=1m')
+  const { config } = await consumer.info()
+  assert.equal(config.max_ack_pending, 7)
+  assert.equal(config.ack_wait, 60e9)
+  await run('consumers', 'pause', 'ORDERS', 'billing', '--for', '1h')
+  assert.equal((await consumer.info()).paused, true)
+  assert.match(await run('consumers', 'list', 'ORDERS'), /paused/)
+  await run('consumers', 'resume', 'ORDERS', 'billing')
+  assert.notEqual((await consumer.info()).paused, true)
+  await fails(2, /say --yes/, 'consumers', 'delete', 'ORDERS', 'billing')
+  await fails(1, /consumer not found/, 'consumers', 'show', 'ORDERS', 'none')
+})
+
+test('buckets are listed, read, written and watched', async (t) => {
+  const { stock, run, fails } = await shop(t)
+  assert.match(await run('kv'), /^stock +2 +\d+ B +5$/m)
+  assert.equal(await run('kv', 'keys', 'stock'), 'nut\n')
+  assert.equal(await run('kv', 'get', 'stock', 'nut'), '8')
+  assert.match(await run('kv', 'put', 'stock', 'bolt', '5'), /^revision 3$/m)
+  assert.equal(await stock.get('bolt'), 5)
+  assert.match(await run('kv', 'history', 'stock', 'nut'), /^1 .* nut {2}7\n2 .* nut {2}8\n$/)
+  await run('kv', 'delete', 'stock', 'nut')
+  await fails(1, /has no key "nut"/, 'kv', 'get', 'stock', 'nut')
+  await fails(1, /stream not found/, 'kv', 'get', 'none', 'nut')
+})
+
+test('a message is published: to a stream, to nobody, as a request, from standard input', async (t) => {
+  const { app, orders, run, fails } = await shop(t)
+  assert.equal(
+    await run('publish', 'orders.9', '{"n":9}', '--id', 'nine', '--header', 'Shop: Bern'),
+    'stored in ORDERS: 4\n',
+  )
+  assert.equal(await run('publish', 'orders.9', '{"n":9}', '--id', 'nine'), 'ORDERS has it already: 4\n')
+  assert.equal(await run('publish', 'nowhere', 'x'), 'published; no stream keeps it\n')
+  assert.equal(await run('publish', 'price.nut', '--request'), '{"sku":"nut"}')
+  await fails(1, /Nobody listens on who\.knows/, 'publish', 'who.knows', '--request')
+  const piped = await contrail(['publish', 'orders.10', '-', '--from', app.url as string], 'from a pipe')
+  assert.equal(piped.stdout, 'stored in ORDERS: 5\n')
+  const stored = await app.context.jsm.streams.getMessage('ORDERS', { seq: 5 })
+  assert.equal(stored?.string(), 'from a pipe')
+  assert.equal((await orders.info()).state.messages, 5)
+})
+
+test('messages are shown as they come', async (t) => {
+  const { app, run } = await shop(t)
+  const last = await run('tail', 'ORDERS', '--last', '2', '--count', '2', '--headers')
+  assert.match(last, /^20\S+ {2}2 {2}orders\.2 {2}\{"n":2\}\n {2}Shop: Bern\n20\S+ {2}3 {2}orders\.3 /)
+  const child = spawn(process.execPath, [program, 'tail', 'prices.>', '--json', '--from', app.url as string])
+  t.after(() => child.kill('SIGKILL'))
+  let printed = ''
+  child.stdout.on('data', (bytes) => {
+    printed += bytes
+  })
+  await until(
+    async () => {
+      await app.publish('prices.nut', 12)
+      return printed.includes('\n')
+    },
+    'a line',
+    20_000,
+  )
+  const { subject, data } = JSON.parse(printed.split('\n')[0])
+  assert.deepEqual({ subject, data }, { subject: 'prices.nut', data: '12' })
+})
+
+test('a store that nobody has open is looked into by its folder', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'contrail-inspect-'))
+  t.after(() => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }))
+  const { app } = await shop(t, { dir, port: 0 })
+  const busy = await contrail(['streams', '--from', dir])
+  assert.equal(busy.code, 1)
+  assert.match(busy.stderr, /in use/)
+  await app.stop()
+  const done = await contrail(['streams', '--from', dir])
+  assert.match(done.stdout, /^ORDERS +3 /m, done.stderr)
+})
