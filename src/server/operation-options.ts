@@ -61,7 +61,7 @@ export interface Advertised {
 
 const DEFAULTS = { lameDuckMs: 120_000, lameDuckGraceMs: 10_000, maxClosedClients: 10_000 }
 /** Those that nats-server 2.15 knows, with its values. */
-const FEATURE_FLAGS = {
+export const FEATURE_FLAGS: Readonly<Record<string, boolean>> = {
   js_ack_fc_v2: false,
   js_api_reply_v2: false,
   js_raft_delete_range: true,

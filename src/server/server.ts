@@ -177,13 +177,15 @@ export class Server {
    * subscriptions), users, `trace` and what goes with it, `tags`, `metadata`, `clientAdvertise`, larger `maxMemoryStore` and
    * `maxFileStore`. Clients that may no longer log in are disconnected.
    * @param options all of them, as for `start`; `logger`, `signal`, `clock` and `storage` stay what they are
+   * @param onTaken called when nothing can be refused any more, before the log is told
    * @throws Error for an option that contradicts another, or can't change; nothing has changed then
    */
-  reload(options: ServerOptions): void {
+  reload(options: ServerOptions, onTaken: () => void = () => {}): void {
     if (this.stopping !== null) throw new Error('the server has stopped')
     const { settings: now, bus, logger } = this
     const next = reloaded(now, settle(options))
     this.settings = next
+    onTaken()
     this.advertise()
     bus.info.max_payload = next.limits.maxPayloadBytes
     bus.changeLimits(next.limits)
@@ -203,7 +205,8 @@ export class Server {
     this.jetstream?.raiseLimits(next)
     for (const line of changesOf(now, next)) logger.log('info', line)
     this.loadedMs = bus.clock.now()
-    logger.log('info', 'Reloaded server configuration')
+    const digest = next.configDigest === '' ? '' : ` (${next.configDigest})`
+    logger.log('info', `Reloaded server configuration${digest}`)
   }
 
   /**
