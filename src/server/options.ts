@@ -153,6 +153,9 @@ export function settle(options: ServerOptions): Settings {
     pingIntervalMs: options.pingInterval ?? DEFAULT_LIMITS.pingIntervalMs,
     pingMax: options.pingMax ?? DEFAULT_LIMITS.pingMax,
     writeDeadlineMs: options.writeDeadline ?? DEFAULT_LIMITS.writeDeadlineMs,
+    waitsForWrites: options.writeTimeout === 'retry',
+    neverStalls: options.stallPublishers === false,
+    withoutHeaders: options.headers === false,
     authTimeoutMs: options.authTimeout ?? DEFAULT_LIMITS.authTimeoutMs,
   }
   if (limits.maxPayloadBytes > limits.maxPendingBytes) {
