@@ -9,6 +9,8 @@ import { limitKeys, networkKeys } from './network-keys.ts'
 import { logKeys, processKeys } from './process-keys.ts'
 import type { KeyTable } from './reader.ts'
 import { toggle } from './setters.ts'
+import { tls } from './tls-keys.ts'
+import { websocket } from './websocket-keys.ts'
 
 const noSystemAccount = toggle(({ server }, value) => {
   server.noSystemAccount = value
@@ -28,6 +30,14 @@ export const topKeys: KeyTable<Launch> = {
   maps: globalMappings,
   system: systemAccount,
   system_account: systemAccount,
+  tls: ({ server }, entry, reader) => {
+    server.tls = { ...server.tls, ...tls(entry, reader) }
+  },
+  websocket: webSocket,
+  ws: webSocket,
+  allow_non_tls: ({ server }, entry, reader) => {
+    server.tls = { cert: '', key: '', ...server.tls, allowNonTls: reader.boolean(entry) }
+  },
   jetstream,
   store_dir: topStoreDir,
   storedir: topStoreDir,
@@ -38,6 +48,10 @@ export const topKeys: KeyTable<Launch> = {
 }
 
 type Key = KeyTable<Launch>[string]
+
+function webSocket(...[{ server }, entry, reader]: Parameters<Key>): void {
+  server.websocket = websocket(entry, reader)
+}
 
 function globalMappings(...[{ server }, entry, reader]: Parameters<Key>): void {
   server.mappings = mappings(entry, reader)
@@ -56,7 +70,6 @@ export const refusedTopKeys: Readonly<Record<string, string>> = {
     [
       'account_resolver',
       'accounts_resolver',
-      'allow_non_tls',
       'default_sentinel',
       'https',
       'https_port',
@@ -74,11 +87,8 @@ export const refusedTopKeys: Readonly<Record<string, string>> = {
       'root_operator',
       'root_operators',
       'roots',
-      'tls',
       'trusted',
       'trusted_keys',
-      'websocket',
-      'ws',
     ].map((key) => [key, later]),
   ),
 }
