@@ -24,6 +24,7 @@ const fixedSettings: Readonly<Partial<Record<keyof Settings, Fixed>>> = {
   domain: { name: 'JetStreamDomain' },
   monitorHost: { name: 'HTTPHost' },
   monitorPort: { name: 'HTTPPort', show: (port: number | null) => String(port === null ? 0 : port || -1) },
+  monitorIsSecure: { name: 'HTTPSPort' },
   monitorBasePath: { name: 'HTTPBasePath' },
   noSystemAccount: { name: 'NoSystemAccount' },
   writeTimeout: { name: 'WriteTimeout', show: (value: string | null) => value ?? '' },
