@@ -115,9 +115,11 @@ async function serve(
   watch.on('SIGINT', end)
   watch.on('SIGUSR1', () => logger.reopen())
   const files = new ProcessFiles(logger)
+  // Before it is said that the server is ready: who waits for that reads the file next.
+  files.writePid(wanted)
   try {
     server = await Server.start({ ...wanted.server, logger, signal: stop.signal })
-    files.write(wanted, server)
+    files.writePorts(wanted, server)
     const started = { server, files, logger, line }
     watch.on('SIGHUP', () => reload(started))
     watch.on('SIGUSR2', () => void started.server.lameDuck().catch(() => {}))
@@ -175,7 +177,8 @@ function reloadNow({ server, files, logger, line }: Started): void {
     logger.change(before)
     throw error
   }
-  files.write(wanted, server)
+  files.writePid(wanted)
+  files.writePorts(wanted, server)
 }
 
 function logChanges(before: LogOptions, after: LogOptions): string[] {
@@ -200,10 +203,12 @@ class ProcessFiles {
     this.logger = logger
   }
 
-  /** At the start, and after a reload. */
-  write({ pidFile, portsFileDir }: Launch, server: Server): void {
+  writePid({ pidFile }: Launch): void {
     if (pidFile !== this.pidFile) this.attempt(() => pidFile && writePidFile(pidFile))
     this.pidFile = pidFile
+  }
+
+  writePorts({ portsFileDir }: Launch, server: Server): void {
     if (portsFileDir === this.ports?.folder) return
     this.remove()
     if (portsFileDir === undefined) return
