@@ -5,28 +5,25 @@ import { z } from 'zod'
 const app = new App() // embedded and durable, in ./.contrail; or new App('nats://…')
 const Order = z.object({ sku: z.string(), quantity: z.number() })
 
-const orders = app.stream('ORDERS', { subjects: ['orders.>'], maxAge: '30d' })
+const orders = app.stream('ORDERS', { subjects: ['orders.{id}.created'], maxAge: '30d' })
 const stock = app.keyValue('stock', { schema: z.number(), history: 5 })
 
 orders.consume(
   'orders.{id}.created',
   { durable: 'billing', schema: Order, retry: { attempts: 5, backoff: '1s', deadLetter: true } },
-  async (order, { params, log }) => {
-    // order: { sku: string, quantity: number }, params: { id: string }; acknowledged when this returns
-    const left = await stock.update(order.sku, (left = 10) => left - order.quantity)
+  async ({ sku, quantity }, { params, log }) => {
+    // sku: string, quantity: number, params: { id: string }; acknowledged when this returns
+    const left = await stock.update(sku, (left = 10) => left - quantity)
     log.info({ order: params.id, left }, 'billed')
   },
 )
 
-app.subscribe('stock.left.{sku}', async (_, { params }) => (await stock.get(params.sku)) ?? 0)
+app.subscribe('stock.left.{sku}', async (_, { params }) => (await stock.get(params.sku)) ?? 0) // answers requests
 
-stock.watch('>', ({ key, value }, { publish }) =>
-  value === 0 ? publish('stock.empty', { sku: key }) : undefined,
-)
+stock.watch('>', ({ key, value }) => console.log(`${key}: ${value} left`))
 
-app.afterStart(async ({ publish, request }) => {
+app.afterStart(async ({ publish }) => {
   await publish('orders.7.created', { sku: 'nut', quantity: 3 }) // resolves when it is on disk
-  console.log(`nuts left: ${await request('stock.left.nut')}`)
 })
 
 await app.run() // until SIGINT or SIGTERM

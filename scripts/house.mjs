@@ -96,7 +96,11 @@ function bundlePrograms() {
   const { buildSync } = createRequire(import.meta.url)('esbuild')
   const result = buildSync({
     absWorkingDir: root,
-    entryPoints: { 'contrail-server': 'dist/server/main.js', contrail: 'dist/cli/main.js' },
+    entryPoints: {
+      'contrail-server': 'dist/server/main.js',
+      contrail: 'dist/cli/main.js',
+      'bcrypt-worker': 'dist/auth/bcrypt-worker.js',
+    },
     outdir: 'dist/bin',
     bundle: true,
     splitting: true,

@@ -17,6 +17,7 @@ const mayUse = {
   server: ['ports', 'storage', 'jetstream', 'auth', 'core', 'subjects', 'wire'],
   app: ['server'],
   opentelemetry: ['app'],
+  nestjs: ['app'],
   testing: ['app', 'server'],
   cli: ['server', 'app', 'ports', 'storage', 'archive'],
 }
@@ -29,6 +30,7 @@ const inside = {
     'stream',
     'schedules',
     'publish',
+    'origins',
     'consumer/state',
     'consumer/acks',
     'consumer/requests',

@@ -75,6 +75,7 @@ export function decode(codec: Codec, data: Uint8Array, subject: string): unknown
     return codec.decode(data)
   } catch (thrown) {
     throw new InvalidMessageError(
+      subject,
       `The message on "${subject}" can't be read as ${codec.name}: ${reasonOf(thrown)}.`,
       [],
       { cause: thrown },

@@ -1,9 +1,9 @@
 /** A subscription on core NATS: at most once, replies by returning. */
 import type { Subscription as NatsSubscription } from '@nats-io/nats-core'
-import { headers } from '@nats-io/nats-core'
+import { headers, nuid } from '@nats-io/nats-core'
 import { asContrailError } from './client-errors.ts'
 import { type CodecOption, jsonCodec } from './codec.ts'
-import { type ContrailError, InvalidMessageError, ReplyError, reasonOf } from './errors.ts'
+import { type ContrailError, InvalidMessageError, ReplyError } from './errors.ts'
 import { HANDLER_OPTIONS, type HandlerOptions, type Route } from './handler.ts'
 import { Message } from './message.ts'
 import { count, flag, type Table, text } from './options.ts'
@@ -157,25 +157,17 @@ export class CoreSubscription<
 
   override failed(message: Message, thrown: unknown): undefined {
     const to = message.replyTo
-    const isReply = thrown instanceof ReplyError
-    if (!isReply || to === undefined) this.logOf(message).error({ err: thrown }, 'the handler failed')
-    if (to !== undefined && this.#answersFailure(message, thrown)) {
-      const status = isReply
-        ? thrown.status
-        : thrown instanceof InvalidMessageError
-          ? BAD_REQUEST
-          : INTERNAL_ERROR
-      const answer = headersOf({ headers: message.replyHeaders }) ?? headers()
-      // The error headers of ADR-32, which service clients in every language know.
-      answer.set('Nats-Service-Error', reasonOf(thrown).replace(/\s+/g, ' '))
-      answer.set('Nats-Service-Error-Code', String(status))
-      const details = isReply
-        ? thrown.details
-        : thrown instanceof InvalidMessageError
-          ? { issues: thrown.issues }
-          : undefined
-      this.runtime().nc.publish(to, jsonCodec.encode(details), { headers: answer })
+    const answer = to === undefined ? null : answerOf(message, thrown)
+    if (answer === null || !(thrown instanceof ReplyError)) {
+      const bindings = answer?.id === undefined ? { err: thrown } : { err: thrown, errorId: answer.id }
+      this.logOf(message).error(bindings, 'the handler failed')
     }
+    if (to === undefined || answer === null || !this.#answersFailure(message, thrown)) return undefined
+    const all = headersOf({ headers: message.replyHeaders }) ?? headers()
+    // The error headers of ADR-32, which service clients in every language know.
+    all.set('Nats-Service-Error', answer.description.replace(/\s+/g, ' '))
+    all.set('Nats-Service-Error-Code', String(answer.status))
+    this.runtime().nc.publish(to, jsonCodec.encode(answer.details), { headers: all })
     return undefined
   }
 
@@ -185,7 +177,7 @@ export class CoreSubscription<
     if (thrown instanceof ReplyError) return true
     if (this.#onlyListens || this.runtime().publisher.audience.isKept(message.subject)) return false
     const hasForm = this.routes.some(({ schema, codec }) => schema !== undefined || codec !== jsonCodec)
-    return !(thrown instanceof InvalidMessageError) || hasForm
+    return hasForm || !isInvalid(thrown, message)
   }
 
   override unhandled(message: Message): void {
@@ -203,4 +195,30 @@ export class CoreSubscription<
       'messages come faster than they are handled: some are dropped',
     )
   }
+}
+
+/** What the one who asked is told. */
+interface FailureAnswer {
+  readonly status: number
+  readonly description: string
+  readonly details: unknown
+  /** Of an error that is nobody else's business: the log has it too. */
+  readonly id?: string
+}
+
+/** The message itself, not another one that its handler had to do with. */
+function isInvalid(thrown: unknown, { subject }: Message): thrown is InvalidMessageError {
+  return thrown instanceof InvalidMessageError && thrown.subject === subject
+}
+
+/** Only what is meant for the one who asked: a ReplyError, and what is wrong with the request itself. */
+function answerOf(message: Message, thrown: unknown): FailureAnswer {
+  if (thrown instanceof ReplyError) {
+    return { status: thrown.status, description: thrown.message, details: thrown.details }
+  }
+  if (isInvalid(thrown, message)) {
+    return { status: BAD_REQUEST, description: thrown.message, details: { issues: thrown.issues } }
+  }
+  const id = nuid.next()
+  return { status: INTERNAL_ERROR, description: `internal error (${id})`, details: { id }, id }
 }

@@ -98,9 +98,18 @@ export class InvalidMessageError extends ContrailError {
   /** What the schema found; empty when the codec could not read the bytes. */
   readonly issues: ReadonlyArray<{ readonly path: string; readonly message: string }>
 
-  constructor(sentence: string, issues: InvalidMessageError['issues'], options?: ErrorOptions) {
+  /** Subject, or key, of what is not valid. */
+  readonly subject: string
+
+  constructor(
+    subject: string,
+    sentence: string,
+    issues: InvalidMessageError['issues'],
+    options?: ErrorOptions,
+  ) {
     super('INVALID_MESSAGE', sentence, options)
     this.name = 'InvalidMessageError'
+    this.subject = subject
     this.issues = issues
   }
 }
@@ -174,7 +183,7 @@ export class RequestFailedError extends ContrailError {
   }
 }
 
-/** Thrown by a handler of a request: what the one who asked gets to see. Other errors reach it as 500 with their message. */
+/** Thrown by a handler of a request: what the one who asked gets to see. Other errors reach it as 500, an internal error with an id. */
 export class ReplyError extends Error {
   readonly status: number
   /** More for the one who asked, as JSON. */

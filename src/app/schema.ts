@@ -26,5 +26,5 @@ function take(result: StandardSchemaV1.Result<unknown>, subject: string): unknow
     message: issue.message,
   }))
   const list = issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; ')
-  throw new InvalidMessageError(`The message on "${subject}" is not valid: ${list}.`, issues)
+  throw new InvalidMessageError(subject, `The message on "${subject}" is not valid: ${list}.`, issues)
 }

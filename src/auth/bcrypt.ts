@@ -34,6 +34,8 @@ class BcryptThread {
     const task = this.waiting.shift() ?? null
     this.current = task
     if (task === null) {
+      // Only what is waited for keeps a process alive.
+      this.worker?.unref()
       this.idle = setTimeout(() => this.end(), IDLE_MS).unref()
       return
     }
@@ -51,14 +53,13 @@ class BcryptThread {
   }
 
   private thread(): Worker {
+    this.worker?.ref()
     if (this.worker !== null) return this.worker
     const worker = new Worker(new URL('./bcrypt-worker.js', import.meta.url))
     this.worker = worker
     worker.on('message', (isSame: boolean) => this.answered(isSame))
     worker.on('error', () => this.lost(worker))
     worker.on('exit', () => this.lost(worker))
-    // A process is not kept alive by it; while somebody waits, the connection keeps it.
-    worker.unref()
     return worker
   }
 

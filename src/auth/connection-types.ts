@@ -15,6 +15,7 @@ export type ConnectionType = (typeof CONNECTION_TYPES)[number]
 const typeOf: Readonly<Record<Peer['kind'], ConnectionType>> = {
   tcp: 'STANDARD',
   'in-process': 'IN_PROCESS',
+  websocket: 'WEBSOCKET',
 }
 
 /** The type of this name, in whatever case; null when there is none. */
@@ -24,6 +25,6 @@ export function connectionType(name: string): ConnectionType | null {
 }
 
 /** May somebody come this way? None named: everybody. */
-export function mayComeBy(allowed: ReadonlySet<ConnectionType>, peer: Peer): boolean {
-  return allowed.size === 0 || allowed.has(typeOf[peer.kind])
+export function mayComeBy(allowed: readonly ConnectionType[], peer: Peer): boolean {
+  return allowed.length === 0 || allowed.includes(typeOf[peer.kind])
 }

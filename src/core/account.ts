@@ -2,10 +2,11 @@ import { InterestIndex, latin1Of } from '../subjects/index.ts'
 import { Message } from '../wire/index.ts'
 import { deliverAlong } from './delivery.ts'
 import { HandlerReceiver, type InternalSubscription, type MessageHandler } from './handler.ts'
-import type { CoreLimits } from './limits.ts'
+import { type AccountLimits, type CoreLimits, NO_ACCOUNT_LIMITS } from './limits.ts'
 import type { LogLevel } from './log.ts'
+import type { Mappings } from './mappings.ts'
 import type { Origin } from './origin.ts'
-import { Subscription } from './subscription.ts'
+import { type Followed, Subscription } from './subscription.ts'
 import { Target } from './target.ts'
 import { Traffic, type TrafficCounters } from './traffic.ts'
 import type { Turn, TurnTask } from './turn.ts'
@@ -15,6 +16,12 @@ export interface AccountHost {
   readonly turn: Turn
   readonly limits: CoreLimits
   readonly log: (level: LogLevel, text: string) => void
+  readonly serverName: string
+}
+
+/** Something that is to know of the subscriptions of an account: what it imports. */
+export interface Follower {
+  follow(subscription: Subscription): Followed | null
 }
 
 /** One isolated subject space: its subscriptions, and delivery to them. */
@@ -26,6 +33,13 @@ export class Account {
   readonly members = new Set<TrafficCounters>()
   /** Subscriptions of clients. */
   clientSubscriptions = 0
+  /** Subscriptions that are not there for another account. */
+  private readonly owned = new Set<Subscription>()
+  /** Streams of other accounts. */
+  private followers: readonly Follower[] = []
+  /** What subjects that clients publish to become; null: they stay. */
+  mappings: Mappings | null = null
+  limits: AccountLimits = NO_ACCOUNT_LIMITS
   /** What clients that are gone had published and got. */
   private readonly past = new Traffic()
   private readonly listeners = new Set<() => void>()
@@ -112,13 +126,42 @@ export class Account {
   }
 
   add(subscription: Subscription): void {
-    this.interest.insert(subscription)
+    this.addShadow(subscription)
     if (subscription.receiver.isClient) this.clientSubscriptions++
+    this.owned.add(subscription)
+    this.follow(subscription)
+  }
+
+  /** From now on these are told of subscriptions, those there are included. */
+  followBy(followers: readonly Follower[]): void {
+    this.followers = followers
+    for (const subscription of this.owned) {
+      unfollow(subscription)
+      this.follow(subscription)
+    }
+  }
+
+  private follow(subscription: Subscription): void {
+    if (this.followers.length === 0) return
+    const followed = this.followers.map((each) => each.follow(subscription)).filter((each) => each !== null)
+    if (followed.length > 0) subscription.followed = followed
+  }
+
+  /** Adds a subscription that is there for another account: nothing follows it. */
+  addShadow(subscription: Subscription): void {
+    this.interest.insert(subscription)
     this.interestChanged()
+  }
+
+  /** Gives a message that is published here the subject it is mapped to. */
+  mapSubject(message: Message): 'kept' | 'lost' | 'mapped' {
+    return this.mappings === null ? 'kept' : this.mappings.apply(message)
   }
 
   remove(subscription: Subscription): void {
     subscription.isClosed = true
+    this.owned.delete(subscription)
+    unfollow(subscription)
     if (!this.interest.remove(subscription)) return
     if (subscription.receiver.isClient) this.clientSubscriptions--
     this.interestChanged()
@@ -131,4 +174,9 @@ export class Account {
   private tellListeners(): void {
     for (const listener of this.listeners) listener()
   }
+}
+
+function unfollow(subscription: Subscription): void {
+  if (subscription.followed !== null) for (const each of subscription.followed) each.end()
+  subscription.followed = null
 }

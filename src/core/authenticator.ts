@@ -26,6 +26,8 @@ export interface Authenticator {
   readonly isRequired: boolean
   /** Does INFO say so? Default: when they are required. */
   readonly isAnnounced?: boolean
+  /** Is somebody who sends something else than CONNECT asked about, too? Default: no, it is refused. */
+  readonly admitsUnknown?: boolean
   /** Does INFO give something to sign? */
   readonly needsNonce?: boolean
   /** Returns the identity, or null to refuse ("Authorization Violation"). Nothing of the client is read until it is there. */

@@ -15,6 +15,8 @@ export interface BusOptions {
   clock: Clock
   limits?: Partial<CoreLimits>
   authenticator?: Authenticator
+  /** Name of the account for the server's own services. Default: `$SYS`. */
+  systemAccount?: string
   /** Fields of INFO that are the same for every client. */
   info?: Record<string, unknown>
   log?: (level: LogLevel, text: string) => void
@@ -34,6 +36,7 @@ export class Bus implements ProtocolHost {
   readonly clock: Clock
   readonly limits: CoreLimits
   authenticator: Authenticator
+  readonly systemAccount: string
   readonly accounts = new Map<string, Account>()
   /** Clients that are connected, by their ids. */
   readonly connections = new Map<number, Session>()
@@ -68,12 +71,17 @@ export class Bus implements ProtocolHost {
     this.clock = options.clock
     this.limits = { ...DEFAULT_LIMITS, ...options.limits }
     this.authenticator = options.authenticator ?? openAuthenticator
+    this.systemAccount = options.systemAccount ?? '$SYS'
     this.info = options.info ?? {}
     this.log = options.log ?? (() => {})
     this.startedMs = this.clock.now()
     this.careMs = careMs(this.limits)
     this.account('$G')
-    this.account('$SYS')
+    this.account(this.systemAccount)
+  }
+
+  get serverName(): string {
+    return `${this.info.server_name ?? ''}`
   }
 
   /** Messages and bytes that clients, those that are gone included, have published and got. */

@@ -6,6 +6,7 @@ export const CloseReason = {
   badClientProtocol: 'Bad Client Protocol Version',
   kicked: 'Kicked',
   maxConnections: 'Maximum Connections Exceeded',
+  maxAccountConnections: 'Maximum Account Connections Exceeded',
   maxPayload: 'Maximum Message Payload Exceeded',
   maxControlLine: 'Maximum Control Line Exceeded',
   noRespondersRequiresHeaders: 'No Responders Requires Headers',
@@ -16,5 +17,6 @@ export const CloseReason = {
   slowConsumerPending: 'Slow Consumer (Pending Bytes)',
   slowConsumerDeadline: 'Slow Consumer (Write Deadline)',
   staleConnection: 'Stale Connection',
+  tlsHandshake: 'TLS Handshake Failure',
   writeError: 'Write Error',
 } as const

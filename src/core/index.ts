@@ -12,9 +12,19 @@ export { Bus, type BusOptions } from './bus.ts'
 export { CloseReason } from './close-reason.ts'
 export { type ConnectOptions, defaultConnectOptions } from './connect-options.ts'
 export type { InternalSubscription, MessageHandler } from './handler.ts'
-export { type CoreLimits, DEFAULT_LIMITS } from './limits.ts'
+export {
+  type AccountShares,
+  type ExportDefinition,
+  type ImportDefinition,
+  ImportError,
+  type ResponseType,
+  type ShareKind,
+} from './imports/definitions.ts'
+export { checkShares, connectShares } from './imports/imports.ts'
+export { type AccountLimits, type CoreLimits, DEFAULT_LIMITS } from './limits.ts'
 export type { LogLevel } from './log.ts'
-export type { Origin, Peer } from './origin.ts'
+export { type MappingDestination, Mappings } from './mappings.ts'
+export type { Origin, Peer, PeerTls } from './origin.ts'
 export { Output, type Transport } from './output.ts'
 export type { Permissions } from './permissions.ts'
 export { ClientProtocol, type LoginObserver } from './protocol.ts'

@@ -20,6 +20,20 @@ export interface CoreLimits {
   authTimeoutMs: number
 }
 
+/** Limits of an account; -1: none of its own. */
+export interface AccountLimits {
+  readonly maxConnections: number
+  /** Subscriptions of one connection. */
+  readonly maxSubscriptions: number
+  readonly maxPayloadBytes: number
+}
+
+export const NO_ACCOUNT_LIMITS: AccountLimits = {
+  maxConnections: -1,
+  maxSubscriptions: -1,
+  maxPayloadBytes: -1,
+}
+
 export const DEFAULT_LIMITS: Readonly<CoreLimits> = {
   maxPayloadBytes: 1024 * 1024,
   maxControlLineBytes: 4096,

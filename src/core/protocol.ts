@@ -15,7 +15,7 @@ import { parseConnectOptions } from './connect-options.ts'
 import { KeepAlive } from './keep-alive.ts'
 import { sendNoResponders } from './no-responders.ts'
 import { newNonce } from './nonce.ts'
-import type { Peer } from './origin.ts'
+import type { Peer, PeerTls } from './origin.ts'
 import { Output, type Transport } from './output.ts'
 import { Session, type SessionHost, type SessionProtocol } from './session.ts'
 import type { Subscription } from './subscription.ts'
@@ -51,12 +51,14 @@ export class ClientProtocol implements Operations, SessionProtocol {
   maxControlLineBytes: number
   private readonly host: ProtocolHost
   private readonly parser: Parser
-  private readonly transport: Transport
+  readonly transport: Transport
   private readonly keepAlive: KeepAlive
   private readonly nonce: string
   private wasConnected = false
   private hasPonged = false
   private lastInMs: number
+  /** Since when it may log in. */
+  private loginSinceMs: number
   /** Operations of the current chunk that count as activity. */
   private activity = 0
 
@@ -70,6 +72,7 @@ export class ClientProtocol implements Operations, SessionProtocol {
     this.mayOperate = !host.authenticator.isRequired
     this.session = new Session(host, id, peer, this)
     this.lastInMs = this.session.startedMs
+    this.loginSinceMs = this.session.startedMs
     this.keepAlive = new KeepAlive(limits, this.session.startedMs)
     this.output = new Output(host.turn, transport, () => host.clock.now())
     this.output.counters = this.session
@@ -95,6 +98,12 @@ export class ClientProtocol implements Operations, SessionProtocol {
     if (isFull) this.session.refuse('maximum connections exceeded', CloseReason.maxConnections)
   }
 
+  /** The handshake is done: what the client is known by from now on, and time for its login begins. */
+  secured(tls: PeerTls): void {
+    this.session.peer.tls = tls
+    this.loginSinceMs = this.host.clock.now()
+  }
+
   /** Bytes have arrived, `[0, end)` of the chunk; they may be used again by the transport afterwards. */
   receive(chunk: Buffer, end = chunk.length): void {
     if (this.session.isClosed) return
@@ -115,16 +124,35 @@ export class ClientProtocol implements Operations, SessionProtocol {
       session.close(CloseReason.protocolViolation)
       return
     }
-    const { options, peer } = session
     if (this.wasConnected) session.dropSubscriptions()
-    const identity = host.authenticator.authenticate({ options, peer, nonce: this.nonce })
-    if (identity instanceof Promise) this.waitForLogin(identity)
-    else this.endLogin(identity)
+    this.authenticate(true)
   }
 
-  onUnauthenticated(): void {
-    this.host.log('error', `${this.session.label()} - authentication error`)
-    this.session.end('Authorization Violation', CloseReason.authenticationFailure)
+  /** `hasConnected`: by CONNECT, and not by saying something else before it. */
+  private authenticate(hasConnected: boolean): void {
+    const { options, peer } = this.session
+    const identity = this.host.authenticator.authenticate({ options, peer, nonce: this.nonce })
+    if (identity instanceof Promise) this.waitForLogin(identity, hasConnected)
+    else this.endLogin(identity, hasConnected)
+  }
+
+  private refuseLogin(): void {
+    const { host, session } = this
+    const { user } = session.options
+    const who = user === '' ? '' : ` - User ${quoted(user)}`
+    host.log('error', `${session.label()} - authentication error${who}`)
+    host.observer?.refused(session)
+    session.end('Authorization Violation', CloseReason.authenticationFailure)
+  }
+
+  onUnauthenticated(): boolean {
+    const { host, session } = this
+    if (host.authenticator.admitsUnknown) {
+      this.authenticate(false)
+      return !session.isClosed
+    }
+    this.refuseLogin()
+    return false
   }
 
   onPublish(message: Message): void {
@@ -221,9 +249,8 @@ export class ClientProtocol implements Operations, SessionProtocol {
   }
 
   limitsChanged(): void {
-    const { maxPayloadBytes, maxControlLineBytes } = this.host.limits
-    this.maxPayloadBytes = maxPayloadBytes
-    this.maxControlLineBytes = maxControlLineBytes
+    this.maxPayloadBytes = this.session.maxPayloadBytes
+    this.maxControlLineBytes = this.host.limits.maxControlLineBytes
     this.announceInfo()
   }
 
@@ -250,7 +277,7 @@ export class ClientProtocol implements Operations, SessionProtocol {
       return
     }
     if (!this.mayOperate) {
-      if (nowMs - session.startedMs > limits.authTimeoutMs) {
+      if (nowMs - this.loginSinceMs > limits.authTimeoutMs) {
         session.refuse('Authentication Timeout', CloseReason.authenticationTimeout)
       }
       return
@@ -295,13 +322,13 @@ export class ClientProtocol implements Operations, SessionProtocol {
   }
 
   /** Nothing more of the client is read, and nothing of it understood, until it is known who it is. */
-  private waitForLogin(identity: Promise<Identity | null>): void {
+  private waitForLogin(identity: Promise<Identity | null>, hasConnected: boolean): void {
     const { parser, session } = this
     parser.hold()
     session.pause()
     const goOn = (found: Identity | null): void => {
       if (session.isClosed) return
-      this.endLogin(found)
+      this.endLogin(found, hasConnected)
       const before = this.beginWork()
       parser.release()
       this.endWork(before)
@@ -325,21 +352,24 @@ export class ClientProtocol implements Operations, SessionProtocol {
     }
   }
 
-  private endLogin(identity: Identity | null): void {
+  private endLogin(identity: Identity | null, hasConnected: boolean): void {
     const { session, host } = this
     const { options } = session
     if (identity === null || options.account !== '' || options.new_account) {
-      const who = options.user === '' ? '' : ` - User ${quoted(options.user)}`
-      host.log('error', `${session.label()} - authentication error${who}`)
-      host.observer?.refused(session)
-      session.end('Authorization Violation', CloseReason.authenticationFailure)
+      this.refuseLogin()
       return
     }
     session.logIn(identity)
-    if (!this.wasConnected) session.introduce()
-    host.observer?.loggedIn(session)
-    this.wasConnected = true
+    if (session.isBeyondAccount) {
+      session.refuse('maximum account active connections exceeded', CloseReason.maxAccountConnections)
+      return
+    }
+    this.maxPayloadBytes = session.maxPayloadBytes
     this.mayOperate = true
+    if (hasConnected && !this.wasConnected) session.introduce()
+    host.observer?.loggedIn(session)
+    if (!hasConnected) return
+    this.wasConnected = true
     this.acceptsHeaders = options.headers
     session.acceptsHeaders = options.headers
     if (options.protocol < 0 || options.protocol > INFO_PROTOCOL) {
@@ -354,13 +384,16 @@ export class ClientProtocol implements Operations, SessionProtocol {
   /** Sends INFO: first of all, and (`isAnswer`) at the first PING with what CONNECT has decided. */
   private sendInfo(isAnswer: boolean): void {
     const { host, session, nonce } = this
+    const { peer } = session
     const info: Record<string, unknown> = {
       ...host.info,
+      ...peer.info,
       client_id: session.id,
-      client_ip: session.peer.host,
+      client_ip: peer.host,
     }
-    if (nonce !== '') info.nonce = nonce
+    if (nonce !== '' && !isAnswer) info.nonce = nonce
     if (isAnswer) {
+      if (host.authenticator.isRequired) info.auth_required = true
       info.connect_info = true
       info.remote_account = session.account.name
       if (session.isSystem) info.acc_is_sys = true

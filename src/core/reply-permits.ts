@@ -27,10 +27,10 @@ export class ReplyPermits {
 
   /** The client got this message. */
   note({ reply, replyStart, replyEnd }: Message): void {
-    if (this.permissions.mayPublish(reply, replyStart, replyEnd)) return
+    // As in nats-server, a message that comes by two subscriptions uses up an answer of its own.
+    if (this.permissions.mayPublish(reply, replyStart, replyEnd) || this.use(reply, replyStart, replyEnd))
+      return
     const subject = reply.toString('latin1', replyStart, replyEnd)
-    // A message that asks for the same again begins anew, as the youngest.
-    this.permits.delete(subject)
     this.permits.set(subject, { sinceMs: this.clock.now(), used: 0 })
     this.dropOld()
   }

@@ -20,13 +20,13 @@ const STALL_SHARE = 0.25
 const STALL_BYTES = 8 * 1024 * 1024
 /** The queue group that servers use among themselves. */
 const SYSTEM_QUEUE = '_sys_'
-const SYSTEM_ACCOUNT = '$SYS'
 /** Subjects up to this length are remembered with their route. */
 const REMEMBERED_BYTES = 256
 
 /** What a session needs of the bus. */
 export interface SessionHost extends AccountHost {
   readonly clock: Clock
+  readonly systemAccount: string
   account(name: string): Account
   /** How many were cut off. */
   slowConsumers: number
@@ -132,8 +132,12 @@ export class Session implements Origin, Receiver, TrafficCounters, WaitedFor {
     return Math.max(this.receivedMs, this.protocol.deliveredMs)
   }
 
+  get accountName(): string {
+    return this.account.name
+  }
+
   get isSystem(): boolean {
-    return this.account.name === SYSTEM_ACCOUNT
+    return this.account.name === this.host.systemAccount
   }
 
   label(): string {
@@ -186,9 +190,12 @@ export class Session implements Origin, Receiver, TrafficCounters, WaitedFor {
 
   /** Counts a message of the client, and says whether it may publish it. */
   admit(message: Message): PublishVerdict {
-    const { subject, subjectStart, subjectEnd, replyStart, replyEnd } = message
     this.inMessages++
     this.inBytes += message.bodyEnd - message.bodyStart
+    // What is lost has no subject then, which nobody hears.
+    if (this.account.mappings !== null && this.account.mapSubject(message) === 'lost')
+      message.subjectEnd = message.subjectStart
+    const { subject, subjectStart, subjectEnd, replyStart, replyEnd } = message
     if (!this.isLastSubject(subject, subjectStart, subjectEnd)) {
       this.lastLength = -1
       this.lastRoute = null
@@ -217,14 +224,14 @@ export class Session implements Origin, Receiver, TrafficCounters, WaitedFor {
   /** Subscribes the client. An id that is in use stays with what it is used for. */
   subscribe(subject: string, queue: string, sid: string): SubscribeVerdict {
     const { permissions } = this
-    const { maxSubscriptions, maxSubscriptionTokens = 0 } = this.host.limits
+    const { maxSubscriptionTokens = 0 } = this.host.limits
     if (queue === SYSTEM_QUEUE || (permissions !== null && !permissions.maySubscribe(subject, queue))) {
       return 'denied'
     }
     if (maxSubscriptionTokens > 0 && subject.split('.').length > maxSubscriptionTokens) {
       return 'too many tokens'
     }
-    if (maxSubscriptions > 0 && this.subscriptions.size >= maxSubscriptions) return 'too many'
+    if (this.subscriptions.size >= this.maxSubscriptions) return 'too many'
     if (this.subscriptions.has(sid)) return 'done'
     if (!isSubscribable(subject)) return 'invalid'
     const subscription = new Subscription(subject, queue, sid, this)
@@ -232,6 +239,24 @@ export class Session implements Origin, Receiver, TrafficCounters, WaitedFor {
     this.subscriptions.set(sid, subscription)
     this.account.add(subscription)
     return 'done'
+  }
+
+  private get maxSubscriptions(): number {
+    const own = this.account.limits.maxSubscriptions
+    const ofServer = this.host.limits.maxSubscriptions || Number.POSITIVE_INFINITY
+    return own < 0 ? ofServer : Math.min(own, ofServer)
+  }
+
+  get maxPayloadBytes(): number {
+    const own = this.account.limits.maxPayloadBytes
+    const ofServer = this.host.limits.maxPayloadBytes
+    return own < 0 ? ofServer : Math.min(own, ofServer)
+  }
+
+  /** Has the account more clients than it may? */
+  get isBeyondAccount(): boolean {
+    const { limits, members } = this.account
+    return limits.maxConnections >= 0 && members.size > limits.maxConnections
   }
 
   /** Ends a subscription, at once or (`max` above 0) after so many messages in all. */

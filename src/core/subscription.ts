@@ -5,10 +5,15 @@ import type { Origin } from './origin.ts'
 export interface Receiver {
   /** Is it a client's? Those are counted. */
   readonly isClient: boolean
-  /** Bytes that wait for it; 0 for handlers. */
+  /** Bytes that wait for it; 0 for handlers that don't say so. */
   readonly pendingBytes: number
   /** Takes a message of one of its subscriptions, or doesn't (false): not permitted, its own with echo off, closed. */
   deliver(subscription: Subscription, message: Message, origin: Origin | null): boolean
+}
+
+/** Something that is there as long as a subscription. */
+export interface Followed {
+  end(): void
 }
 
 /** Interest of a receiver in a pattern. */
@@ -26,6 +31,8 @@ export class Subscription {
   isClosed = false
   /** Is the receiver to be asked about each message, since what it may not see is within the pattern? */
   isFiltered = false
+  /** What follows it in other accounts; null: nothing. */
+  followed: Followed[] | null = null
 
   constructor(subject: string, queue: string, sid: string, receiver: Receiver) {
     this.subject = subject

@@ -2,20 +2,19 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type CoreLimits, DEFAULT_LIMITS } from '../core/index.ts'
+import type { JetStreamLimitOptions } from '../jetstream/index.ts'
 import type { Clock, FileSystem } from '../ports/index.ts'
 import { realClock } from '../ports/real-clock.ts'
 import type { Encryption, StoreLimits } from '../storage/index.ts'
 import type { Logger } from './logger.ts'
 import { type OperationOptions, type OperationSettings, settleOperation } from './operation-options.ts'
-
-/** One user of `users`. */
-export interface UserOptions {
-  user: string
-  password: string
-}
+import { emptySecret, type SecuritySettings, settleSecurity } from './security.ts'
+import type { SecurityOptions } from './security-options.ts'
+import { settleTls, type TlsOptions, type TlsSettings } from './tls-options.ts'
+import { settleWebSocket, type WebSocketOptions, type WebSocketSettings } from './websocket-options.ts'
 
 /** Options of `Server.start`. Everything may be left out. */
-export interface ServerOptions extends OperationOptions {
+export interface ServerOptions extends OperationOptions, SecurityOptions {
   /**
    * TCP port for clients; 0 or -1: any free one (see `server.port`). Default: none, and no socket is opened:
    * clients come by `server.connect()`.
@@ -45,6 +44,12 @@ export interface ServerOptions extends OperationOptions {
   maxFileStore?: number
   /** JetStream domain. Default: none. */
   domain?: string
+  /**
+   * Limits for streams and consumers, as in a configuration's `jetstream { limits { … } }`; times are milliseconds. Default:
+   * those of nats-server, among them 1000 consumers for a stream that has no `max_consumers` (`defaultMaxConsumers: -1`: as many
+   * as are made).
+   */
+  jetstreamLimits?: JetStreamLimitOptions
   /** Largest message (headers and payload), bytes. Default: 1 MiB; at most 64 MiB. */
   maxPayload?: number
   /** Longest protocol line, bytes. Default: 4096. */
@@ -61,15 +66,10 @@ export interface ServerOptions extends OperationOptions {
   pingMax?: number
   /** Milliseconds that one write to a client may take. Default: 10,000. */
   writeDeadline?: number
-  /** The one user's name; goes with `password`. Clients must then log in. */
-  user?: string
-  password?: string
-  /** Token that clients must show. Not with `user`. */
-  token?: string
-  /** Users, instead of `user`, `password` and `token`. */
-  users?: readonly UserOptions[]
-  /** Milliseconds a client has to log in. Default: 2000. */
-  authTimeout?: number
+  /** TLS for clients by TCP. Default: none. */
+  tls?: TlsOptions
+  /** Clients by WebSocket. Default: none. */
+  websocket?: WebSocketOptions
   /** Port of the monitoring over HTTP; 0 or -1: any free one (see `server.monitorPort`). Default: none. */
   monitorPort?: number
   /** Address of the monitoring. Default: that of `host`. */
@@ -116,11 +116,11 @@ export interface Settings extends OperationSettings {
   maxMemoryStore: number | null
   maxFileStore: number | null
   domain: string
+  jetstreamLimits: JetStreamLimitOptions
   limits: CoreLimits
-  user: string
-  password: string
-  token: string
-  users: readonly UserOptions[]
+  security: SecuritySettings
+  tls: TlsSettings | null
+  websocket: WebSocketSettings | null
   monitorHost: string
   monitorPort: number | null
   monitorBasePath: string
@@ -167,19 +167,7 @@ export function settle(options: ServerOptions): Settings {
   if (name.includes(' ')) throw new Error('server name cannot contain spaces')
   const domain = options.domain ?? ''
   if (/[\s.*>]/.test(domain)) throw new Error(`invalid domain name: may not contain ".", "*" or ">"`)
-  if (options.user && options.token) throw new Error('Cannot have a user/pass and token')
-  if (options.users && (options.user || options.password)) {
-    throw new Error('Can not have a single user/pass and a users array')
-  }
-  if (options.users && options.token) throw new Error('Can not have a token and a users array')
-  refuseEmptySecrets(options)
-  for (const secret of [
-    options.password,
-    options.token,
-    ...(options.users ?? []).map((each) => each.password),
-  ]) {
-    if (isHashed(secret ?? '')) throw new Error(HASHED_REFUSAL)
-  }
+  refuseEmptyKeys(options)
   return {
     ...settleOperation(options),
     host,
@@ -192,11 +180,11 @@ export function settle(options: ServerOptions): Settings {
     maxMemoryStore: options.maxMemoryStore ?? null,
     maxFileStore: options.maxFileStore ?? null,
     domain,
+    jetstreamLimits: options.jetstreamLimits ?? {},
     limits,
-    user: options.user ?? '',
-    password: options.password ?? '',
-    token: options.token ?? '',
-    users: options.users ?? [],
+    security: settleSecurity(options, options.tls?.verifyAndMap ?? false),
+    websocket: options.websocket === undefined ? null : settleWebSocket(options.websocket, host),
+    tls: options.tls === undefined || isOnlyAllowed(options.tls) ? null : settleTls(options.tls),
     monitorHost: options.monitorHost ?? host,
     monitorPort: port(options.monitorPort, 'monitorPort'),
     monitorBasePath: options.monitorBasePath ?? '',
@@ -210,41 +198,21 @@ function encryptionBy(options: EncryptionOptions | undefined): Encryption | null
   return options === undefined ? null : { cipher: 'chacha', ...options }
 }
 
-const OPEN = 'anyone could log in'
+const PLAIN = 'the store would not be encrypted'
 
 /**
- * nats-server takes an empty secret for none and lets everybody in, or writes plain text. Nobody means that: most often an
- * environment variable is not set.
+ * nats-server takes an empty key for none and writes plain text. Nobody means that.
  * @throws Error that names the option
  */
-function refuseEmptySecrets({ user, password, token, users, encryption }: ServerOptions): void {
-  if (token === '') throw new Error(emptySecret('token', OPEN))
-  if (user === '') throw new Error(emptySecret('user', OPEN))
-  if (password === '') throw new Error(emptySecret('password', OPEN))
-  if (user !== undefined && password === undefined) throw new Error(`user "${user}" needs a password`)
-  if (password !== undefined && user === undefined) throw new Error(`a password needs a user: ${OPEN}`)
-  if (users !== undefined && users.length === 0) throw new Error(emptySecret('users', OPEN))
-  for (const each of users ?? []) {
-    if (!each.user) throw new Error(emptySecret('the name of a user', OPEN))
-    if (!each.password) throw new Error(emptySecret(`the password of user "${each.user}"`, OPEN))
-  }
+function refuseEmptyKeys({ encryption }: ServerOptions): void {
   if (encryption === undefined) return
   if (!encryption.key) throw new Error(emptySecret('the key of the encryption', PLAIN))
   if (encryption.previousKey === '') throw new Error(emptySecret('the previous key of the encryption', PLAIN))
 }
 
-const PLAIN = 'the store would not be encrypted'
-
-/** Why an empty secret is refused. */
-export function emptySecret(what: string, consequence: string): string {
-  return `${what} is empty: ${consequence}; leave it out if that is meant (is an environment variable not set?)`
-}
-
-export const HASHED_REFUSAL = 'passwords hashed by bcrypt are not supported yet: give them plainly'
-
-/** Is this a bcrypt hash? nats-server would compare with what it was made of. */
-export function isHashed(secret: string): boolean {
-  return /^\$2[abxy]\$/.test(secret)
+/** `allow_non_tls` alone asks for no TLS. */
+function isOnlyAllowed({ cert, key, allowNonTls }: TlsOptions): boolean {
+  return allowNonTls !== undefined && cert === '' && key === ''
 }
 
 /** A port to listen on: null for none, 0 for any free one. */

@@ -49,7 +49,15 @@ export function reloaded(now: Settings, next: Settings): Settings {
     check(name, now[key], wanted[key], show as (value: unknown) => string)
   for (const [key, name] of Object.entries(fixedLimits) as [keyof CoreLimits, string][])
     check(name, now.limits[key] ?? 0, wanted.limits[key] ?? 0, String)
-  if (now.jetstream) checkStore(now, wanted)
+  if ((now.tls === null) !== (wanted.tls === null))
+    throw new Error('config reload not supported for switching TLS on or off')
+  if (!same(now.websocket, wanted.websocket)) throw new Error('config reload not supported for Websocket')
+  check('SystemAccount', now.security.systemAccount, wanted.security.systemAccount, String)
+  if (now.jetstream) {
+    checkStore(now, wanted)
+    if (!same(now.security.jetstreamAccounts, wanted.security.jetstreamAccounts))
+      throw new Error('config reload not supported for the accounts that have jetstream')
+  }
   return wanted
 }
 
@@ -100,9 +108,11 @@ export function changesOf(now: Settings, next: Settings): string[] {
     ['trace', now.trace, next.trace],
     ['max_traced_msg_len', now.maxTracedMessage, next.maxTracedMessage],
   ]
-  return pairs
+  const changes = pairs
     .filter(([, before, after]) => before !== after)
     .map(([name, , after]) => `Reloaded: ${name} = ${after}`)
+  if (!same(now.jetstreamLimits, next.jetstreamLimits)) changes.push('Reloaded: JetStream limits')
+  return changes
 }
 
 const shownMs = formatDuration

@@ -1,6 +1,8 @@
 import type { ConnectionOptions, NatsConnection } from '@nats-io/nats-core'
+import { ConfiguredUsers } from '../auth/index.ts'
 import { Bus, type LogLevel } from '../core/index.ts'
 import { realFileSystem } from '../ports/real-file-system.ts'
+import { openAccounts } from './account-settings.ts'
 import { bind, hostPort, urlHost } from './address.ts'
 import { Admission } from './admission.ts'
 import { Guard, GuardedClock, type ServerFault } from './guard.ts'
@@ -16,12 +18,14 @@ import type { Monitor } from './monitor/index.ts'
 import type { MonitoredServer } from './monitor/monitored-server.ts'
 import { type ServerOptions, type Settings, settle } from './options.ts'
 import type { Ports } from './process-files.ts'
-import { changesOf, reloaded } from './reload.ts'
+import { changesOf, reloaded, same } from './reload.ts'
 import { SystemAccount } from './system/index.ts'
 import { TcpListener } from './tcp-listener.ts'
+import type { TlsHandshakes } from './tls-handshakes.ts'
 import type { TraceSettings } from './trace.ts'
-import { authenticatorOf, haveSameUsers } from './users.ts'
 import { COMPATIBLE_VERSION, CONTRAIL_VERSION } from './versions.ts'
+import type { WebSocketListener } from './websocket-listener.ts'
+import type { WebSocketSettings } from './websocket-options.ts'
 
 /** Lines of a fault's stack in the log. */
 const STACK_LINES = 20
@@ -53,9 +57,14 @@ export class Server {
   private readonly files: GuardedFiles
   private readonly bus: Bus
   private readonly admission: Admission
+  /** Takes away what goes between accounts. */
+  private closeAccounts: () => void
   private readonly clients: InProcessClients
   private jetstream: JetStreamService | null = null
   private listener: TcpListener | null = null
+  private handshakes: TlsHandshakes | null = null
+  private webSocketListener: WebSocketListener | null = null
+  private boundWebSocketPort: number | null = null
   private monitor: Monitor | null = null
   private system: SystemAccount | null = null
   private boundPort: number | null = null
@@ -86,10 +95,12 @@ export class Server {
     this.bus = new Bus({
       clock: this.settings.clock,
       limits: settings.limits,
-      authenticator: authenticatorOf(settings),
+      authenticator: new ConfiguredUsers(settings.security.users),
+      systemAccount: settings.security.systemAccount,
       log: (level: LogLevel, text: string) => logger.log(level, text),
       onFault: guard.report,
     })
+    this.closeAccounts = openAccounts(this.bus, settings.security.accounts)
     this.loadedMs = this.bus.startedMs
     this.admission = new Admission(this.bus, traceOf(settings))
     this.clients = new InProcessClients(this.bus, this.admission, guard)
@@ -129,6 +140,19 @@ export class Server {
     return this.boundPort
   }
 
+  /** The port for clients by WebSocket, null when there is none. */
+  get websocketPort(): number | null {
+    return this.boundWebSocketPort
+  }
+
+  /** `ws://host:port` or `wss://host:port`, null when there is no WebSocket. */
+  get websocketUrl(): string | null {
+    const { websocket } = this.settings
+    if (websocket === null || this.boundWebSocketPort === null) return null
+    const scheme = websocket.tls === null ? 'ws' : 'wss'
+    return `${scheme}://${urlHost(websocket.host)}:${this.boundWebSocketPort}`
+  }
+
   /** The port of the monitoring, null when there is none. */
   get monitorPort(): number | null {
     return this.monitor?.port ?? null
@@ -141,12 +165,13 @@ export class Server {
   }
 
   /**
-   * Connects a client in this process, without a socket. It is closed when the server stops. Without credentials of
-   * its own it logs in with the server's (the first of `users`).
+   * Connects a client in this process, without a socket. It is closed when the server stops. It needs no password or signature
+   * (who holds the server could do anything): `user` says which user it is, by name or public nkey. Without that it is
+   * `noAuthUser`, and else the first of all users.
    * @param options those of `@nats-io/nats-core`; `servers`, `port` and `resolve` have no meaning here
    */
   connect(options: ConnectionOptions = {}): Promise<NatsConnection> {
-    return this.clients.connect({ ...this.credentials(options), ...options })
+    return this.clients.connect(options)
   }
 
   /** Where it listens, and what is spoken there. */
@@ -168,7 +193,7 @@ export class Server {
 
   /**
    * Takes other options while it runs, all of them or none. What may change: limits (but those of pending bytes and of
-   * subscriptions), users, `trace` and what goes with it, `tags`, `metadata`, `clientAdvertise`, larger `maxMemoryStore` and
+   * subscriptions), users, `trace` and what goes with it, `tags`, `metadata`, `clientAdvertise`, `jetstreamLimits`, larger `maxMemoryStore` and
    * `maxFileStore`. Clients that may no longer log in are disconnected.
    * @param options all of them, as for `start`; `logger`, `signal`, `clock` and `storage` stay what they are
    * @throws Error for an option that contradicts another, or can't change; nothing has changed then
@@ -182,14 +207,20 @@ export class Server {
     bus.info.max_payload = next.limits.maxPayloadBytes
     bus.changeLimits(next.limits)
     this.admission.changeTrace(traceOf(next))
-    if (!haveSameUsers(now, next)) {
-      const authenticator = authenticatorOf(next)
-      if (authenticator.isRequired) bus.info.auth_required = true
+    if (!same(now.security.accounts, next.security.accounts)) {
+      this.closeAccounts()
+      this.closeAccounts = openAccounts(bus, next.security.accounts)
+      logger.log('info', 'Reloaded: accounts')
+    }
+    if (!same(now.security.users, next.security.users)) {
+      const authenticator = new ConfiguredUsers(next.security.users)
+      if (authenticator.isAnnounced) bus.info.auth_required = true
       else delete bus.info.auth_required
       bus.changeAuthenticator(authenticator)
       logger.log('info', 'Reloaded: authorization')
     }
-    this.jetstream?.raiseLimits(next)
+    if (next.tls !== null && this.handshakes !== null) this.handshakes.change(next.tls)
+    this.jetstream?.changeLimits(next)
     for (const line of changesOf(now, next)) logger.log('info', line)
     this.loadedMs = bus.clock.now()
     logger.log('info', 'Reloaded server configuration')
@@ -208,6 +239,7 @@ export class Server {
       this.lame = lame
       this.system?.events.lameDuck()
       this.listener?.stopAccepting()
+      this.webSocketListener?.stopAccepting()
       this.clients.refuse()
       void lame.run(settings).then(() => {
         if (this.stopping === null) logger.log('info', 'Initiating Shutdown...')
@@ -248,7 +280,7 @@ export class Server {
       port: settings.port ?? 0,
       maxPayloadBytes: settings.limits.maxPayloadBytes,
       jetstream: settings.jetstream,
-      authRequired: bus.authenticator.isRequired,
+      authRequired: bus.authenticator.isAnnounced ?? bus.authenticator.isRequired,
       domain: settings.jetstream ? settings.domain : '',
     })
     Object.assign(bus.info, info)
@@ -265,8 +297,13 @@ export class Server {
         logger,
       })
     }
+    if (settings.tls !== null) {
+      // Loaded here: OpenSSL takes its time.
+      const { TlsHandshakes } = await import('./tls-handshakes.ts')
+      this.handshakes = new TlsHandshakes(settings.tls)
+    }
     if (settings.port !== null) {
-      const listener = new TcpListener(bus, this.admission, this.guard)
+      const listener = new TcpListener(bus, this.admission, this.guard, this.handshakes)
       const wanted = hostPort(settings.host, settings.port)
       const listening = listener.listen(settings.host, settings.port)
       const failure = `Error listening on port: ${wanted}`
@@ -278,7 +315,24 @@ export class Server {
         `Listening for client connections on ${hostPort(settings.host, this.boundPort)}`,
       )
     }
+    if (settings.websocket !== null) await this.openWebSocket(settings.websocket)
     logger.log('info', 'Server is ready')
+  }
+
+  private async openWebSocket(settings: WebSocketSettings): Promise<void> {
+    // Loaded here: node:http and ws take their time.
+    const { WebSocketListener } = await import('./websocket-listener.ts')
+    const listener = new WebSocketListener(this.bus, this.admission, this.guard, settings)
+    const wanted = hostPort(settings.host, settings.port)
+    const failure = `Unable to listen for websocket connections: listen tcp ${wanted}`
+    this.boundWebSocketPort = await bind(listener.listen(), (why) => `${failure}: ${why}`)
+    this.webSocketListener = listener
+    const scheme = settings.tls === null ? 'ws' : 'wss'
+    const where = hostPort(settings.host, this.boundWebSocketPort)
+    this.logger.log('info', `Listening for websocket clients on ${scheme}://${where}`)
+    if (settings.tls === null) {
+      this.logger.log('warn', 'Websocket not configured with TLS. DO NOT USE IN PRODUCTION!')
+    }
   }
 
   /** Clients are told where the server listens, or what it was told to tell them. */
@@ -354,14 +408,17 @@ export class Server {
     await step(() => this.unhook())
     await step(() => this.lame?.end())
     await step(() => this.clients.stop())
-    const listenerClosed = step(() => this.listener?.close())
+    const listenersClosed = Promise.all([
+      step(() => this.listener?.close()),
+      step(() => this.webSocketListener?.close()),
+    ])
     await step(() => this.system?.close())
     await step(() => this.jetstream?.stopServing())
     await step(() => this.bus.close())
     await step(() => this.jetstream?.close())
     // Whom a step that failed has left.
     await step(() => this.bus.abandon())
-    await listenerClosed
+    await listenersClosed
     await step(() => this.monitor?.close())
     await step(() => this.files.abandon())
     if (failures.length > 0) throw failures[0]
@@ -387,6 +444,7 @@ export class Server {
       () => bus.abandon(),
       () => this.clients.destroy(),
       () => this.listener?.destroy(),
+      () => this.webSocketListener?.destroy(),
       () => this.monitor?.close(),
       () => this.files.abandon(),
     ]
@@ -406,15 +464,6 @@ export class Server {
     const stop = () => void this.stop().catch(() => {})
     signal.addEventListener('abort', stop, { once: true })
     this.unhook = () => signal.removeEventListener('abort', stop)
-  }
-
-  private credentials(options: ConnectionOptions): ConnectionOptions {
-    if (options.user || options.pass || options.token || options.authenticator) return {}
-    const { user, password, token, users } = this.settings
-    if (token !== '') return { token }
-    if (user !== '') return { user, pass: password }
-    if (users.length > 0) return { user: users[0].user, pass: users[0].password }
-    return {}
   }
 }
 

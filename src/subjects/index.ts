@@ -2,6 +2,7 @@
 export { type SubjectFilter, subjectFilter } from './filter.ts'
 export { hashBytes } from './hash.ts'
 export { type Interested, InterestIndex, type QueueRoute, Route } from './interest.ts'
+export { intersection } from './intersection.ts'
 export { latin1Of } from './latin1.ts'
 export { PatternSet } from './overlap.ts'
 export { PatternIndex } from './pattern-index.ts'

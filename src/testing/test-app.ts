@@ -1,6 +1,6 @@
 /** An app under test: what it was given to handle, what it published, and when it has nothing left to do. */
 import type { App, Duration, PublishOptions, PublishResult, StreamMessage } from '../app/index.ts'
-import { durationMs, type Message, type Outgoing } from '../app/index.ts'
+import { durationMs, type Message, type Outgoing, RequestFailedError } from '../app/index.ts'
 import { TestClock } from './test-clock.ts'
 
 export interface TestAppOptions {
@@ -34,6 +34,7 @@ export interface Published {
   text(): string
 }
 
+const INTERNAL_ERROR = 500
 const QUIET_ROUNDS = 2
 const TURNS = 8
 const IDLE_TIMEOUT_MS = 10_000
@@ -86,10 +87,16 @@ export class TestApp<Deps extends object = object> implements AsyncDisposable {
     return result
   }
 
-  /** Asks as somebody else would. What the handler throws reaches the test as the request's error. */
+  /**
+   * Asks as somebody else would. What the handler throws is thrown here; with `rethrow: false` the one who asked gets what it
+   * would get elsewhere: a RequestFailedError that says no more than is meant for others.
+   */
   async request<T = unknown>(subject: string, data?: unknown): Promise<T> {
     try {
       return await this.#outside(() => this.app.request<T>(subject, data))
+    } catch (thrown) {
+      const isInternal = thrown instanceof RequestFailedError && thrown.status === INTERNAL_ERROR
+      throw isInternal && this.#rethrow ? (this.#errors[0] ?? thrown) : thrown
     } finally {
       this.#errors = []
       await this.idle()

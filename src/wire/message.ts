@@ -24,9 +24,32 @@ export class Message {
   wireStart = 0
   wireEnd = 0
 
+  /** Accounts it has come through as a request to a service. */
+  hops = 0
+  /** Its headers have the server's word of who asks. */
+  hasRequestInfo = false
+
   constructor(buffer: Buffer) {
     this.subject = buffer
     this.reply = buffer
     this.body = buffer
+  }
+
+  /** Becomes the same message. */
+  copyFrom(other: Message): void {
+    this.subject = other.subject
+    this.subjectStart = other.subjectStart
+    this.subjectEnd = other.subjectEnd
+    this.reply = other.reply
+    this.replyStart = other.replyStart
+    this.replyEnd = other.replyEnd
+    this.body = other.body
+    this.bodyStart = other.bodyStart
+    this.headerLength = other.headerLength
+    this.bodyEnd = other.bodyEnd
+    this.wireStart = other.wireStart
+    this.wireEnd = other.wireEnd
+    this.hops = other.hops
+    this.hasRequestInfo = other.hasRequestInfo
   }
 }

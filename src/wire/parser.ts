@@ -47,8 +47,11 @@ export interface Operations {
   onPayloadTooLarge(size: number): void
   /** The client broke the protocol; the connection is to be closed. */
   onFailure(failure: ProtocolFailure): void
-  /** Something other than CONNECT came before it; the connection is to be closed. */
-  onUnauthenticated(): void
+  /**
+   * Something other than CONNECT comes before it. False: the connection is to be closed. True: `mayOperate` is set, or the parser is
+   * held until it is known.
+   */
+  onUnauthenticated(): boolean
 }
 
 export class Parser {
@@ -193,9 +196,12 @@ export class Parser {
   private command(line: Buffer, start: number, end: number, chunk: Buffer, chunkAt: number): number {
     const { operations } = this
     if (!operations.mayOperate && (line[start] | 32) !== 99) {
-      operations.onUnauthenticated()
-      this.stop()
-      return chunk.length
+      if (!operations.onUnauthenticated()) {
+        this.stop()
+        return chunk.length
+      }
+      // The first byte is never one that was carried over.
+      if (this.isHeld) return start
     }
     const verb = verbs.verbAt(line, start, end)
     if (verb === verbs.UNKNOWN) return this.fail(unknownOperation(line, start, end), chunk)

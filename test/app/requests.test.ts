@@ -32,19 +32,39 @@ test('details of a ReplyError reach the one who asked, and it is no failure in t
   )
 })
 
-test('another error reaches the one who asked as 500, without details, and is logged', async (t) => {
+test('another error reaches the one who asked as an internal one, with an id that the log has', async (t) => {
   const app = makeApp(t)
   app.subscribe('find', async () => {
     throw new Error('the\ndatabase is away')
   })
+  let id = ''
   await app.start()
   await assert.rejects(app.request('find'), (error: RequestFailedError) => {
     assert.equal(error.status, 500)
-    assert.equal(error.description, 'the database is away')
-    assert.equal(error.details, undefined)
+    assert.match(error.description, /^internal error \(\w{22}\)$/)
+    assert.ok(!/database/.test(JSON.stringify(error)), 'nothing of it is told')
+    id = (error.details as { id: string }).id
+    assert.ok(error.description.includes(id))
     return true
   })
-  assert.equal(app.lines.filter((line) => line.sentence === 'the handler failed').length, 1)
+  const told = app.lines.filter((line) => line.sentence === 'the handler failed')
+  assert.equal(told.length, 1)
+  assert.equal(told[0].errorId, id)
+  assert.match(String(told[0].err), /database is away/)
+})
+
+test('what is not valid of somebody else’s answer is no fault of the one who asked', async (t) => {
+  const app = makeApp(t)
+  app.subscribe('stock', () => ({ left: 'many' }))
+  app.subscribe('order', async (_, { request }) =>
+    request('stock', undefined, { schema: z.object({ left: z.number() }) }),
+  )
+  await app.start()
+  await assert.rejects(app.request('order'), (error: RequestFailedError) => {
+    assert.equal(error.status, 500)
+    assert.match(error.description, /^internal error/)
+    return true
+  })
 })
 
 test('a request that the schema of its handler refuses is answered with 400 and the issues', async (t) => {

@@ -141,15 +141,58 @@ const mistakes: [string, string][] = [
   ['authorization { users: [] }', '1:0: users is empty: anyone could log in'],
   ['authorization { users: [{user: u, password: ""}] }', '1:34: password is empty: anyone could log in'],
   ['authorization { users: [{user: u}] }', '1:16: user "u" needs a password'],
+  [
+    'authorization { users: [{user: a, password: b, permissions: { publish: ["a b"] }}] }',
+    '1:62: subject "a b" is not a valid subject',
+  ],
+  [
+    'authorization { users: [{user: a, password: b, permissions: { subscribe: "   " }}] }',
+    '1:62: subject "   " is not a valid subject',
+  ],
+  [
+    'authorization { users: [{user: a, password: b, permissions: { sub: { allow: a, else: b } }}] }',
+    `1:79: Unknown field name "else" parsing subject permissions, only 'allow' or 'deny' are permitted`,
+  ],
+  [
+    'authorization { users: [{user: a, password: b, permissions: { foo: a }}] }',
+    '1:62: Unknown field "foo" parsing permissions',
+  ],
+  ['authorization { users: [{nkey: UABC}] }', '1:16: Not a valid public nkey for a user'],
+  [
+    'authorization { users: [{user: a, password: b, clients: [NOPE]}] }',
+    '1:47: invalid connection types "NOPE"',
+  ],
+  ['accounts { $G { } }', '1:11: "$G" is a Reserved Account'],
+  ['accounts { A: 1 }', '1:11: Expected map entries for accounts'],
+  [
+    'accounts { A { exports: [ { stream: a, service: b } ] } }',
+    '1:15: Detected stream "a" but already saw a service',
+  ],
+  ['accounts { A { exports: [ { service: a, response: maybe } ] } }', '1:40: Unknown response type: "maybe"'],
+  [
+    'accounts { A { imports: [ { stream: { account: B } } ] } }',
+    '1:28: Expect an account name and a subject',
+  ],
+  [
+    'accounts { A { mappings: { a: { destination: b } } } }',
+    '1:27: Missing weight for mapping destination "b"',
+  ],
+  [
+    'accounts { A { mappings: { a: { destination: b, weight: 101 } } } }',
+    '1:48: Invalid weight 101 for mapping destination',
+  ],
+  ['accounts { A { limits: { max: 1 } } }', '1:25: Unknown field "max" parsing account limits'],
   ['jetstream { key: "" }', '1:12: key is empty: the store would not be encrypted'],
   ['jetstream { key: k, prev_key: "" }', '1:20: prev_key is empty: the store would not be encrypted'],
   ['jetstream { cipher: aes }', '1:0: cipher or prev_key without a key: the store would not be encrypted'],
-  ['tls { cert_file: x }', '1:0: "tls" is not supported: Contrail does not serve it yet'],
+  ['tls { cert_file: x, foo: 1 }', `1:20: error parsing tls config, unknown field "foo"`],
+  ['tls { verify: 1 }', "1:6: error parsing tls config, expected 'verify' to be a boolean"],
+  ['tls { min_version: "1.1" }', '1:6: error parsing tls config: unsupported TLS version: TLS 1.1'],
   [
     'cluster { port: 1, routes: ["nats-route://a:1"] }',
     '1:19: "routes" is not supported: Contrail serves one machine and does not cluster.',
   ],
-  ['authorization { users: [{user: a, permissions: {}}] }', '1:34: "permissions" is not supported'],
+  ['authorization { users: [{user: a, proxy_required: true}] }', '1:34: "proxy_required" is not supported'],
 ]
 
 for (const [text, message] of mistakes) {

@@ -58,11 +58,12 @@ test('/varz has the keys of nats-server and counts', async (t) => {
   assert.equal(json.server_id, server.id)
   assert.equal(json.port, server.port)
   assert.equal(json.http_port, server.monitorPort)
-  assert.deepEqual(
-    [json.connections, json.in_msgs, json.in_bytes, json.out_msgs, json.subscriptions],
-    [1, 1, 3, 1, 1],
-  )
+  assert.deepEqual([json.connections, json.in_msgs, json.in_bytes, json.out_msgs], [1, 1, 3, 1])
   assert.deepEqual(json.http_req_stats, { '/varz': 1 })
+  // Those of the server itself are counted too.
+  client.subscribe('y')
+  await client.flush()
+  assert.equal((await get(server, '/varz')).json.subscriptions, json.subscriptions + 1)
   await client.close()
 })
 
@@ -111,7 +112,9 @@ test('/subsz lists and tests subjects', async (t) => {
   await client.flush()
   const listed = await get(server, '/subsz?subs=1')
   assert.deepEqual(Object.keys(listed.json), subszKeys)
-  assert.equal(listed.json.total, 2)
+  const subjects = listed.json.subscriptions_list.map((each: { subject: string }) => each.subject)
+  assert.deepEqual(subjects.filter((subject: string) => !subject.startsWith('$')).sort(), ['bar', 'foo.*'])
+  assert.equal(listed.json.total, listed.json.num_subscriptions)
   const tested = await get(server, '/subsz?subs=1&test=foo.x')
   assert.deepEqual(
     tested.json.subscriptions_list.map((each: { subject: string }) => each.subject),
@@ -250,4 +253,36 @@ test('times and durations as Go prints them', () => {
   assert.equal(goDuration(0.366), '366µs')
   assert.equal(goDuration(1.25), '1.25ms')
   assert.equal(goDuration(0), '0s')
+})
+
+test('/metrics is text as Prometheus reads it', async (t) => {
+  const server = await monitored(t, { jetstream: true, name: 'a-"b"\\' })
+  const client = await connect({ servers: server.url })
+  const manager = await jetstreamManager(client)
+  await manager.streams.add({ name: 'S', subjects: ['s'] })
+  await manager.consumers.add('S', { durable_name: 'C' })
+  await jetstream(client).publish('s', 'hello')
+  const { status, type, text } = await get(server, '/metrics')
+  assert.deepEqual([status, type], [200, 'text/plain; version=0.0.4; charset=utf-8'])
+  const line =
+    /^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{[a-z_]+="([^"\\\n]|\\.)*"(,[a-z_]+="([^"\\\n]|\\.)*")*\})? -?[\d.e+-]+)$/
+  for (const each of text.trimEnd().split('\n')) assert.match(each, line)
+  assert.match(text, /^nats_server_connections 1$/m)
+  assert.match(text, /^nats_stream_messages\{account="\$G",stream="S"\} 1$/m)
+  assert.match(text, /^nats_consumer_pending_messages\{account="\$G",stream="S",consumer="C"\} 1$/m)
+  assert.match(text, /^nats_server_info\{.*server_name="a-\\"b\\"\\\\".*\} 1$/m)
+  await client.close()
+})
+
+test('pages of what one node has not are answered as by a nats-server that is alone', async (t) => {
+  const server = await monitored(t)
+  const { json: routez } = await get(server, '/routez')
+  assert.deepEqual([routez.num_routes, routez.routes], [0, []])
+  assert.deepEqual((await get(server, '/gatewayz')).json.outbound_gateways, {})
+  assert.deepEqual((await get(server, '/leafz')).json.leafs, [])
+  assert.deepEqual((await get(server, '/ipqueuesz')).json, {})
+  assert.equal((await get(server, '/raftz')).status, 404)
+  const vars = JSON.parse((await get(server, '/debug/vars')).text)
+  assert.deepEqual(vars.cmdline, ['contrail-server'])
+  assert.match((await get(server, '/stacksz')).text, /^main thread \[running\]:\n/)
 })

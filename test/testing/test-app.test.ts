@@ -94,6 +94,17 @@ test('requests are answered, and their errors are the request’s', async () => 
   await tested.publish('orders.7.created', { sku: 'nut', quantity: 4 })
   assert.equal(await tested.request('stock.nut'), 6)
   await assert.rejects(tested.request('stock.nothing'), /unknown/)
+  const broken = () => {
+    const other = new App(undefined, { logLevel: 'silent' })
+    other.subscribe('ask', () => {
+      throw new Error('the database is away')
+    })
+    return other
+  }
+  await using inside = await testApp(broken())
+  await assert.rejects(inside.request('ask'), /the database is away/)
+  await using outside = await testApp(broken(), { rethrow: false })
+  await assert.rejects(outside.request('ask'), /internal error \(\w+\) \(500\)/)
 })
 
 test('several apps are tested side by side, each on a broker of its own', async () => {

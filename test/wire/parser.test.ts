@@ -42,8 +42,9 @@ class Recorder implements Operations {
   onFailure(failure: ProtocolFailure): void {
     this.seen.push(`fail ${failure.text}|${failure.closeReason}`)
   }
-  onUnauthenticated(): void {
+  onUnauthenticated(): boolean {
     this.seen.push('unauthenticated')
+    return false
   }
 }
 

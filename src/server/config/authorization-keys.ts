@@ -1,44 +1,37 @@
-/** `authorization { user, password, token, users, timeout }`. */
+/** `authorization { user, password, token, users, default_permissions, timeout }`. */
 import type { Launch } from '../launch.ts'
-import { emptySecret, HASHED_REFUSAL, isHashed, type UserOptions } from '../options.ts'
+import { emptySecret } from '../security.ts'
+import type { SecurityOptions } from '../security-options.ts'
 import { parseDurationMs } from './number.ts'
+import { permissions } from './permission-keys.ts'
 import type { KeyTable, Reader } from './reader.ts'
-import { type ConfigEntry, ConfigMap, typeName } from './value.ts'
-
-interface Authorization {
-  user?: string
-  password?: string
-  token?: string
-  users?: UserOptions[]
-  timeoutMs?: number
-}
+import { OPEN, secret, users } from './user-keys.ts'
+import type { ConfigEntry } from './value.ts'
 
 export function authorization({ server }: Launch, entry: ConfigEntry, reader: Reader): void {
-  const found: Authorization = {}
+  const found: SecurityOptions = {}
   const mistakes = reader.errors.length
   reader.each(reader.map(entry), found, authorizationKeys, refusedKeys)
-  const { user, password, token, users } = found
+  const { user, password, token } = found
   if (user !== undefined && token !== undefined) reader.fail('Cannot have a user/pass and token')
-  if (users !== undefined && token !== undefined) reader.fail('Can not have a token and a users array')
-  if (users !== undefined && (user !== undefined || password !== undefined)) {
+  if (found.users !== undefined && token !== undefined) {
+    reader.fail('Can not have a token and a users array')
+  }
+  if (found.users !== undefined && (user !== undefined || password !== undefined)) {
     reader.fail('Can not have a single user/pass and a users array')
   }
   if (reader.errors.length === mistakes) {
-    if (users?.length === 0) reader.fail(emptySecret('users', OPEN))
+    if (found.users?.length === 0) reader.fail(emptySecret('users', OPEN))
     if (user !== undefined && password === undefined)
       reader.fail(`user ${JSON.stringify(user)} needs a password`)
     if (password !== undefined && user === undefined) reader.fail(`a password needs a user: ${OPEN}`)
   }
-  if (user !== undefined) server.user = user
-  if (password !== undefined) server.password = password
-  if (token !== undefined) server.token = token
-  if (users !== undefined) server.users = users
-  if (found.timeoutMs !== undefined) server.authTimeout = found.timeoutMs
+  Object.assign(server, found)
 }
 
-type Key = KeyTable<Authorization>[string]
+type Key = KeyTable<SecurityOptions>[string]
 
-const authorizationKeys: KeyTable<Authorization> = {
+const authorizationKeys: KeyTable<SecurityOptions> = {
   user,
   username: user,
   pass: password,
@@ -47,47 +40,26 @@ const authorizationKeys: KeyTable<Authorization> = {
     target.token = secret(entry, reader)
   },
   timeout: (target, entry, reader) => {
-    target.timeoutMs = timeoutMs(entry, reader)
+    target.authTimeout = timeoutMs(entry, reader)
   },
   users: (target, entry, reader) => {
-    const mistakes = reader.errors.length
-    target.users = reader.array(entry).map((value) => {
-      const { data } = value
-      if (!(data instanceof ConfigMap))
-        reader.fail(`Expected user entry to be a map/struct, got ${typeName(value)}`)
-      const user = { user: '', password: '' }
-      reader.each(data as ConfigMap, user, userKeys, refusedUserKeys)
-      if (user.user === '') reader.fail('User entry requires a user')
-      if (user.password === '' && reader.errors.length === mistakes)
-        reader.fail(`user ${JSON.stringify(user.user)} needs a password`)
-      return user
-    })
+    target.users = users(entry, reader)
   },
+  default_permission: defaultPermissions,
+  default_permissions: defaultPermissions,
+  permissions: defaultPermissions,
 }
 
 function user(...[target, entry, reader]: Parameters<Key>): void {
-  target.user = named(entry, reader)
+  target.user = secret(entry, reader)
 }
 
 function password(...[target, entry, reader]: Parameters<Key>): void {
   target.password = secret(entry, reader)
 }
 
-type UserKey = KeyTable<UserOptions>[string]
-
-const userKeys: KeyTable<UserOptions> = {
-  user: userName,
-  username: userName,
-  pass: userPassword,
-  password: userPassword,
-}
-
-function userName(...[target, entry, reader]: Parameters<UserKey>): void {
-  target.user = reader.string(entry)
-}
-
-function userPassword(...[target, entry, reader]: Parameters<UserKey>): void {
-  target.password = secret(entry, reader)
+function defaultPermissions(...[target, entry, reader]: Parameters<Key>): void {
+  target.defaultPermissions = permissions(entry, reader)
 }
 
 const later = 'Contrail does not serve it yet'
@@ -95,18 +67,6 @@ const later = 'Contrail does not serve it yet'
 const refusedKeys: Readonly<Record<string, string>> = {
   auth_callout: later,
   auth_hook: later,
-  default_permissions: later,
-  permissions: later,
-  proxy_required: later,
-}
-
-const refusedUserKeys: Readonly<Record<string, string>> = {
-  account: later,
-  allowed_connection_types: later,
-  connection_types: later,
-  nkey: later,
-  permission: later,
-  permissions: later,
   proxy_required: later,
 }
 
@@ -121,19 +81,4 @@ function timeoutMs(entry: ConfigEntry, reader: Reader): number {
   } catch (error) {
     return reader.fail(`error parsing authorization config, 'timeout' ${(error as Error).message}`)
   }
-}
-
-const OPEN = 'anyone could log in'
-
-/** nats-server takes an empty one for none. */
-function named(entry: ConfigEntry, reader: Reader): string {
-  const text = reader.string(entry)
-  if (text === '') reader.fail(emptySecret(entry.key, OPEN))
-  return text
-}
-
-function secret(entry: ConfigEntry, reader: Reader): string {
-  const text = named(entry, reader)
-  if (isHashed(text)) reader.fail(HASHED_REFUSAL)
-  return text
 }

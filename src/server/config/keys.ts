@@ -1,11 +1,15 @@
 /** Every key of nats-server's configuration file: what it sets, or why it is refused. */
 import type { Launch } from '../launch.ts'
+import { accounts } from './account-keys.ts'
 import { authorization } from './authorization-keys.ts'
 import { cluster, refusedClusterKeys } from './cluster-keys.ts'
 import { jetstream, topStoreDir } from './jetstream-keys.ts'
+import { mappings } from './mapping-keys.ts'
 import { limitKeys, networkKeys, refusedSwitch } from './network-keys.ts'
 import { logKeys, processKeys } from './process-keys.ts'
 import type { KeyTable } from './reader.ts'
+import { tls } from './tls-keys.ts'
+import { websocket } from './websocket-keys.ts'
 
 const noSystemAccount = refusedSwitch('there is always a system account')
 
@@ -15,6 +19,22 @@ export const topKeys: KeyTable<Launch> = {
   ...logKeys,
   ...processKeys,
   authorization,
+  accounts,
+  no_auth_user: ({ server }, entry, reader) => {
+    server.noAuthUser = reader.string(entry)
+  },
+  mappings: globalMappings,
+  maps: globalMappings,
+  system: systemAccount,
+  system_account: systemAccount,
+  tls: ({ server }, entry, reader) => {
+    server.tls = { ...server.tls, ...tls(entry, reader) }
+  },
+  websocket: webSocket,
+  ws: webSocket,
+  allow_non_tls: ({ server }, entry, reader) => {
+    server.tls = { cert: '', key: '', ...server.tls, allowNonTls: reader.boolean(entry) }
+  },
   jetstream,
   store_dir: topStoreDir,
   storedir: topStoreDir,
@@ -22,6 +42,20 @@ export const topKeys: KeyTable<Launch> = {
   no_system_account: noSystemAccount,
   no_system: noSystemAccount,
   no_sys_acc: noSystemAccount,
+}
+
+type Key = KeyTable<Launch>[string]
+
+function webSocket(...[{ server }, entry, reader]: Parameters<Key>): void {
+  server.websocket = websocket(entry, reader)
+}
+
+function globalMappings(...[{ server }, entry, reader]: Parameters<Key>): void {
+  server.mappings = mappings(entry, reader)
+}
+
+function systemAccount(...[{ server }, entry, reader]: Parameters<Key>): void {
+  server.systemAccount = reader.string(entry)
 }
 
 const later = 'Contrail does not serve it yet'
@@ -32,15 +66,10 @@ export const refusedTopKeys: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
     [
       'account_resolver',
-      'accounts',
       'accounts_resolver',
-      'allow_non_tls',
       'default_sentinel',
       'https',
       'https_port',
-      'mappings',
-      'maps',
-      'no_auth_user',
       'ocsp',
       'ocsp_cache',
       'operator',
@@ -55,13 +84,8 @@ export const refusedTopKeys: Readonly<Record<string, string>> = {
       'root_operator',
       'root_operators',
       'roots',
-      'system',
-      'system_account',
-      'tls',
       'trusted',
       'trusted_keys',
-      'websocket',
-      'ws',
     ].map((key) => [key, later]),
   ),
 }

@@ -28,7 +28,7 @@ export class Reader {
 
   /**
    * Goes through a map with the table of its keys. `refused`: keys of nats-server that are not served, and why. `inBlock`: a
-   * value of the wrong type is the block's mistake, and ends it.
+   * value of the wrong type is the block's mistake, and ends it. `unknown`: what is said of a key that nobody knows.
    */
   each<Target>(
     map: ConfigMap,
@@ -36,17 +36,29 @@ export class Reader {
     table: KeyTable<Target>,
     refused: Readonly<Record<string, string>>,
     inBlock = false,
+    unknown = (key: string) => `unknown field ${quoted(key)}`,
   ): void {
     for (const entry of map.entries.values()) {
       const key = entry.key.toLowerCase()
-      try {
-        if (Object.hasOwn(table, key)) table[key](target, entry, this)
-        else if (Object.hasOwn(refused, key)) this.fail(`"${entry.key}" is not supported: ${refused[key]}`)
-        else if (!entry.isVariable) this.fail(`unknown field ${quoted(entry.key)}`)
-      } catch (error) {
-        if (!(error instanceof EntryError) || (error.isWrongType && inBlock)) throw error
-        this.errors.push(`${show(error.place ?? entry.place)}: ${error.message}`)
-      }
+      this.at(
+        entry,
+        () => {
+          if (Object.hasOwn(table, key)) table[key](target, entry, this)
+          else if (Object.hasOwn(refused, key)) this.fail(`"${entry.key}" is not supported: ${refused[key]}`)
+          else if (!entry.isVariable) this.fail(unknown(entry.key))
+        },
+        inBlock,
+      )
+    }
+  }
+
+  /** Reads one entry: what fails is told with its place, and the reading goes on behind it. */
+  at(entry: ConfigEntry, read: () => void, inBlock = false): void {
+    try {
+      read()
+    } catch (error) {
+      if (!(error instanceof EntryError) || (error.isWrongType && inBlock)) throw error
+      this.errors.push(`${show(error.place ?? entry.place)}: ${error.message}`)
     }
   }
 

@@ -11,7 +11,6 @@ import { SystemEvents } from './events.ts'
 import type { Request, SystemActions } from './request.ts'
 import { ServerRecord } from './server-record.ts'
 
-const SYSTEM_ACCOUNT = '$SYS'
 const PAGES =
   'STATSZ VARZ SUBSZ CONNZ ROUTEZ GATEWAYZ LEAFZ ACCOUNTZ JSZ HEALTHZ PROFILEZ EXPVARZ IPQUEUESZ RAFTZ IDZ'
 /** Only of one server, by its id. */
@@ -27,7 +26,7 @@ export class SystemAccount {
 
   constructor(server: MonitoredServer, actions: SystemActions) {
     const { bus } = server
-    const system = bus.account(SYSTEM_ACCOUNT)
+    const system = bus.account(bus.systemAccount)
     this.server = server
     this.actions = actions
     this.record = new ServerRecord(server)
@@ -59,7 +58,7 @@ export class SystemAccount {
   /** What everybody may ask, about themselves. */
   private serveAccount(account: Account): void {
     this.serve(account, '$SYS.REQ.USER.INFO')
-    if (account.name === SYSTEM_ACCOUNT) return
+    if (account.name === this.server.bus.systemAccount) return
     for (const subject of ['ACCOUNT.PING.CONNZ', 'ACCOUNT.PING.STATZ', 'SERVER.PING.CONNZ'])
       this.serve(account, `$SYS.REQ.${subject}`)
   }

@@ -9,7 +9,6 @@ import type { Request, SystemActions } from './request.ts'
 import type { ServerRecord } from './server-record.ts'
 import { statsz } from './statsz.ts'
 
-const SYSTEM_ACCOUNT = '$SYS'
 const BAD_REQUEST = 400
 const FAILED = 500
 
@@ -61,7 +60,7 @@ function serverAnswer(
       return command(record, () => lameDuckOf(server, options.cid))
   }
   // Ordinary accounts see themselves.
-  const own = account.name === SYSTEM_ACCOUNT ? {} : { acc: account.name }
+  const own = account.name === server.bus.systemAccount ? {} : { acc: account.name }
   return shown(record, () => serverPages.get(page)?.(server, queryOf(page, { ...options, ...own })))
 }
 
@@ -72,7 +71,7 @@ function accountAnswer(
   options: Options,
   { server, record, events }: Answering,
 ): unknown {
-  const isSystem = account.name === SYSTEM_ACCOUNT
+  const isSystem = account.name === server.bus.systemAccount
   if (whose === 'PING' && page === 'STATZ' && isSystem)
     return shown(record, () => accountStatistics(server, options))
   const name = isSystem ? whose : account.name
@@ -80,7 +79,10 @@ function accountAnswer(
     const found = server.bus.accounts.get(name)
     return found === undefined ? null : events.connectionsOf(found)
   }
-  return shown(record, () => accountPages.get(page)?.(server, queryOf(page, { ...options, acc: name })))
+  // Of one account subscriptions are listed without being asked for.
+  const listed = page === 'SUBSZ' ? { subscriptions: true } : {}
+  const wanted = { ...options, ...listed, acc: name }
+  return shown(record, () => accountPages.get(page)?.(server, queryOf(page, wanted)))
 }
 
 /** Of all accounts that are used. */

@@ -23,7 +23,13 @@ export function statsz(server: MonitoredServer): Record<string, unknown> {
     received_from_clients: received,
     slow_consumers: bus.slowConsumers,
     active_servers: 1,
-    ...(jetstream === null ? {} : { jetstream: jetstream.varz() }),
+    ...(jetstream === null ? {} : { jetstream: withoutFolder(jetstream.varz()) }),
     gomaxprocs: 1,
   }
+}
+
+/** Where the files are is for the monitoring alone. */
+function withoutFolder(shown: Record<string, unknown>): Record<string, unknown> {
+  const { store_dir: _folder, ...config } = shown.config as Record<string, unknown>
+  return { ...shown, config }
 }

@@ -37,6 +37,8 @@ let real: PeerServer
 let ours: PeerServer
 
 before(async () => {
+  // The file of the cases says its options once its other imports are there.
+  await new Promise((resolve) => setImmediate(resolve))
   real = new PeerServer('nats-server', options)
   ours = new PeerServer('contrail', options)
   await Promise.all([real.start(), ours.start()])

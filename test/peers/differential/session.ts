@@ -69,6 +69,11 @@ export class Line {
     return this.client.frames.splice(0)
   }
 
+  /** Takes the frames that have come so far, without waiting or noting them. */
+  frames(): Frame[] {
+    return this.client.frames.splice(0)
+  }
+
   close(): void {
     this.client.close()
   }
@@ -110,12 +115,15 @@ export class Session {
     for (const { said, frames } of entries) this.note(said, frames)
   }
 
-  /** A connection to be used beside others. INFO is not noted; `connect`: the CONNECT line, '' for none. */
-  async open(name: string, connect = HELLO): Promise<Line> {
+  /** A connection to be used beside others. INFO is not noted; `connect`: the CONNECT line, maybe by INFO, '' for none. */
+  async open(
+    name: string,
+    connect: string | ((info: Record<string, unknown>) => string) = HELLO,
+  ): Promise<Line> {
     const client = await RawClient.open(this.server.port)
     this.lines.push(client)
-    await client.take((frame) => frame.op === 'INFO', REPLY_MS)
-    client.send(connect)
+    const info = await client.take((frame) => frame.op === 'INFO', REPLY_MS)
+    client.send(typeof connect === 'string' ? connect : connect(JSON.parse(info?.line ?? '{}')))
     return new Line(this, name, client)
   }
 

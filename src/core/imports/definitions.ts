@@ -1,0 +1,42 @@
+/** What an account shares with others, and what it takes from them. */
+
+export type ShareKind = 'service' | 'stream'
+/** How many answers a request to a service may have. */
+export type ResponseType = 'chunked' | 'singleton' | 'stream'
+
+export interface ExportDefinition {
+  readonly kind: ShareKind
+  /** Pattern in the account that shares. */
+  readonly subject: string
+  /** Names of the accounts that may import it; null: every. */
+  readonly accounts: readonly string[] | null
+  /** Which token of the subject (from 1) has to be the name of the account that imports; 0: none. */
+  readonly accountTokenPosition: number
+  /** Of services. */
+  readonly responseType: ResponseType
+  /** Of services: answers are let through for so many milliseconds. */
+  readonly responseThresholdMs: number
+}
+
+export interface ImportDefinition {
+  readonly kind: ShareKind
+  /** The account that shares. */
+  readonly account: string
+  /** Pattern there. */
+  readonly subject: string
+  /** Pattern here. Tokens `$1`, `$2` … stand for the wildcards of `subject`, or the wildcards themselves in their order. */
+  readonly to: string
+  /** Is the service told all about the client? */
+  readonly share: boolean
+}
+
+export interface AccountShares {
+  readonly name: string
+  readonly exports: readonly ExportDefinition[]
+  readonly imports: readonly ImportDefinition[]
+}
+
+/** An import that can't be; the message is nats-server's text. */
+export class ImportError extends Error {
+  override readonly name = 'ImportError'
+}

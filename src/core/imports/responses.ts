@@ -1,0 +1,102 @@
+import { randomBytes } from 'node:crypto'
+import type { Clock } from '../../ports/index.ts'
+import { Message } from '../../wire/index.ts'
+import type { Account } from '../account.ts'
+import { deliverAlong } from '../delivery.ts'
+import type { Origin } from '../origin.ts'
+import type { Receiver, Subscription } from '../subscription.ts'
+import type { ResponseType } from './definitions.ts'
+
+/** Answers that may be expected in one account at a time; the oldest are given up first. */
+const MOST_EXPECTED = 262_144
+const LINE_END = 2
+
+interface Expected {
+  readonly account: Account
+  /** Where the answer goes, as latin1 text. */
+  readonly reply: Buffer
+  readonly type: ResponseType
+  readonly thresholdMs: number
+  sinceMs: number
+}
+
+/** The answers of one account to requests of others: `_R_.<prefix>.<token>` leads back to who has asked. */
+export class Responses implements Receiver {
+  readonly isClient = false
+  readonly pendingBytes = 0
+  readonly pattern: string
+  private readonly prefix: string
+  private readonly expected = new Map<string, Expected>()
+  private readonly clock: Clock
+  private readonly others: (account: Account) => Responses
+  private readonly account: Account
+
+  /** `others`: those of another account, for answers that ask back. */
+  constructor(account: Account, clock: Clock, others: (account: Account) => Responses) {
+    this.account = account
+    this.clock = clock
+    this.others = others
+    this.prefix = `_R_.${randomBytes(6).toString('base64url')}.`
+    this.pattern = `${this.prefix}>`
+  }
+
+  subjectOf(token: string): string {
+    return this.prefix + token
+  }
+
+  /** An answer to this subject of the other account is expected. Returns what it is known by. */
+  expect(account: Account, reply: string, type: ResponseType, thresholdMs: number): string {
+    const token = randomBytes(12).toString('base64url')
+    const sinceMs = this.clock.now()
+    this.expected.set(token, { account, reply: Buffer.from(reply, 'latin1'), type, thresholdMs, sinceMs })
+    for (const [oldest, { sinceMs: since, thresholdMs: most }] of this.expected) {
+      if (this.expected.size <= MOST_EXPECTED && sinceMs - since <= most) break
+      this.expected.delete(oldest)
+    }
+    return token
+  }
+
+  forget(token: string): void {
+    this.expected.delete(token)
+  }
+
+  deliver(_subscription: Subscription, message: Message, origin: Origin | null): boolean {
+    const token = message.subject.toString(
+      'latin1',
+      message.subjectStart + this.prefix.length,
+      message.subjectEnd,
+    )
+    const expected = this.expected.get(token)
+    if (expected === undefined) return false
+    const nowMs = this.clock.now()
+    if (nowMs - expected.sinceMs > expected.thresholdMs) {
+      this.expected.delete(token)
+      return false
+    }
+    const answer = new Message(message.subject)
+    answer.copyFrom(message)
+    answer.subject = expected.reply
+    answer.subjectStart = 0
+    answer.subjectEnd = expected.reply.length
+    this.leadBack(answer, expected)
+    const { interest } = expected.account
+    const isDelivered = deliverAlong(interest.route(answer.subject, 0, answer.subjectEnd), answer, origin) > 0
+    const isLast = expected.type === 'singleton' || message.bodyEnd - message.bodyStart === 0
+    if (isLast || !isDelivered) this.expected.delete(token)
+    else expected.sinceMs = nowMs
+    return isDelivered
+  }
+
+  /** What the answer asks back comes the other way. */
+  private leadBack(answer: Message, { account, type, thresholdMs }: Expected): void {
+    if (answer.replyEnd - answer.replyStart <= LINE_END) return
+    const reply = answer.reply.toString('latin1', answer.replyStart, answer.replyEnd)
+    if (reply.startsWith('$JS.ACK.')) return
+    const others = this.others(account)
+    const subject = Buffer.from(others.subjectOf(others.expect(this.account, reply, type, thresholdMs)))
+    answer.reply = subject
+    answer.replyStart = 0
+    answer.replyEnd = subject.length
+    answer.wireEnd = 0
+  }
+}

@@ -1,0 +1,104 @@
+import {
+  intersection,
+  SubjectBuffer,
+  SubjectTransform,
+  withPlaces,
+  withWildcards,
+} from '../../subjects/index.ts'
+import { Message } from '../../wire/index.ts'
+import type { Account } from '../account.ts'
+import type { Origin } from '../origin.ts'
+import { type Followed, type Receiver, Subscription } from '../subscription.ts'
+import type { ImportDefinition } from './definitions.ts'
+
+/**
+ * What another account shares as a stream: every subscription here that meets it has a shadow there, which gives it what it gets,
+ * under the subject it has here. So interest there is what interest here is, queue groups included.
+ */
+export class StreamImport {
+  private readonly exporter: Account
+  /** Patterns there and here. */
+  private readonly from: string
+  private readonly to: string
+  /** From there to here and back; null when subjects stay as they are, or there is only one. */
+  private readonly transform: SubjectTransform | null
+  private readonly reverse: SubjectTransform | null
+
+  constructor(exporter: Account, { subject, to }: ImportDefinition) {
+    this.exporter = exporter
+    this.from = subject
+    this.to = withWildcards(to).pattern
+    this.transform =
+      subject === to ? null : SubjectTransform.compile(subject, withPlaces(to), { isStrict: true })
+    this.reverse = this.transform?.reverse() ?? null
+  }
+
+  /** A new subscription here: its shadow there, null when they don't meet. */
+  follow(subscription: Subscription): Followed | null {
+    const pattern = Buffer.from(subscription.subject, 'latin1').toString('utf8')
+    const shared = intersection(pattern, this.to)
+    if (shared === null) return null
+    let there = shared
+    if (shared === this.to) there = this.from
+    else if (this.reverse !== null) there = this.reverse.applyText(shared, new SubjectBuffer()) ?? this.from
+    const receiver =
+      this.transform === null ? subscription.receiver : new Shadow(subscription, this.transform)
+    const shadow = new Subscription(
+      Buffer.from(there).toString('latin1'),
+      subscription.queue,
+      subscription.name,
+      receiver === subscription.receiver ? new Plain(subscription) : receiver,
+    )
+    this.exporter.addShadow(shadow)
+    return { end: () => this.exporter.remove(shadow) }
+  }
+}
+
+/** Gives messages on as they are. */
+class Plain implements Receiver {
+  readonly isClient = false
+  protected readonly followed: Subscription
+
+  constructor(followed: Subscription) {
+    this.followed = followed
+  }
+
+  get pendingBytes(): number {
+    return this.followed.receiver.pendingBytes
+  }
+
+  deliver(_shadow: Subscription, message: Message, origin: Origin | null): boolean {
+    const { followed } = this
+    return !followed.isClosed && followed.receiver.deliver(followed, message, origin)
+  }
+}
+
+/** Gives messages on under another subject. */
+class Shadow extends Plain {
+  private readonly transform: SubjectTransform
+  private readonly subject = new SubjectBuffer()
+  private readonly message = new Message(Buffer.alloc(0))
+  /** A message is being given on, which may bring another one. */
+  private isBusy = false
+
+  constructor(followed: Subscription, transform: SubjectTransform) {
+    super(followed)
+    this.transform = transform
+  }
+
+  override deliver(shadow: Subscription, message: Message, origin: Origin | null): boolean {
+    const subject = this.isBusy ? new SubjectBuffer() : this.subject
+    const mapped = this.isBusy ? new Message(message.subject) : this.message
+    const length = this.transform.apply(message.subject, message.subjectStart, message.subjectEnd, subject)
+    if (length < 0) return false
+    mapped.copyFrom(message)
+    mapped.subject = subject.bytes
+    mapped.subjectStart = 0
+    mapped.subjectEnd = length
+    const wasBusy = this.isBusy
+    this.isBusy = true
+    const isDelivered = super.deliver(shadow, mapped, origin)
+    this.isBusy = wasBusy
+    return isDelivered
+  }
+}

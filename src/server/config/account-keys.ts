@@ -1,0 +1,110 @@
+/** `accounts { NAME { users, jetstream, … } }`, or a list of names. */
+import type { Launch } from '../launch.ts'
+import { GLOBAL_ACCOUNT } from '../security.ts'
+import type { AccountLimitOptions, AccountOptions } from '../security-options.ts'
+import { mappings } from './mapping-keys.ts'
+import { permissions } from './permission-keys.ts'
+import type { KeyTable, Reader } from './reader.ts'
+import { exports, imports } from './share-keys.ts'
+import { users } from './user-keys.ts'
+import { type ConfigEntry, ConfigMap, typeName } from './value.ts'
+
+export function accounts({ server }: Launch, entry: ConfigEntry, reader: Reader): void {
+  const { data } = entry.value
+  // Without a prototype: an account may have any name.
+  const found: Record<string, AccountOptions> = Object.create(null)
+  if (Array.isArray(data)) {
+    for (const { data: name } of data) {
+      if (typeof name !== 'string') reader.fail('Expected the name of an account to be a string')
+      checkName(name as string, found, reader)
+      found[name as string] = {}
+    }
+  } else if (data instanceof ConfigMap) {
+    for (const each of data.entries.values()) {
+      if (each.isVariable) continue
+      reader.at(each, () => {
+        if (!(each.value.data instanceof ConfigMap)) reader.fail('Expected map entries for accounts')
+        checkName(each.key, found, reader)
+        const account: AccountOptions = {}
+        found[each.key] = account
+        reader.each(reader.map(each), account, accountKeys, refusedKeys)
+      })
+    }
+  } else reader.fail(`Expected accounts to be a map or an array, got ${typeName(entry.value)}`)
+  server.accounts = found
+}
+
+function checkName(name: string, found: Record<string, AccountOptions>, reader: Reader): void {
+  if (name === GLOBAL_ACCOUNT) reader.fail(`${JSON.stringify(name)} is a Reserved Account`)
+  if (Object.hasOwn(found, name)) reader.fail(`Duplicate Account Entry: ${name}`)
+}
+
+const accountKeys: KeyTable<AccountOptions> = {
+  users: (target, entry, reader) => {
+    target.users = users(entry, reader)
+  },
+  default_permissions: (target, entry, reader) => {
+    target.defaultPermissions = permissions(entry, reader)
+  },
+  jetstream: (target, entry, reader) => {
+    target.jetstream = jetstream(entry, reader)
+  },
+  exports: (target, entry, reader) => {
+    target.exports = exports(entry, reader)
+  },
+  imports: (target, entry, reader) => {
+    target.imports = imports(entry, reader)
+  },
+  mappings: accountMappings,
+  maps: accountMappings,
+  limits: (target, entry, reader) => {
+    const found: AccountLimitOptions = {}
+    target.limits = found
+    const unknown = (key: string): string => `Unknown field "${key}" parsing account limits`
+    reader.each(reader.map(entry), found, limitKeys, refusedLimits, false, unknown)
+  },
+}
+
+function accountMappings(...[target, entry, reader]: Parameters<KeyTable<AccountOptions>[string]>): void {
+  target.mappings = mappings(entry, reader)
+}
+
+type LimitKey = KeyTable<AccountLimitOptions>[string]
+
+const limit =
+  (name: keyof AccountLimitOptions): LimitKey =>
+  (target, entry, reader) => {
+    target[name] = reader.integer(entry)
+  }
+
+const limitKeys: KeyTable<AccountLimitOptions> = {
+  max_connections: limit('maxConnections'),
+  max_conn: limit('maxConnections'),
+  max_subscriptions: limit('maxSubscriptions'),
+  max_subs: limit('maxSubscriptions'),
+  max_payload: limit('maxPayload'),
+  max_pay: limit('maxPayload'),
+}
+
+const refusedLimits: Readonly<Record<string, string>> = {
+  max_leafnodes: 'Contrail does not serve them yet',
+  max_leafs: 'Contrail does not serve them yet',
+}
+
+function jetstream(entry: ConfigEntry, reader: Reader): boolean {
+  const { data } = entry.value
+  if (typeof data === 'boolean') return data
+  if (typeof data !== 'string') {
+    return reader.fail(`Expected map, bool or string to define JetStream, got ${typeName(entry.value)}`)
+  }
+  const word = data.toLowerCase()
+  if (word === 'enabled' || word === 'enable') return true
+  if (word === 'disabled' || word === 'disable') return false
+  return reader.fail(`Expected 'enabled' or 'disabled' for string value, got '${data}'`)
+}
+
+const later = 'Contrail does not serve it yet'
+
+const refusedKeys: Readonly<Record<string, string>> = Object.fromEntries(
+  ['msg_trace', 'nkey', 'trace_dest'].map((key) => [key, later]),
+)

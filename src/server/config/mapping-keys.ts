@@ -1,0 +1,67 @@
+/** `mappings { subject: destination, … }`, of an account and of the global one. */
+import { isValidSubject } from '../../subjects/index.ts'
+import type { MappingOptions, MappingsOptions } from '../security-options.ts'
+import type { KeyTable, Reader } from './reader.ts'
+import { type ConfigEntry, ConfigMap, type ConfigValue } from './value.ts'
+
+export function mappings(entry: ConfigEntry, reader: Reader): MappingsOptions {
+  const found: Record<string, string | MappingOptions[]> = Object.create(null)
+  for (const each of reader.map(entry).entries.values()) {
+    reader.at(each, () => {
+      if (!isValidSubject(each.key)) reader.fail(`Subject ${JSON.stringify(each.key)} is not a valid subject`)
+      const { data } = each.value
+      if (typeof data === 'string') found[each.key] = data
+      else {
+        const values: readonly ConfigValue[] = Array.isArray(data) ? data : [each.value]
+        found[each.key] = values.map((value) => destination(value, reader))
+      }
+    })
+  }
+  return found
+}
+
+interface Found {
+  destination: string
+  weight?: number
+}
+
+function destination({ data }: ConfigValue, reader: Reader): MappingOptions {
+  if (!(data instanceof ConfigMap)) return reader.fail('Expected an entry for the mapping destination')
+  const found: Found = { destination: '' }
+  reader.each(
+    data,
+    found,
+    destinationKeys,
+    {},
+    false,
+    (key: string) => `Unknown field "${key}" for mapping destination`,
+  )
+  const { weight } = found
+  if (weight === undefined) {
+    return reader.fail(`Missing weight for mapping destination "${found.destination}"`)
+  }
+  return { destination: found.destination, weight }
+}
+
+type Key = KeyTable<Found>[string]
+
+const destinationKeys: KeyTable<Found> = {
+  dest,
+  destination: dest,
+  weight: (target, entry, reader) => {
+    const { data } = entry.value
+    const text = typeof data === 'string' ? data.replace(/%$/, '') : `${data}`
+    const weight = /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN
+    if (Number.isNaN(weight)) reader.fail(`Invalid weight "${text}" for mapping destination`)
+    if (weight > 100 || weight < 0) reader.fail(`Invalid weight ${weight} for mapping destination`)
+    target.weight = weight
+  },
+  cluster: (_target, entry, reader) => {
+    reader.string(entry)
+    reader.fail('destinations of a cluster mean nothing on one machine')
+  },
+}
+
+function dest(...[target, entry, reader]: Parameters<Key>): void {
+  target.destination = reader.string(entry)
+}

@@ -1,0 +1,149 @@
+/** `exports [ … ]` and `imports [ … ]` of an account. */
+import type { ExportOptions, ImportOptions } from '../security-options.ts'
+import { parseDurationMs } from './number.ts'
+import type { KeyTable, Reader } from './reader.ts'
+import { type ConfigEntry, ConfigMap, typeName } from './value.ts'
+
+export function exports(entry: ConfigEntry, reader: Reader): ExportOptions[] {
+  return items(entry, reader, 'Exports', (map, item) => {
+    const found: ExportOptions = {}
+    reader.each(map, found, exportKeys, refusedExportKeys)
+    if (found.stream !== undefined && found.service !== undefined) {
+      reader.fail(`Detected stream "${found.stream}" but already saw a service`)
+    }
+    if (found.stream === undefined && found.service === undefined) return null
+    if (found.stream !== undefined && item.some((key) => key.startsWith('response'))) {
+      reader.fail('Detected response directive on non-service')
+    }
+    return found
+  })
+}
+
+export function imports(entry: ConfigEntry, reader: Reader): ImportOptions[] {
+  return items(entry, reader, 'Imports', (map) => {
+    const found: ImportOptions = {}
+    reader.each(map, found, importKeys, refusedImportKeys)
+    if (found.stream !== undefined && found.service !== undefined) {
+      reader.fail('Detected stream but already saw a service')
+    }
+    if (found.prefix !== undefined && found.to !== undefined) {
+      reader.fail("Stream import can not have a 'prefix' and a 'to' property")
+    }
+    return found.stream === undefined && found.service === undefined ? null : found
+  })
+}
+
+function items<Item>(
+  entry: ConfigEntry,
+  reader: Reader,
+  what: string,
+  read: (map: ConfigMap, keys: string[]) => Item | null,
+): Item[] {
+  const { data } = entry.value
+  if (!Array.isArray(data)) return reader.fail(`${what} should be an array, got ${typeName(entry.value)}`)
+  const found: Item[] = []
+  for (const value of data) {
+    if (!(value.data instanceof ConfigMap)) {
+      return reader.fail(`${what.slice(0, -1)} Items should be a map with type entry, got ${typeName(value)}`)
+    }
+    const keys = [...value.data.entries.values()].map(({ key }) => key.toLowerCase())
+    const item = read(value.data, keys)
+    if (item !== null) found.push(item)
+  }
+  return found
+}
+
+type ExportKey = KeyTable<ExportOptions>[string]
+
+const exportKeys: KeyTable<ExportOptions> = {
+  stream: (target, entry, reader) => {
+    target.stream = text(entry, reader, 'stream name')
+  },
+  service: (target, entry, reader) => {
+    target.service = text(entry, reader, 'service name')
+  },
+  accounts: (target, entry, reader) => {
+    target.accounts = reader
+      .array(entry)
+      .map(({ data }) => (typeof data === 'string' ? data : reader.fail('Expected the name of an account')))
+  },
+  response: responseType,
+  response_type: responseType,
+  threshold,
+  response_threshold: threshold,
+  response_max_time: threshold,
+  response_time: threshold,
+  account_token_position: (target, entry, reader) => {
+    target.accountTokenPosition = reader.integer(entry)
+  },
+}
+
+const later = 'Contrail does not serve it yet'
+const refusedExportKeys: Readonly<Record<string, string>> = { latency: later, allow_trace: later }
+const refusedImportKeys: Readonly<Record<string, string>> = { allow_trace: later }
+
+const responseTypes: ReadonlyMap<string, NonNullable<ExportOptions['responseType']>> = new Map([
+  ['single', 'singleton'],
+  ['singleton', 'singleton'],
+  ['stream', 'stream'],
+  ['chunk', 'chunked'],
+  ['chunked', 'chunked'],
+])
+
+function responseType(...[target, entry, reader]: Parameters<ExportKey>): void {
+  const word = text(entry, reader, 'response type')
+  target.responseType =
+    responseTypes.get(word.toLowerCase()) ?? reader.fail(`Unknown response type: "${word}"`)
+}
+
+function threshold(...[target, entry, reader]: Parameters<ExportKey>): void {
+  const { data } = entry.value
+  const mistake = 'Expected response threshold to be a parseable time duration, got'
+  if (typeof data !== 'string') reader.fail(`${mistake} ${typeName(entry.value)}`)
+  try {
+    target.responseThreshold = parseDurationMs(data as string)
+  } catch {
+    reader.fail(`${mistake} "${data}"`)
+  }
+}
+
+const importKeys: KeyTable<ImportOptions> = {
+  stream: (target, entry, reader) => {
+    target.stream = shared(entry, reader, 'Stream')
+  },
+  service: (target, entry, reader) => {
+    target.service = shared(entry, reader, 'Service')
+  },
+  to: (target, entry, reader) => {
+    target.to = reader.string(entry)
+  },
+  prefix: (target, entry, reader) => {
+    target.prefix = reader.string(entry)
+  },
+  share: (target, entry, reader) => {
+    target.share = reader.boolean(entry)
+  },
+}
+
+function shared(entry: ConfigEntry, reader: Reader, what: string): { account: string; subject: string } {
+  const { data } = entry.value
+  if (!(data instanceof ConfigMap)) {
+    return reader.fail(`${what} entry should be an account map, got ${typeName(entry.value)}`)
+  }
+  const found = { account: '', subject: '' }
+  const take =
+    (key: 'account' | 'subject') =>
+    (target: typeof found, each: ConfigEntry): void => {
+      target[key] = reader.string(each)
+    }
+  reader.each(data, found, { account: take('account'), subject: take('subject') }, {})
+  if (found.account === '' || found.subject === '') reader.fail('Expect an account name and a subject')
+  return found
+}
+
+function text(entry: ConfigEntry, reader: Reader, what: string): string {
+  const { data } = entry.value
+  return typeof data === 'string'
+    ? data
+    : reader.fail(`Expected ${what} to be string, got ${typeName(entry.value)}`)
+}

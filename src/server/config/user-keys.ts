@@ -1,0 +1,89 @@
+/** `users [ { user, password, nkey, permissions, … } ]`. */
+import { connectionType, isPublicKey } from '../../auth/index.ts'
+import { emptySecret } from '../security.ts'
+import type { ConnectionTypeName, UserOptions } from '../security-options.ts'
+import { permissions } from './permission-keys.ts'
+import type { KeyTable, Reader } from './reader.ts'
+import { type ConfigEntry, ConfigMap, typeName } from './value.ts'
+
+export const OPEN = 'anyone could log in'
+
+/** The users of a key. */
+export function users(entry: ConfigEntry, reader: Reader): UserOptions[] {
+  const { data } = entry.value
+  if (!Array.isArray(data)) {
+    return reader.fail(`Expected users field to be an array, got ${typeName(entry.value)}`)
+  }
+  return data.map((value) => {
+    if (!(value.data instanceof ConfigMap)) {
+      return reader.fail(`Expected user entry to be a map/struct, got ${typeName(value)}`)
+    }
+    const mistakes = reader.errors.length
+    const user: UserOptions = {}
+    reader.each(value.data, user, userKeys, refusedUserKeys)
+    if (reader.errors.length === mistakes) checkUser(user, reader)
+    return user
+  })
+}
+
+function checkUser({ user, password, nkey }: UserOptions, reader: Reader): void {
+  if (!user && !nkey) reader.fail('User entry requires a user')
+  if (nkey !== undefined) {
+    if (!isPublicKey(nkey, 'user')) reader.fail('Not a valid public nkey for a user')
+    if (user !== undefined || password !== undefined) {
+      reader.fail('Nkey users do not take usernames or passwords')
+    }
+  } else if (password === undefined) reader.fail(`user ${JSON.stringify(user)} needs a password`)
+}
+
+type UserKey = KeyTable<UserOptions>[string]
+
+const userKeys: KeyTable<UserOptions> = {
+  user: userName,
+  username: userName,
+  pass: userPassword,
+  password: userPassword,
+  nkey: (target, entry, reader) => {
+    target.nkey = reader.string(entry)
+  },
+  permission: userPermissions,
+  permissions: userPermissions,
+  authorization: userPermissions,
+  allowed_connection_types: connectionTypes,
+  connection_types: connectionTypes,
+  clients: connectionTypes,
+}
+
+const refusedUserKeys: Readonly<Record<string, string>> = {
+  proxy_required: 'Contrail does not serve it yet',
+}
+
+function userName(...[target, entry, reader]: Parameters<UserKey>): void {
+  target.user = reader.string(entry)
+}
+
+function userPassword(...[target, entry, reader]: Parameters<UserKey>): void {
+  target.password = secret(entry, reader)
+}
+
+function userPermissions(...[target, entry, reader]: Parameters<UserKey>): void {
+  target.permissions = permissions(entry, reader)
+}
+
+function connectionTypes(...[target, entry, reader]: Parameters<UserKey>): void {
+  const { data } = entry.value
+  const names = Array.isArray(data) ? data.map((each) => each.data) : [data]
+  target.connectionTypes = names.map((name): ConnectionTypeName => {
+    if (typeof name !== 'string') {
+      return reader.fail('error parsing allowed connection types: unsupported type')
+    }
+    return connectionType(name) ?? reader.fail(`invalid connection types ${JSON.stringify(name)}`)
+  })
+}
+
+/** nats-server takes an empty one for none. */
+export function secret(entry: ConfigEntry, reader: Reader): string {
+  const text = reader.string(entry)
+  if (text === '') reader.fail(emptySecret(entry.key, OPEN))
+  return text
+}

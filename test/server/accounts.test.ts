@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { jetstream, jetstreamManager } from '@nats-io/jetstream'
+import type { AccountOptions, ServerOptions } from '../../src/server/index.ts'
+import { start } from './support.ts'
+
+const user = (name: string) => ({ user: name, password: 'p' })
+
+test('a client in the process says which user it is', async (t) => {
+  const server = await start(t, {
+    accounts: {
+      A: { users: [user('ann')] },
+      B: { users: [{ ...user('bob'), permissions: { publish: 'b.>' } }] },
+    },
+  })
+  const ann = await server.connect({ user: 'ann' })
+  const bob = await server.connect({ user: 'bob' })
+  const heard: string[] = []
+  ann.subscribe('b.*', { callback: (_, message) => void heard.push(message.string()) })
+  await ann.flush()
+  bob.publish('b.x', 'of B')
+  await bob.flush()
+  ann.publish('b.x', 'of A')
+  await ann.flush()
+  assert.deepEqual(heard, ['of A'])
+  await assert.rejects(bob.request('other', ''), /Permissions Violation for Publish to "other"/)
+  await assert.rejects(server.connect({ user: 'nobody' }), /Authorization Violation/)
+  await assert.rejects(server.connect({ user: 'ann', pass: 'wrong' }), /Authorization Violation/)
+})
+
+test('each account has streams of its own, on disk too', async (t) => {
+  const storeDir = mkdtempSync(join(tmpdir(), 'contrail-accounts-'))
+  t.after(() => rmSync(storeDir, { recursive: true, force: true }))
+  const options: ServerOptions = {
+    storeDir,
+    accounts: {
+      A: { users: [user('a')], jetstream: true },
+      B: { users: [user('b')], jetstream: true },
+      C: { users: [user('c')] },
+    },
+  }
+  const first = await start(t, options)
+  for (const name of ['a', 'b']) {
+    const client = await first.connect({ user: name })
+    await (await jetstreamManager(client)).streams.add({ name: 'S', subjects: ['s'] })
+    await jetstream(client).publish('s', name)
+  }
+  const none = await first.connect({ user: 'c' })
+  await assert.rejects(jetstreamManager(none), /jetstream is not enabled|no responders/i)
+  await first.stop()
+  const second = await start(t, options)
+  for (const name of ['a', 'b']) {
+    const manager = await jetstreamManager(await second.connect({ user: name }))
+    assert.equal((await manager.streams.getMessage('S', { seq: 1 }))?.string(), name)
+  }
+})
+
+test('services and streams go from one account to another', async (t) => {
+  const server = await start(t, {
+    accounts: {
+      A: { users: [user('a')], exports: [{ service: 'add' }, { stream: 'news.>' }] },
+      B: {
+        users: [user('b')],
+        imports: [
+          { service: { account: 'A', subject: 'add' }, to: 'sum' },
+          { stream: { account: 'A', subject: 'news.>' }, prefix: 'a' },
+        ],
+      },
+    },
+  })
+  const a = await server.connect({ user: 'a' })
+  const b = await server.connect({ user: 'b' })
+  a.subscribe('add', { callback: (_, message) => void message.respond(`${message.string()}!`) })
+  await a.flush()
+  assert.equal((await b.request('sum', 'x')).string(), 'x!')
+  const heard = new Promise((resolve) => {
+    b.subscribe('a.news.*', { max: 1, callback: (_, message) => resolve(message.subject) })
+  })
+  await b.flush()
+  a.publish('news.today')
+  assert.equal(await heard, 'a.news.today')
+})
+
+const imports = (account: string, subject: string, to?: string): AccountOptions['imports'] => [
+  { service: { account, subject }, ...(to === undefined ? {} : { to }) },
+]
+
+test('imports that are not allowed, or go in circles, are refused', async (t) => {
+  const cases: [Record<string, AccountOptions>, RegExp][] = [
+    [{ A: {}, B: { imports: imports('A', 's') } }, /"s": service import not authorized/],
+    [
+      { A: { exports: [{ service: 's', accounts: ['C'] }] }, B: { imports: imports('A', 's') }, C: {} },
+      /not authorized/,
+    ],
+    [{ B: { imports: imports('A', 's') } }, /"A" account not defined for service import/],
+    [{ A: { exports: [{ stream: 's', accounts: ['X'] }] } }, /"X" account not defined for stream export/],
+    [{ A: { exports: [{ service: 's' }], imports: imports('A', 's') } }, /import forms a cycle/],
+    [
+      {
+        A: { exports: [{ service: 's' }], imports: imports('B', 's') },
+        B: { exports: [{ service: 's' }], imports: imports('A', 's') },
+      },
+      /import forms a cycle/,
+    ],
+    [
+      {
+        A: { exports: [{ service: 'x.>' }], imports: imports('C', 'z.*', 'x.*') },
+        B: { exports: [{ service: 'y.*' }], imports: imports('A', 'x.*', 'y.*') },
+        C: { exports: [{ service: 'z.*' }], imports: imports('B', 'y.*', 'z.*') },
+      },
+      /import forms a cycle/,
+    ],
+    [{ A: { exports: [{ service: 'a.*', accountTokenPosition: 1 }] } }, /"a\.\*": invalid subject/],
+    [
+      {
+        A: { exports: [{ stream: 'a.*' }] },
+        B: { imports: [{ stream: { account: 'A', subject: 'a.*' }, prefix: '*' }] },
+      },
+      /prefix can not contain wildcard tokens/,
+    ],
+    [{ A: { users: [user('u')] }, B: { users: [user('u')] } }, /Duplicate user "u" detected/],
+    [
+      {
+        A: {
+          mappings: {
+            a: [
+              { destination: 'b', weight: 60 },
+              { destination: 'c', weight: 60 },
+            ],
+          },
+        },
+      },
+      /total weight needs to be <= 100/,
+    ],
+    [{ A: { mappings: { 'a.*': 'b.$2' } } }, /wildcard index out of range/],
+  ]
+  for (const [accounts, text] of cases) await assert.rejects(start(t, { accounts }), text)
+})
