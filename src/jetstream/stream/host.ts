@@ -30,6 +30,8 @@ export class StreamHost {
   readonly serverName: string
   readonly serverId: string
   readonly commits: Commits
+  /** Copies of stored messages are being published. */
+  isRepublishing = false
   /** Batches under way, over all streams, and what is held back for the atomic ones. */
   readonly staged = { batches: 0, bytes: 0, fastBatches: 0 }
   /** Bytes that streams have stored, and have been promised. */
