@@ -87,6 +87,7 @@ function readConfiguration(line: CommandLine): Launch {
   // As in nats-server, 0 is "not said", and -1 any free port.
   server.port = server.port || DEFAULT_PORT
   if (server.monitorPort === 0) server.monitorPort = undefined
+  if (server.monitorTlsPort === 0) server.monitorTlsPort = undefined
   // A store folder alone does not switch JetStream on here.
   server.jetstream ??= false
   server.trace = wanted.log.trace ?? false
