@@ -126,6 +126,18 @@ const config: Flag = {
   },
 }
 
+const tlsSwitch = toggle(({ server }, value) => {
+  if (value) server.tls = { cert: '', key: '', ...server.tls }
+  else delete server.tls
+})
+const tlsVerify = toggle(({ server }, value) => {
+  server.tls = { cert: '', key: '', ...server.tls, verify: value }
+})
+const tlsFile = (name: 'ca' | 'cert' | 'key'): Flag =>
+  text(({ server }, value) => {
+    server.tls = { cert: '', key: '', ...server.tls, [name]: value }
+  })
+
 /** Every flag of nats-server 2.15. */
 const flags: Readonly<Record<string, Flag>> = {
   a: address,
@@ -202,11 +214,11 @@ const flags: Readonly<Record<string, Flag>> = {
     server.maxTracedMessage = value
   }),
   profile: refused('number', PROFILER_REFUSAL),
-  tls: later('switch'),
-  tlscert: later('text'),
-  tlskey: later('text'),
-  tlsverify: later('switch'),
-  tlscacert: later('text'),
+  tls: tlsSwitch,
+  tlscert: tlsFile('cert'),
+  tlskey: tlsFile('key'),
+  tlsverify: tlsVerify,
+  tlscacert: tlsFile('ca'),
   help_tls: later('switch'),
 }
 

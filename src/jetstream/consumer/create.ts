@@ -35,14 +35,15 @@ export function createConsumer(
   pedantic = false,
   filter: SubjectFilter | null = null,
 ): Consumer {
-  applyDefaults(config, stream.config, pedantic)
-  checkConfig(config, stream.config)
+  const { limits } = stream.host
+  applyDefaults(config, stream.config, limits, pedantic)
+  checkConfig(config, stream.config, limits)
   stampMetadata(config)
   let name = config.durable_name || config.name || ''
   const existing = name === '' ? undefined : stream.consumers.get(name)
   if (existing !== undefined) return change(stream, existing, config, action)
   if (action === 'update') throw consumerError('JSConsumerDoesNotExist')
-  const most = stream.config.max_consumers ?? -1
+  const most = mostConsumers(stream)
   if (most > 0 && config.direct !== true && countOrdinary(stream) >= most) {
     throw consumerError('JSMaximumConsumersLimitErr')
   }
@@ -70,6 +71,8 @@ function change(
   if (isSameConfig(config, existing.config)) return existing
   checkUpdate(existing, config)
   existing.update(config)
+  // Who copies begins to count anew.
+  if (config.sourcing) existing.reset(existing.progress.ackFloorStreamSeq + 1)
   return existing
 }
 
@@ -95,6 +98,11 @@ function make(stream: ConsumedStream, name: string, config: ConsumerConfig, filt
   return consumer
 }
 
+function mostConsumers({ config, host }: ConsumedStream): number {
+  const most = config.max_consumers ?? -1
+  return most > 0 ? most : host.limits.defaultMaxConsumers
+}
+
 /** Consumers that limits count: the direct ones of mirrors and sources are left out. */
 function countOrdinary(stream: ConsumedStream): number {
   let count = 0
@@ -104,7 +112,7 @@ function countOrdinary(stream: ConsumedStream): number {
 
 /** A message of a work queue belongs to one consumer, and only its ack removes it. */
 function checkWorkQueue(stream: ConsumedStream, config: ConsumerConfig, name: string): void {
-  if (stream.config.retention !== 'workqueue' || config.direct === true) return
+  if (stream.config.retention !== 'workqueue' || config.direct === true || config.sourcing === true) return
   if (config.ack_policy !== 'explicit' && config.ack_policy !== 'flow_control')
     throw consumerError('JSConsumerWQRequiresExplicitAckErr')
   if (config.deliver_policy !== 'all') throw consumerError('JSConsumerWQConsumerNotDeliverAllErr')

@@ -10,6 +10,7 @@ import { AtomicBatches } from './atomic-batches.ts'
 import { rollupScope } from './check-headers.ts'
 import { LimitChecks } from './check-limits.ts'
 import { PublishChecks } from './check-publish.ts'
+import { Copies } from './copies.ts'
 import { Counters } from './counters/counters.ts'
 import { FastBatchReply } from './fast-batch-reply.ts'
 import { FastBatches } from './fast-batches.ts'
@@ -33,6 +34,8 @@ export class Ingest implements MessageHandler {
   readonly ids: MessageIds
   readonly parking: Parking
   readonly limits: LimitChecks
+  /** For messages of other streams. */
+  readonly copies: Copies
   private readonly mapping = new SubjectMapping()
   private readonly counters: Counters | null
   private readonly stream: StoredStream
@@ -48,9 +51,7 @@ export class Ingest implements MessageHandler {
     this.limits = new LimitChecks(stream)
     this.apply = new Apply(stream, this.ids, schedules)
     this.answers = new Answers(stream, acks)
-    this.counters = stream.config.allow_msg_counter
-      ? new Counters(stream.log, stream.host.bus.limits.maxPayloadBytes)
-      : null
+    this.counters = stream.config.allow_msg_counter ? new Counters(stream) : null
     this.checks = new PublishChecks(stream, this.ids, schedules, this.limits, this.counters)
     this.parking = new Parking((message) => this.take(message), stream.host.bus.fault)
     const parts = {
@@ -66,6 +67,7 @@ export class Ingest implements MessageHandler {
     }
     this.atomicBatches = new AtomicBatches(parts)
     this.fastBatches = new FastBatches(parts)
+    this.copies = new Copies(parts)
     this.configure(stream.config)
   }
 
@@ -76,6 +78,7 @@ export class Ingest implements MessageHandler {
     this.apply.configure(config)
     this.answers.configure(config)
     this.mapping.configure(config)
+    this.copies.configure(config)
     if (this.isOpen) this.apply.configureRepublisher(config)
   }
 

@@ -65,6 +65,11 @@ export const CONSUMER_ERRORS = {
   JSConsumerMaxRequestExpiresTooSmall: [400, 10115, 'consumer max request expires needs to be >= 1ms'],
   JSConsumerMaxDeliverBackoffErr: [400, 10116, 'max deliver is required to be > length of backoff values'],
   JSConsumerMaxPendingAckExcessErrF: [400, 10121, 'consumer max ack pending exceeds system limit of {limit}'],
+  JSConsumerMaxRequestBatchExceededF: [
+    400,
+    10125,
+    'consumer max request batch exceeds server limit of {limit}',
+  ],
   JSConsumerReplicasExceedsStream: [400, 10126, 'consumer config replica count exceeds parent stream'],
   JSConsumerNameContainsPathSeparatorsErr: [400, 10127, 'Consumer name can not contain path separators'],
   JSConsumerCreateFilterSubjectMismatchErr: [
@@ -135,6 +140,7 @@ export const CONSUMER_ERRORS = {
   JSConsumerAckFCRequiresMaxAckPendingErr: [400, 10220, 'flow control ack policy requires max ack pending'],
   JSConsumerAckFCRequiresNoAckWaitErr: [400, 10221, 'flow control ack policy requires unset ack wait'],
   JSConsumerAckFCRequiresNoMaxDeliverErr: [400, 10222, 'flow control ack policy requires unset max deliver'],
+  JSConsumerStreamIdentityMismatchF: [400, 10225, "consumer's stream identity does not match: {msg}"],
 } as const satisfies Record<string, readonly [number, number, string]>
 
 export type ConsumerErrorName = keyof typeof CONSUMER_ERRORS

@@ -1,8 +1,11 @@
 import { isSubset, isValidSubject, subjectsCollide } from '../../../subjects/index.ts'
 import { apiError } from '../errors.ts'
+import { formatDuration } from '../go-duration.ts'
+import type { JetStreamLimits } from '../limits.ts'
 import { MAX_SEQUENCE, sequenceRange } from '../ranges.ts'
 import type { StreamConfig } from '../types.ts'
 import { checkRepublish, checkTransform } from './mappings.ts'
+import { checkOrigins, type FindConfig } from './origins.ts'
 
 /** Limits of a stream's configuration. */
 export const STREAM_LIMITS = {
@@ -30,22 +33,25 @@ export function invalidConfig(err: string): Error {
   return apiError('JSStreamInvalidConfigF', { err })
 }
 
-function unsupported(what: string): Error {
-  return invalidConfig(`${what} not supported by this server`)
-}
+const NO_OTHERS: FindConfig = () => undefined
 
 /**
  * Refuses what nats-server refuses, with its error, and returns the configuration with its defaults. `pedantic`:
- * refuses what would have to be corrected.
+ * refuses what would have to be corrected. `find`: the other streams of the account.
  */
-export function checkStreamConfig(asked: StreamConfig, pedantic = false): StreamConfig {
+export function checkStreamConfig(
+  asked: StreamConfig,
+  server: JetStreamLimits,
+  pedantic = false,
+  find: FindConfig = NO_OTHERS,
+): StreamConfig {
   const config = { ...asked }
   checkName(config)
   applyDefaults(config, pedantic)
-  checkAges(config, pedantic)
+  checkAges(config, server.duplicateWindow * 1e6, pedantic)
   checkFirstSequence(config)
   checkCombinations(config, pedantic)
-  checkUnsupported(config)
+  checkOrigins(config, find, pedantic)
   checkSubjects(config)
   checkTransform(config)
   checkRepublish(config, pedantic)
@@ -114,21 +120,30 @@ function applyDefaults(config: StreamConfig, pedantic: boolean): void {
   }
 }
 
-function checkAges(config: StreamConfig, pedantic: boolean): void {
+function checkAges(config: StreamConfig, longestWindowNs: number, pedantic: boolean): void {
   config.max_age ??= 0
   const { max_age: maxAge } = config
   if (maxAge < 0) throw invalidConfig('max age can not be negative')
   if (maxAge !== 0 && maxAge < STREAM_LIMITS.smallestAgeNs)
     throw invalidConfig('max age needs to be >= 100ms')
   if (!config.duplicate_window && config.mirror === undefined && (config.sources ?? []).length === 0) {
-    const isShort = maxAge !== 0 && maxAge < STREAM_DEFAULTS.duplicateWindowNs
+    let usual: number = STREAM_DEFAULTS.duplicateWindowNs
+    if (longestWindowNs > 0 && longestWindowNs < usual) {
+      if (pedantic) throw pedanticError('duplicate window limits are higher than current limits')
+      usual = longestWindowNs
+    }
+    const isShort = maxAge !== 0 && maxAge < usual
     if (isShort && pedantic) throw pedanticError('duplicate window cannot be bigger than max age')
-    config.duplicate_window = isShort ? maxAge : STREAM_DEFAULTS.duplicateWindowNs
+    config.duplicate_window = isShort ? maxAge : usual
   }
   const window = config.duplicate_window ?? 0
   if (window < 0) throw invalidConfig('duplicates window can not be negative')
   if (maxAge !== 0 && window > maxAge) {
     throw invalidConfig('duplicates window can not be larger then max age')
+  }
+  if (longestWindowNs > 0 && window > longestWindowNs) {
+    const limit = formatDuration(longestWindowNs)
+    throw invalidConfig(`duplicates window can not be larger then server limit of ${limit}`)
   }
   if (window > 0 && window < STREAM_LIMITS.smallestWindowNs) {
     throw invalidConfig('duplicates window needs to be >= 100ms')
@@ -178,16 +193,6 @@ function checkCombinations(config: StreamConfig, pedantic: boolean): void {
       throw invalidConfig('async persist mode is not supported with atomic batch publish')
     }
   }
-  if (config.mirror !== undefined) {
-    if ((config.subject_delete_marker_ttl ?? 0) > 0) {
-      throw invalidConfig('subject delete markers forbidden on mirrors')
-    }
-    if ((config.first_seq ?? 0) > 0)
-      throw invalidConfig('stream mirrors can not have first sequence configured')
-    if ((config.subjects ?? []).length > 0) throw apiError('JSMirrorWithSubjectsErr')
-    if ((config.sources ?? []).length > 0) throw apiError('JSMirrorWithSourcesErr')
-    if (config.allow_msg_schedules) throw apiError('JSMirrorWithMsgSchedulesErr')
-  }
 }
 
 function checkMarkerTtl(config: StreamConfig, pedantic: boolean): void {
@@ -207,17 +212,14 @@ function checkMarkerTtl(config: StreamConfig, pedantic: boolean): void {
   config.deny_purge = false
 }
 
-/** What is not served yet is refused: nobody is to believe that it works. */
-function checkUnsupported(config: StreamConfig): void {
-  if (config.mirror !== undefined) throw unsupported('stream mirrors are')
-  if ((config.sources ?? []).length > 0) throw unsupported('stream sources are')
-}
-
 const API_SUBJECTS = ['$JS.>', '$JSC.>', '$NRG.>']
 
 function checkSubjects(config: StreamConfig): void {
   const subjects = config.subjects ?? []
-  if (subjects.length === 0) config.subjects = [config.name]
+  if (subjects.length === 0) {
+    const isCopy = config.mirror !== undefined || (config.sources ?? []).length > 0
+    config.subjects = isCopy ? [] : [config.name]
+  }
   for (const [i, subject] of subjects.entries()) {
     if (!isValidSubject(subject)) throw invalidConfig('invalid subject')
     if (subject === '>') {
