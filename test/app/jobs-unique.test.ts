@@ -24,6 +24,8 @@ test('while a job of a key is there no other one is added, delayed ones and othe
     data: 'first',
   })
   assert.equal((await work.get('bob'))?.state, 'delayed')
+  assert.equal((await work.get(first.id))?.data, 'first', 'by its id as well')
+  assert.equal(await work.remove(first.id), true)
 })
 
 test('when it is through the next one is added, also after it failed', async (t) => {

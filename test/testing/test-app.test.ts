@@ -119,3 +119,26 @@ test('several apps are tested side by side, each on a broker of its own', async 
   )
   assert.deepEqual(all, [10, 9, 8, 7, 6])
 })
+
+test('jobs follow it: delays, pauses between tries, repetitions', async () => {
+  const app = new App(undefined, { logLevel: 'silent' })
+  const handled: string[] = []
+  const work = app.queue<string, string>('work', { backoff: '1m' })
+  work.handle((what, { job }) => {
+    handled.push(`${what} ${job.tries}`)
+    if (what === 'flaky' && job.tries < 3) throw new Error('not yet')
+    return what
+  })
+  await using tested = await testApp(app, { rethrow: false })
+  const later = await work.add('later', { delay: '5m' })
+  const flaky = await work.add('flaky')
+  await tested.idle()
+  assert.deepEqual(handled, ['flaky 1'])
+  await tested.advance('3m')
+  assert.equal(await flaky.done, 'flaky')
+  await tested.advance('3m')
+  assert.equal(await later.done, 'later')
+  await work.repeat('report', { every: '1m' }, 'report')
+  await tested.advance('2m30s')
+  assert.equal(handled.filter((one) => one === 'report 1').length, 2)
+})

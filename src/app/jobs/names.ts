@@ -70,3 +70,10 @@ export function tokenOf(text: string): string {
   }
   return token
 }
+
+const TOKEN = /^(?:[A-Za-z0-9_-]|=[0-9A-F]{2})+$/
+
+/** An id as jobs have it, of an id or of a unique key. */
+export function idOf(text: string): string {
+  return TOKEN.test(text) ? text : tokenOf(text)
+}

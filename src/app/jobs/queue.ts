@@ -1,13 +1,12 @@
 /** A queue of jobs: a thin layer on a work-queue stream, a consumer for each priority, and a bucket of results. */
 import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from '@nats-io/jetstream'
 import { nuid } from '@nats-io/nats-core'
-import { isApiError, translated, WRONG_LAST_SEQUENCE } from '../client-errors.ts'
+import { translated } from '../client-errors.ts'
 import { deadLetterStream } from '../consumer/dead-letters.ts'
 import { type PauseOptions, pausedUntil } from '../consumer/pausing.ts'
 import { DeadLetterBox } from '../dead-letters/dead-letter-box.ts'
-import { ContrailError } from '../errors.ts'
+import type { ContrailError } from '../errors.ts'
 import { checkOptions } from '../options.ts'
-import type { PublishOptions } from '../publisher/options.ts'
 import { scheduleHeaders, type When } from '../publisher/schedule.ts'
 import type { Declaration, Runtime } from '../runtime.ts'
 import { type Schema, validate } from '../schema.ts'
@@ -15,65 +14,27 @@ import { keepDeclared } from '../stores/declaring.ts'
 import type { StreamOwner } from '../stores/stream.ts'
 import { Watch, type WatchHandler, type WatchOptions } from '../stores/watch.ts'
 import { SubjectPattern } from '../subject-pattern.ts'
-import { type Duration, toMs } from '../units.ts'
 import { eventOf, type QueueEvent } from './events.ts'
 import type { Permits } from './gate.ts'
 import { Job } from './job.ts'
+import { JobMessages } from './job-messages.ts'
 import { checkLanes, countOf, lanesMark, makeLanes } from './lanes.ts'
-import { DELAYED, JOB_HEADERS, QueueNames, REPEATED, tokenOf } from './names.ts'
+import { DELAYED, idOf, QueueNames, REPEATED, tokenOf } from './names.ts'
 import {
   ADD_OPTIONS,
   type AddOptions,
   type JobHandler,
-  partitionOf,
   QUEUE_OPTIONS,
   type QueueOptions,
   QueueSettings,
 } from './options.ts'
-import { type Outcome, Outcomes } from './outcomes.ts'
+import { Outcomes } from './outcomes.ts'
 import { Pace } from './pace.ts'
 import { lanesInfo, pauseLanes, resumeLanes } from './pausing.ts'
+import type { BulkJob, JobReport, QueueCounts, RepeatOptions } from './reports.ts'
 import { Slots } from './slots.ts'
 import { QueueWorker } from './worker.ts'
 
-/** A job of `addBulk`. */
-export interface BulkJob<Data> extends AddOptions {
-  data: Data
-}
-
-/** A job as it is looked up. */
-export interface JobReport<Data = unknown, Result = unknown> {
-  readonly id: string
-  /** 'waiting': or being handled, or to be tried again; the server does not tell them apart. */
-  readonly state: 'delayed' | 'waiting' | Outcome['state']
-  readonly seq: number
-  /** While it is not through. */
-  readonly data?: Data
-  readonly result?: Result
-  readonly reason?: string
-  readonly tries?: number
-  readonly finished?: string
-  /** What its handler said last. */
-  readonly progress?: unknown
-}
-
-export interface QueueCounts {
-  readonly waiting: number
-  /** Taken by a process: handled, about to be, or to be tried again. */
-  readonly active: number
-  readonly delayed: number
-  /** Repetitions. */
-  readonly repeated: number
-  /** With the dead letters. */
-  readonly failed: number
-}
-
-export type RepeatOptions = Pick<AddOptions, 'priority' | 'attempts' | 'headers'>
-
-const NO_MESSAGE_FOUND = 10037
-/** A unique job that was there may be through when it is looked up: then it is added after all. */
-const MOST_ROUNDS = 50
-const ROUND_MS = 20
 /** Jobs of `addBulk` that are on their way at a time. */
 const BULK_AT_A_TIME = 1000
 
@@ -84,6 +45,7 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
   readonly name: string
   readonly #names: QueueNames
   readonly #settings: QueueSettings
+  readonly #messages: JobMessages
   readonly #owner: StreamOwner
   #outcomes: Outcomes | null = null
   #forget: () => void = () => {}
@@ -98,6 +60,7 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
     this.#names = new QueueNames(name)
     this.#settings = new QueueSettings(options)
     this.#owner = owner
+    this.#messages = new JobMessages(this.#names, this.#settings, () => this.#runtime())
   }
 
   /**
@@ -117,24 +80,21 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
 
   /** Resolves when the job is stored. @throws InvalidMessageError when it is not what the schema says; as publishing to a stream does */
   async add(data: In, options: AddOptions = {}): Promise<Job<Result>> {
-    const runtime = this.#runtime()
+    this.#runtime()
     const { schema } = this.#settings.options
     if (schema !== undefined) await validate(schema, data, `jobs.${this.name}`)
     checkOptions(`a job of the queue "${this.name}"`, options, ADD_OPTIONS)
     const id = options.unique === undefined ? nuid.next() : tokenOf(options.unique)
-    const { subject, headers } = this.#address(id, data, options)
-    const all = { headers }
-    if (options.unique === undefined) {
-      const { seq } = await runtime.publisher.publishToStream(subject, data, all)
-      return this.#job(id, seq, true)
+    const { subject, headers } = this.#messages.address(id, data, options)
+    if (options.unique !== undefined && options.onDuplicate !== 'replace') {
+      const outcomeOf = (one: string) => this.#running().of(one)
+      const put = await this.#messages.putUnlessThere(id, subject, data, { headers }, outcomeOf)
+      return this.#job(id, put.seq, put.isNew)
     }
-    if (options.onDuplicate === 'replace') {
-      const { seq } = await runtime.publisher.publishToStream(subject, data, all)
-      // Those of the same subject went with it; what was in another lane, or delayed, goes now.
-      await this.#purge(id, seq)
-      return this.#job(id, seq, true)
-    }
-    return this.#addUnlessThere(runtime, id, subject, data, all)
+    const seq = await this.#messages.put(subject, data, { headers })
+    // Those of the same subject went with it; what was in another lane, or delayed, goes now.
+    if (options.unique !== undefined) await this.#messages.purge(id, seq)
+    return this.#job(id, seq, true)
   }
 
   /** Adds many; resolves when all are stored. Not all or none: where one fails, others may be stored. */
@@ -154,8 +114,8 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
 
   /** A job as it is now; undefined: there is none of this id, or its result is not kept any more. */
   async get(id: string): Promise<JobReport<In, Result> | undefined> {
-    const token = tokenOf(id)
-    const there = await this.#message(this.#names.subject('*', token))
+    const token = idOf(id)
+    const there = await this.#messages.last(this.#names.subject('*', token))
     const progress = await this.#running().progressOf(token)
     const isCurrent = progress !== undefined && (there === undefined || progress.seq >= there.seq)
     const rest = isCurrent ? { progress: progress.progress } : {}
@@ -176,9 +136,9 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
    * @returns false when there was none
    */
   async remove(id: string): Promise<boolean> {
-    const token = tokenOf(id)
-    const there = await this.#message(this.#names.subject('*', token))
-    if (there === undefined || (await this.#purge(token, there.seq + 1)) === 0) return false
+    const token = idOf(id)
+    const there = await this.#messages.last(this.#names.subject('*', token))
+    if (there === undefined || (await this.#messages.purge(token, there.seq + 1)) === 0) return false
     const finished = new Date().toISOString()
     await this.#running().keep(token, { state: 'removed', seq: there.seq, finished })
     return true
@@ -240,13 +200,13 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
     checkOptions(`a repetition of the queue "${this.name}"`, unknown, {})
     const { publisher } = this.#runtime()
     const id = `repeat-${tokenOf(name)}`
-    const { subject: target, headers } = this.#address(id, data, options)
+    const { subject: target, headers } = this.#messages.address(id, data, options)
     const { schedule, timeZone } = scheduleHeaders(typeof when === 'string' ? { cron: when } : when)
     headers['Nats-Schedule'] = schedule
     headers['Nats-Schedule-Target'] = target
     if (timeZone !== undefined) headers['Nats-Schedule-Time-Zone'] = timeZone
     const subject = this.#names.subject(REPEATED, id)
-    const there = await this.#message(subject)
+    const there = await this.#messages.last(subject)
     // Publishing it begins its intervals anew.
     const isSame =
       there !== undefined &&
@@ -329,87 +289,6 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
       description: `Jobs of the queue ${this.name}`,
       metadata: lanesMark(this.#settings),
     }
-  }
-
-  /** Where a job goes, and its headers. */
-  #address(id: string, data: In, options: AddOptions): { subject: string; headers: Record<string, string> } {
-    const lane = this.#laneOf(data, options)
-    const headers: Record<string, string> = { ...options.headers }
-    if (options.attempts !== undefined) headers[JOB_HEADERS.attempts] = String(options.attempts)
-    const target = this.#names.subject(lane, id)
-    const isDelayed =
-      options.at !== undefined || (options.delay !== undefined && toMs(options.delay, 'delay') > 0)
-    if (!isDelayed) return { subject: target, headers }
-    const { schedule } = scheduleHeaders(
-      options.at === undefined ? { after: options.delay as Duration } : { at: options.at },
-    )
-    headers['Nats-Schedule'] = schedule
-    headers['Nats-Schedule-Target'] = target
-    return { subject: this.#names.subject(DELAYED, id), headers }
-  }
-
-  #laneOf(data: In, { priority }: AddOptions): string {
-    const { isOrdered, options, lanes } = this.#settings
-    if (isOrdered) {
-      if (priority !== undefined) {
-        throw new ContrailError('INVALID_OPTION', 'priority: a queue with orderBy has none.')
-      }
-      return lanes[partitionOf(String(options.orderBy?.(data as never)), lanes.length)]
-    }
-    return priority ?? 'normal'
-  }
-
-  /** The stream takes it only where it has none of this id, in whatever lane. */
-  async #addUnlessThere(
-    runtime: Runtime,
-    id: string,
-    subject: string,
-    data: In,
-    options: PublishOptions,
-  ): Promise<Job<Result>> {
-    const anywhere = this.#names.subject('*', id)
-    for (let round = 1; ; round++) {
-      try {
-        const expect = { lastSubjectSeq: 0, lastSubject: anywhere }
-        const { seq } = await runtime.publisher.publishToStream(subject, data, { ...options, expect })
-        return this.#job(id, seq, true)
-      } catch (thrown) {
-        if (!isApiError(thrown, ...WRONG_LAST_SEQUENCE) || round === MOST_ROUNDS) throw thrown
-        const there = await this.#message(anywhere)
-        if (there !== undefined) {
-          const outcome = await this.#running().of(id)
-          if (outcome?.seq !== there.seq) return this.#job(id, there.seq, false)
-          // It is through, but its ack is still on its way.
-          await this.#purge(id, there.seq + 1)
-          continue
-        }
-        // In a cluster one may be on its way that is not stored yet.
-        await new Promise((resolve) => setTimeout(resolve, ROUND_MS))
-      }
-    }
-  }
-
-  #message(subject: string) {
-    const { streams } = this.#runtime().jsm
-    return translated(`The queue "${this.name}" can't be read`, () =>
-      streams.getMessage(this.#names.stream, { last_by_subj: subject }).then(
-        (stored) => stored ?? undefined,
-        (thrown) => {
-          if (isApiError(thrown, NO_MESSAGE_FOUND)) return undefined
-          throw thrown
-        },
-      ),
-    )
-  }
-
-  /** Removes what is there of an id, added before `seq`. */
-  async #purge(id: string, seq?: number): Promise<number> {
-    const { streams } = this.#runtime().jsm
-    const filter = this.#names.subject('*', id)
-    const done = await translated(`The job "${id}" of the queue "${this.name}" can't be removed`, () =>
-      streams.purge(this.#names.stream, seq === undefined ? { filter } : { filter, seq }),
-    )
-    return done.purged
   }
 
   #job(id: string, seq: number, isNew: boolean): Job<Result> {

@@ -30,6 +30,9 @@ export class Slots implements Permits {
   /** Where each slot that is here is given back. */
   #free: string[] = []
   #used: string[] = []
+  /** Jobs that run here though their slots were given to others. */
+  #gone = 0
+  #lostAt = 0
   #wanted = 0
   #asked = 0
   #inbox: Subscription | null = null
@@ -94,9 +97,8 @@ export class Slots implements Permits {
     })
     this.#keeping = setInterval(() => this.#keep(), this.#ackWaitMs / KEEP_PART).unref()
     this.#forgetConnection = this.#runtime.onConnection((event) => {
-      if (event !== 'reconnected') return
-      this.#askedUntil = 0
-      this.#ask()
+      if (event === 'disconnected') this.#lostAt = performance.now()
+      if (event === 'reconnected') this.#isBack()
     })
   }
 
@@ -115,6 +117,10 @@ export class Slots implements Permits {
   }
 
   giveBack(): void {
+    if (this.#gone > 0) {
+      this.#gone--
+      return
+    }
     // Whichever: they are all the same.
     const slot = this.#used.pop()
     if (slot !== undefined) this.#free.push(slot)
@@ -129,6 +135,17 @@ export class Slots implements Permits {
     for (const slot of [...this.#free, ...this.#used]) this.#putBack(slot)
     this.#free = []
     this.#used = []
+  }
+
+  /** What was asked for is forgotten there; and away for too long others have the slots. */
+  #isBack(): void {
+    this.#askedUntil = 0
+    if (performance.now() - this.#lostAt >= this.#ackWaitMs) {
+      this.#gone += this.#used.length
+      this.#free = []
+      this.#used = []
+    }
+    this.#ask()
   }
 
   /** Asks the server for as many as are missing; what is on its way already counts. */
