@@ -30,6 +30,7 @@ const inside = {
     'stream',
     'schedules',
     'publish',
+    'origins',
     'consumer/state',
     'consumer/acks',
     'consumer/requests',

@@ -206,6 +206,8 @@ export abstract class Subscription<
       return
     }
     await this.#opening?.catch(() => {})
+    // At once: to take no more may need an answer of the server.
+    if (this.givesBack) this.dispatcher.beginNoMore()
     await this.takeNoMore()
     if (this.givesBack) {
       // Others get at once what no handler has begun with.

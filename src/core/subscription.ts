@@ -5,7 +5,7 @@ import type { Origin } from './origin.ts'
 export interface Receiver {
   /** Is it a client's? Those are counted. */
   readonly isClient: boolean
-  /** Bytes that wait for it; 0 for handlers. */
+  /** Bytes that wait for it; 0 for handlers that don't say so. */
   readonly pendingBytes: number
   /** Takes a message of one of its subscriptions, or doesn't (false): not permitted, its own with echo off, closed. */
   deliver(subscription: Subscription, message: Message, origin: Origin | null): boolean

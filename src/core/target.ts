@@ -29,7 +29,7 @@ export class Target {
     return deliverAlong(this.current(), message, null)
   }
 
-  /** Bytes that wait for the slowest receiver behind it; 0 for handlers in the server. */
+  /** Bytes that wait for the slowest receiver behind it. */
   pendingBytes(): number {
     const route = this.current()
     let most = 0

@@ -30,7 +30,7 @@ interface PubAck {
   error?: { description: string }
 }
 
-async function publish(
+export async function publish(
   nc: NatsConnection,
   subject: string,
   body: string,
@@ -45,7 +45,7 @@ async function publish(
 }
 
 /** Live sequences of a stream with their contents. */
-async function contents(nc: NatsConnection, stream: string): Promise<Map<number, string>> {
+export async function contents(nc: NatsConnection, stream: string): Promise<Map<number, string>> {
   const jsm = await jetstreamManager(nc, { checkAPI: false })
   const found = new Map<number, string>()
   const { state } = await jsm.streams.info(stream)
@@ -57,7 +57,7 @@ async function contents(nc: NatsConnection, stream: string): Promise<Map<number,
 }
 
 /** Waits for what goes on by timers of a simulated clock. */
-async function whileTimeGoesOn<T>(clock: SimulatedClock, work: Promise<T>): Promise<T> {
+export async function whileTimeGoesOn<T>(clock: SimulatedClock, work: Promise<T>): Promise<T> {
   let isOver = false
   const end = () => {
     isOver = true

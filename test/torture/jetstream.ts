@@ -10,6 +10,7 @@ import { SimulatedClock } from '../../src/ports/simulated-clock.ts'
 import { SimulatedFileSystem } from '../../src/ports/simulated-file-system.ts'
 import { Server } from '../../src/server/index.ts'
 import { SMALL_LIMITS } from '../storage/small-limits.ts'
+import { Copied } from './copied-part.ts'
 import { Batches, Expiring, type Part, Restored, type Running } from './jetstream-parts.ts'
 
 /** Larger than those of the storage's own tests: configurations of streams have to fit. */
@@ -51,7 +52,7 @@ class Knowledge {
   /** Calls that were answered. */
   acknowledged = 0
   isReady = false
-  readonly parts: readonly Part[] = [new Expiring(), new Batches(), new Restored()]
+  readonly parts: readonly Part[] = [new Expiring(), new Batches(), new Restored(), new Copied()]
 }
 
 async function start(fileSystem: SimulatedFileSystem, clock: SimulatedClock): Promise<Running> {

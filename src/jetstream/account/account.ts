@@ -59,7 +59,13 @@ export class JetStreamAccount implements StreamOwner {
     const stream = new Stream(this, log, meta)
     this.streams.set(stream.name, stream)
     stream.open()
+    this.streamMade(stream)
     return stream
+  }
+
+  /** Those that copy from it need not wait. */
+  streamMade(stream: Stream): void {
+    for (const copy of this.streams.copiesOf(stream.name)) copy.origins.streamMade(stream.name)
   }
 
   /** Do the subjects meet those of another stream than `self`? */

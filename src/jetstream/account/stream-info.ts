@@ -64,6 +64,7 @@ export function streamInfo(stream: Stream, details: StateDetails = {}): StreamIn
     created: formatMs(stream.createdMs),
     state: streamState(stream, details),
     ...(stream.host.domain === '' ? {} : { domain: stream.host.domain }),
+    ...stream.origins.info(),
     ts: formatMs(stream.clock.now()),
   }
 }

@@ -4,6 +4,8 @@ import type { StreamConfig } from '../config/types.ts'
 import type { Consumer } from '../consumer/consumer.ts'
 import { Consumers } from '../consumer/consumers.ts'
 import type { ConsumerStream } from '../consumer/state/stream.ts'
+import type { CopyingStream } from '../origins/copying-stream.ts'
+import { Origins } from '../origins/origins.ts'
 import { Ingest } from '../publish/ingest.ts'
 import type { PubAcks } from '../publish/pub-acks.ts'
 import { Schedules } from '../schedules/schedules.ts'
@@ -28,6 +30,7 @@ export class Stream extends StoredStream implements ConsumerStream {
   readonly consumers: Consumers
   readonly ingest: Ingest
   readonly schedules: Schedules
+  readonly origins: Origins
   private readonly owner: StreamOwner
   private readonly subscriptions = new Map<string, InternalSubscription>()
 
@@ -40,6 +43,7 @@ export class Stream extends StoredStream implements ConsumerStream {
     this.ingest = new Ingest(this, this.schedules, owner.pubAcks)
     this.schedules.store = (message, ends) => this.ingest.publishGenerated(message, ends)
     this.markers.store = (marker) => this.ingest.publishGenerated(marker, null)
+    this.origins = new Origins(copyingStream(this))
   }
 
   /** Begins to take messages. */
@@ -48,6 +52,7 @@ export class Stream extends StoredStream implements ConsumerStream {
     for (const subject of this.config.subjects ?? []) this.listenTo(subject)
     this.openLimits()
     this.schedules.arm()
+    this.origins.open()
   }
 
   /** Takes over a checked configuration. */
@@ -59,11 +64,13 @@ export class Stream extends StoredStream implements ConsumerStream {
     for (const subject of config.subjects ?? []) if (!subjects.delete(subject)) this.listenTo(subject)
     for (const subject of subjects) this.subscriptions.get(subject)?.unsubscribe()
     this.ingest.configure(config)
+    this.origins.configure(config)
     this.applyLimits(before)
   }
 
   /** The stream and all it holds are no more. */
   delete(): void {
+    this.origins.close(true)
     this.close()
     for (const consumer of [...this.consumers.values()]) consumer.delete('409 Consumer Deleted')
     this.owner.streamDeleted(this)
@@ -80,6 +87,7 @@ export class Stream extends StoredStream implements ConsumerStream {
 
   override beforeCommit(): void {
     this.ingest.ids.flush()
+    this.origins.flush()
   }
 
   override republish(): void {
@@ -109,9 +117,30 @@ export class Stream extends StoredStream implements ConsumerStream {
 
   private close(): void {
     this.closeLimits()
+    this.origins.close(false)
     for (const subscription of this.subscriptions.values()) subscription.unsubscribe()
     this.subscriptions.clear()
     this.ingest.close()
     this.schedules.close()
+  }
+}
+
+/** What copying from other streams is to know of the stream. */
+function copyingStream(stream: Stream): CopyingStream {
+  const { host, account, log, clock, name } = stream
+  return {
+    name,
+    log,
+    clock,
+    store: host.store,
+    bus: account,
+    domain: host.domain,
+    fault: host.bus.fault,
+    get config() {
+      return stream.config
+    },
+    copy: (message, sec, nsec) => stream.ingest.copies.take(message, sec, nsec),
+    needsCommit: () => host.commits.defer(),
+    positionsMoved: () => host.commits.prepare(stream),
   }
 }

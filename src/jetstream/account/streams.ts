@@ -1,4 +1,5 @@
 import { PatternIndex } from '../../subjects/index.ts'
+import { originsOf } from '../config/stream/origins.ts'
 import type { StreamConfig } from '../config/types.ts'
 import type { StreamHost } from '../stream/host.ts'
 import type { Stream } from './stream.ts'
@@ -8,14 +9,22 @@ export class Streams extends Map<string, Stream> {
   /** Bytes that streams have been promised. */
   reservedMemory = 0
   reservedStorage = 0
+  /** The configuration of a stream, by its name. */
+  readonly configOf = (name: string): StreamConfig | undefined => this.get(name)?.config
   private readonly host: StreamHost
   private readonly subjects = new PatternIndex<Stream>()
+  private readonly copies = new Map<string, Set<Stream>>()
   /** The configuration that each was counted with. */
   private readonly counted = new Map<Stream, StreamConfig>()
 
   constructor(host: StreamHost) {
     super()
     this.host = host
+  }
+
+  /** The streams that copy from the one of this name. */
+  copiesOf(name: string): Iterable<Stream> {
+    return this.copies.get(name) ?? []
   }
 
   override set(name: string, stream: Stream): this {
@@ -47,6 +56,9 @@ export class Streams extends Map<string, Stream> {
     const { config } = stream
     this.counted.set(stream, config)
     for (const subject of config.subjects ?? []) this.subjects.add(subject, stream)
+    for (const { name } of originsOf(config)) {
+      this.copies.set(name, (this.copies.get(name) ?? new Set()).add(stream))
+    }
     this.reserve(stream, Math.max(config.max_bytes ?? 0, 0))
   }
 
@@ -54,6 +66,10 @@ export class Streams extends Map<string, Stream> {
     const config = this.counted.get(stream)
     this.counted.delete(stream)
     for (const subject of config?.subjects ?? []) this.subjects.remove(subject, stream)
+    for (const { name } of config === undefined ? [] : originsOf(config)) {
+      const streams = this.copies.get(name)
+      if (streams?.delete(stream) && streams.size === 0) this.copies.delete(name)
+    }
     this.reserve(stream, -Math.max(config?.max_bytes ?? 0, 0))
   }
 

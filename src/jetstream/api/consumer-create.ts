@@ -7,9 +7,11 @@ import { apiError } from '../config/errors.ts'
 import { decodeRequest } from '../config/json/decode.ts'
 import type { ConsumerConfig } from '../config/types.ts'
 import type { Consumer } from '../consumer/consumer.ts'
+import { prepareForCopy } from '../consumer/copying.ts'
 import { type ConsumerAction, createConsumer } from '../consumer/create.ts'
 import { Slices } from '../stream/slices.ts'
 import { type ConsumerRequest, streamNamed } from './consumer-request.ts'
+import { identify } from './stream-identity.ts'
 
 export const CONSUMER_CREATE_TYPE = 'io.nats.jetstream.api.v1.consumer_create_response'
 
@@ -92,6 +94,9 @@ function checkTarget(asked: CreateRequest, stream: string, name: string): void {
 function create(request: ConsumerRequest, asked: CreateRequest): object | Promise<object> {
   if ((asked.config.num_replicas ?? 0) > 1) throw apiError('JSStreamReplicasNotSupportedErr')
   const stream = streamNamed(request.account, asked.stream_name)
+  const { config } = asked
+  if (config.direct && config.sourcing && config.name) prepareForCopy(stream.config, config)
+  if (config.direct || config.sourcing) identify(request, stream)
   if ((asked.config.filter_subjects?.length ?? 0) > MANY_FILTERS) return createInTurns(request, asked)
   return shown(made(stream, asked))
 }
@@ -111,6 +116,8 @@ function made(stream: Stream, { config, action, pedantic }: CreateRequest, filte
   const existing = stream.consumers.get(config.durable_name || config.name || '')
   // Pausing goes through its own request.
   if (existing !== undefined) config.pause_until = existing.config.pause_until
+  // Where a durable one began stays as it was: it goes on behind what it has acknowledged.
+  if (existing !== undefined && config.sourcing && config.durable_name) keepStart(config, existing.config)
   const consumer = createConsumer(stream, config, action, pedantic, filter)
   if (existing === undefined && consumer.pauseEndMs > stream.clock.now()) {
     consumer.advisories.paused(consumer.pauseEndMs)
@@ -120,4 +127,10 @@ function made(stream: Stream, { config, action, pedantic }: CreateRequest, filte
 
 function shown(consumer: Consumer): object {
   return { ...consumer.info(), config: encodeConfig(withServerMetadata(consumer.config)) }
+}
+
+function keepStart(config: ConsumerConfig, before: ConsumerConfig): void {
+  config.deliver_policy = before.deliver_policy
+  config.opt_start_seq = before.opt_start_seq
+  config.opt_start_time = before.opt_start_time
 }

@@ -6,7 +6,14 @@ import { decodeRequest, LENIENT } from '../config/json/decode.ts'
 import { formatMs, parseTime } from '../config/time-text.ts'
 import { checkReset } from '../consumer/reset.ts'
 import { describe } from './consumer-info.ts'
-import { type ConsumerRequest, consumerNamed, parseObject, refuseFields } from './consumer-request.ts'
+import {
+  type ConsumerRequest,
+  consumerNamed,
+  parseObject,
+  refuseFields,
+  streamNamed,
+} from './consumer-request.ts'
+import { answerIdentity, asksIdentity } from './stream-identity.ts'
 
 export const CONSUMER_DELETE_TYPE = 'io.nats.jetstream.api.v1.consumer_delete_response'
 export const CONSUMER_PAUSE_TYPE = 'io.nats.jetstream.api.v1.consumer_pause_response'
@@ -53,6 +60,7 @@ export function consumerResetRequest(request: ConsumerRequest): object {
     seq = decodeRequest<{ seq?: number }>(request.body, fields, 'JSApiConsumerResetRequest').seq ?? 0
   }
   const consumer = consumerNamed(request)
+  if (asksIdentity(request)) answerIdentity(request, streamNamed(request.account, request.tokens[0]))
   const resetSeq = checkReset(consumer, seq)
   consumer.reset(resetSeq)
   return { ...describe(consumer), reset_seq: resetSeq }

@@ -13,6 +13,9 @@ export interface ConsumerRequest {
   tokens: string[]
   /** The request as text. */
   body: string
+  /** Its headers as text, and those that the answer is to have. */
+  headers: string
+  answerHeaders: string
 }
 
 /** The request as a JSON object; `type`: Go's name for it in errors. */

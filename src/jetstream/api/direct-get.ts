@@ -2,11 +2,12 @@ import { ReadFailure, RecordView } from '../../storage/index.ts'
 import type { Stream } from '../account/stream.ts'
 import { decodeRequest, LENIENT } from '../config/json/decode.ts'
 import { API_LEVEL } from '../config/stream/metadata.ts'
+import { headerOf } from '../headers/header-of.ts'
 import { readRecord } from '../stream/read-record.ts'
 import { DirectAnswer } from './direct-answer.ts'
 import { directBatch, directMultiLast } from './direct-batch.ts'
 import { type MessageSelection, SELECTION_FIELDS, selectOne } from './message-selection.ts'
-import { type ApiRequest, headerOf } from './request.ts'
+import type { ApiRequest } from './request.ts'
 
 /** Here, unlike in the rest of the API, unknown fields are ignored. */
 const FIELDS = { ...SELECTION_FIELDS, [LENIENT]: true } as const
@@ -18,9 +19,9 @@ const FIELDS = { ...SELECTION_FIELDS, [LENIENT]: true } as const
  */
 export function directGet(request: ApiRequest): void {
   if (request.reply === '') return
-  const stream = request.account.streams.get(request.tokens[0])
+  const stream = whoAnswers(request)
   const answer = new DirectAnswer(request)
-  if (stream === undefined || !stream.config.allow_direct) {
+  if (stream === null) {
     answer.status('503', `Nats-Subject: ${request.subject}\r\n`)
     return
   }
@@ -40,6 +41,15 @@ export function directGet(request: ApiRequest): void {
   const { store } = stream.host
   if (store.isHeldUp) serve()
   else store.barrier(serve)
+}
+
+/** The stream, or one of its mirrors: each of them as likely as the others. null: nobody. */
+function whoAnswers({ account, tokens }: ApiRequest): Stream | null {
+  const [name] = tokens
+  const stream = account.streams.get(name)
+  const able = stream?.config.allow_direct ? [stream] : []
+  for (const copy of account.streams.copiesOf(name)) if (copy.origins.answersFor(name)) able.push(copy)
+  return able.length === 0 ? null : able[Math.floor(Math.random() * able.length)]
 }
 
 async function serveDirect(stream: Stream, wanted: MessageSelection, answer: DirectAnswer): Promise<void> {

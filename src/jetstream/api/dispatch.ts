@@ -4,11 +4,12 @@ import type { JetStreamAccount, RequestHandler } from '../account/account.ts'
 import { ApiError, apiError } from '../config/errors.ts'
 import { encodeJson } from '../config/json/encode.ts'
 import { API_LEVEL } from '../config/stream/metadata.ts'
+import { headerOf } from '../headers/header-of.ts'
 import { sendNoResponders } from '../headers/status.ts'
 import { auditRequest } from './audit.ts'
 import { consumerNext } from './consumer-next.ts'
 import { directGet } from './direct-get.ts'
-import { type ApiRequest, headerOf } from './request.ts'
+import type { ApiRequest } from './request.ts'
 import { type ApiRoute, ROUTES } from './routes.ts'
 
 const RESPONSE_TYPE = 'io.nats.jetstream.api.v1.'
@@ -33,6 +34,7 @@ export class Api implements RequestHandler {
       body: message.body.toString('utf8', bodyStart, message.bodyEnd),
       headers: message.body.toString('latin1', message.bodyStart, bodyStart),
       origin,
+      answerHeaders: '',
     }
     this.account.host.commits.trim()
     if (tokens[0] === 'CONSUMER' && tokens[1] === 'MSG' && tokens[2] === 'NEXT' && tokens.length === 5) {
@@ -113,7 +115,8 @@ export class Api implements RequestHandler {
   /** Answers once everything that has happened so far is durable, so that nothing observed can un-happen. */
   private respond(request: ApiRequest, response: string, isAudited: boolean): void {
     this.whenDurable(() => {
-      if (request.reply !== '') this.account.account.publishText(request.reply, response)
+      const headers = request.answerHeaders === '' ? '' : `NATS/1.0\r\n${request.answerHeaders}\r\n`
+      if (request.reply !== '') this.account.account.publishText(request.reply, response, '', headers)
       if (isAudited) auditRequest(request, response)
     })
   }

@@ -18,6 +18,8 @@ export interface ApiRequest {
   headers: string
   /** Who asks; null for something inside the server. */
   origin: Origin | null
+  /** Headers that the answer is to have, lines with their ends; '' for none. */
+  answerHeaders: string
 }
 
 /** Lists are given out in pages of this many. */
@@ -42,12 +44,4 @@ export function isEmptyRequest(body: string): boolean {
 /** For requests that take no fields. */
 export function refuseBody(body: string): void {
   if (!isEmptyRequest(body)) throw apiError('JSNotEmptyRequestErr')
-}
-
-/** The value of a header, '' without. */
-export function headerOf(headers: string, name: string): string {
-  const at = headers.indexOf(`\r\n${name}:`)
-  if (at === -1) return ''
-  const start = at + name.length + 3
-  return headers.slice(start, headers.indexOf('\r\n', start)).trim()
 }

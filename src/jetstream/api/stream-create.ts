@@ -3,6 +3,7 @@ import { apiError } from '../config/errors.ts'
 import { checkStreamConfig, invalidConfig } from '../config/stream/check.ts'
 import { decodeStreamConfig, type StreamConfigRequest } from '../config/stream/fields.ts'
 import { stampStreamMetadata } from '../config/stream/metadata.ts'
+import { checkOriginFilters } from '../config/stream/origins.ts'
 import { isSameStreamConfig, updatedStreamConfig } from '../config/stream/update.ts'
 import type { StreamConfig } from '../config/types.ts'
 import type { ApiRequest } from './request.ts'
@@ -18,11 +19,12 @@ export function createStream(request: ApiRequest): object {
   if (asked.mirror_direct && asked.mirror === undefined) {
     throw invalidConfig('stream has no mirror but does have mirror direct')
   }
-  const config = checkStreamConfig(asked, pedantic)
+  const config = checkStreamConfig(asked, pedantic, account.streams.configOf)
   if ((config.num_replicas ?? 1) > 1) throw apiError('JSStreamReplicasNotSupportedErr')
   const existing = account.streams.get(config.name)
   if (existing !== undefined && !isSameStreamConfig(config, existing.config))
     throw apiError('JSStreamNameExistErr')
+  if (existing === undefined) checkOriginFilters(config)
   const stream = existing ?? account.createStream(config)
   const info = streamInfo(stream)
   if (existing === undefined) stream.advisories.action('create')
@@ -33,12 +35,12 @@ export function createStream(request: ApiRequest): object {
 export function updateStream(request: ApiRequest): object | Promise<object> {
   const { account } = request
   const { pedantic, ...asked }: StreamConfigRequest = decodeStreamConfig(request.body)
-  checkStreamConfig(asked, pedantic)
+  checkStreamConfig(asked, pedantic, account.streams.configOf)
   checkTarget(request, asked)
   const stream = account.streams.get(asked.name)
   if (stream === undefined) throw apiError('JSStreamNotFoundErr')
   stampStreamMetadata(asked)
-  const config = updatedStreamConfig(stream.config, asked, pedantic ?? false)
+  const config = updatedStreamConfig(stream.config, asked, pedantic ?? false, account.streams.configOf)
   checkConsumerLimits(stream.consumers.values(), stream.config, config)
   if (account.overlaps(config, stream)) throw apiError('JSStreamSubjectOverlapErr')
   account.host.checkReservation(config, Math.max(stream.config.max_bytes ?? 0, 0))

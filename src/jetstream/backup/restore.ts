@@ -12,7 +12,7 @@ import { MAX_SEQUENCE, sequenceRange } from '../config/ranges.ts'
 import { formatMs } from '../config/time-text.ts'
 import type { StreamConfig, StreamState } from '../config/types.ts'
 import { uniqueId } from '../config/unique-id.ts'
-import { PublishHeaders } from '../headers/publish-headers.ts'
+import { PublishHeaders, STREAM_SOURCE } from '../headers/publish-headers.ts'
 import { eventHead } from '../stream/advisories.ts'
 import { describeClient } from '../stream/client.ts'
 import type { StreamMeta } from '../stream/stream-log.ts'
@@ -149,6 +149,7 @@ export class Restore {
     message.headerLength = headerLength
     message.bodyEnd = body.length
     const sec = Number(entry.timeNs / NS_PER_S)
+    if (this.headers.has(STREAM_SOURCE)) stream.origins.restored(this.headers.text(STREAM_SOURCE))
     stream.ingest.apply.storeCopy(message, this.headers, seq, sec, Number(entry.timeNs % NS_PER_S))
     stream.appended()
   }
@@ -167,6 +168,7 @@ export class Restore {
       this.end()
       account.streams.set(stream.name, stream)
       stream.open()
+      account.streamMade(stream)
       this.tell('COMPLETE', this.times())
       const info = { type: 'io.nats.jetstream.api.v1.stream_create_response', ...streamInfo(stream) }
       account.account.publishText(reply, encodeJson(info))

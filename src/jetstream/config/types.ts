@@ -26,6 +26,39 @@ export interface SubjectTransform {
   dest: string
 }
 
+/** Where a stream of another account, domain or server is reached: what its API's and the deliveries' subjects begin with. */
+export interface ExternalStream {
+  api: string
+  deliver: string
+}
+
+/** io.nats.jetstream.api.v1.stream_source: a stream whose messages are copied. */
+export interface StreamSource {
+  name: string
+  opt_start_seq?: number
+  opt_start_time?: string
+  filter_subject?: string
+  subject_transforms?: SubjectTransform[]
+  external?: ExternalStream
+  /** A consumer that was made for it beforehand (ADR-60). */
+  consumer?: { name?: string; deliver_subject?: string }
+}
+
+/** io.nats.jetstream.api.v1.stream_source_info: how far the copying of a stream has come. */
+export interface StreamSourceInfo {
+  name: string
+  external?: ExternalStream
+  /** Messages that were still to come when the last was delivered. */
+  lag: number
+  /** Of sources: the last sequence taken. */
+  seq?: number
+  /** Nanoseconds since something was heard of it; -1: nothing yet. */
+  active: number
+  error?: { code: number; err_code: number; description: string }
+  filter_subject?: string
+  subject_transforms?: SubjectTransform[]
+}
+
 /** io.nats.jetstream.api.v1.stream_configuration. -1 means no limit. */
 export interface StreamConfig {
   name: string
@@ -47,8 +80,8 @@ export interface StreamConfig {
   /** Nanoseconds. */
   duplicate_window?: number
   placement?: { cluster?: string; tags?: string[]; preferred?: string }
-  mirror?: object
-  sources?: object[]
+  mirror?: StreamSource
+  sources?: StreamSource[]
   /** Kept and shown as asked for; messages are stored as they are either way. */
   compression?: Compression
   first_seq?: number
@@ -97,6 +130,8 @@ export interface StreamInfo {
   state: StreamState
   domain?: string
   cluster?: { leader: string }
+  mirror?: StreamSourceInfo
+  sources?: StreamSourceInfo[]
   ts: string
 }
 

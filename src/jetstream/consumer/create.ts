@@ -70,6 +70,8 @@ function change(
   if (isSameConfig(config, existing.config)) return existing
   checkUpdate(existing, config)
   existing.update(config)
+  // Who copies begins to count anew.
+  if (config.sourcing) existing.reset(existing.progress.ackFloorStreamSeq + 1)
   return existing
 }
 
@@ -104,7 +106,7 @@ function countOrdinary(stream: ConsumedStream): number {
 
 /** A message of a work queue belongs to one consumer, and only its ack removes it. */
 function checkWorkQueue(stream: ConsumedStream, config: ConsumerConfig, name: string): void {
-  if (stream.config.retention !== 'workqueue' || config.direct === true) return
+  if (stream.config.retention !== 'workqueue' || config.direct === true || config.sourcing === true) return
   if (config.ack_policy !== 'explicit' && config.ack_policy !== 'flow_control')
     throw consumerError('JSConsumerWQRequiresExplicitAckErr')
   if (config.deliver_policy !== 'all') throw consumerError('JSConsumerWQConsumerNotDeliverAllErr')

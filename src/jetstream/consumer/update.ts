@@ -7,6 +7,7 @@ const FIXED = [
   ['deliver_policy', 'deliver policy can not be updated'],
   ['mem_storage', 'storage type can not be updated'],
   ['direct', 'direct can not be updated'],
+  ['sourcing', 'sourcing can not be updated'],
   ['opt_start_seq', 'start sequence can not be updated'],
   ['opt_start_time', 'start time can not be updated'],
   ['ack_policy', 'ack policy can not be updated'],

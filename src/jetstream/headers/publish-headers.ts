@@ -73,6 +73,11 @@ export class PublishHeaders {
     return (this.found & (1 << header)) !== 0
   }
 
+  /** From now on it is as if the header was not there. */
+  forget(header: number): void {
+    this.found &= ~(1 << header)
+  }
+
   start(header: number): number {
     return this.starts[header]
   }

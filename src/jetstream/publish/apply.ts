@@ -55,9 +55,15 @@ export class Apply {
 
   /** Stores a message with the next sequence, which it returns. `stream.appended()` has to follow, once for all of a turn's. */
   store(given: Message, headers: PublishHeaders, nowMs: number): number {
+    const sec = Math.floor(nowMs / 1000)
+    return this.storeAt(given, headers, nowMs, sec, ((nowMs - sec * 1000) * 1e6) | 0)
+  }
+
+  /** The same with a time of its own: that of the message in the stream that this one mirrors. */
+  storeAt(given: Message, headers: PublishHeaders, nowMs: number, atSec: number, atNsec: number): number {
     const { log } = this.stream
-    let sec = Math.floor(nowMs / 1000)
-    let nsec = ((nowMs - sec * 1000) * 1e6) | 0
+    let sec = atSec
+    let nsec = atNsec
     if (sec < log.lastSec || (sec === log.lastSec && nsec < log.lastNsec)) {
       // The clock was set back since the last message: times in a log do not decrease.
       sec = log.lastSec
@@ -79,8 +85,7 @@ export class Apply {
   }
 
   /**
-   * Stores a message as it was stored before, with its sequence and time: from a backup, or from the stream that this one mirrors. Sequences
-   * that are left out stay so. What it did to others when it was new (rollup) it did there. False: its time to live is over.
+   * Stores a message as it was stored before, with its sequence and time, from a backup. Sequences that are left out stay so. What it did to others when it was new (rollup) it did there. False: its time to live is over.
    */
   storeCopy(message: Message, headers: PublishHeaders, seq: number, sec: number, nsec: number): boolean {
     const { log, clock } = this.stream

@@ -10,6 +10,7 @@ import { AtomicBatches } from './atomic-batches.ts'
 import { rollupScope } from './check-headers.ts'
 import { LimitChecks } from './check-limits.ts'
 import { PublishChecks } from './check-publish.ts'
+import { Copies } from './copies.ts'
 import { Counters } from './counters/counters.ts'
 import { FastBatchReply } from './fast-batch-reply.ts'
 import { FastBatches } from './fast-batches.ts'
@@ -33,6 +34,8 @@ export class Ingest implements MessageHandler {
   readonly ids: MessageIds
   readonly parking: Parking
   readonly limits: LimitChecks
+  /** For messages of other streams. */
+  readonly copies: Copies
   private readonly mapping = new SubjectMapping()
   private readonly counters: Counters | null
   private readonly stream: StoredStream
@@ -66,6 +69,7 @@ export class Ingest implements MessageHandler {
     }
     this.atomicBatches = new AtomicBatches(parts)
     this.fastBatches = new FastBatches(parts)
+    this.copies = new Copies(parts)
     this.configure(stream.config)
   }
 
@@ -76,6 +80,7 @@ export class Ingest implements MessageHandler {
     this.apply.configure(config)
     this.answers.configure(config)
     this.mapping.configure(config)
+    this.copies.configure(config)
     if (this.isOpen) this.apply.configureRepublisher(config)
   }
 

@@ -6,6 +6,10 @@ const SERVER_ID = /\b[NX][A-Z2-7]{55}\b/g
 const NUID = /\b[0-9A-Za-z]{22}\b/g
 const ACK_TIME = /(\$JS\.ACK\.[^ ]+?)\.\d{19}\./g
 
+/** Which stream of its name it was. */
+const SOURCE_IDENTITY = /(Nats-Stream-Source: [^ ]+ \d+ [^ ]+ [^ ]+ [^ ]+) [0-9A-Za-z]{8}\r/g
+const IDENTITY = /(Nats-Stream-Identity:) [0-9A-Za-z]{8}\r/g
+
 /** Values of these keys are replaced whatever they are. */
 const VARYING = new Set([
   'client_id',
@@ -30,6 +34,8 @@ export function normaliseText(text: string, names: ReadonlyMap<string, string>):
     .replace(SERVER_ID, '<server>')
     .replace(ACK_TIME, '$1.<time>.')
     .replace(NUID, '<id>')
+    .replace(SOURCE_IDENTITY, '$1 <identity>\r')
+    .replace(IDENTITY, '$1 <identity>\r')
   for (const [name, placeholder] of names) result = result.split(name).join(placeholder)
   return result
 }
@@ -57,7 +63,9 @@ export function normalise(value: unknown, names: ReadonlyMap<string, string>): u
   if (typeof value !== 'object' || value === null) return value
   const result: Record<string, unknown> = {}
   for (const [key, each] of Object.entries(value)) {
-    result[normaliseText(key, names)] = VARYING.has(key) ? `<${key}>` : normalise(each, names)
+    // How long ago something was heard of an origin; -1: never.
+    const varies = VARYING.has(key) || (key === 'active' && typeof each === 'number' && each >= 0)
+    result[normaliseText(key, names)] = varies ? `<${key}>` : normalise(each, names)
   }
   return result
 }

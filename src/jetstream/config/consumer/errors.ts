@@ -135,6 +135,7 @@ export const CONSUMER_ERRORS = {
   JSConsumerAckFCRequiresMaxAckPendingErr: [400, 10220, 'flow control ack policy requires max ack pending'],
   JSConsumerAckFCRequiresNoAckWaitErr: [400, 10221, 'flow control ack policy requires unset ack wait'],
   JSConsumerAckFCRequiresNoMaxDeliverErr: [400, 10222, 'flow control ack policy requires unset max deliver'],
+  JSConsumerStreamIdentityMismatchF: [400, 10225, "consumer's stream identity does not match: {msg}"],
 } as const satisfies Record<string, readonly [number, number, string]>
 
 export type ConsumerErrorName = keyof typeof CONSUMER_ERRORS

@@ -75,7 +75,9 @@ function decodeValue(value: unknown, kind: Kind, path: string): unknown {
     if ('embedded' in kind) return decodeValue(value, kind.kind, path.replace('.', `.${kind.embedded}.`))
     if (kind.isList === true) {
       if (!Array.isArray(value)) throw mismatch(typeOf(value), path, `[]*${kind.type}`)
-      return value.map((entry) => decodeObject(entry, kind.fields, kind.type, nestedPath(path, kind.type)))
+      return value.map((entry) =>
+        entry === null ? {} : decodeObject(entry, kind.fields, kind.type, nestedPath(path, kind.type)),
+      )
     }
     if (typeOf(value) !== 'object') throw mismatch(typeOf(value), path, `server.${kind.type}`)
     return decodeObject(value, kind.fields, kind.type, nestedPath(path, kind.type))

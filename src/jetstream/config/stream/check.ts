@@ -3,6 +3,7 @@ import { apiError } from '../errors.ts'
 import { MAX_SEQUENCE, sequenceRange } from '../ranges.ts'
 import type { StreamConfig } from '../types.ts'
 import { checkRepublish, checkTransform } from './mappings.ts'
+import { checkOrigins, type FindConfig } from './origins.ts'
 
 /** Limits of a stream's configuration. */
 export const STREAM_LIMITS = {
@@ -30,22 +31,24 @@ export function invalidConfig(err: string): Error {
   return apiError('JSStreamInvalidConfigF', { err })
 }
 
-function unsupported(what: string): Error {
-  return invalidConfig(`${what} not supported by this server`)
-}
+const NO_OTHERS: FindConfig = () => undefined
 
 /**
  * Refuses what nats-server refuses, with its error, and returns the configuration with its defaults. `pedantic`:
- * refuses what would have to be corrected.
+ * refuses what would have to be corrected. `find`: the other streams of the account.
  */
-export function checkStreamConfig(asked: StreamConfig, pedantic = false): StreamConfig {
+export function checkStreamConfig(
+  asked: StreamConfig,
+  pedantic = false,
+  find: FindConfig = NO_OTHERS,
+): StreamConfig {
   const config = { ...asked }
   checkName(config)
   applyDefaults(config, pedantic)
   checkAges(config, pedantic)
   checkFirstSequence(config)
   checkCombinations(config, pedantic)
-  checkUnsupported(config)
+  checkOrigins(config, find, pedantic)
   checkSubjects(config)
   checkTransform(config)
   checkRepublish(config, pedantic)
@@ -178,16 +181,6 @@ function checkCombinations(config: StreamConfig, pedantic: boolean): void {
       throw invalidConfig('async persist mode is not supported with atomic batch publish')
     }
   }
-  if (config.mirror !== undefined) {
-    if ((config.subject_delete_marker_ttl ?? 0) > 0) {
-      throw invalidConfig('subject delete markers forbidden on mirrors')
-    }
-    if ((config.first_seq ?? 0) > 0)
-      throw invalidConfig('stream mirrors can not have first sequence configured')
-    if ((config.subjects ?? []).length > 0) throw apiError('JSMirrorWithSubjectsErr')
-    if ((config.sources ?? []).length > 0) throw apiError('JSMirrorWithSourcesErr')
-    if (config.allow_msg_schedules) throw apiError('JSMirrorWithMsgSchedulesErr')
-  }
 }
 
 function checkMarkerTtl(config: StreamConfig, pedantic: boolean): void {
@@ -207,17 +200,14 @@ function checkMarkerTtl(config: StreamConfig, pedantic: boolean): void {
   config.deny_purge = false
 }
 
-/** What is not served yet is refused: nobody is to believe that it works. */
-function checkUnsupported(config: StreamConfig): void {
-  if (config.mirror !== undefined) throw unsupported('stream mirrors are')
-  if ((config.sources ?? []).length > 0) throw unsupported('stream sources are')
-}
-
 const API_SUBJECTS = ['$JS.>', '$JSC.>', '$NRG.>']
 
 function checkSubjects(config: StreamConfig): void {
   const subjects = config.subjects ?? []
-  if (subjects.length === 0) config.subjects = [config.name]
+  if (subjects.length === 0) {
+    const isCopy = config.mirror !== undefined || (config.sources ?? []).length > 0
+    config.subjects = isCopy ? [] : [config.name]
+  }
   for (const [i, subject] of subjects.entries()) {
     if (!isValidSubject(subject)) throw invalidConfig('invalid subject')
     if (subject === '>') {

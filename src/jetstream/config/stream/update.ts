@@ -2,6 +2,7 @@ import { apiError } from '../errors.ts'
 import type { StreamConfig } from '../types.ts'
 import { checkStreamConfig, invalidConfig } from './check.ts'
 import { encodeStreamConfig } from './fields.ts'
+import type { FindConfig } from './origins.ts'
 
 /** Do they mean the same? */
 export function isSameStreamConfig(left: StreamConfig, right: StreamConfig): boolean {
@@ -16,8 +17,9 @@ export function updatedStreamConfig(
   before: StreamConfig,
   asked: StreamConfig,
   pedantic: boolean,
+  find: FindConfig,
 ): StreamConfig {
-  const config = checkStreamConfig(asked, pedantic)
+  const config = checkStreamConfig(asked, pedantic, find)
   const refuse = (what: string): Error => invalidConfig(`stream configuration update can not ${what}`)
   if (config.name !== before.name) throw invalidConfig('stream configuration name must match original')
   if ((config.num_replicas ?? 1) > 1) throw apiError('JSStreamReplicasNotSupportedErr')
@@ -31,6 +33,11 @@ export function updatedStreamConfig(
   if (before.sealed && !config.sealed) throw refuse('unseal a sealed stream')
   if (before.deny_delete && !config.deny_delete) throw refuse('cancel deny message deletes')
   if (before.deny_purge && !config.deny_purge) throw refuse('cancel deny purge')
+  // Without its mirror a stream is one of its own: it is promoted.
+  const { mirror } = config
+  if (mirror !== undefined && JSON.stringify(mirror) !== JSON.stringify(before.mirror)) {
+    throw apiError('JSStreamMirrorNotUpdatableErr')
+  }
   if (before.allow_msg_ttl && !config.allow_msg_ttl) {
     throw invalidConfig('message TTL status can not be disabled')
   }
