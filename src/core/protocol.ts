@@ -271,7 +271,9 @@ export class ClientProtocol implements Operations, SessionProtocol {
     const { session, host } = this
     const { limits } = host
     const { busySinceMs, busyBytes } = this.output
-    if (busySinceMs > 0 && limits.writeDeadlineMs > 0 && nowMs - busySinceMs > limits.writeDeadlineMs) {
+    const isLate =
+      busySinceMs > 0 && limits.writeDeadlineMs > 0 && nowMs - busySinceMs > limits.writeDeadlineMs
+    if (isLate && !limits.waitsForWrites) {
       const text = `WriteDeadline of ${limits.writeDeadlineMs / 1000}s exceeded with 1 chunks of ${busyBytes} total bytes.`
       session.cutOff(CloseReason.slowConsumerDeadline, text)
       return
@@ -370,11 +372,12 @@ export class ClientProtocol implements Operations, SessionProtocol {
     host.observer?.loggedIn(session)
     if (!hasConnected) return
     this.wasConnected = true
-    this.acceptsHeaders = options.headers
-    session.acceptsHeaders = options.headers
+    const acceptsHeaders = options.headers && !host.limits.withoutHeaders
+    this.acceptsHeaders = acceptsHeaders
+    session.acceptsHeaders = acceptsHeaders
     if (options.protocol < 0 || options.protocol > INFO_PROTOCOL) {
       session.refuse('invalid client protocol', CloseReason.badClientProtocol)
-    } else if (options.no_responders && !options.headers) {
+    } else if (options.no_responders && !acceptsHeaders) {
       session.refuse('no responders requires headers support', CloseReason.noRespondersRequiresHeaders)
     } else if (options.verbose) {
       this.write(OK)

@@ -2,6 +2,7 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type CoreLimits, DEFAULT_LIMITS } from '../core/index.ts'
+import type { JetStreamLimitOptions } from '../jetstream/index.ts'
 import type { Clock, FileSystem } from '../ports/index.ts'
 import { realClock } from '../ports/real-clock.ts'
 import type { Encryption, StoreLimits } from '../storage/index.ts'
@@ -43,6 +44,12 @@ export interface ServerOptions extends OperationOptions, SecurityOptions {
   maxFileStore?: number
   /** JetStream domain. Default: none. */
   domain?: string
+  /**
+   * Limits for streams and consumers, as in a configuration's `jetstream { limits { … } }`; times are milliseconds. Default:
+   * those of nats-server, among them 1000 consumers for a stream that has no `max_consumers` (`defaultMaxConsumers: -1`: as many
+   * as are made).
+   */
+  jetstreamLimits?: JetStreamLimitOptions
   /** Largest message (headers and payload), bytes. Default: 1 MiB; at most 64 MiB. */
   maxPayload?: number
   /** Longest protocol line, bytes. Default: 4096. */
@@ -109,6 +116,7 @@ export interface Settings extends OperationSettings {
   maxMemoryStore: number | null
   maxFileStore: number | null
   domain: string
+  jetstreamLimits: JetStreamLimitOptions
   limits: CoreLimits
   security: SecuritySettings
   tls: TlsSettings | null
@@ -145,6 +153,9 @@ export function settle(options: ServerOptions): Settings {
     pingIntervalMs: options.pingInterval ?? DEFAULT_LIMITS.pingIntervalMs,
     pingMax: options.pingMax ?? DEFAULT_LIMITS.pingMax,
     writeDeadlineMs: options.writeDeadline ?? DEFAULT_LIMITS.writeDeadlineMs,
+    waitsForWrites: options.writeTimeout === 'retry',
+    neverStalls: options.stallPublishers === false,
+    withoutHeaders: options.headers === false,
     authTimeoutMs: options.authTimeout ?? DEFAULT_LIMITS.authTimeoutMs,
   }
   if (limits.maxPayloadBytes > limits.maxPendingBytes) {
@@ -172,6 +183,7 @@ export function settle(options: ServerOptions): Settings {
     maxMemoryStore: options.maxMemoryStore ?? null,
     maxFileStore: options.maxFileStore ?? null,
     domain,
+    jetstreamLimits: options.jetstreamLimits ?? {},
     limits,
     security: settleSecurity(options, options.tls?.verifyAndMap ?? false),
     websocket: options.websocket === undefined ? null : settleWebSocket(options.websocket, host),

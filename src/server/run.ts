@@ -2,6 +2,7 @@ import { ConfigError, readConfigFile } from './config/index.ts'
 import { CommandError, type CommandLine, FlagError, parseCommandLine } from './flags.ts'
 import { ServerFault } from './guard.ts'
 import type { Launch } from './launch.ts'
+import type { LogOptions } from './logger.ts'
 import { temporaryStoreDir } from './options.ts'
 import { PortsFile, writePidFile } from './process-files.ts'
 import { ProcessLog } from './process-log.ts'
@@ -166,12 +167,26 @@ function reloadNow({ server, files, logger, line }: Started): void {
   const before = logger.current()
   logger.change(wanted.log)
   try {
-    server.reload(wanted.server)
+    server.reload(wanted.server, () => {
+      for (const line of logChanges(before, wanted.log)) logger.log('info', line)
+    })
   } catch (error) {
     logger.change(before)
     throw error
   }
   files.write(wanted, server)
+}
+
+function logChanges(before: LogOptions, after: LogOptions): string[] {
+  const pairs: [string, unknown, unknown][] = [
+    ['debug', before.debug ?? false, after.debug ?? false],
+    ['logtime', before.time ?? true, after.time ?? true],
+    ['logtime_utc', before.utc ?? false, after.utc ?? false],
+    ['log_file', before.file ?? '', after.file ?? ''],
+    ['syslog', before.syslog ?? false, after.syslog ?? false],
+    ['remote_syslog', before.remoteSyslog ?? '', after.remoteSyslog ?? ''],
+  ]
+  return pairs.filter(([, was, is]) => was !== is).map(([name, , is]) => `Reloaded: ${name} = ${is}`)
 }
 
 /** The files that tell others of this process. As nats-server, the server does without one that can't be written. */

@@ -193,16 +193,18 @@ export class Server {
 
   /**
    * Takes other options while it runs, all of them or none. What may change: limits (but those of pending bytes and of
-   * subscriptions), users, `trace` and what goes with it, `tags`, `metadata`, `clientAdvertise`, larger `maxMemoryStore` and
+   * subscriptions), users, `trace` and what goes with it, `tags`, `metadata`, `clientAdvertise`, `jetstreamLimits`, larger `maxMemoryStore` and
    * `maxFileStore`. Clients that may no longer log in are disconnected.
    * @param options all of them, as for `start`; `logger`, `signal`, `clock` and `storage` stay what they are
+   * @param onTaken called when nothing can be refused any more, before the log is told
    * @throws Error for an option that contradicts another, or can't change; nothing has changed then
    */
-  reload(options: ServerOptions): void {
+  reload(options: ServerOptions, onTaken: () => void = () => {}): void {
     if (this.stopping !== null) throw new Error('the server has stopped')
     const { settings: now, bus, logger } = this
     const next = reloaded(now, settle(options))
     this.settings = next
+    onTaken()
     this.advertise()
     bus.info.max_payload = next.limits.maxPayloadBytes
     bus.changeLimits(next.limits)
@@ -220,10 +222,11 @@ export class Server {
       logger.log('info', 'Reloaded: authorization')
     }
     if (next.tls !== null && this.handshakes !== null) this.handshakes.change(next.tls)
-    this.jetstream?.raiseLimits(next)
+    this.jetstream?.changeLimits(next)
     for (const line of changesOf(now, next)) logger.log('info', line)
     this.loadedMs = bus.clock.now()
-    logger.log('info', 'Reloaded server configuration')
+    const digest = next.configDigest === '' ? '' : ` (${next.configDigest})`
+    logger.log('info', `Reloaded server configuration${digest}`)
   }
 
   /**
@@ -279,13 +282,14 @@ export class Server {
       host: settings.host,
       port: settings.port ?? 0,
       maxPayloadBytes: settings.limits.maxPayloadBytes,
+      headers: !settings.limits.withoutHeaders,
       jetstream: settings.jetstream,
       authRequired: bus.authenticator.isAnnounced ?? bus.authenticator.isRequired,
       domain: settings.jetstream ? settings.domain : '',
     })
     Object.assign(bus.info, info)
     const seen = this.seen()
-    this.openSystemAccount(seen)
+    if (!settings.noSystemAccount) this.openSystemAccount(seen)
     if (settings.monitorPort !== null) await this.openMonitor(seen, settings.monitorPort)
     if (settings.jetstream) {
       this.jetstream = await JetStreamService.open({

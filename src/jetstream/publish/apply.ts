@@ -48,8 +48,7 @@ export class Apply {
   }
 
   configureRepublisher({ republish }: StreamConfig): void {
-    const { account, log, name } = this.stream
-    if (republish !== undefined) this.republisher ??= new Republisher(account, log, name)
+    if (republish !== undefined) this.republisher ??= new Republisher(this.stream)
     this.republisher?.configure(republish)
   }
 

@@ -51,9 +51,7 @@ export class Ingest implements MessageHandler {
     this.limits = new LimitChecks(stream)
     this.apply = new Apply(stream, this.ids, schedules)
     this.answers = new Answers(stream, acks)
-    this.counters = stream.config.allow_msg_counter
-      ? new Counters(stream.log, stream.host.bus.limits.maxPayloadBytes)
-      : null
+    this.counters = stream.config.allow_msg_counter ? new Counters(stream) : null
     this.checks = new PublishChecks(stream, this.ids, schedules, this.limits, this.counters)
     this.parking = new Parking((message) => this.take(message), stream.host.bus.fault)
     const parts = {

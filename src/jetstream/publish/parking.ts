@@ -1,7 +1,7 @@
 import { Message } from '../../core/index.ts'
 
 /** Bounds of what waits on one stream, as nats-server has them for what it has not looked at yet. */
-export const PARKING_LIMITS = { messages: 10_000, bytes: 128 * 1024 * 1024 } as const
+export const PARKING_LIMITS = { messages: 100_000, bytes: 128 * 1024 * 1024 } as const
 
 /**
  * The messages of one stream that wait because one of them needs something from the disk first, such as the last value of a counter. They

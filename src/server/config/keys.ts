@@ -5,13 +5,16 @@ import { authorization } from './authorization-keys.ts'
 import { cluster, refusedClusterKeys } from './cluster-keys.ts'
 import { jetstream, topStoreDir } from './jetstream-keys.ts'
 import { mappings } from './mapping-keys.ts'
-import { limitKeys, networkKeys, refusedSwitch } from './network-keys.ts'
+import { limitKeys, networkKeys } from './network-keys.ts'
 import { logKeys, processKeys } from './process-keys.ts'
 import type { KeyTable } from './reader.ts'
+import { toggle } from './setters.ts'
 import { tls } from './tls-keys.ts'
 import { websocket } from './websocket-keys.ts'
 
-const noSystemAccount = refusedSwitch('there is always a system account')
+const noSystemAccount = toggle(({ server }, value) => {
+  server.noSystemAccount = value
+})
 
 export const topKeys: KeyTable<Launch> = {
   ...networkKeys,

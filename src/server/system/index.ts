@@ -21,13 +21,15 @@ export class SystemAccount {
   readonly events: SystemEvents
   readonly record: ServerRecord
   private readonly server: MonitoredServer
+  private readonly system: Account
   private readonly actions: SystemActions
   private readonly subscriptions: InternalSubscription[] = []
 
   constructor(server: MonitoredServer, actions: SystemActions) {
     const { bus } = server
-    const system = bus.account(bus.systemAccount)
+    const system = bus.account(server.settings.security.systemAccount)
     this.server = server
+    this.system = system
     this.actions = actions
     this.record = new ServerRecord(server)
     this.events = new SystemEvents(server, system, this.record)
@@ -58,7 +60,7 @@ export class SystemAccount {
   /** What everybody may ask, about themselves. */
   private serveAccount(account: Account): void {
     this.serve(account, '$SYS.REQ.USER.INFO')
-    if (account.name === this.server.bus.systemAccount) return
+    if (account === this.system) return
     for (const subject of ['ACCOUNT.PING.CONNZ', 'ACCOUNT.PING.STATZ', 'SERVER.PING.CONNZ'])
       this.serve(account, `$SYS.REQ.${subject}`)
   }
