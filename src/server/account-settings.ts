@@ -61,7 +61,8 @@ export function openAccounts(bus: Bus, settled: readonly AccountSettings[]): () 
   return connectShares(bus, settled)
 }
 
-function mappingsOf(options: MappingsOptions): Mappings | null {
+/** @throws Error with nats-server's sentence for a mapping that can't be; null for none */
+export function mappingsOf(options: MappingsOptions): Mappings | null {
   const entries = Object.entries(options)
   if (entries.length === 0) return null
   const mappings = new Mappings()

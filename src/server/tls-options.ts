@@ -1,4 +1,5 @@
 /** TLS of a listener: what it can be told, and what OpenSSL is told of it. */
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { TlsOptions as NodeTlsOptions, SecureVersion } from 'node:tls'
 import { openSslCiphers, openSslCurves } from './tls-names.ts'
@@ -56,6 +57,7 @@ export function settleTls(given: TlsOptions): TlsSettings {
   if (given.key === '') throw new Error('TLS Server private key must be present and valid')
   const cert = pem(given.cert, 'certificate')
   const key = pem(given.key, 'key')
+  checkPair(cert, key)
   const minVersion: SecureVersion = given.minVersion === '1.3' ? 'TLSv1.3' : 'TLSv1.2'
   return {
     options: {
@@ -77,6 +79,18 @@ export function settleTls(given: TlsOptions): TlsSettings {
     handshakeFirstMs: handshakeFirst === false ? null : handshakeFirst === true ? 0 : handshakeFirst,
     pinnedCerts: (given.pinnedCerts ?? []).map(pin),
     allowsPlain: given.allowNonTls ?? false,
+  }
+}
+
+function checkPair(cert: string, key: string): void {
+  let isPair: boolean
+  try {
+    isPair = new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))
+  } catch (error) {
+    throw new Error(`error parsing X509 certificate/key pair: ${(error as Error).message}`)
+  }
+  if (!isPair) {
+    throw new Error('error parsing X509 certificate/key pair: tls: private key does not match public key')
   }
 }
 

@@ -180,7 +180,7 @@ test('what can not be is refused at the start', async (t) => {
     [{ ...certificate, cipherSuites: ['NOPE'] }, /unrecognized cipher NOPE/],
     [{ ...certificate, curves: ['NOPE'] }, /unrecognized curve preference NOPE/],
     [{ ...certificate, pinnedCerts: ['abc'] }, /'pinned_certs' key abc/],
-    [{ cert: file('server.pem'), key: file('ann.key') }, /key values mismatch/],
+    [{ cert: file('server.pem'), key: file('ann.key') }, /private key does not match public key/],
   ] as const) {
     await assert.rejects(start(t, { port: 0, tls }), { message: text })
   }

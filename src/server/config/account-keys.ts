@@ -1,22 +1,27 @@
 /** `accounts { NAME { users, jetstream, … } }`, or a list of names. */
+
+import { settleAccounts } from '../account-settings.ts'
 import type { Launch } from '../launch.ts'
-import { GLOBAL_ACCOUNT } from '../security.ts'
+import type { ServerOptions } from '../options.ts'
+import { GLOBAL_ACCOUNT, SYSTEM_ACCOUNT } from '../security.ts'
 import type { AccountLimitOptions, AccountOptions } from '../security-options.ts'
 import { mappings } from './mapping-keys.ts'
 import { permissions } from './permission-keys.ts'
 import type { KeyTable, Reader } from './reader.ts'
 import { exports, imports } from './share-keys.ts'
-import { users } from './user-keys.ts'
-import { type ConfigEntry, ConfigMap, typeName } from './value.ts'
+import { namesOf, refuseDoubles, users } from './user-keys.ts'
+import { type ConfigEntry, ConfigMap, type Place, typeName } from './value.ts'
 
 export function accounts({ server }: Launch, entry: ConfigEntry, reader: Reader): void {
   const { data } = entry.value
   // Without a prototype: an account may have any name.
   const found: Record<string, AccountOptions> = Object.create(null)
+  const seen = namesOf(server.users ?? [])
+  const mistakes = reader.errors.length
   if (Array.isArray(data)) {
-    for (const { data: name } of data) {
-      if (typeof name !== 'string') reader.fail('Expected the name of an account to be a string')
-      checkName(name as string, found, reader)
+    for (const { data: name, place } of data) {
+      if (typeof name !== 'string') reader.fail('Expected the name of an account to be a string', place)
+      checkName(name as string, found, reader, place)
       found[name as string] = {}
     }
   } else if (data instanceof ConfigMap) {
@@ -24,19 +29,37 @@ export function accounts({ server }: Launch, entry: ConfigEntry, reader: Reader)
       if (each.isVariable) continue
       reader.at(each, () => {
         if (!(each.value.data instanceof ConfigMap)) reader.fail('Expected map entries for accounts')
-        checkName(each.key, found, reader)
+        checkName(each.key, found, reader, each.place)
         const account: AccountOptions = {}
         found[each.key] = account
-        reader.each(reader.map(each), account, accountKeys, refusedKeys)
+        const map = reader.map(each)
+        reader.each(map, account, accountKeys, refusedKeys)
+        const users = [...map.entries.values()].find(({ key }) => key.toLowerCase() === 'users')
+        if (users !== undefined) reader.at(users, () => checkUsers(account, server, seen, reader))
       })
     }
   } else reader.fail(`Expected accounts to be a map or an array, got ${typeName(entry.value)}`)
   server.accounts = found
+  if (reader.errors.length > mistakes) return
+  try {
+    settleAccounts(found, { name: GLOBAL_ACCOUNT, mappings: {} }, server.systemAccount ?? SYSTEM_ACCOUNT)
+  } catch (error) {
+    reader.fail((error as Error).message)
+  }
 }
 
-function checkName(name: string, found: Record<string, AccountOptions>, reader: Reader): void {
-  if (name === GLOBAL_ACCOUNT) reader.fail(`${JSON.stringify(name)} is a Reserved Account`)
-  if (Object.hasOwn(found, name)) reader.fail(`Duplicate Account Entry: ${name}`)
+function checkUsers(account: AccountOptions, server: ServerOptions, seen: Set<string>, reader: Reader): void {
+  const { users = [] } = account
+  if (users.length > 0 && server.user !== undefined) {
+    reader.fail('Can not have a single user/pass and accounts')
+  }
+  if (users.length > 0 && server.token !== undefined) reader.fail('Can not have a token and accounts')
+  refuseDoubles(users, seen, reader)
+}
+
+function checkName(name: string, found: Record<string, AccountOptions>, reader: Reader, place: Place): void {
+  if (name === GLOBAL_ACCOUNT) reader.fail(`${JSON.stringify(name)} is a Reserved Account`, place)
+  if (Object.hasOwn(found, name)) reader.fail(`Duplicate Account Entry: ${name}`, place)
 }
 
 const accountKeys: KeyTable<AccountOptions> = {
@@ -95,12 +118,21 @@ function jetstream(entry: ConfigEntry, reader: Reader): boolean {
   const { data } = entry.value
   if (typeof data === 'boolean') return data
   if (typeof data !== 'string') {
-    return reader.fail(`Expected map, bool or string to define JetStream, got ${typeName(entry.value)}`)
+    return withoutPlace(
+      reader,
+      `Expected map, bool or string to define JetStream, got ${typeName(entry.value)}`,
+    )
   }
   const word = data.toLowerCase()
   if (word === 'enabled' || word === 'enable') return true
   if (word === 'disabled' || word === 'disable') return false
-  return reader.fail(`Expected 'enabled' or 'disabled' for string value, got '${data}'`)
+  return withoutPlace(reader, `Expected 'enabled' or 'disabled' for string value, got '${data}'`)
+}
+
+/** As nats-server tells it. */
+function withoutPlace(reader: Reader, mistake: string): boolean {
+  reader.errors.push(mistake)
+  return false
 }
 
 const later = 'Contrail does not serve it yet'

@@ -5,8 +5,8 @@ import type { SecurityOptions } from '../security-options.ts'
 import { parseDurationMs } from './number.ts'
 import { permissions } from './permission-keys.ts'
 import type { KeyTable, Reader } from './reader.ts'
-import { OPEN, secret, users } from './user-keys.ts'
-import type { ConfigEntry } from './value.ts'
+import { namesOf, OPEN, refuseDoubles, secret, users } from './user-keys.ts'
+import { type ConfigEntry, goValue, show } from './value.ts'
 
 export function authorization({ server }: Launch, entry: ConfigEntry, reader: Reader): void {
   const found: SecurityOptions = {}
@@ -26,6 +26,12 @@ export function authorization({ server }: Launch, entry: ConfigEntry, reader: Re
       reader.fail(`user ${JSON.stringify(user)} needs a password`)
     if (password !== undefined && user === undefined) reader.fail(`a password needs a user: ${OPEN}`)
   }
+  const others = Object.values(server.accounts ?? {}).flatMap((account) => account.users ?? [])
+  if (others.length > 0 && user !== undefined) {
+    reader.fail('Can not have a single user/pass and a users array')
+  }
+  if (others.length > 0 && token !== undefined) reader.fail('Can not have a token and a users array')
+  refuseDoubles(found.users ?? [], namesOf(others), reader)
   Object.assign(server, found)
 }
 
@@ -40,7 +46,13 @@ const authorizationKeys: KeyTable<SecurityOptions> = {
     target.token = secret(entry, reader)
   },
   timeout: (target, entry, reader) => {
-    target.authTimeout = timeoutMs(entry, reader)
+    const limit = timeoutMs(entry, reader)
+    target.authTimeout = limit
+    if (limit <= LONG_MS) return
+    const why = `timeout of ${goValue(entry.value)} (${(limit / 1000).toFixed(6)} seconds) is high`
+    const hint =
+      "consider keeping it under 60 seconds. possibly caused by unquoted duration; use '1m' instead of 1m, for example"
+    reader.warnings.push(`${show(entry.place)}: invalid use of field "${entry.key}": ${why}, ${hint}`)
   },
   users: (target, entry, reader) => {
     target.users = users(entry, reader)
@@ -62,6 +74,9 @@ function defaultPermissions(...[target, entry, reader]: Parameters<Key>): void {
   target.defaultPermissions = permissions(entry, reader)
 }
 
+/** A longer time to log in is warned of. */
+const LONG_MS = 60_000
+
 const later = 'Contrail does not serve it yet'
 
 const refusedKeys: Readonly<Record<string, string>> = {
@@ -74,8 +89,7 @@ const refusedKeys: Readonly<Record<string, string>> = {
 function timeoutMs(entry: ConfigEntry, reader: Reader): number {
   const { data } = entry.value
   if (typeof data === 'number') return data * 1000
-  if (typeof data !== 'string')
-    return reader.fail('error parsing authorization config, timeout has the wrong type')
+  if (typeof data !== 'string') return reader.fail("error parsing authorization config, 'timeout' wrong type")
   try {
     return parseDurationMs(data)
   } catch (error) {

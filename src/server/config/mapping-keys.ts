@@ -1,5 +1,6 @@
 /** `mappings { subject: destination, … }`, of an account and of the global one. */
 import { isValidSubject } from '../../subjects/index.ts'
+import { mappingsOf } from '../account-settings.ts'
 import type { MappingOptions, MappingsOptions } from '../security-options.ts'
 import type { KeyTable, Reader } from './reader.ts'
 import { type ConfigEntry, ConfigMap, type ConfigValue } from './value.ts'
@@ -7,13 +8,20 @@ import { type ConfigEntry, ConfigMap, type ConfigValue } from './value.ts'
 export function mappings(entry: ConfigEntry, reader: Reader): MappingsOptions {
   const found: Record<string, string | MappingOptions[]> = Object.create(null)
   for (const each of reader.map(entry).entries.values()) {
+    if (!isValidSubject(each.key)) reader.fail(`Subject ${JSON.stringify(each.key)} is not a valid subject`)
     reader.at(each, () => {
-      if (!isValidSubject(each.key)) reader.fail(`Subject ${JSON.stringify(each.key)} is not a valid subject`)
       const { data } = each.value
+      const mistakes = reader.errors.length
       if (typeof data === 'string') found[each.key] = data
       else {
         const values: readonly ConfigValue[] = Array.isArray(data) ? data : [each.value]
-        found[each.key] = values.map((value) => destination(value, reader))
+        found[each.key] = values.flatMap((value) => destination(value, reader) ?? [])
+      }
+      if (reader.errors.length > mistakes) return
+      try {
+        mappingsOf({ [each.key]: found[each.key] })
+      } catch (error) {
+        reader.fail((error as Error).message)
       }
     })
   }
@@ -25,9 +33,10 @@ interface Found {
   weight?: number
 }
 
-function destination({ data }: ConfigValue, reader: Reader): MappingOptions {
+function destination({ data }: ConfigValue, reader: Reader): MappingOptions | null {
   if (!(data instanceof ConfigMap)) return reader.fail('Expected an entry for the mapping destination')
   const found: Found = { destination: '' }
+  const mistakes = reader.errors.length
   reader.each(
     data,
     found,
@@ -36,6 +45,7 @@ function destination({ data }: ConfigValue, reader: Reader): MappingOptions {
     false,
     (key: string) => `Unknown field "${key}" for mapping destination`,
   )
+  if (reader.errors.length > mistakes) return null
   const { weight } = found
   if (weight === undefined) {
     return reader.fail(`Missing weight for mapping destination "${found.destination}"`)

@@ -3,13 +3,13 @@ import { ruleMistake } from '../../auth/index.ts'
 import type { PermissionOptions, SubjectPermissionOptions } from '../security-options.ts'
 import { parseDurationMs } from './number.ts'
 import type { KeyTable, Reader } from './reader.ts'
-import { type ConfigEntry, ConfigMap, show, typeName } from './value.ts'
+import { type ConfigEntry, ConfigMap, goValue, show, typeName } from './value.ts'
 
 /** The value of a key that is about permissions. */
 export function permissions(entry: ConfigEntry, reader: Reader): PermissionOptions {
   const { data } = entry.value
   if (!(data instanceof ConfigMap)) {
-    return reader.fail(`Expected permissions to be a map/struct, got ${typeName(entry.value)}`)
+    return reader.fail(`Expected permissions to be a map/struct, got ${goValue(entry.value)}`)
   }
   const found: PermissionOptions = {}
   reader.each(data, found, permissionKeys, {}, false, unknownField)
@@ -66,11 +66,13 @@ function patterns(entry: ConfigEntry, reader: Reader, allowsQueue: boolean): str
     )
   } else {
     const type = data instanceof ConfigMap ? 'map[string]interface {}' : typeName(entry.value)
-    return reader.fail(`Expected subject permissions to be a subject, or array of subjects, got ${type}`)
+    reader.errors.push(`Expected subject permissions to be a subject, or array of subjects, got ${type}`)
+    return []
   }
   for (const pattern of found) {
     const mistake = ruleMistake(pattern, allowsQueue)
-    if (mistake !== null) reader.fail(mistake)
+    // nats-server says no place.
+    if (mistake !== null) reader.errors.push(mistake)
   }
   return found
 }

@@ -1,8 +1,9 @@
 /** `tls { cert_file, key_file, ca_file, verify, … }`. */
-import type { TlsOptions } from '../tls-options.ts'
+import { openSslCiphers, openSslCurves } from '../tls-names.ts'
+import { settleTls, type TlsOptions } from '../tls-options.ts'
 import { parseDurationMs } from './number.ts'
 import type { KeyTable, Reader } from './reader.ts'
-import { type ConfigEntry, ConfigMap, typeName } from './value.ts'
+import { type ConfigEntry, ConfigMap, type Place, typeName } from './value.ts'
 
 /** What handshake-first waits for, where it is said to find out by itself. */
 const AUTO_MS = 50
@@ -10,7 +11,16 @@ const AUTO_MS = 50
 export function tls(entry: ConfigEntry, reader: Reader): TlsOptions {
   const found: TlsOptions = { cert: '', key: '' }
   const unknown = (key: string): string => `error parsing tls config, unknown field "${key}"`
+  const mistakes = reader.errors.length
   reader.each(reader.map(entry), found, tlsKeys, refusedKeys, false, unknown)
+  // Files are read to see whether they can be; without any nats-server says nothing until the start.
+  if (reader.errors.length === mistakes && (found.cert !== '' || found.key !== '')) {
+    try {
+      settleTls(found)
+    } catch (error) {
+      reader.fail((error as Error).message)
+    }
+  }
   return found
 }
 
@@ -45,10 +55,10 @@ const tlsKeys: KeyTable<TlsOptions> = {
   insecure: () => {},
   allow_insecure_cipher_suites: () => {},
   cipher_suites: (target, entry, reader) => {
-    target.cipherSuites = names(entry, reader)
+    target.cipherSuites = known(entry, reader, openSslCiphers)
   },
   curve_preferences: (target, entry, reader) => {
-    target.curves = names(entry, reader)
+    target.curves = known(entry, reader, openSslCurves)
   },
   timeout: (target, entry, reader) => {
     target.timeout = timeoutMs(entry, reader)
@@ -87,6 +97,23 @@ const refusedKeys: Readonly<Record<string, string>> = Object.fromEntries(
     'verify_cert_and_check_known_urls',
   ].map((key) => [key, later]),
 )
+
+/** A list that is not empty, of names that are known. */
+function known(entry: ConfigEntry, reader: Reader, check: (names: string[]) => unknown): string[] {
+  const values = reader.array(entry)
+  const attempt = (texts: string[], place: Place): void => {
+    try {
+      check(texts)
+    } catch (error) {
+      reader.fail((error as Error).message, place)
+    }
+  }
+  if (values.length === 0) attempt([], entry.place)
+  return values.map(({ data, place }) => {
+    attempt([String(data)], place)
+    return String(data)
+  })
+}
 
 function names(entry: ConfigEntry, reader: Reader): string[] {
   return reader

@@ -4,7 +4,7 @@ import { emptySecret } from '../security.ts'
 import type { ConnectionTypeName, UserOptions } from '../security-options.ts'
 import { permissions } from './permission-keys.ts'
 import type { KeyTable, Reader } from './reader.ts'
-import { type ConfigEntry, ConfigMap, typeName } from './value.ts'
+import { type ConfigEntry, ConfigMap, goValue, type Place } from './value.ts'
 
 export const OPEN = 'anyone could log in'
 
@@ -12,28 +12,29 @@ export const OPEN = 'anyone could log in'
 export function users(entry: ConfigEntry, reader: Reader): UserOptions[] {
   const { data } = entry.value
   if (!Array.isArray(data)) {
-    return reader.fail(`Expected users field to be an array, got ${typeName(entry.value)}`)
+    return reader.fail(`Expected users field to be an array, got ${goValue(entry.value)}`)
   }
   return data.map((value) => {
     if (!(value.data instanceof ConfigMap)) {
-      return reader.fail(`Expected user entry to be a map/struct, got ${typeName(value)}`)
+      return reader.fail(`Expected user entry to be a map/struct, got ${goValue(value)}`, value.place)
     }
     const mistakes = reader.errors.length
     const user: UserOptions = {}
     reader.each(value.data, user, userKeys, refusedUserKeys)
-    if (reader.errors.length === mistakes) checkUser(user, reader)
+    const last = [...value.data.entries.values()].at(-1)?.place ?? value.place
+    if (reader.errors.length === mistakes) checkUser(user, reader, last)
     return user
   })
 }
 
-function checkUser({ user, password, nkey }: UserOptions, reader: Reader): void {
-  if (!user && !nkey) reader.fail('User entry requires a user')
+function checkUser({ user, password, nkey }: UserOptions, reader: Reader, place: Place): void {
+  if (!user && !nkey) reader.fail('User entry requires a user', place)
   if (nkey !== undefined) {
-    if (!isPublicKey(nkey, 'user')) reader.fail('Not a valid public nkey for a user')
+    if (!isPublicKey(nkey, 'user')) reader.fail('Not a valid public nkey for a user', place)
     if (user !== undefined || password !== undefined) {
-      reader.fail('Nkey users do not take usernames or passwords')
+      reader.fail('Nkey users do not take usernames or passwords', place)
     }
-  } else if (password === undefined) reader.fail(`user ${JSON.stringify(user)} needs a password`)
+  }
 }
 
 type UserKey = KeyTable<UserOptions>[string]
@@ -73,12 +74,16 @@ function userPermissions(...[target, entry, reader]: Parameters<UserKey>): void 
 function connectionTypes(...[target, entry, reader]: Parameters<UserKey>): void {
   const { data } = entry.value
   const names = Array.isArray(data) ? data.map((each) => each.data) : [data]
-  target.connectionTypes = names.map((name): ConnectionTypeName => {
+  const unknown: string[] = []
+  target.connectionTypes = names.flatMap((name): ConnectionTypeName[] => {
     if (typeof name !== 'string') {
       return reader.fail('error parsing allowed connection types: unsupported type')
     }
-    return connectionType(name) ?? reader.fail(`invalid connection types ${JSON.stringify(name)}`)
+    const type = connectionType(name)
+    if (type === null) unknown.push(JSON.stringify(name.toUpperCase()))
+    return type === null ? [] : [type]
   })
+  if (unknown.length > 0) reader.fail(`invalid connection types [${unknown.join(' ')}]`)
 }
 
 /** nats-server takes an empty one for none. */
@@ -86,4 +91,20 @@ export function secret(entry: ConfigEntry, reader: Reader): string {
   const text = reader.string(entry)
   if (text === '') reader.fail(emptySecret(entry.key, OPEN))
   return text
+}
+
+/** Tells of names that are there twice, over all blocks so far. */
+export function refuseDoubles(users: readonly UserOptions[], seen: Set<string>, reader: Reader): void {
+  for (const { user, nkey } of users) {
+    const name = nkey ?? user ?? ''
+    if (seen.has(name)) {
+      reader.fail(`Duplicate ${nkey === undefined ? 'user' : 'nkey'} ${JSON.stringify(name)} detected`)
+    }
+    seen.add(name)
+  }
+}
+
+/** Names of users that other blocks have. */
+export function namesOf(users: readonly UserOptions[]): Set<string> {
+  return new Set(users.map(({ user, nkey }) => nkey ?? user ?? ''))
 }

@@ -59,3 +59,12 @@ export function shown(value: ConfigValue): string {
   }
   return Array.isArray(data) ? `[${data.map(shown).join(' ')}]` : String(data)
 }
+
+/** A value as Go's `%v` prints it. */
+export function goValue({ data }: ConfigValue): string {
+  if (data instanceof ConfigMap) {
+    const parts = [...data.entries.values()].map(({ key, value }) => `${key}:${goValue(value)}`)
+    return `map[${parts.sort().join(' ')}]`
+  }
+  return Array.isArray(data) ? `[${data.map(goValue).join(' ')}]` : String(data)
+}
