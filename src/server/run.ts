@@ -103,6 +103,9 @@ async function serve(
 ): Promise<void> {
   const stop = new AbortController()
   let server: Server | null = null
+  const files = new ProcessFiles(logger)
+  // Whoever finds the server ready finds its id too.
+  files.writePid(wanted)
   const end = () => {
     logger.log('info', 'Initiating Shutdown...')
     // How it ends is told by `closed`.
@@ -114,7 +117,6 @@ async function serve(
   })
   watch.on('SIGINT', end)
   watch.on('SIGUSR1', () => logger.reopen())
-  const files = new ProcessFiles(logger)
   try {
     server = await Server.start({ ...wanted.server, logger, signal: stop.signal })
     files.write(wanted, server)
@@ -200,10 +202,15 @@ class ProcessFiles {
     this.logger = logger
   }
 
-  /** At the start, and after a reload. */
-  write({ pidFile, portsFileDir }: Launch, server: Server): void {
+  writePid({ pidFile }: Launch): void {
     if (pidFile !== this.pidFile) this.attempt(() => pidFile && writePidFile(pidFile))
     this.pidFile = pidFile
+  }
+
+  /** At the start, and after a reload. */
+  write(wanted: Launch, server: Server): void {
+    const { portsFileDir } = wanted
+    this.writePid(wanted)
     if (portsFileDir === this.ports?.folder) return
     this.remove()
     if (portsFileDir === undefined) return
