@@ -103,6 +103,9 @@ async function serve(
 ): Promise<void> {
   const stop = new AbortController()
   let server: Server | null = null
+  const files = new ProcessFiles(logger)
+  // Whoever finds the server ready finds its id too.
+  files.writePid(wanted)
   const end = () => {
     logger.log('info', 'Initiating Shutdown...')
     // How it ends is told by `closed`.
@@ -114,12 +117,9 @@ async function serve(
   })
   watch.on('SIGINT', end)
   watch.on('SIGUSR1', () => logger.reopen())
-  const files = new ProcessFiles(logger)
-  // Before it is said that the server is ready: who waits for that reads the file next.
-  files.writePid(wanted)
   try {
     server = await Server.start({ ...wanted.server, logger, signal: stop.signal })
-    files.writePorts(wanted, server)
+    files.write(wanted, server)
     const started = { server, files, logger, line }
     watch.on('SIGHUP', () => reload(started))
     watch.on('SIGUSR2', () => void started.server.lameDuck().catch(() => {}))
@@ -177,8 +177,7 @@ function reloadNow({ server, files, logger, line }: Started): void {
     logger.change(before)
     throw error
   }
-  files.writePid(wanted)
-  files.writePorts(wanted, server)
+  files.write(wanted, server)
 }
 
 function logChanges(before: LogOptions, after: LogOptions): string[] {
@@ -208,7 +207,10 @@ class ProcessFiles {
     this.pidFile = pidFile
   }
 
-  writePorts({ portsFileDir }: Launch, server: Server): void {
+  /** At the start, and after a reload. */
+  write(wanted: Launch, server: Server): void {
+    const { portsFileDir } = wanted
+    this.writePid(wanted)
     if (portsFileDir === this.ports?.folder) return
     this.remove()
     if (portsFileDir === undefined) return
