@@ -76,6 +76,9 @@ const pidFile = text((launch, value) => {
 const monitorPort = number(({ server }, value) => {
   server.monitorPort = value
 })
+const monitorTlsPort = number(({ server }, value) => {
+  server.monitorTlsPort = value
+})
 const logFile = text(({ log }, value) => {
   log.file = value
 })
@@ -199,8 +202,8 @@ const flags: Readonly<Record<string, Flag>> = {
   client_advertise: text(({ server }, value) => {
     server.clientAdvertise = value
   }),
-  ms: later('number'),
-  https_port: later('number'),
+  ms: monitorTlsPort,
+  https_port: monitorTlsPort,
   sl: signal,
   signal,
   s: syslog,

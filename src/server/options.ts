@@ -72,6 +72,8 @@ export interface ServerOptions extends OperationOptions, SecurityOptions {
   websocket?: WebSocketOptions
   /** Port of the monitoring over HTTP; 0 or -1: any free one (see `server.monitorPort`). Default: none. */
   monitorPort?: number
+  /** The same over HTTPS, with the certificate of `tls` (clients need none). Not with `monitorPort`. Default: none. */
+  monitorTlsPort?: number
   /** Address of the monitoring. Default: that of `host`. */
   monitorHost?: string
   /** Path before the monitoring's pages, with a slash in front. Default: ''. */
@@ -123,6 +125,8 @@ export interface Settings extends OperationSettings {
   websocket: WebSocketSettings | null
   monitorHost: string
   monitorPort: number | null
+  /** Over HTTPS. */
+  monitorIsSecure: boolean
   monitorBasePath: string
   trace: boolean
   clock: Clock
@@ -189,7 +193,7 @@ export function settle(options: ServerOptions): Settings {
     websocket: options.websocket === undefined ? null : settleWebSocket(options.websocket, host),
     tls: options.tls === undefined || isOnlyAllowed(options.tls) ? null : settleTls(options.tls),
     monitorHost: options.monitorHost ?? host,
-    monitorPort: port(options.monitorPort, 'monitorPort'),
+    ...monitoring(options),
     monitorBasePath: options.monitorBasePath ?? '',
     trace: options.trace ?? false,
     clock: options.clock ?? realClock,
@@ -216,6 +220,17 @@ function refuseEmptyKeys({ encryption }: ServerOptions): void {
 /** `allow_non_tls` alone asks for no TLS. */
 function isOnlyAllowed({ cert, key, allowNonTls }: TlsOptions): boolean {
   return allowNonTls !== undefined && cert === '' && key === ''
+}
+
+/** @throws Error in nats-server's words */
+function monitoring(options: ServerOptions): Pick<Settings, 'monitorIsSecure' | 'monitorPort'> {
+  const { monitorPort, monitorTlsPort } = options
+  if (monitorTlsPort === undefined)
+    return { monitorPort: port(monitorPort, 'monitorPort'), monitorIsSecure: false }
+  if (monitorPort !== undefined)
+    throw new Error(`can't specify both HTTP (${monitorPort}) and HTTPs (${monitorTlsPort}) ports`)
+  if (options.tls === undefined) throw new Error('TLS cert and key required for HTTPS')
+  return { monitorPort: port(monitorTlsPort, 'monitorTlsPort'), monitorIsSecure: true }
 }
 
 /** A port to listen on: null for none, 0 for any free one. */

@@ -24,6 +24,7 @@ const fixedSettings: Readonly<Partial<Record<keyof Settings, Fixed>>> = {
   domain: { name: 'JetStreamDomain' },
   monitorHost: { name: 'HTTPHost' },
   monitorPort: { name: 'HTTPPort', show: (port: number | null) => String(port === null ? 0 : port || -1) },
+  monitorIsSecure: { name: 'HTTPSPort' },
   monitorBasePath: { name: 'HTTPBasePath' },
   noSystemAccount: { name: 'NoSystemAccount' },
   writeTimeout: { name: 'WriteTimeout', show: (value: string | null) => value ?? '' },
@@ -118,9 +119,8 @@ export function changesOf(now: Settings, next: Settings): string[] {
   const changes = pairs
     .filter(([, before, after]) => before !== after)
     .map(([name, , after]) => `Reloaded: ${name} = ${after}`)
-    .concat(wordsOf(now, next))
   if (!same(now.jetstreamLimits, next.jetstreamLimits)) changes.push('Reloaded: JetStream limits')
-  return changes
+  return changes.concat(wordsOf(now, next))
 }
 
 const shownMs = formatDuration

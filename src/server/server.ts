@@ -158,10 +158,12 @@ export class Server {
     return this.monitor?.port ?? null
   }
 
-  /** `http://host:port` of the monitoring, null when there is none. */
+  /** `http://host:port` (or `https://…`) of the monitoring, null when there is none. */
   get monitorUrl(): string | null {
     const { monitorPort } = this
-    return monitorPort === null ? null : `http://${urlHost(this.settings.monitorHost)}:${monitorPort}`
+    const { monitorHost, monitorIsSecure } = this.settings
+    const scheme = monitorIsSecure ? 'https' : 'http'
+    return monitorPort === null ? null : `${scheme}://${urlHost(monitorHost)}:${monitorPort}`
   }
 
   /**
@@ -176,13 +178,15 @@ export class Server {
 
   /** Where it listens, and what is spoken there. */
   ports(): Ports {
-    const { host, monitorHost } = this.settings
+    const { host, monitorHost, monitorIsSecure } = this.settings
     const { port, monitorPort } = this
     return {
       ...(port === null ? {} : { nats: { scheme: 'nats', host, port } }),
       ...(monitorPort === null
         ? {}
-        : { monitoring: { scheme: 'http', host: monitorHost, port: monitorPort } }),
+        : {
+            monitoring: { scheme: monitorIsSecure ? 'https' : 'http', host: monitorHost, port: monitorPort },
+          }),
     }
   }
 
@@ -222,6 +226,7 @@ export class Server {
       logger.log('info', 'Reloaded: authorization')
     }
     if (next.tls !== null && this.handshakes !== null) this.handshakes.change(next.tls)
+    if (next.tls !== null) this.monitor?.changeTls(next.tls)
     this.jetstream?.changeLimits(next)
     for (const line of changesOf(now, next)) logger.log('info', line)
     this.loadedMs = bus.clock.now()
@@ -388,7 +393,7 @@ export class Server {
     const { settings } = this
     // Loaded here: node:http takes its time.
     const { Monitor } = await import('./monitor/index.ts')
-    const monitor = new Monitor(seen)
+    const monitor = new Monitor(seen, settings.monitorIsSecure ? settings.tls : null)
     const failure = `Can't start monitoring: can't listen to the monitor port: listen tcp`
     const listening = monitor.listen(settings.monitorHost, wanted)
     const port = await bind(
@@ -396,7 +401,8 @@ export class Server {
       (why) => `${failure} ${hostPort(settings.monitorHost, wanted)}: ${why}`,
     )
     this.monitor = monitor
-    this.logger.log('info', `Starting http monitor on ${hostPort(settings.monitorHost, port)}`)
+    const protocol = settings.monitorIsSecure ? 'https' : 'http'
+    this.logger.log('info', `Starting ${protocol} monitor on ${hostPort(settings.monitorHost, port)}`)
   }
 
   /** Every step, in the reverse of their order at the start, whatever fails on the way. Throws what failed first. */

@@ -418,7 +418,8 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     this.#isMade(made)
     await this.#source?.pause(this.runtime().isConnected())
     this.#listen()
-    if (durable === undefined && stream !== undefined) void this.#lookAgain(revival)
+    const goesOn = durable === undefined && config.opt_start_seq !== undefined
+    if (goesOn && stream !== undefined) void this.#lookAgain(revival)
   }
 
   /**

@@ -118,10 +118,11 @@ export class Ingest implements MessageHandler {
     }
     if (message === null) this.answers.refuse(given, SUBJECT_TOO_LONG)
     else if (isFastBatch) this.fastBatches.onMessage(message, headers)
-    else this.publish(message)
+    else this.publish(given, message)
   }
 
-  private publish(message: Message): void {
+  /** `message`: the given one, under the subject that it has here. */
+  private publish(given: Message, message: Message): void {
     const nowMs = this.stream.clock.now()
     const error = this.checks.check(message, headers, nowMs)
     if (error !== null) {
@@ -134,7 +135,7 @@ export class Ingest implements MessageHandler {
     }
     const stored = this.checks.message
     const seq = this.apply.store(stored, headers, nowMs)
-    this.answers.acknowledge(stored, seq, false, this.counters !== null)
+    this.answers.acknowledge(given, seq, false, this.counters === null ? null : stored)
     this.stream.appended()
   }
 

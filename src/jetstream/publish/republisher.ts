@@ -83,23 +83,28 @@ export class Republisher implements TurnTask {
     this.end = copyBytes(message.body, payload, payload + payloadLength, arena, headEnd, view)
   }
 
-  /** Publishes what is durable. What that brings to be published again is for the next turn. */
+  /** Publishes what is durable. What that brings to be published again, by this stream or another, comes later. */
   committed(): void {
-    if (this.isEmpty || this.isSending) return
+    if (this.isEmpty) return
+    const { host } = this.stream
+    if (host.isRepublishing) {
+      host.bus.turn.deferWork(this)
+      return
+    }
     const { arena, view } = this
     let at = this.start
     const stop = this.endOfCommitted()
     // What is stored meanwhile may move what is left; the arena of these stays as it is.
     this.start = stop
     this.isSending = true
+    host.isRepublishing = true
     try {
       while (at < stop) at = this.send(arena, view, at)
     } finally {
       this.isSending = false
+      host.isRepublishing = false
     }
     if (this.isEmpty) this.clear()
-    // A message went to where one of this stream comes of it.
-    else if (this.log.inMemory) this.account.bus.turn.deferWork(this)
   }
 
   run(): void {

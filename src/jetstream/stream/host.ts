@@ -35,6 +35,8 @@ export class StreamHost {
   /** May be changed; what is there stays, also above them. */
   limits: JetStreamLimits
   readonly commits: Commits
+  /** Copies of stored messages are being published. */
+  isRepublishing = false
   /** Batches under way, over all streams, and what is held back for the atomic ones. */
   readonly staged = { batches: 0, bytes: 0, fastBatches: 0 }
   /** Bytes that streams have stored, and have been promised. */

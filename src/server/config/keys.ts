@@ -71,8 +71,6 @@ export const refusedTopKeys: Readonly<Record<string, string>> = {
       'account_resolver',
       'accounts_resolver',
       'default_sentinel',
-      'https',
-      'https_port',
       'ocsp',
       'ocsp_cache',
       'operator',

@@ -38,6 +38,14 @@ export const networkKeys: KeyTable<Launch> = {
     if (host !== undefined) server.monitorHost = host
     server.monitorPort = port || undefined
   },
+  https: ({ server }, entry, reader) => {
+    const { host, port } = reader.address(entry)
+    if (host !== undefined) server.monitorHost = host
+    server.monitorTlsPort = port || undefined
+  },
+  https_port: number(({ server }, value) => {
+    server.monitorTlsPort = value
+  }),
   http_port: monitorPort,
   monitor_port: monitorPort,
   http_base_path: text(({ server }, value) => {

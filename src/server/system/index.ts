@@ -27,7 +27,7 @@ export class SystemAccount {
 
   constructor(server: MonitoredServer, actions: SystemActions) {
     const { bus } = server
-    const system = bus.account(server.settings.security.systemAccount)
+    const system = bus.account(bus.systemAccount)
     this.server = server
     this.system = system
     this.actions = actions

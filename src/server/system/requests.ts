@@ -86,8 +86,8 @@ function accountAnswer(
   return shown(record, () => accountPages.get(page)?.(server, queryOf(page, wanted)))
 }
 
-function isSystem({ name }: Account, { settings }: MonitoredServer): boolean {
-  return name === settings.security.systemAccount
+function isSystem({ name }: Account, { bus }: MonitoredServer): boolean {
+  return name === bus.systemAccount
 }
 
 /** Of all accounts that are used. */

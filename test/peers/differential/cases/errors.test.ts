@@ -7,14 +7,11 @@ import { CONSUMER_ERRORS } from '../../../../src/jetstream/config/consumer/error
 import { API_ERRORS } from '../../../../src/jetstream/config/errors.ts'
 import { root } from '../../servers.ts'
 import { ELSEWHERE } from '../errors/elsewhere.ts'
-import { type Act, NOT_SERVED, PRODUCED } from '../errors/produced.ts'
+import { type Act, PRODUCED } from '../errors/produced.ts'
 import { differential } from '../harness.ts'
 import type { Session } from '../session.ts'
 
 const OURS: Record<string, readonly [number, number, string]> = { ...API_ERRORS, ...CONSUMER_ERRORS }
-const isServed = (error: string): boolean => error in OURS && !NOT_SERVED.has(error)
-/** Of mirrors and sources, where they are not served yet: compared as soon as the error is in our table. */
-const OF_ORIGINS = /^JS(Stream)?(Mirror|Source)/
 
 /** The last that was answered to it. */
 async function answerTo(bring: Act, s: Session): Promise<string> {
@@ -22,7 +19,7 @@ async function answerTo(bring: Act, s: Session): Promise<string> {
   return JSON.stringify(s.transcript.at(-1)?.got).replaceAll('\\"', '"')
 }
 
-for (const [error, bring] of Object.entries(PRODUCED).filter(([name]) => isServed(name))) {
+for (const [error, bring] of Object.entries(PRODUCED)) {
   differential(`${error} is answered`, async (s) => {
     const answer = await answerTo(bring, s)
     assert.match(answer, new RegExp(`"err_code":${OURS[error][1]}\\b`))
@@ -40,7 +37,7 @@ test('the table of errors is that of nats-server', { skip: !existsSync(TABLE) },
   for (const { constant, code, error_code, description } of table) {
     assert.ok(constant in PRODUCED !== constant in ELSEWHERE, `${constant} (${error_code}) has one place`)
     if (constant in OURS) assert.deepEqual([...OURS[constant]], [code, error_code, description], constant)
-    else assert.ok(constant in ELSEWHERE || OF_ORIGINS.test(constant), constant)
+    else assert.ok(constant in ELSEWHERE, constant)
   }
   const named = [...Object.keys(OURS), ...Object.keys(PRODUCED), ...Object.keys(ELSEWHERE)]
   for (const constant of named) assert.ok(known.has(constant), constant)

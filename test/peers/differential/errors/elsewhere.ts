@@ -5,8 +5,8 @@ const NEVER = 'nothing in nats-server 2.15 answers with it'
 const FIRST = 'something else is checked before, and refuses it'
 const LIMITS = 'limits of an account or of the server: another configuration than that of these cases'
 const RARE = 'the disk fails, or the server is at one of its own limits: no request alone brings that about'
-const REMOTE = 'streams of other accounts, domains or servers as origin, which are not served yet'
-const ORIGINS = 'origins of mirrors and sources, which are not served yet'
+const REMOTE = 'an origin in another account, domain or server, which these cases do not have'
+const ORIGINS = 'what the origin of a mirror or a source is, or what happens to its consumer'
 const TEMPLATES = 'stream templates, which nats-server has no more'
 
 export const ELSEWHERE: Readonly<Record<string, string>> = {

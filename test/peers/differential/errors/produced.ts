@@ -89,9 +89,6 @@ const fast =
     await s.settle()
   }
 
-/** Nothing here answers with it yet, since sources are refused as a whole; so it is with what our table of errors lacks. */
-export const NOT_SERVED: ReadonlySet<string> = new Set(['JSSourceWithMsgSchedulesErr'])
-
 export const PRODUCED: Readonly<Record<string, Act>> = {
   JSBadRequestErr: ask('STREAM.PURGE.S', { seq: 1, keep: 1 }),
   JSClusterRequiredErr: ask('STREAM.LEADER.STEPDOWN.S'),
