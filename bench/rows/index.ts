@@ -5,6 +5,7 @@ import { coreRows } from './core.ts'
 import { frameworkRows } from './framework.ts'
 import { inProcessRows } from './in-process.ts'
 import { kvRows } from './kv.ts'
+import { mappingRows } from './mappings.ts'
 import { publishRows } from './publish.ts'
 import { readRows } from './read.ts'
 import { restartRows } from './restart.ts'
@@ -14,6 +15,7 @@ import { workQueueRows } from './work-queue.ts'
 export const rows: readonly Row[] = [
   ...coreRows,
   ...publishRows,
+  ...mappingRows,
   ...readRows,
   ...copyRows,
   ...workQueueRows,

@@ -9,7 +9,7 @@ import type { Schema } from './schema.ts'
 import { KeyValue } from './stores/key-value.ts'
 import { ObjectStore } from './stores/object-store.ts'
 import { Stream } from './stores/stream.ts'
-import type { Subscription } from './subscription.ts'
+import type { Agreed, Subscription } from './subscription.ts'
 
 export type Json = { [key: string]: Json } | Json[] | string | number | boolean | null
 
@@ -106,6 +106,7 @@ class DocumentBuilder {
         channel: { $ref: `#/channels/${pointer(channel)}` },
         messages: names.map((name) => ({ $ref: `#/channels/${pointer(channel)}/messages/${pointer(name)}` })),
       }
+      if (subscription.agreed !== undefined) this.#agreed(operation, source, subscription.agreed)
       if (consumer !== null) {
         operation.description = `Consumed from the stream ${consumer.stream}`
         operation['x-stream'] = consumer.stream
@@ -115,6 +116,24 @@ class DocumentBuilder {
       for (const route of subscription.routes) {
         if (route.returns !== undefined) this.#sends(route.returns, 'application/json', {}, `after ${source}`)
       }
+    }
+  }
+
+  /** What a contract says besides. */
+  #agreed(operation: JsonObject, source: string, { name, description, response }: Agreed): void {
+    operation['x-operation'] = name
+    if (description !== undefined) operation.summary = description
+    if (response === undefined) return
+    const answer = `answer of ${this.#key(source)}`
+    this.#message(answer, 'application/json', jsonSchemaOf(response as Schema, 'output'))
+    // Where it goes is said by each request.
+    this.channels[answer] = {
+      address: null,
+      messages: { [answer]: { $ref: `#/components/messages/${pointer(answer)}` } },
+    }
+    operation.reply = {
+      channel: { $ref: `#/channels/${pointer(answer)}` },
+      messages: [{ $ref: `#/channels/${pointer(answer)}/messages/${pointer(answer)}` }],
     }
   }
 

@@ -57,6 +57,10 @@ export class Dispatcher {
   #running = 0
   #pumping = false
   #isClosed = false
+  /** Nothing begins any more. */
+  #isHeld = false
+  /** And what was waiting is out: what comes now goes back at once. */
+  #isOut = false
   readonly #rate: RateWindow | null
   #timer: NodeJS.Timeout | undefined
   #idle: Array<() => void> = []
@@ -98,6 +102,10 @@ export class Dispatcher {
   }
 
   push(work: Work): void {
+    if (this.#isOut) {
+      work.giveBack()
+      return
+    }
     this.#queue.push(work)
     this.#pump()
   }
@@ -137,6 +145,11 @@ export class Dispatcher {
     return new Promise((resolve) => this.#idle.push(resolve))
   }
 
+  /** What runs goes on; nothing else begins. `clear` takes it out, and what is pushed after that is given back at once. */
+  beginNoMore(): void {
+    this.#isHeld = true
+  }
+
   /** Ends all pauses: what pauses, and what waits for its key, comes out for its owner to give it back. */
   endPauses(): Work[] {
     this.#isClosed = true
@@ -158,6 +171,7 @@ export class Dispatcher {
 
   /** Takes out what has not begun, or was to begin again, for its owner to give it back: of a key in its order. */
   clear(): Work[] {
+    this.#isOut = this.#isHeld
     const left = this.endPauses()
     drain(this.#ready, left)
     for (const waiting of this.#keys.values()) drain(waiting, left)
@@ -172,7 +186,7 @@ export class Dispatcher {
   #pump(): void {
     if (this.#pumping) return
     this.#pumping = true
-    while (this.#running < this.#concurrency) {
+    while (this.#running < this.#concurrency && !this.#isHeld) {
       const isReady = this.#ready.length > 0
       const from = isReady ? this.#ready : this.#queue
       const work = from.first

@@ -1,9 +1,11 @@
 /** The one place where an app meets the server itself: it starts one in this process. */
+import { resolve } from 'node:path'
 import type { NatsConnection } from '@nats-io/nats-core'
 import type { Clock, EncryptionOptions, Logger } from '../server/index.ts'
 import { ContrailError, reasonOf } from './errors.ts'
 import type { Log } from './log.ts'
 import { flag, object, type Table, text, whole } from './options.ts'
+import { share } from './shared-servers.ts'
 
 export interface EmbeddedOptions {
   /** Folder of the store. Default: './.contrail'. */
@@ -16,6 +18,11 @@ export interface EmbeddedOptions {
   port?: number
   /** Address for `port`. Default: '127.0.0.1'. */
   host?: string
+  /**
+   * Apps of this process that say so share one server of the folder (or one in memory), also one after another: where modules are loaded
+   * again while one develops, or twice. It stops a second after the last of them. Default: false.
+   */
+  share?: boolean
   /** Whose time it is: for tests. Default: the machine's. */
   clock?: Clock
 }
@@ -26,6 +33,7 @@ export const EMBEDDED_OPTIONS: Table<EmbeddedOptions> = {
   encryption: object,
   port: whole(0, 65_535),
   host: text,
+  share: flag,
   clock: object,
 }
 
@@ -48,7 +56,14 @@ function serverLog(log: Log): Logger {
   }
 }
 
-export async function startEmbedded(options: EmbeddedOptions, log: Log): Promise<EmbeddedBroker> {
+export function startEmbedded(options: EmbeddedOptions, log: Log): Promise<EmbeddedBroker> {
+  if (options.share !== true) return start(options, log)
+  const key = options.memory ? 'memory' : resolve(options.dir ?? DEFAULT_DIR)
+  const { port, host, encryption } = options
+  return share(key, JSON.stringify([port, host, encryption]), () => start(options, log))
+}
+
+async function start(options: EmbeddedOptions, log: Log): Promise<EmbeddedBroker> {
   const { Server } = await import('../server/index.ts')
   const server = await Server.start({
     jetstream: true,

@@ -29,6 +29,7 @@ export {
   type RequestManyOptions,
   type Speaker,
 } from './contracts/contract.ts'
+export { unchecked } from './contracts/unchecked.ts'
 export type { CoreSubscription, SubscribeOptions } from './core-subscription.ts'
 export { DeadLetter } from './dead-letters/dead-letter.ts'
 export {
@@ -52,6 +53,7 @@ export {
 } from './errors.ts'
 export type { Handler, HandlerOptions } from './handler.ts'
 export type { ErrorHook, Hook } from './hooks.ts'
+export { hot, type Replaceable } from './hot.ts'
 export { httpStatus } from './http-status.ts'
 export type { QueueEvent } from './jobs/events.ts'
 export { Job, JobFailedError, RunningJob } from './jobs/job.ts'

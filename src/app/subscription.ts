@@ -56,6 +56,13 @@ export interface Owner {
   forget(declaration: Declaration): void
 }
 
+/** An operation of a contract. */
+export interface Agreed {
+  readonly name: string
+  readonly description: string | undefined
+  readonly response: unknown
+}
+
 /** A subscription, of any kind. It has handlers, or is read from by `next` and `for await`. */
 export abstract class Subscription<
   Deps extends object = object,
@@ -79,6 +86,8 @@ export abstract class Subscription<
   #usesParams = false
   #metrics: HandlerMetrics | null = null
   #opening: Promise<void> | null = null
+  /** @internal What a contract says of it, for documents. */
+  agreed: Agreed | undefined
   #hasEnded = false
   #isPaused = false
   /** Messages for `next` and `for await`, when there are no handlers. */
@@ -206,6 +215,8 @@ export abstract class Subscription<
       return
     }
     await this.#opening?.catch(() => {})
+    // At once: to take no more may need an answer of the server.
+    if (this.givesBack) this.dispatcher.beginNoMore()
     await this.takeNoMore()
     if (this.givesBack) {
       // Others get at once what no handler has begun with.

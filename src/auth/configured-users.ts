@@ -1,5 +1,6 @@
 /** Who may connect by the server's own configuration: users, a single user, a token. */
 import type { Authenticator, Credentials, Identity, Peer } from '../core/index.ts'
+import { userOfCertificate } from './certificate.ts'
 import { type ConnectionType, mayComeBy } from './connection-types.ts'
 import { isSigned } from './nkey.ts'
 import { isRight } from './password.ts'
@@ -28,6 +29,8 @@ export interface Users {
   readonly noAuthUser: string
   /** Does INFO say that credentials are asked for? */
   readonly isAnnounced: boolean
+  /** Is a client by TCP who its certificate says? */
+  readonly mapsCertificates: boolean
   /** A token is asked for instead of a user, '' for none. */
   readonly token: string
 }
@@ -46,10 +49,11 @@ export class ConfiguredUsers implements Authenticator {
   private readonly named = new Map<string, KnownUser>()
   private readonly keyed = new Map<string, KnownUser>()
   private readonly all: KnownUser[] = []
+  private readonly mapsCertificates: boolean
   private readonly token: string
   private readonly noAuthUser: KnownUser | null
 
-  constructor({ users, noAuthUser, isAnnounced, token }: Users) {
+  constructor({ users, noAuthUser, isAnnounced, mapsCertificates, token }: Users) {
     for (const record of users) {
       const { name, account, permissions, isNkey } = record
       const identity = {
@@ -62,6 +66,7 @@ export class ConfiguredUsers implements Authenticator {
       ;(isNkey ? this.keyed : this.named).set(name, known)
     }
     this.token = token
+    this.mapsCertificates = mapsCertificates
     this.noAuthUser = this.named.get(noAuthUser) ?? this.keyed.get(noAuthUser) ?? null
     this.admitsUnknown = this.named.has(noAuthUser)
     this.isRequired = users.length > 0 || token !== ''
@@ -74,6 +79,9 @@ export class ConfiguredUsers implements Authenticator {
     if (!this.isRequired) return openIdentity
     const provesNothing = pass === '' && token === '' && sig === ''
     if (provesNothing && credentials.peer.kind === 'in-process') return this.inProcess(credentials)
+    if (this.mapsCertificates && credentials.peer.kind === 'tcp' && nkey === '') {
+      return this.byCertificate(credentials.peer)
+    }
     if (nkey !== '' && this.keyed.size > 0) return this.byKey(credentials)
     if (user === '' && provesNothing && this.noAuthUser !== null) {
       return identityOf(this.noAuthUser, credentials.peer)
@@ -92,6 +100,17 @@ export class ConfiguredUsers implements Authenticator {
     return null
   }
 
+  private byCertificate(peer: Peer): Identity | null {
+    const { certificate = null } = peer.tls ?? {}
+    if (certificate === null) return null
+    const allowed = this.all.filter(({ record }) => !record.isNkey && mayComeBy(record.connectionTypes, peer))
+    const name = userOfCertificate(
+      certificate,
+      allowed.map(({ record }) => record.name),
+    )
+    return name === null ? null : (this.named.get(name)?.identity ?? null)
+  }
+
   private byKey({ options, nonce, peer }: Credentials): Identity | null {
     const known = this.keyed.get(options.nkey)
     const identity = identityOf(known, peer)
@@ -102,7 +121,8 @@ export class ConfiguredUsers implements Authenticator {
   private byPassword({ options, peer }: Credentials): Identity | null | Promise<Identity | null> {
     const known = this.named.get(options.user)
     const identity = identityOf(known, peer)
-    if (known === undefined || identity === null) return null
+    // Who has no password comes by a certificate only.
+    if (known === undefined || identity === null || known.record.password === '') return null
     return whenRight(isRight(options.pass, known.record.password), identity)
   }
 }

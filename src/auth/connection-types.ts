@@ -15,6 +15,7 @@ export type ConnectionType = (typeof CONNECTION_TYPES)[number]
 const typeOf: Readonly<Record<Peer['kind'], ConnectionType>> = {
   tcp: 'STANDARD',
   'in-process': 'IN_PROCESS',
+  websocket: 'WEBSOCKET',
 }
 
 /** The type of this name, in whatever case; null when there is none. */

@@ -16,6 +16,10 @@ const commands: Readonly<Record<string, Command>> = {
   new: { about: 'a project that runs', load: () => import('./new.ts') },
   run: { about: 'run an app, once or in several workers', load: () => import('./run.ts') },
   docs: { about: 'an AsyncAPI document of an app, and a page to read', load: () => import('./docs.ts') },
+  generate: {
+    about: 'a typed client of an app, or of an AsyncAPI document',
+    load: () => import('./generate/generate.ts'),
+  },
   move: {
     about: 'streams, consumers and buckets to another server or cluster',
     load: () => import('./move.ts'),

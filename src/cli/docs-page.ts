@@ -14,6 +14,7 @@ interface Document {
       channel: Reference
       description?: string
       messages: Reference[]
+      reply?: { messages: Reference[] }
       [key: string]: unknown
     }
   >
@@ -50,6 +51,10 @@ function section(document: Document, operation: Document['operations'][string]):
     const message = document.components.messages[nameIn(reference)]
     return `<p>${escaped(message.contentType)}</p><pre>${escaped(JSON.stringify(message.payload, null, 2))}</pre>`
   })
+  for (const reference of operation.reply?.messages ?? []) {
+    const { payload } = document.components.messages[nameIn(reference)]
+    messages.push(`<p>answer</p><pre>${escaped(JSON.stringify(payload, null, 2))}</pre>`)
+  }
   const about = operation.description === undefined ? '' : `<p>${escaped(operation.description)}</p>`
   return `<section><h3><span class="tag ${escaped(operation.action)}">${escaped(operation.action)}</span><code>${escaped(
     channel.address,

@@ -27,12 +27,26 @@ export async function run(words: readonly string[]): Promise<void> {
     allowPositionals: true,
     options: { out: { type: 'string' }, title: { type: 'string' }, 'app-version': { type: 'string' } },
   })
-  const file = appFile(positionals[0], 'docs')
   const { name, version, description } = packageOf()
+  const options = { title: values.title ?? name, version: values['app-version'] ?? version, description }
+  const document = await documentOf(positionals[0], options, 'docs')
+  const out = values.out ?? 'docs'
+  mkdirSync(out, { recursive: true })
+  writeFileSync(join(out, 'asyncapi.json'), `${JSON.stringify(document, null, 2)}\n`)
+  writeFileSync(join(out, 'index.html'), docsPage(document as never))
+  console.log(`wrote ${join(out, 'asyncapi.json')} and ${join(out, 'index.html')}`)
+}
+
+/** The document of an app, which is not started. @throws CommandFailure */
+export async function documentOf(
+  word: string | undefined,
+  options: { title?: string; version?: string; description?: string },
+  command: string,
+): Promise<Record<string, unknown>> {
+  const file = appFile(word, command)
   const folder = mkdtempSync(join(tmpdir(), 'contrail-docs-'))
   try {
     const path = join(folder, 'asyncapi.json')
-    const options = { title: values.title ?? name, version: values['app-version'] ?? version, description }
     const child = startApp(file, { [DESCRIBE_TO]: path, [DESCRIBE_AS]: JSON.stringify(options) })
     const code = await ended(child)
     if (code !== 0) throw new CommandFailure(`${file} could not be read (exit code ${code}).`)
@@ -42,11 +56,7 @@ export async function run(words: readonly string[]): Promise<void> {
     } catch {
       throw new CommandFailure(`${file} neither exports an app (export default app) nor starts one.`)
     }
-    const out = values.out ?? 'docs'
-    mkdirSync(out, { recursive: true })
-    writeFileSync(join(out, 'asyncapi.json'), `${text}\n`)
-    writeFileSync(join(out, 'index.html'), docsPage(JSON.parse(text)))
-    console.log(`wrote ${join(out, 'asyncapi.json')} and ${join(out, 'index.html')}`)
+    return JSON.parse(text)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

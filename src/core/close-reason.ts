@@ -17,5 +17,6 @@ export const CloseReason = {
   slowConsumerPending: 'Slow Consumer (Pending Bytes)',
   slowConsumerDeadline: 'Slow Consumer (Write Deadline)',
   staleConnection: 'Stale Connection',
+  tlsHandshake: 'TLS Handshake Failure',
   writeError: 'Write Error',
 } as const

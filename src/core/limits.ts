@@ -13,6 +13,12 @@ export interface CoreLimits {
   maxPendingBytes: number
   /** How long one write may take. */
   writeDeadlineMs: number
+  /** A write that takes longer is waited for, instead of cutting the client off. */
+  waitsForWrites?: boolean
+  /** Publishers are not held up for a moment while a receiver is behind. */
+  neverStalls?: boolean
+  /** Messages have no headers, whatever clients want. */
+  withoutHeaders?: boolean
   pingIntervalMs: number
   /** PINGs without answer. */
   pingMax: number

@@ -1,10 +1,32 @@
 import type { ConnectOptions } from './connect-options.ts'
 
+/** What is known of a client by its TLS. */
+export interface PeerTls {
+  /** `1.3`. */
+  readonly version: string
+  /** IANA's name. */
+  readonly cipher: string
+  /** What its certificate says; null: it showed none. */
+  readonly certificate: {
+    readonly emails: readonly string[]
+    readonly hosts: readonly string[]
+    readonly uris: readonly string[]
+    /** The subject, a line for each part. */
+    readonly subject: string
+  } | null
+  /** SHA-256 of the certificate's public key, hex digits; '' without. */
+  readonly publicKeyHash: string
+}
+
 /** Where a client comes from, as its listener knows. */
 export interface Peer {
   readonly host: string
   readonly port: number
-  readonly kind: 'in-process' | 'tcp'
+  readonly kind: 'in-process' | 'tcp' | 'websocket'
+  /** Left out, or null: it speaks plainly (yet). Set by the listener at the end of the handshake. */
+  tls?: PeerTls | null
+  /** Fields of INFO that are of this listener. */
+  readonly info?: Readonly<Record<string, unknown>>
 }
 
 /** Something whose input can be held back. */

@@ -15,7 +15,7 @@ import { parseConnectOptions } from './connect-options.ts'
 import { KeepAlive } from './keep-alive.ts'
 import { sendNoResponders } from './no-responders.ts'
 import { newNonce } from './nonce.ts'
-import type { Peer } from './origin.ts'
+import type { Peer, PeerTls } from './origin.ts'
 import { Output, type Transport } from './output.ts'
 import { Session, type SessionHost, type SessionProtocol } from './session.ts'
 import type { Subscription } from './subscription.ts'
@@ -51,12 +51,14 @@ export class ClientProtocol implements Operations, SessionProtocol {
   maxControlLineBytes: number
   private readonly host: ProtocolHost
   private readonly parser: Parser
-  private readonly transport: Transport
+  readonly transport: Transport
   private readonly keepAlive: KeepAlive
   private readonly nonce: string
   private wasConnected = false
   private hasPonged = false
   private lastInMs: number
+  /** Since when it may log in. */
+  private loginSinceMs: number
   /** Operations of the current chunk that count as activity. */
   private activity = 0
 
@@ -70,6 +72,7 @@ export class ClientProtocol implements Operations, SessionProtocol {
     this.mayOperate = !host.authenticator.isRequired
     this.session = new Session(host, id, peer, this)
     this.lastInMs = this.session.startedMs
+    this.loginSinceMs = this.session.startedMs
     this.keepAlive = new KeepAlive(limits, this.session.startedMs)
     this.output = new Output(host.turn, transport, () => host.clock.now())
     this.output.counters = this.session
@@ -93,6 +96,12 @@ export class ClientProtocol implements Operations, SessionProtocol {
   begin(isFull: boolean): void {
     this.sendInfo(false)
     if (isFull) this.session.refuse('maximum connections exceeded', CloseReason.maxConnections)
+  }
+
+  /** The handshake is done: what the client is known by from now on, and time for its login begins. */
+  secured(tls: PeerTls): void {
+    this.session.peer.tls = tls
+    this.loginSinceMs = this.host.clock.now()
   }
 
   /** Bytes have arrived, `[0, end)` of the chunk; they may be used again by the transport afterwards. */
@@ -262,13 +271,15 @@ export class ClientProtocol implements Operations, SessionProtocol {
     const { session, host } = this
     const { limits } = host
     const { busySinceMs, busyBytes } = this.output
-    if (busySinceMs > 0 && limits.writeDeadlineMs > 0 && nowMs - busySinceMs > limits.writeDeadlineMs) {
+    const isLate =
+      busySinceMs > 0 && limits.writeDeadlineMs > 0 && nowMs - busySinceMs > limits.writeDeadlineMs
+    if (isLate && !limits.waitsForWrites) {
       const text = `WriteDeadline of ${limits.writeDeadlineMs / 1000}s exceeded with 1 chunks of ${busyBytes} total bytes.`
       session.cutOff(CloseReason.slowConsumerDeadline, text)
       return
     }
     if (!this.mayOperate) {
-      if (nowMs - session.startedMs > limits.authTimeoutMs) {
+      if (nowMs - this.loginSinceMs > limits.authTimeoutMs) {
         session.refuse('Authentication Timeout', CloseReason.authenticationTimeout)
       }
       return
@@ -361,11 +372,12 @@ export class ClientProtocol implements Operations, SessionProtocol {
     host.observer?.loggedIn(session)
     if (!hasConnected) return
     this.wasConnected = true
-    this.acceptsHeaders = options.headers
-    session.acceptsHeaders = options.headers
+    const acceptsHeaders = options.headers && !host.limits.withoutHeaders
+    this.acceptsHeaders = acceptsHeaders
+    session.acceptsHeaders = acceptsHeaders
     if (options.protocol < 0 || options.protocol > INFO_PROTOCOL) {
       session.refuse('invalid client protocol', CloseReason.badClientProtocol)
-    } else if (options.no_responders && !options.headers) {
+    } else if (options.no_responders && !acceptsHeaders) {
       session.refuse('no responders requires headers support', CloseReason.noRespondersRequiresHeaders)
     } else if (options.verbose) {
       this.write(OK)
@@ -375,10 +387,12 @@ export class ClientProtocol implements Operations, SessionProtocol {
   /** Sends INFO: first of all, and (`isAnswer`) at the first PING with what CONNECT has decided. */
   private sendInfo(isAnswer: boolean): void {
     const { host, session, nonce } = this
+    const { peer } = session
     const info: Record<string, unknown> = {
       ...host.info,
+      ...peer.info,
       client_id: session.id,
-      client_ip: session.peer.host,
+      client_ip: peer.host,
     }
     if (nonce !== '' && !isAnswer) info.nonce = nonce
     if (isAnswer) {

@@ -293,7 +293,7 @@ export class Session implements Origin, Receiver, TrafficCounters, WaitedFor {
   }
 
   waitFor(receiver: WaitedFor): void {
-    if (!this.isClosed) this.stall.begin(receiver)
+    if (!this.isClosed && !this.host.limits.neverStalls) this.stall.begin(receiver)
   }
 
   pause(): void {

@@ -76,6 +76,9 @@ const pidFile = text((launch, value) => {
 const monitorPort = number(({ server }, value) => {
   server.monitorPort = value
 })
+const monitorTlsPort = number(({ server }, value) => {
+  server.monitorTlsPort = value
+})
 const logFile = text(({ log }, value) => {
   log.file = value
 })
@@ -125,6 +128,18 @@ const config: Flag = {
     line.configFile = value as string
   },
 }
+
+const tlsSwitch = toggle(({ server }, value) => {
+  if (value) server.tls = { cert: '', key: '', ...server.tls }
+  else delete server.tls
+})
+const tlsVerify = toggle(({ server }, value) => {
+  server.tls = { cert: '', key: '', ...server.tls, verify: value }
+})
+const tlsFile = (name: 'ca' | 'cert' | 'key'): Flag =>
+  text(({ server }, value) => {
+    server.tls = { cert: '', key: '', ...server.tls, [name]: value }
+  })
 
 /** Every flag of nats-server 2.15. */
 const flags: Readonly<Record<string, Flag>> = {
@@ -187,8 +202,8 @@ const flags: Readonly<Record<string, Flag>> = {
   client_advertise: text(({ server }, value) => {
     server.clientAdvertise = value
   }),
-  ms: later('number'),
-  https_port: later('number'),
+  ms: monitorTlsPort,
+  https_port: monitorTlsPort,
   sl: signal,
   signal,
   s: syslog,
@@ -202,11 +217,11 @@ const flags: Readonly<Record<string, Flag>> = {
     server.maxTracedMessage = value
   }),
   profile: refused('number', PROFILER_REFUSAL),
-  tls: later('switch'),
-  tlscert: later('text'),
-  tlskey: later('text'),
-  tlsverify: later('switch'),
-  tlscacert: later('text'),
+  tls: tlsSwitch,
+  tlscert: tlsFile('cert'),
+  tlskey: tlsFile('key'),
+  tlsverify: tlsVerify,
+  tlscacert: tlsFile('ca'),
   help_tls: later('switch'),
 }
 

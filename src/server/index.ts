@@ -20,3 +20,5 @@ export type {
   UserOptions,
 } from './security-options.ts'
 export { Server } from './server.ts'
+export type { TlsOptions } from './tls-options.ts'
+export type { WebSocketOptions } from './websocket-options.ts'

@@ -6,6 +6,7 @@ export interface InfoFacts {
   host: string
   port: number
   maxPayloadBytes: number
+  headers: boolean
   jetstream: boolean
   authRequired: boolean
   domain: string
@@ -22,7 +23,7 @@ export function serverInfo(facts: InfoFacts): Record<string, unknown> {
     go: `node${process.versions.node}`,
     host: facts.host,
     port: facts.port,
-    headers: true,
+    headers: facts.headers,
     ...(facts.authRequired ? { auth_required: true } : {}),
     max_payload: facts.maxPayloadBytes,
     ...(facts.jetstream ? { jetstream: true } : {}),

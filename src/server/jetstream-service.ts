@@ -8,7 +8,9 @@ import {
   type Consumer,
   JetStream,
   type JetStreamAccount,
+  type JetStreamLimitOptions,
   type Stream,
+  settleLimits,
   shownConfig,
   streamState,
 } from '../jetstream/index.ts'
@@ -93,6 +95,7 @@ export class JetStreamService {
         maxStore,
         serverName: options.serverName,
         serverId: options.serverId,
+        limits: settings.jetstreamLimits,
       })
     } catch (error) {
       // What failed first is told; that the store closes badly too would only hide it.
@@ -122,15 +125,17 @@ export class JetStreamService {
     logger.log('info', `  API Level:       ${API_LEVEL}`)
     logger.log('info', '-------------------------------------------')
     logger.log('info', `Took ${goDuration(performance.now() - begunMs)} to start JetStream`)
-    return new JetStreamService(store, jetstream, { config, limits: { default_max_consumers: 1000 } })
+    return new JetStreamService(store, jetstream, { config, limits: shownLimits(settings.jetstreamLimits) })
   }
 
   /** Streams may take more from now on, where the settings name limits. */
-  raiseLimits({ maxMemoryStore, maxFileStore }: Pick<Settings, 'maxFileStore' | 'maxMemoryStore'>): void {
+  changeLimits({ maxMemoryStore, maxFileStore, jetstreamLimits }: Settings): void {
     const { settingsShown } = this
     const { host } = this.jetstream
     host.maxMemory = maxMemoryStore ?? host.maxMemory
     host.maxStore = maxFileStore ?? host.maxStore
+    host.limits = settleLimits(jetstreamLimits)
+    settingsShown.limits = shownLimits(jetstreamLimits)
     Object.assign(settingsShown.config as object, {
       max_memory: host.maxMemory,
       max_storage: host.maxStore,
@@ -244,6 +249,22 @@ function storedConfig(stream: Stream): Record<string, unknown> {
 function consumerDetail(consumer: Consumer, wanted: DetailsWanted): Record<string, unknown> {
   const { config, ...rest } = consumer.info()
   return wanted.config ? { ...rest, config } : rest
+}
+
+/** `limits` of /varz and /jsz: what was set. */
+function shownLimits(options: JetStreamLimitOptions): Record<string, number> {
+  const { batch, ...limits } = settleLimits(options)
+  const shown = {
+    max_request_batch: limits.maxRequestBatch,
+    max_ack_pending: limits.maxAckPending,
+    max_duplicate_window: limits.duplicateWindow * NANOS_PER_MS,
+    max_batch_inflight_per_stream: batch.maxInflightPerStream,
+    max_batch_inflight_total: batch.maxInflightTotal,
+    max_batch_size: batch.maxMessages,
+    max_batch_timeout: batch.timeout * NANOS_PER_MS,
+    default_max_consumers: limits.defaultMaxConsumers,
+  }
+  return Object.fromEntries(Object.entries(shown).filter(([, value]) => value !== 0))
 }
 
 /** A share of what is free on the disk the folder is (or will be) on. */

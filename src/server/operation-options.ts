@@ -8,6 +8,14 @@ export interface OperationOptions {
   lameDuckDuration?: number
   /** Milliseconds that clients have to go by themselves before the first is closed. Default: 10,000. */
   lameDuckGracePeriod?: number
+  /** What becomes of a client that a write takes longer to than `writeDeadline`: it is closed, or waited for. Default: 'close'. */
+  writeTimeout?: 'close' | 'retry'
+  /** Are publishers held up for a moment while one of their receivers is behind? Default: true. */
+  stallPublishers?: boolean
+  /** May messages have headers? Default: true. */
+  headers?: boolean
+  /** Are requests and events of the system account left out? Default: false. */
+  noSystemAccount?: boolean
   /** Connections that are gone and still shown by the monitoring. Default: 10,000. */
   maxClosedClients?: number
   /** Tokens that the subject of a subscription may have; 0: no limit. At most 255. Default: 0. */
@@ -33,6 +41,8 @@ export interface OperationSettings {
   clientAdvertise: Advertised | null
   lameDuckMs: number
   lameDuckGraceMs: number
+  writeTimeout: 'close' | 'retry' | null
+  noSystemAccount: boolean
   maxClosedClients: number
   tags: readonly string[]
   metadata: Readonly<Record<string, string>>
@@ -51,7 +61,7 @@ export interface Advertised {
 
 const DEFAULTS = { lameDuckMs: 120_000, lameDuckGraceMs: 10_000, maxClosedClients: 10_000 }
 /** Those that nats-server 2.15 knows, with its values. */
-const FEATURE_FLAGS = {
+export const FEATURE_FLAGS: Readonly<Record<string, boolean>> = {
   js_ack_fc_v2: false,
   js_api_reply_v2: false,
   js_raft_delete_range: true,
@@ -82,6 +92,8 @@ export function settleOperation(options: OperationOptions): OperationSettings {
     clientAdvertise: advertised(options.clientAdvertise ?? ''),
     lameDuckMs,
     lameDuckGraceMs,
+    writeTimeout: options.writeTimeout ?? null,
+    noSystemAccount: options.noSystemAccount ?? false,
     maxClosedClients,
     tags: options.tags ?? [],
     metadata: options.metadata ?? {},

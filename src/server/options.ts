@@ -2,6 +2,7 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type CoreLimits, DEFAULT_LIMITS } from '../core/index.ts'
+import type { JetStreamLimitOptions } from '../jetstream/index.ts'
 import type { Clock, FileSystem } from '../ports/index.ts'
 import { realClock } from '../ports/real-clock.ts'
 import type { Encryption, StoreLimits } from '../storage/index.ts'
@@ -9,6 +10,8 @@ import type { Logger } from './logger.ts'
 import { type OperationOptions, type OperationSettings, settleOperation } from './operation-options.ts'
 import { emptySecret, type SecuritySettings, settleSecurity } from './security.ts'
 import type { SecurityOptions } from './security-options.ts'
+import { settleTls, type TlsOptions, type TlsSettings } from './tls-options.ts'
+import { settleWebSocket, type WebSocketOptions, type WebSocketSettings } from './websocket-options.ts'
 
 /** Options of `Server.start`. Everything may be left out. */
 export interface ServerOptions extends OperationOptions, SecurityOptions {
@@ -41,6 +44,12 @@ export interface ServerOptions extends OperationOptions, SecurityOptions {
   maxFileStore?: number
   /** JetStream domain. Default: none. */
   domain?: string
+  /**
+   * Limits for streams and consumers, as in a configuration's `jetstream { limits { … } }`; times are milliseconds. Default:
+   * those of nats-server, among them 1000 consumers for a stream that has no `max_consumers` (`defaultMaxConsumers: -1`: as many
+   * as are made).
+   */
+  jetstreamLimits?: JetStreamLimitOptions
   /** Largest message (headers and payload), bytes. Default: 1 MiB; at most 64 MiB. */
   maxPayload?: number
   /** Longest protocol line, bytes. Default: 4096. */
@@ -57,8 +66,14 @@ export interface ServerOptions extends OperationOptions, SecurityOptions {
   pingMax?: number
   /** Milliseconds that one write to a client may take. Default: 10,000. */
   writeDeadline?: number
+  /** TLS for clients by TCP. Default: none. */
+  tls?: TlsOptions
+  /** Clients by WebSocket. Default: none. */
+  websocket?: WebSocketOptions
   /** Port of the monitoring over HTTP; 0 or -1: any free one (see `server.monitorPort`). Default: none. */
   monitorPort?: number
+  /** The same over HTTPS, with the certificate of `tls` (clients need none). Not with `monitorPort`. Default: none. */
+  monitorTlsPort?: number
   /** Address of the monitoring. Default: that of `host`. */
   monitorHost?: string
   /** Path before the monitoring's pages, with a slash in front. Default: ''. */
@@ -103,10 +118,15 @@ export interface Settings extends OperationSettings {
   maxMemoryStore: number | null
   maxFileStore: number | null
   domain: string
+  jetstreamLimits: JetStreamLimitOptions
   limits: CoreLimits
   security: SecuritySettings
+  tls: TlsSettings | null
+  websocket: WebSocketSettings | null
   monitorHost: string
   monitorPort: number | null
+  /** Over HTTPS. */
+  monitorIsSecure: boolean
   monitorBasePath: string
   trace: boolean
   clock: Clock
@@ -137,6 +157,9 @@ export function settle(options: ServerOptions): Settings {
     pingIntervalMs: options.pingInterval ?? DEFAULT_LIMITS.pingIntervalMs,
     pingMax: options.pingMax ?? DEFAULT_LIMITS.pingMax,
     writeDeadlineMs: options.writeDeadline ?? DEFAULT_LIMITS.writeDeadlineMs,
+    waitsForWrites: options.writeTimeout === 'retry',
+    neverStalls: options.stallPublishers === false,
+    withoutHeaders: options.headers === false,
     authTimeoutMs: options.authTimeout ?? DEFAULT_LIMITS.authTimeoutMs,
   }
   if (limits.maxPayloadBytes > limits.maxPendingBytes) {
@@ -164,10 +187,13 @@ export function settle(options: ServerOptions): Settings {
     maxMemoryStore: options.maxMemoryStore ?? null,
     maxFileStore: options.maxFileStore ?? null,
     domain,
+    jetstreamLimits: options.jetstreamLimits ?? {},
     limits,
-    security: settleSecurity(options),
+    security: settleSecurity(options, options.tls?.verifyAndMap ?? false),
+    websocket: options.websocket === undefined ? null : settleWebSocket(options.websocket, host),
+    tls: options.tls === undefined || isOnlyAllowed(options.tls) ? null : settleTls(options.tls),
     monitorHost: options.monitorHost ?? host,
-    monitorPort: port(options.monitorPort, 'monitorPort'),
+    ...monitoring(options),
     monitorBasePath: options.monitorBasePath ?? '',
     trace: options.trace ?? false,
     clock: options.clock ?? realClock,
@@ -189,6 +215,22 @@ function refuseEmptyKeys({ encryption }: ServerOptions): void {
   if (encryption === undefined) return
   if (!encryption.key) throw new Error(emptySecret('the key of the encryption', PLAIN))
   if (encryption.previousKey === '') throw new Error(emptySecret('the previous key of the encryption', PLAIN))
+}
+
+/** `allow_non_tls` alone asks for no TLS. */
+function isOnlyAllowed({ cert, key, allowNonTls }: TlsOptions): boolean {
+  return allowNonTls !== undefined && cert === '' && key === ''
+}
+
+/** @throws Error in nats-server's words */
+function monitoring(options: ServerOptions): Pick<Settings, 'monitorIsSecure' | 'monitorPort'> {
+  const { monitorPort, monitorTlsPort } = options
+  if (monitorTlsPort === undefined)
+    return { monitorPort: port(monitorPort, 'monitorPort'), monitorIsSecure: false }
+  if (monitorPort !== undefined)
+    throw new Error(`can't specify both HTTP (${monitorPort}) and HTTPs (${monitorTlsPort}) ports`)
+  if (options.tls === undefined) throw new Error('TLS cert and key required for HTTPS')
+  return { monitorPort: port(monitorTlsPort, 'monitorTlsPort'), monitorIsSecure: true }
 }
 
 /** A port to listen on: null for none, 0 for any free one. */

@@ -1,6 +1,7 @@
 /** What of a server's settings may change while it runs; the rest is refused in nats-server's words. */
 import type { CoreLimits } from '../core/index.ts'
 import { formatDuration } from './duration.ts'
+import { FEATURE_FLAGS } from './operation-options.ts'
 import type { Settings } from './options.ts'
 
 /** A setting that changes with a start only: how nats-server calls it, and how its value is shown. */
@@ -22,8 +23,11 @@ const fixedSettings: Readonly<Partial<Record<keyof Settings, Fixed>>> = {
   },
   domain: { name: 'JetStreamDomain' },
   monitorHost: { name: 'HTTPHost' },
-  monitorPort: { name: 'HTTPPort' },
+  monitorPort: { name: 'HTTPPort', show: (port: number | null) => String(port === null ? 0 : port || -1) },
+  monitorIsSecure: { name: 'HTTPSPort' },
   monitorBasePath: { name: 'HTTPBasePath' },
+  noSystemAccount: { name: 'NoSystemAccount' },
+  writeTimeout: { name: 'WriteTimeout', show: (value: string | null) => value ?? '' },
   lameDuckMs: { name: 'LameDuckDuration', show: milliseconds },
   lameDuckGraceMs: { name: 'LameDuckGracePeriod', show: milliseconds },
   maxClosedClients: { name: 'MaxClosedClients' },
@@ -34,6 +38,7 @@ const fixedLimits: Readonly<Partial<Record<keyof CoreLimits, string>>> = {
   maxPendingBytes: 'MaxPending',
   maxSubscriptions: 'MaxSubs',
   maxSubscriptionTokens: 'MaxSubTokens',
+  withoutHeaders: 'NoHeaderSupport',
 }
 
 /**
@@ -43,12 +48,16 @@ const fixedLimits: Readonly<Partial<Record<keyof CoreLimits, string>>> = {
 export function reloaded(now: Settings, next: Settings): Settings {
   // Any free port is the one that was found.
   const port = next.port === 0 ? now.port : next.port
-  const monitorPort = next.monitorPort === 0 ? now.monitorPort : next.monitorPort
+  const isAnyPort = next.monitorPort === 0 && now.monitorPort !== null
+  const monitorPort = isAnyPort ? now.monitorPort : next.monitorPort
   const wanted = { ...next, port, monitorPort, clock: now.clock, storage: now.storage }
   for (const [key, { name, show = String }] of Object.entries(fixedSettings) as [keyof Settings, Fixed][])
     check(name, now[key], wanted[key], show as (value: unknown) => string)
   for (const [key, name] of Object.entries(fixedLimits) as [keyof CoreLimits, string][])
     check(name, now.limits[key] ?? 0, wanted.limits[key] ?? 0, String)
+  if ((now.tls === null) !== (wanted.tls === null))
+    throw new Error('config reload not supported for switching TLS on or off')
+  if (!same(now.websocket, wanted.websocket)) throw new Error('config reload not supported for Websocket')
   check('SystemAccount', now.security.systemAccount, wanted.security.systemAccount, String)
   if (now.jetstream) {
     checkStore(now, wanted)
@@ -85,8 +94,10 @@ export function same(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b)
 }
 
+/** Those that are not as they always are. */
 function goMap(map: Readonly<Record<string, boolean>>): string {
   const parts = Object.keys(map)
+    .filter((key) => map[key] !== FEATURE_FLAGS[key])
     .sort()
     .map((key) => `${key}:${map[key]}`)
   return `map[${parts.join(' ')}]`
@@ -105,9 +116,28 @@ export function changesOf(now: Settings, next: Settings): string[] {
     ['trace', now.trace, next.trace],
     ['max_traced_msg_len', now.maxTracedMessage, next.maxTracedMessage],
   ]
-  return pairs
+  const changes = pairs
     .filter(([, before, after]) => before !== after)
     .map(([name, , after]) => `Reloaded: ${name} = ${after}`)
+  if (!same(now.jetstreamLimits, next.jetstreamLimits)) changes.push('Reloaded: JetStream limits')
+  return changes.concat(wordsOf(now, next))
 }
 
 const shownMs = formatDuration
+
+function wordsOf(now: Settings, next: Settings): string[] {
+  const words: string[] = []
+  if (!same(now.tags, next.tags)) words.push('Reloaded: tags')
+  if (!same(now.metadata, next.metadata)) words.push('Reloaded: metadata')
+  if (!same(now.clientAdvertise, next.clientAdvertise))
+    words.push(`Reload: client_advertise = ${advertised(next)}`)
+  if (now.limits.neverStalls !== next.limits.neverStalls)
+    words.push(`Reloaded: fast producers will ${next.limits.neverStalls ? 'not ' : ''}be stalled`)
+  return words
+}
+
+function advertised({ clientAdvertise }: Settings): string {
+  if (clientAdvertise === null) return ''
+  const { host, port } = clientAdvertise
+  return port === 0 ? host : `${host}:${port}`
+}

@@ -2,6 +2,7 @@ import { ConfigError, readConfigFile } from './config/index.ts'
 import { CommandError, type CommandLine, FlagError, parseCommandLine } from './flags.ts'
 import { ServerFault } from './guard.ts'
 import type { Launch } from './launch.ts'
+import type { LogOptions } from './logger.ts'
 import { temporaryStoreDir } from './options.ts'
 import { PortsFile, writePidFile } from './process-files.ts'
 import { ProcessLog } from './process-log.ts'
@@ -86,6 +87,7 @@ function readConfiguration(line: CommandLine): Launch {
   // As in nats-server, 0 is "not said", and -1 any free port.
   server.port = server.port || DEFAULT_PORT
   if (server.monitorPort === 0) server.monitorPort = undefined
+  if (server.monitorTlsPort === 0) server.monitorTlsPort = undefined
   // A store folder alone does not switch JetStream on here.
   server.jetstream ??= false
   server.trace = wanted.log.trace ?? false
@@ -113,9 +115,11 @@ async function serve(
   watch.on('SIGINT', end)
   watch.on('SIGUSR1', () => logger.reopen())
   const files = new ProcessFiles(logger)
+  // Before it is said that the server is ready: who waits for that reads the file next.
+  files.writePid(wanted)
   try {
     server = await Server.start({ ...wanted.server, logger, signal: stop.signal })
-    files.write(wanted, server)
+    files.writePorts(wanted, server)
     const started = { server, files, logger, line }
     watch.on('SIGHUP', () => reload(started))
     watch.on('SIGUSR2', () => void started.server.lameDuck().catch(() => {}))
@@ -166,12 +170,27 @@ function reloadNow({ server, files, logger, line }: Started): void {
   const before = logger.current()
   logger.change(wanted.log)
   try {
-    server.reload(wanted.server)
+    server.reload(wanted.server, () => {
+      for (const line of logChanges(before, wanted.log)) logger.log('info', line)
+    })
   } catch (error) {
     logger.change(before)
     throw error
   }
-  files.write(wanted, server)
+  files.writePid(wanted)
+  files.writePorts(wanted, server)
+}
+
+function logChanges(before: LogOptions, after: LogOptions): string[] {
+  const pairs: [string, unknown, unknown][] = [
+    ['debug', before.debug ?? false, after.debug ?? false],
+    ['logtime', before.time ?? true, after.time ?? true],
+    ['logtime_utc', before.utc ?? false, after.utc ?? false],
+    ['log_file', before.file ?? '', after.file ?? ''],
+    ['syslog', before.syslog ?? false, after.syslog ?? false],
+    ['remote_syslog', before.remoteSyslog ?? '', after.remoteSyslog ?? ''],
+  ]
+  return pairs.filter(([, was, is]) => was !== is).map(([name, , is]) => `Reloaded: ${name} = ${is}`)
 }
 
 /** The files that tell others of this process. As nats-server, the server does without one that can't be written. */
@@ -184,10 +203,12 @@ class ProcessFiles {
     this.logger = logger
   }
 
-  /** At the start, and after a reload. */
-  write({ pidFile, portsFileDir }: Launch, server: Server): void {
+  writePid({ pidFile }: Launch): void {
     if (pidFile !== this.pidFile) this.attempt(() => pidFile && writePidFile(pidFile))
     this.pidFile = pidFile
+  }
+
+  writePorts({ portsFileDir }: Launch, server: Server): void {
     if (portsFileDir === this.ports?.folder) return
     this.remove()
     if (portsFileDir === undefined) return

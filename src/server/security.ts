@@ -32,12 +32,12 @@ export interface SecuritySettings {
 }
 
 /**
- * Checks users and accounts.
+ * Checks users and accounts. `mapsCertificates`: users may have no password, since certificates name them.
  * @throws Error with nats-server's sentence where it has one
  */
-export function settleSecurity(options: SecurityOptions): SecuritySettings {
+export function settleSecurity(options: SecurityOptions, mapsCertificates: boolean): SecuritySettings {
   refuseContradictions(options)
-  refuseEmptySecrets(options)
+  refuseEmptySecrets(options, mapsCertificates)
   const { accounts = {}, systemAccount = SYSTEM_ACCOUNT } = options
   const users = usersOf(options)
   refuseDoubles(users)
@@ -58,6 +58,7 @@ export function settleSecurity(options: SecurityOptions): SecuritySettings {
       users,
       noAuthUser: isForSystemOnly ? EVERYBODY_ELSE : noAuthUser,
       isAnnounced: users.length > 0 && noAuthUser === '',
+      mapsCertificates,
       token: options.token ?? '',
     },
     accounts: settleAccounts(
@@ -101,7 +102,10 @@ function refuseContradictions({ user, password, token, users, accounts }: Securi
  * nats-server takes an empty secret for none and lets everybody in. Nobody means that: most often an environment variable is not set.
  * @throws Error that names the option
  */
-function refuseEmptySecrets({ user, password, token, users, accounts }: SecurityOptions): void {
+function refuseEmptySecrets(
+  { user, password, token, users, accounts }: SecurityOptions,
+  mapsCertificates: boolean,
+): void {
   if (token === '') throw new Error(emptySecret('token', OPEN))
   if (user === '') throw new Error(emptySecret('user', OPEN))
   if (password === '') throw new Error(emptySecret('password', OPEN))
@@ -109,10 +113,10 @@ function refuseEmptySecrets({ user, password, token, users, accounts }: Security
   if (password !== undefined && user === undefined) throw new Error(`a password needs a user: ${OPEN}`)
   if (users !== undefined && users.length === 0) throw new Error(emptySecret('users', OPEN))
   const all = [...(users ?? []), ...Object.values(accounts ?? {}).flatMap((account) => account.users ?? [])]
-  for (const each of all) refuseEmptySecret(each)
+  for (const each of all) refuseEmptySecret(each, mapsCertificates)
 }
 
-function refuseEmptySecret({ user, password, nkey }: UserOptions): void {
+function refuseEmptySecret({ user, password, nkey }: UserOptions, mapsCertificates: boolean): void {
   if (nkey !== undefined) {
     if (user !== undefined || password !== undefined)
       throw new Error('Nkey users do not take usernames or passwords')
@@ -120,7 +124,8 @@ function refuseEmptySecret({ user, password, nkey }: UserOptions): void {
     return
   }
   if (!user) throw new Error(emptySecret('the name of a user', OPEN))
-  if (!password) throw new Error(emptySecret(`the password of user "${user}"`, OPEN))
+  if (!password && !(mapsCertificates && password === undefined))
+    throw new Error(emptySecret(`the password of user "${user}"`, OPEN))
 }
 
 /** Why an empty secret is refused. */

@@ -21,8 +21,11 @@ import type { Ports } from './process-files.ts'
 import { changesOf, reloaded, same } from './reload.ts'
 import { SystemAccount } from './system/index.ts'
 import { TcpListener } from './tcp-listener.ts'
+import type { TlsHandshakes } from './tls-handshakes.ts'
 import type { TraceSettings } from './trace.ts'
 import { COMPATIBLE_VERSION, CONTRAIL_VERSION } from './versions.ts'
+import type { WebSocketListener } from './websocket-listener.ts'
+import type { WebSocketSettings } from './websocket-options.ts'
 
 /** Lines of a fault's stack in the log. */
 const STACK_LINES = 20
@@ -59,6 +62,9 @@ export class Server {
   private readonly clients: InProcessClients
   private jetstream: JetStreamService | null = null
   private listener: TcpListener | null = null
+  private handshakes: TlsHandshakes | null = null
+  private webSocketListener: WebSocketListener | null = null
+  private boundWebSocketPort: number | null = null
   private monitor: Monitor | null = null
   private system: SystemAccount | null = null
   private boundPort: number | null = null
@@ -134,15 +140,30 @@ export class Server {
     return this.boundPort
   }
 
+  /** The port for clients by WebSocket, null when there is none. */
+  get websocketPort(): number | null {
+    return this.boundWebSocketPort
+  }
+
+  /** `ws://host:port` or `wss://host:port`, null when there is no WebSocket. */
+  get websocketUrl(): string | null {
+    const { websocket } = this.settings
+    if (websocket === null || this.boundWebSocketPort === null) return null
+    const scheme = websocket.tls === null ? 'ws' : 'wss'
+    return `${scheme}://${urlHost(websocket.host)}:${this.boundWebSocketPort}`
+  }
+
   /** The port of the monitoring, null when there is none. */
   get monitorPort(): number | null {
     return this.monitor?.port ?? null
   }
 
-  /** `http://host:port` of the monitoring, null when there is none. */
+  /** `http://host:port` (or `https://…`) of the monitoring, null when there is none. */
   get monitorUrl(): string | null {
     const { monitorPort } = this
-    return monitorPort === null ? null : `http://${urlHost(this.settings.monitorHost)}:${monitorPort}`
+    const { monitorHost, monitorIsSecure } = this.settings
+    const scheme = monitorIsSecure ? 'https' : 'http'
+    return monitorPort === null ? null : `${scheme}://${urlHost(monitorHost)}:${monitorPort}`
   }
 
   /**
@@ -157,13 +178,15 @@ export class Server {
 
   /** Where it listens, and what is spoken there. */
   ports(): Ports {
-    const { host, monitorHost } = this.settings
+    const { host, monitorHost, monitorIsSecure } = this.settings
     const { port, monitorPort } = this
     return {
       ...(port === null ? {} : { nats: { scheme: 'nats', host, port } }),
       ...(monitorPort === null
         ? {}
-        : { monitoring: { scheme: 'http', host: monitorHost, port: monitorPort } }),
+        : {
+            monitoring: { scheme: monitorIsSecure ? 'https' : 'http', host: monitorHost, port: monitorPort },
+          }),
     }
   }
 
@@ -174,16 +197,18 @@ export class Server {
 
   /**
    * Takes other options while it runs, all of them or none. What may change: limits (but those of pending bytes and of
-   * subscriptions), users, `trace` and what goes with it, `tags`, `metadata`, `clientAdvertise`, larger `maxMemoryStore` and
+   * subscriptions), users, `trace` and what goes with it, `tags`, `metadata`, `clientAdvertise`, `jetstreamLimits`, larger `maxMemoryStore` and
    * `maxFileStore`. Clients that may no longer log in are disconnected.
    * @param options all of them, as for `start`; `logger`, `signal`, `clock` and `storage` stay what they are
+   * @param onTaken called when nothing can be refused any more, before the log is told
    * @throws Error for an option that contradicts another, or can't change; nothing has changed then
    */
-  reload(options: ServerOptions): void {
+  reload(options: ServerOptions, onTaken: () => void = () => {}): void {
     if (this.stopping !== null) throw new Error('the server has stopped')
     const { settings: now, bus, logger } = this
     const next = reloaded(now, settle(options))
     this.settings = next
+    onTaken()
     this.advertise()
     bus.info.max_payload = next.limits.maxPayloadBytes
     bus.changeLimits(next.limits)
@@ -200,10 +225,13 @@ export class Server {
       bus.changeAuthenticator(authenticator)
       logger.log('info', 'Reloaded: authorization')
     }
-    this.jetstream?.raiseLimits(next)
+    if (next.tls !== null && this.handshakes !== null) this.handshakes.change(next.tls)
+    if (next.tls !== null) this.monitor?.changeTls(next.tls)
+    this.jetstream?.changeLimits(next)
     for (const line of changesOf(now, next)) logger.log('info', line)
     this.loadedMs = bus.clock.now()
-    logger.log('info', 'Reloaded server configuration')
+    const digest = next.configDigest === '' ? '' : ` (${next.configDigest})`
+    logger.log('info', `Reloaded server configuration${digest}`)
   }
 
   /**
@@ -219,6 +247,7 @@ export class Server {
       this.lame = lame
       this.system?.events.lameDuck()
       this.listener?.stopAccepting()
+      this.webSocketListener?.stopAccepting()
       this.clients.refuse()
       void lame.run(settings).then(() => {
         if (this.stopping === null) logger.log('info', 'Initiating Shutdown...')
@@ -258,13 +287,14 @@ export class Server {
       host: settings.host,
       port: settings.port ?? 0,
       maxPayloadBytes: settings.limits.maxPayloadBytes,
+      headers: !settings.limits.withoutHeaders,
       jetstream: settings.jetstream,
       authRequired: bus.authenticator.isAnnounced ?? bus.authenticator.isRequired,
       domain: settings.jetstream ? settings.domain : '',
     })
     Object.assign(bus.info, info)
     const seen = this.seen()
-    this.openSystemAccount(seen)
+    if (!settings.noSystemAccount) this.openSystemAccount(seen)
     if (settings.monitorPort !== null) await this.openMonitor(seen, settings.monitorPort)
     if (settings.jetstream) {
       this.jetstream = await JetStreamService.open({
@@ -276,8 +306,13 @@ export class Server {
         logger,
       })
     }
+    if (settings.tls !== null) {
+      // Loaded here: OpenSSL takes its time.
+      const { TlsHandshakes } = await import('./tls-handshakes.ts')
+      this.handshakes = new TlsHandshakes(settings.tls)
+    }
     if (settings.port !== null) {
-      const listener = new TcpListener(bus, this.admission, this.guard)
+      const listener = new TcpListener(bus, this.admission, this.guard, this.handshakes)
       const wanted = hostPort(settings.host, settings.port)
       const listening = listener.listen(settings.host, settings.port)
       const failure = `Error listening on port: ${wanted}`
@@ -289,7 +324,24 @@ export class Server {
         `Listening for client connections on ${hostPort(settings.host, this.boundPort)}`,
       )
     }
+    if (settings.websocket !== null) await this.openWebSocket(settings.websocket)
     logger.log('info', 'Server is ready')
+  }
+
+  private async openWebSocket(settings: WebSocketSettings): Promise<void> {
+    // Loaded here: node:http and ws take their time.
+    const { WebSocketListener } = await import('./websocket-listener.ts')
+    const listener = new WebSocketListener(this.bus, this.admission, this.guard, settings)
+    const wanted = hostPort(settings.host, settings.port)
+    const failure = `Unable to listen for websocket connections: listen tcp ${wanted}`
+    this.boundWebSocketPort = await bind(listener.listen(), (why) => `${failure}: ${why}`)
+    this.webSocketListener = listener
+    const scheme = settings.tls === null ? 'ws' : 'wss'
+    const where = hostPort(settings.host, this.boundWebSocketPort)
+    this.logger.log('info', `Listening for websocket clients on ${scheme}://${where}`)
+    if (settings.tls === null) {
+      this.logger.log('warn', 'Websocket not configured with TLS. DO NOT USE IN PRODUCTION!')
+    }
   }
 
   /** Clients are told where the server listens, or what it was told to tell them. */
@@ -341,7 +393,7 @@ export class Server {
     const { settings } = this
     // Loaded here: node:http takes its time.
     const { Monitor } = await import('./monitor/index.ts')
-    const monitor = new Monitor(seen)
+    const monitor = new Monitor(seen, settings.monitorIsSecure ? settings.tls : null)
     const failure = `Can't start monitoring: can't listen to the monitor port: listen tcp`
     const listening = monitor.listen(settings.monitorHost, wanted)
     const port = await bind(
@@ -349,7 +401,8 @@ export class Server {
       (why) => `${failure} ${hostPort(settings.monitorHost, wanted)}: ${why}`,
     )
     this.monitor = monitor
-    this.logger.log('info', `Starting http monitor on ${hostPort(settings.monitorHost, port)}`)
+    const protocol = settings.monitorIsSecure ? 'https' : 'http'
+    this.logger.log('info', `Starting ${protocol} monitor on ${hostPort(settings.monitorHost, port)}`)
   }
 
   /** Every step, in the reverse of their order at the start, whatever fails on the way. Throws what failed first. */
@@ -365,14 +418,17 @@ export class Server {
     await step(() => this.unhook())
     await step(() => this.lame?.end())
     await step(() => this.clients.stop())
-    const listenerClosed = step(() => this.listener?.close())
+    const listenersClosed = Promise.all([
+      step(() => this.listener?.close()),
+      step(() => this.webSocketListener?.close()),
+    ])
     await step(() => this.system?.close())
     await step(() => this.jetstream?.stopServing())
     await step(() => this.bus.close())
     await step(() => this.jetstream?.close())
     // Whom a step that failed has left.
     await step(() => this.bus.abandon())
-    await listenerClosed
+    await listenersClosed
     await step(() => this.monitor?.close())
     await step(() => this.files.abandon())
     if (failures.length > 0) throw failures[0]
@@ -398,6 +454,7 @@ export class Server {
       () => bus.abandon(),
       () => this.clients.destroy(),
       () => this.listener?.destroy(),
+      () => this.webSocketListener?.destroy(),
       () => this.monitor?.close(),
       () => this.files.abandon(),
     ]

@@ -1,57 +1,12 @@
 import { createServer, type Server as NetServer, type Socket } from 'node:net'
-import { type Bus, type ClientProtocol, CloseReason, type Transport } from '../core/index.ts'
+import { type Bus, type ClientProtocol, CloseReason, type LogLevel, type PeerTls } from '../core/index.ts'
 import type { Admission } from './admission.ts'
 import { Descriptors, RefusalLog } from './descriptors.ts'
 import type { Guard } from './guard.ts'
 import { readInto } from './read-into.ts'
-
-/** Bytes of one connection through a TCP socket. */
-class SocketTransport implements Transport {
-  protocol: ClientProtocol | null = null
-  private readonly socket: Socket
-  /** Writes whose callback has not come; while there are some, the last may still hold its buffer. */
-  private callbacks = 0
-  private isBusy = false
-  private readonly guard: Guard
-  private readonly onWritten = (): void => {
-    if (--this.callbacks > 0 || !this.isBusy) return
-    this.isBusy = false
-    try {
-      this.protocol?.output.sent()
-    } catch (thrown) {
-      this.guard.report(thrown)
-    }
-  }
-
-  constructor(socket: Socket, guard: Guard) {
-    this.socket = socket
-    this.guard = guard
-  }
-
-  write(bytes: Buffer): boolean {
-    const { socket } = this
-    if (socket.destroyed) return true
-    this.callbacks++
-    socket.write(bytes, this.onWritten)
-    // Zero means that the kernel took it all within the call, so the buffer is free again.
-    if (socket.writableLength === 0) return true
-    this.isBusy = true
-    return false
-  }
-
-  pause(): void {
-    this.socket.pause()
-  }
-
-  resume(): void {
-    this.socket.resume()
-  }
-
-  close(flush: boolean): void {
-    if (flush) this.socket.destroySoon()
-    else this.socket.destroy()
-  }
-}
+import { SocketTransport } from './socket-transport.ts'
+import type { TlsHandshakes } from './tls-handshakes.ts'
+import type { TlsSettings } from './tls-options.ts'
 
 /** Accepts clients on a TCP port. */
 export class TcpListener {
@@ -62,8 +17,14 @@ export class TcpListener {
   private readonly descriptors = new Descriptors()
   private readonly refusals: RefusalLog
 
-  constructor(bus: Bus, admission: Admission, guard: Guard) {
+  private readonly handshakes: TlsHandshakes | null
+  private readonly log: (level: LogLevel, text: string) => void
+
+  /** `handshakes`: null for plain TCP. */
+  constructor(bus: Bus, admission: Admission, guard: Guard, handshakes: TlsHandshakes | null) {
     this.admission = admission
+    this.handshakes = handshakes
+    this.log = bus.log
     this.guard = guard
     this.refusals = new RefusalLog((level, text) => bus.log(level, `Client port: ${text}`))
     this.server = createServer({ noDelay: true }, (socket) => guard.run(() => this.accept(socket)))
@@ -110,17 +71,91 @@ export class TcpListener {
   }
 
   private accept(socket: Socket): void {
-    const { guard } = this
-    const isTooMany = this.descriptors.areScarce(socket)
-    const transport = new SocketTransport(socket, guard)
     this.sockets.add(socket)
+    socket.on('close', () => this.sockets.delete(socket))
+    const isTooMany = this.descriptors.areScarce(socket)
+    if (isTooMany) {
+      const { session } = this.admit(socket)
+      session.end('maximum connections exceeded', CloseReason.maxConnections)
+      this.refusals.refuse(this.descriptors.describe())
+      return
+    }
+    this.refusals.accept()
+    const { handshakes } = this
+    if (handshakes === null) this.read(socket, this.admit(socket))
+    else if (handshakes.settings.handshakeFirstMs === null) this.introduce(socket, handshakes)
+    else this.secureFirst(socket, handshakes, handshakes.settings.handshakeFirstMs)
+  }
+
+  private admit(socket: Socket, tls: PeerTls | null = null): ClientProtocol {
+    const transport = new SocketTransport(socket, this.guard)
     const protocol = this.admission.admit(transport, {
       host: plainAddress(socket.remoteAddress ?? ''),
       port: socket.remotePort ?? 0,
       kind: 'tcp',
+      info: tlsInfo(this.handshakes?.settings ?? null),
+      tls,
     })
-    const { session } = protocol
     transport.protocol = protocol
+    this.watch(socket, protocol)
+    return protocol
+  }
+
+  /** INFO first, then TLS; or what the client begins with, where both are taken. */
+  private introduce(socket: Socket, handshakes: TlsHandshakes): void {
+    const protocol = this.admit(socket)
+    protocol.output.run()
+    if (!handshakes.settings.allowsPlain) {
+      this.secure(socket, protocol, handshakes)
+      return
+    }
+    firstBytes(socket, 0, (chunk) => {
+      if (chunk !== null && chunk[0] === TLS_HANDSHAKE) this.secure(socket, protocol, handshakes)
+      else this.readPlainly(socket, protocol)
+    })
+  }
+
+  private secure(socket: Socket, protocol: ClientProtocol, handshakes: TlsHandshakes): void {
+    const transport = protocol.transport as SocketTransport
+    transport.hold()
+    handshakes.begin(socket, {
+      secured: (secure, facts) =>
+        this.guard.run(() => {
+          protocol.secured(facts)
+          this.watch(secure, protocol)
+          transport.useInstead(secure)
+          this.readPlainly(secure, protocol)
+        }),
+      failed: (reason) =>
+        this.guard.run(() => {
+          const { session } = protocol
+          if (!session.isClosed) this.log('error', `${session.label()} - TLS handshake error: ${reason}`)
+          session.close(CloseReason.tlsHandshake, false)
+        }),
+    })
+  }
+
+  /** TLS before anything else; after `patienceMs` without a byte INFO goes first (0: never). */
+  private secureFirst(socket: Socket, handshakes: TlsHandshakes, patienceMs: number): void {
+    const begin = (): void =>
+      handshakes.begin(socket, {
+        secured: (secure, facts) =>
+          this.guard.run(() => {
+            this.readPlainly(secure, this.admit(secure, facts))
+          }),
+        failed: (reason) => this.log('error', `TLS handshake error: ${reason}`),
+      })
+    socket.on('error', () => {})
+    if (patienceMs === 0) begin()
+    else {
+      firstBytes(socket, patienceMs, (chunk) =>
+        this.guard.run(() => (chunk === null ? this.introduce(socket, handshakes) : begin())),
+      )
+    }
+  }
+
+  private read(socket: Socket, protocol: ClientProtocol): void {
+    const { guard } = this
     readInto(socket, (buffer, end) => {
       try {
         protocol.receive(buffer, end)
@@ -128,21 +163,49 @@ export class TcpListener {
         guard.report(thrown)
       }
     })
+  }
+
+  private readPlainly(socket: Socket, protocol: ClientProtocol): void {
+    socket.on('data', (chunk: Buffer) => this.guard.run(() => protocol.receive(chunk)))
+    if (!(protocol.transport as SocketTransport).isPaused) socket.resume()
+  }
+
+  private watch(socket: Socket, { session }: ClientProtocol): void {
+    const { guard } = this
     socket.on('error', (error: NodeJS.ErrnoException) => {
       const isGone = error.code === 'ECONNRESET' || error.code === 'EPIPE'
       guard.run(() => session.close(isGone ? 'Client Closed' : 'Read Error', false))
     })
     socket.on('end', () => guard.run(() => session.close('Client Closed', true)))
-    socket.on('close', () => {
-      this.sockets.delete(socket)
-      guard.run(() => session.close('Client Closed', false))
-    })
-    if (isTooMany) {
-      session.end('maximum connections exceeded', CloseReason.maxConnections)
-      this.refusals.refuse(this.descriptors.describe())
-    } else {
-      this.refusals.accept()
-    }
+    socket.on('close', () => guard.run(() => session.close('Client Closed', false)))
+  }
+}
+
+/** The first byte of a TLS handshake. */
+const TLS_HANDSHAKE = 22
+
+/** Waits for the first bytes, which stay to be read; null when none came in time (0: however long). */
+function firstBytes(socket: Socket, patienceMs: number, tell: (chunk: Buffer | null) => void): void {
+  const end = (chunk: Buffer | null): void => {
+    if (timer !== null) clearTimeout(timer)
+    socket.off('data', end)
+    socket.pause()
+    if (chunk !== null) socket.unshift(chunk)
+    tell(chunk)
+  }
+  const timer = patienceMs === 0 ? null : setTimeout(() => end(null), patienceMs)
+  socket.on('data', end)
+  socket.once('close', () => {
+    if (timer !== null) clearTimeout(timer)
+  })
+}
+
+/** What INFO says of TLS. */
+function tlsInfo(settings: TlsSettings | null): Record<string, unknown> {
+  if (settings === null) return {}
+  return {
+    ...(settings.allowsPlain ? { tls_available: true } : { tls_required: true }),
+    ...(settings.verify ? { tls_verify: true } : {}),
   }
 }
 

@@ -11,6 +11,7 @@ Server:
         --server_name <name>         Name of the server (default: its id)
     -P, --pid <file>                 File for the process id
     -m, --http_port <port>           Port for monitoring over HTTP, -1 for any free one
+    -ms, --https_port <port>         The same over HTTPS, with the certificate of TLS
     -c, --config <file>              Configuration file
     -t                               Check the configuration file, then exit
     -sl, --signal <signal>[=<pid>]   Send a signal to a server that runs: ldm, stop, quit, term, reopen, reload;

@@ -97,8 +97,8 @@ test('the members of a durable push consumer share its messages', async (t) => {
   const orders = app.stream('ORDERS')
   const counts = [0, 0]
   await app.start()
-  for (const member of [0, 1]) {
-    const another = makeApp(t, { broker: { nc: app.context.nc } })
+  const members = [0, 1].map(() => makeApp(t, { broker: { nc: app.context.nc } }))
+  for (const [member, another] of members.entries()) {
     another.stream('ORDERS').consume('orders.>', { push: true, durable: 'shared' }, () => {
       counts[member]++
     })
@@ -107,6 +107,8 @@ test('the members of a durable push consumer share its messages', async (t) => {
   await Promise.all(Array.from({ length: 100 }, (_, i) => orders.publish('orders.x', i)))
   await until(() => counts[0] + counts[1] === 100)
   assert.ok(counts[0] > 0 && counts[1] > 0, `${counts}`)
+  // Before the app whose connection they have.
+  for (const another of members) await another.stop()
 })
 
 test('an ordered consumer reads all in order, from where it is told', async (t) => {

@@ -102,4 +102,5 @@ test('all who listen are asked, and their answers come as they are given', async
 
 test('a contract with a wrong subject is an error where it is written', () => {
   assert.throws(() => contract({ a: { subject: 'a b' } }), ContrailError)
+  assert.throws(() => contract({ a: { subject: 'a', respons: 1 } as never }), /Did you mean "response"/)
 })

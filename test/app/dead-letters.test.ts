@@ -66,6 +66,7 @@ test('pages and filters', async (t) => {
   for await (const _ of box) all++
   assert.equal(all, 5)
   await assert.rejects(box.list({ limit: 0 }), /limit: 0/)
+  await assert.rejects(box.resend({ subjekt: 'orders.1' } as never), /Did you mean "subject"/)
 })
 
 test('a message that is sent again has its tries anew, and only who gave it up gets it', async (t) => {

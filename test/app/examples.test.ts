@@ -123,3 +123,12 @@ test('examples/dead-letters.ts', async (t) => {
 test('examples/nestjs-microservice.ts', async (t) => {
   assert.equal(await output(t, 'nestjs-microservice.js'), 'order 7: 75\n')
 })
+
+test('examples/contract.ts', async (t) => {
+  assert.equal(await output(t, 'contract.js'), 'order 7: 75\n')
+})
+
+test('examples/hot.ts', async (t) => {
+  const printed = await output(t, 'hot.js')
+  assert.equal(printed, 'first\nsecond - the first has stopped\nstill there: 1\n')
+})

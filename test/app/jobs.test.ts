@@ -207,7 +207,12 @@ test('what is wrong with a queue or a job is said where it is declared or added'
     return thrown.code === 'NOT_STARTED'
   })
   await app.start()
-  await assert.rejects(work.add(1, { priority: 'urgent' as never }), /"urgent" is none of high, normal, low/)
+  await assert.rejects(
+    work.add(1, { priority: 'urgent' as never }),
+    /"urgent" is none of "high", "normal", "low"/,
+  )
+  await assert.rejects(work.add(1, { dealy: '1s' } as never), /no option "dealy".*Did you mean "delay"/)
+  await assert.rejects(work.repeat('r', '0 3 * * *', 1, { delay: '1s' } as never), /no option "delay"/)
   await assert.rejects(work.add(1, { attempts: 0 }), /attempts: 0/)
   await assert.rejects(work.add(1, { delay: 'soon' as never }), /delay: "soon"/)
 })

@@ -28,7 +28,14 @@ function user(fields: Partial<UserRecord>): UserRecord {
 }
 
 function users(records: UserRecord[], more: { noAuthUser?: string; token?: string } = {}): ConfiguredUsers {
-  return new ConfiguredUsers({ users: records, noAuthUser: '', token: '', isAnnounced: true, ...more })
+  return new ConfiguredUsers({
+    users: records,
+    noAuthUser: '',
+    token: '',
+    isAnnounced: true,
+    mapsCertificates: false,
+    ...more,
+  })
 }
 
 async function nameOf(

@@ -1,6 +1,7 @@
 import { Account } from '../../src/core/account.ts'
 import { Turn } from '../../src/core/turn.ts'
 import { withDefaults } from '../../src/jetstream/config/consumer/fields.ts'
+import { DEFAULT_JETSTREAM_LIMITS } from '../../src/jetstream/config/limits.ts'
 import type { Consumer } from '../../src/jetstream/consumer/consumer.ts'
 import { Consumers } from '../../src/jetstream/consumer/consumers.ts'
 import {
@@ -86,7 +87,11 @@ export class ConsumerBench {
       consumerDeleted: (consumer: Consumer) => this.stream.consumers.delete(consumer.name),
       account: this.account,
       wantedAnew: () => {},
-      host: { store: { barrier: (done: () => void) => done() }, domain: '' },
+      host: {
+        store: { barrier: (done: () => void) => done() },
+        domain: '',
+        limits: DEFAULT_JETSTREAM_LIMITS,
+      },
       settled: (_consumer: Consumer, seq: number) => {
         this.settled.push(seq)
         this.onSettled(seq)

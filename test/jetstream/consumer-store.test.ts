@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { Account, Turn } from '../../src/core/index.ts'
 import { withDefaults } from '../../src/jetstream/config/consumer/fields.ts'
+import { DEFAULT_JETSTREAM_LIMITS } from '../../src/jetstream/config/limits.ts'
 import { Consumer } from '../../src/jetstream/consumer/consumer.ts'
 import { Consumers } from '../../src/jetstream/consumer/consumers.ts'
 import { type ConsumedStream, createConsumer } from '../../src/jetstream/consumer/create.ts'
@@ -37,7 +38,7 @@ class Queue {
       consumerDeleted: (consumer: Consumer) => this.stream.consumers.delete(consumer.name),
       account: this.account,
       wantedAnew: () => {},
-      host: { store, domain: '' },
+      host: { store, domain: '', limits: DEFAULT_JETSTREAM_LIMITS },
       settled: (_consumer: Consumer, seq: number) => {
         if (this.log.remove(seq)) this.stream.consumers.removed(seq, this.log.removed)
         return true

@@ -147,3 +147,18 @@ test('a stream of counters takes nothing else', async () => {
   assert.deepEqual(errorOf(refused), [10170, 'message counter has payload'])
   assert.equal((await house.state('C')).messages, 0)
 })
+
+test('an increment whose last value can not be read is refused, and changes nothing', async () => {
+  const house = await House.open({ limits: SMALL })
+  await house.stream(STREAM)
+  for (let i = 0; i < 1000; i++) house.send(`c.${i}`, '', ['Nats-Incr: 5'])
+  await increment(house, 'c.last', 1)
+  house.files.fault = (name) => (name === 'read' ? Object.assign(new Error('EIO'), { code: 'EIO' }) : null)
+  const refused = await increment(house, 'c.3', 1)
+  assert.deepEqual(errorOf(refused), [10023, 'insufficient resources'])
+  // What is in memory goes on.
+  assert.equal((await increment(house, 'c.last', 1)).val, '2')
+  house.files.fault = null
+  await house.pass(2000)
+  assert.equal((await increment(house, 'c.3', 1)).val, '6')
+})

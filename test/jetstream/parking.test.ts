@@ -4,6 +4,9 @@ import { PARKING_LIMITS, Parking } from '../../src/jetstream/publish/parking.ts'
 import { Message } from '../../src/wire/index.ts'
 import { errorOf, House, type Json, tick } from './house.ts'
 
+/** Small ones. */
+const LIMITS = { messages: 100, bytes: 100_000 }
+
 function messageOf(body: string, size = 0): Message {
   const message = new Message(Buffer.from('s'))
   message.subjectEnd = 1
@@ -27,6 +30,7 @@ class Reader {
   readonly parking = new Parking(
     (message) => this.take(message),
     (error) => this.faults.push(error),
+    LIMITS,
   )
   private readonly known = new Set<string>()
 
@@ -105,16 +109,16 @@ test('what is thrown while waiting messages are taken is told', async () => {
 test('so many messages wait, and so many bytes, and no more', async () => {
   const many = new Reader()
   many.publish(messageOf('read 1'))
-  for (let i = 0; i < PARKING_LIMITS.messages; i++) assert.ok(many.publish(messageOf('m')))
+  for (let i = 0; i < LIMITS.messages; i++) assert.ok(many.publish(messageOf('m')))
   assert.equal(many.publish(messageOf('m')), false)
   many.reads[0].done()
   await tick()
-  assert.equal(many.taken.length, PARKING_LIMITS.messages + 1)
+  assert.equal(many.taken.length, LIMITS.messages + 1)
   assert.ok(many.publish(messageOf('m')), 'there is room again')
 
   const large = new Reader()
   large.publish(messageOf('read 1'))
-  const part = PARKING_LIMITS.bytes / 4
+  const part = LIMITS.bytes / 4
   for (let i = 0; i < 3; i++) assert.ok(large.publish(messageOf('m', part)))
   assert.equal(large.publish(messageOf('m', part)), false, 'subjects and replies count too')
   large.parking.close()
@@ -131,7 +135,8 @@ test('a closed stream takes nothing of what waited', async () => {
 
 test('while a message of one stream waits, the other streams go on; too many are refused', async () => {
   const house = await House.open()
-  for (const name of ['A', 'B']) await house.stream({ name, subjects: [`${name}.>`] })
+  const config = { storage: 'memory', max_msgs: 5 }
+  for (const name of ['A', 'B']) await house.stream({ name, subjects: [`${name}.>`], ...config })
   const stream = house.js.account('$G')?.streams.get('A') ?? assert.fail()
   let done = (): void => {}
   const reading = new Promise<void>((resolve) => {
@@ -146,9 +151,10 @@ test('while a message of one stream waits, the other streams go on; too many are
   for (let i = 1; i <= 3; i++) house.send('A.s', String(i), [], `acks.${i}`)
   assert.equal((await house.publish('B.s', 'x')).seq, 1)
   assert.deepEqual(acks, [])
-  for (let i = 3; i < PARKING_LIMITS.messages; i++) house.send('A.s')
-  const refused = await house.publish('A.s', 'x')
-  assert.deepEqual(errorOf(refused), [10167, 'too many requests'])
+  const part = Buffer.alloc(PARKING_LIMITS.bytes / 16)
+  for (let left = 15; left > 0; left--) house.send('A.s', part)
+  const [refused] = await house.ask('A.s', part)
+  assert.deepEqual(errorOf(JSON.parse(refused.body)), [10167, 'too many requests'])
   done()
   await house.pass(1)
   assert.deepEqual(

@@ -83,6 +83,22 @@ for (const storage of ['file', 'memory']) {
   })
 }
 
+test('a stream in memory that feeds itself answers whoever publishes', async () => {
+  const house = await House.open()
+  await house.stream({
+    name: 'A',
+    subjects: ['a.*'],
+    storage: 'memory',
+    max_msgs: 10,
+    subject_transform: { src: 'a.*', dest: 'stored.$1' },
+    republish: { src: 'stored.*', dest: '$1.x' },
+  })
+  assert.equal((await house.publish('a.a', 'copied to a.x, and then to x.x')).seq, 1)
+  assert.equal((await house.publish('a.b', 'copied to b.x')).seq, 3)
+  const { subjects } = await house.state('A', { subjects_filter: '>' })
+  assert.deepEqual(subjects, { 'stored.a': 1, 'stored.b': 1, 'stored.x': 1 })
+})
+
 test('what was stored before an update goes where it was to go', async () => {
   const house = await House.open()
   await house.stream({ name: 'A', subjects: ['a'], republish: { dest: 'r.>' } })

@@ -231,7 +231,7 @@ async function countCalls(owner: object, method: string, work: () => Promise<voi
 
 test('of thousands of consumers only the one that wants a message is told of it', async () => {
   const house = await House.open()
-  await house.stream({ name: 'M', subjects: ['m.>'], max_msgs_per_subject: 1 })
+  await house.stream({ name: 'M', subjects: ['m.>'], max_msgs_per_subject: 1, max_consumers: 5000 })
   for (let i = 0; i < 4000; i++) await consume(house, 'M', `c${i}`, { filter_subject: `m.${i}` })
   const got = house.listen('in')
   house.send('$JS.API.CONSUMER.MSG.NEXT.M.c7', '{"batch":100,"expires":10000000000}', [], 'in')

@@ -35,9 +35,6 @@ const refused: Readonly<Record<string, RegExp>> = {
     /"routes" is not supported: .*contrail move/,
   'mqtt { port: 1883 }': /"mqtt" is not supported: .*`contrail move`/,
   'prof_port: 65432': /"prof_port" is not supported: it is Go's profiler/,
-  'write_timeout: retry': /"write_timeout: retry" is not supported/,
-  'no_header_support: true': /"no_header_support" is not supported: headers are always served/,
-  'no_system_account: true': /"no_system_account" is not supported: there is always a system account/,
   'jetstream { tpm { keys_file: x } }': /"tpm" is not supported/,
   'feature_flags { js_ack_fc_v2: true }': /"js_ack_fc_v2" is not supported/,
 }

@@ -185,7 +185,9 @@ const mistakes: [string, string][] = [
   ['jetstream { key: "" }', '1:12: key is empty: the store would not be encrypted'],
   ['jetstream { key: k, prev_key: "" }', '1:20: prev_key is empty: the store would not be encrypted'],
   ['jetstream { cipher: aes }', '1:0: cipher or prev_key without a key: the store would not be encrypted'],
-  ['tls { cert_file: x }', '1:0: "tls" is not supported: Contrail does not serve it yet'],
+  ['tls { cert_file: x, foo: 1 }', `1:20: error parsing tls config, unknown field "foo"`],
+  ['tls { verify: 1 }', "1:6: error parsing tls config, expected 'verify' to be a boolean"],
+  ['tls { min_version: "1.1" }', '1:6: error parsing tls config: unsupported TLS version: TLS 1.1'],
   [
     'cluster { port: 1, routes: ["nats-route://a:1"] }',
     '1:19: "routes" is not supported: Contrail serves one machine and does not cluster.',

@@ -80,6 +80,27 @@ test('HUP takes a changed configuration, all of it or nothing', onPosix, async (
   assert.equal(await program.ended, 0)
 })
 
+test('HUP changes the limits of streams and consumers', onPosix, async (t) => {
+  const folder = place('limited')
+  const limits = (most: number) =>
+    `jetstream { store_dir: "${folder}", limits { default_max_consumers: ${most} } }`
+  const path = config(limits(1))
+  const program = new Program(t, [main, '-c', path])
+  const client = await connect({ port: await program.port() })
+  const made = async (name: string): Promise<number> => {
+    const request = { stream_name: 'S', config: { name, durable_name: name, ack_policy: 'explicit' } }
+    const answer = await client.request(`$JS.API.CONSUMER.CREATE.S.${name}`, JSON.stringify(request))
+    return answer.json<{ error?: { err_code: number } }>().error?.err_code ?? 0
+  }
+  await client.request('$JS.API.STREAM.CREATE.S', '{"name":"S","subjects":["s"],"storage":"memory"}')
+  assert.deepEqual([await made('a'), await made('b')], [0, 10026])
+  config(limits(2), path)
+  program.child.kill('SIGHUP')
+  await program.until('Reloaded: JetStream limits')
+  assert.deepEqual([await made('b'), await made('c')], [0, 10026])
+  await client.close()
+})
+
 test('-sl reloads, re-opens, quits and stops, by pid or by the file with it', onPosix, async (t) => {
   const pidFile = place('pid')
   const log = place('log')

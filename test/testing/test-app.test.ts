@@ -68,7 +68,8 @@ test('time passes when told to: three tries ten minutes apart, then the dead let
     [1, 2, 3],
   )
   assert.equal((await app.context.jsm.streams.info('ORDERS_DEAD')).state.messages, 1)
-  assert.ok(performance.now() - begun < 5000)
+  // An hour and ten minutes have not passed.
+  assert.ok(performance.now() - begun < 60_000)
 })
 
 test('schedules and jobs by the clock follow it too', async () => {

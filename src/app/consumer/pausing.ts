@@ -1,4 +1,5 @@
 /** A consumer that is paused at the server: nobody gets its messages (nats-server 2.11 and later). */
+import { duration, flag, type Table } from '../options.ts'
 import { type Duration, toMs } from '../units.ts'
 
 export interface PauseOptions {
@@ -7,6 +8,8 @@ export interface PauseOptions {
   /** With `everywhere`: it goes on by itself after so long. Default: when it is resumed. */
   for?: Duration
 }
+
+export const PAUSE_OPTIONS: Table<PauseOptions> = { everywhere: flag, for: duration }
 
 const FOR_EVER = new Date('2200-01-01T00:00:00Z')
 

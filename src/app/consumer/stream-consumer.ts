@@ -9,6 +9,7 @@ import type { Work } from '../dispatcher.ts'
 import { ContrailError, InvalidMessageError, reasonOf } from '../errors.ts'
 import { type AckSender, type Message, StreamMessage } from '../message.ts'
 import type { ConsumerState } from '../metrics/metrics.ts'
+import { checkOptions } from '../options.ts'
 import type { Claim, Runtime } from '../runtime.ts'
 import type { Schema } from '../schema.ts'
 import type { SubjectPattern } from '../subject-pattern.ts'
@@ -22,7 +23,7 @@ import {
   DEFAULT_ACK_WAIT_MS,
   DEFAULT_MAX_IN_FLIGHT,
 } from './options.ts'
-import { type PauseOptions, pausedUntil } from './pausing.ts'
+import { PAUSE_OPTIONS, type PauseOptions, pausedUntil } from './pausing.ts'
 import { Prefetch } from './prefetch.ts'
 import { LEAPING_PULL_TIMES, NO_PULL_LIMITS, type PullLimits, PullLoop } from './pull-loop.ts'
 import { PushSource, type PushTarget, pushTarget } from './push-source.ts'
@@ -233,6 +234,7 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
    * @throws ContrailError NOT_STARTED; INVALID_OPTION where there is no durable to be paused
    */
   override async pause(options: PauseOptions = {}): Promise<void> {
+    checkOptions('`pause`', options, PAUSE_OPTIONS)
     if (options.everywhere !== true) return super.pause()
     const { consumers } = this.#mustBeDurable().jsm
     const until = pausedUntil(options)
@@ -416,7 +418,8 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     this.#isMade(made)
     await this.#source?.pause(this.runtime().isConnected())
     this.#listen()
-    if (durable === undefined && stream !== undefined) void this.#lookAgain(revival)
+    const goesOn = durable === undefined && config.opt_start_seq !== undefined
+    if (goesOn && stream !== undefined) void this.#lookAgain(revival)
   }
 
   /**

@@ -12,6 +12,7 @@ import type { CoreSubscription, SubscribeOptions } from '../core-subscription.ts
 import { ContrailError, InvalidMessageError } from '../errors.ts'
 import type { AnyHandler } from '../handler.ts'
 import type { StreamMessage } from '../message.ts'
+import { checkOptions, schema, type Table, text } from '../options.ts'
 import { headersOf } from '../publisher/headers.ts'
 import type { PublishOptions, PublishResult, RequestOptions } from '../publisher/options.ts'
 import { failureOf, isFailure } from '../publisher/request-failure.ts'
@@ -62,6 +63,12 @@ type Rest<Subject extends string, Options> = keyof Params<Subject> extends never
   ? [options?: Options]
   : [options: Options & { params: WithParams<Subject> }]
 
+const OPERATION_OPTIONS: Table<OperationOptions> = {
+  subject: text,
+  schema,
+  response: schema,
+  description: text,
+}
 const DEFAULT_MANY_MS = 1000
 
 export class Operation<Subject extends string, S, R> {
@@ -74,6 +81,7 @@ export class Operation<Subject extends string, S, R> {
 
   /** @throws ContrailError INVALID_SUBJECT */
   constructor(name: string, options: OperationOptions) {
+    checkOptions(`the operation "${name}"`, options, OPERATION_OPTIONS)
     this.name = name
     this.subject = options.subject as Subject
     this.schema = options.schema as S
@@ -89,11 +97,10 @@ export class Operation<Subject extends string, S, R> {
     options: Omit<SubscribeOptions<undefined>, 'schema' | 'codec'> = {},
   ): CoreSubscription<Deps, Params<Subject>> {
     const all = { ...options, schema: this.#schema, ...(this.response === undefined ? {} : { reply: true }) }
-    return on.subscribe(
-      this.subject,
-      all as SubscribeOptions,
-      this.#answering(handler as AnyHandler) as never,
-    )
+    const answering = this.#answering(handler as AnyHandler) as never
+    const subscription = on.subscribe(this.subject, all as SubscribeOptions, answering)
+    subscription.agreed = this
+    return subscription
   }
 
   /** Consumes it from a stream. */
@@ -102,11 +109,10 @@ export class Operation<Subject extends string, S, R> {
     options: Omit<ConsumeOptions, 'schema' | 'codec'>,
     handler: (data: OutOf<S>, context: HandlerContext<Params<Subject>, Deps, StreamMessage>) => unknown,
   ): StreamConsumer<Deps, Params<Subject>> {
-    return from.consume(
-      this.subject,
-      { ...options, schema: this.#schema } as ConsumeOptions,
-      handler as never,
-    )
+    const all = { ...options, schema: this.#schema } as ConsumeOptions
+    const consumer = from.consume(this.subject, all, handler as never)
+    consumer.agreed = this
+    return consumer
   }
 
   /** Resolves to the PubAck of a stream that is declared in the app, or to undefined. @throws InvalidMessageError */

@@ -3,6 +3,7 @@ import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream'
 import { headers, type MsgHdrs } from '@nats-io/nats-core'
 import { CONSUMER_NOT_FOUND, isApiError, STREAM_NOT_FOUND, translated } from '../client-errors.ts'
 import { ContrailError } from '../errors.ts'
+import { checkOptions, count, flag, type Table, text, whole } from '../options.ts'
 import { subjectMatches } from '../subject-pattern.ts'
 import { DeadLetter } from './dead-letter.ts'
 import { FOR_HEADER } from './for-consumer.ts'
@@ -38,6 +39,9 @@ export interface DeadLetterBroker {
   readonly jsm: JetStreamManager
 }
 
+const FILTER: Table<DeadLetterFilter> = { subject: text, consumer: text, reason: text }
+const LIST: Table<DeadLetterList> = { ...FILTER, limit: count, after: whole(0) }
+const RESEND: Table<ResendOptions> = { toAll: flag }
 const DEFAULT_LIMIT = 100
 /** Letters that are sent again, or dropped, at a time. */
 const AT_A_TIME = 100
@@ -56,10 +60,8 @@ export class DeadLetterBox implements AsyncIterable<DeadLetter> {
 
   /** A page of letters, oldest first. There are none where no stream keeps any yet. */
   async list(options: DeadLetterList = {}): Promise<DeadLetter[]> {
+    checkOptions(`a list of dead letters of "${this.stream}"`, options, LIST)
     const { limit = DEFAULT_LIMIT, after = 0, ...filter } = options
-    if (!Number.isInteger(limit) || limit < 1) {
-      throw new ContrailError('INVALID_OPTION', `limit: ${limit} is no whole number above 0.`)
-    }
     const found: DeadLetter[] = []
     for await (const letter of this.#from(after + 1, Number.POSITIVE_INFINITY, filter)) {
       found.push(letter)
@@ -95,6 +97,7 @@ export class DeadLetterBox implements AsyncIterable<DeadLetter> {
     which: number | readonly number[] | DeadLetterFilter,
     options: ResendOptions = {},
   ): Promise<number> {
+    checkOptions('`resend`', options, RESEND)
     const durables = new Map<string, boolean>()
     return this.#each(which, (letter) => this.#resendOne(letter, options.toAll === true, durables))
   }
@@ -153,6 +156,7 @@ export class DeadLetterBox implements AsyncIterable<DeadLetter> {
     which: number | readonly number[] | DeadLetterFilter,
     act: (letter: DeadLetter) => Promise<void>,
   ): Promise<number> {
+    if (typeof which !== 'number' && !isList(which)) checkOptions('a filter of dead letters', which, FILTER)
     let done = 0
     let some: DeadLetter[] = []
     const actOnSome = async () => {

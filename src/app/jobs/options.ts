@@ -5,7 +5,20 @@ import type { HandlerContext } from '../context.ts'
 import { ContrailError } from '../errors.ts'
 import type { StreamMessage } from '../message.ts'
 import type { Middleware } from '../middleware.ts'
-import { callback, count, duration, listOf, schema, shape, type Table, whole } from '../options.ts'
+import {
+  callback,
+  count,
+  duration,
+  listOf,
+  object,
+  oneOf,
+  schema,
+  shape,
+  type Table,
+  text,
+  time,
+  whole,
+} from '../options.ts'
 import { RATE, type Rate } from '../rate.ts'
 import type { Schema } from '../schema.ts'
 import { type Duration, toMs } from '../units.ts'
@@ -93,6 +106,16 @@ export const QUEUE_OPTIONS: Table<QueueOptions> = {
   middleware: listOf(callback, '[around]'),
 }
 
+export const ADD_OPTIONS: Table<AddOptions> = {
+  delay: duration,
+  at: time,
+  priority: oneOf(...PRIORITIES),
+  unique: text,
+  onDuplicate: oneOf('ignore', 'replace'),
+  attempts: whole(1, 1_000_000),
+  headers: object,
+}
+
 export const DEFAULT_ATTEMPTS = 3
 const DEFAULT_ACK_WAIT = '30s'
 const DEFAULT_KEEP = '1d'
@@ -151,7 +174,7 @@ export class QueueSettings {
 }
 
 /** @throws ContrailError INVALID_OPTION */
-export function checkAttempts(attempts: number): void {
+function checkAttempts(attempts: number): void {
   mustBeWhole('attempts', attempts, MAX_ATTEMPTS)
 }
 

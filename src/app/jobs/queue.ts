@@ -20,10 +20,10 @@ import { eventOf, type QueueEvent } from './events.ts'
 import type { Permits } from './gate.ts'
 import { Job } from './job.ts'
 import { checkLanes, countOf, lanesMark, makeLanes } from './lanes.ts'
-import { DELAYED, JOB_HEADERS, PRIORITIES, QueueNames, REPEATED, tokenOf } from './names.ts'
+import { DELAYED, JOB_HEADERS, QueueNames, REPEATED, tokenOf } from './names.ts'
 import {
+  ADD_OPTIONS,
   type AddOptions,
-  checkAttempts,
   type JobHandler,
   partitionOf,
   QUEUE_OPTIONS,
@@ -120,7 +120,7 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
     const runtime = this.#runtime()
     const { schema } = this.#settings.options
     if (schema !== undefined) await validate(schema, data, `jobs.${this.name}`)
-    if (options.attempts !== undefined) checkAttempts(options.attempts)
+    checkOptions(`a job of the queue "${this.name}"`, options, ADD_OPTIONS)
     const id = options.unique === undefined ? nuid.next() : tokenOf(options.unique)
     const { subject, headers } = this.#address(id, data, options)
     const all = { headers }
@@ -235,7 +235,9 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
   async repeat(name: string, when: When | string, data: In, options: RepeatOptions = {}): Promise<void> {
     const { schema } = this.#settings.options
     if (schema !== undefined) await validate(schema, data, `jobs.${this.name}`)
-    if (options.attempts !== undefined) checkAttempts(options.attempts)
+    const { priority, attempts, headers: given, ...unknown } = options
+    checkOptions(`a job of the queue "${this.name}"`, { priority, attempts, headers: given }, ADD_OPTIONS)
+    checkOptions(`a repetition of the queue "${this.name}"`, unknown, {})
     const { publisher } = this.#runtime()
     const id = `repeat-${tokenOf(name)}`
     const { subject: target, headers } = this.#address(id, data, options)
@@ -353,12 +355,6 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
         throw new ContrailError('INVALID_OPTION', 'priority: a queue with orderBy has none.')
       }
       return lanes[partitionOf(String(options.orderBy?.(data as never)), lanes.length)]
-    }
-    if (priority !== undefined && !PRIORITIES.includes(priority)) {
-      throw new ContrailError(
-        'INVALID_OPTION',
-        `priority: ${JSON.stringify(priority)} is none of ${PRIORITIES.join(', ')}.`,
-      )
     }
     return priority ?? 'normal'
   }

@@ -103,7 +103,7 @@ export class Stream extends StoredStream implements ConsumerStream {
   consumerDeleted(consumer: Consumer): void {
     if (this.consumers.get(consumer.name) !== consumer) return
     this.consumers.delete(consumer.name)
-    this.retention.wantedAnew()
+    this.retention.consumerDeleted()
   }
 
   wantedAnew(): void {

@@ -48,7 +48,7 @@ export function restoreStream(request: ApiRequest): object {
   if (asked.name !== request.tokens[0]) throw apiError('JSStreamMismatchErr')
   if (/[\\/]/.test(asked.name)) throw apiError('JSStreamNameContainsPathSeparatorsErr')
   stampStreamMetadata(asked)
-  const config = checkStreamConfig(asked, false, account.streams.configOf)
+  const config = checkStreamConfig(asked, account.host.limits, false, account.streams.configOf)
   if ((config.num_replicas ?? 1) > 1) throw apiError('JSStreamReplicasNotSupportedErr')
   if (account.streams.has(config.name) || account.restoring.has(config.name)) {
     throw apiError('JSStreamNameExistRestoreFailedErr')

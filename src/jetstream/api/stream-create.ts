@@ -19,7 +19,7 @@ export function createStream(request: ApiRequest): object {
   if (asked.mirror_direct && asked.mirror === undefined) {
     throw invalidConfig('stream has no mirror but does have mirror direct')
   }
-  const config = checkStreamConfig(asked, pedantic, account.streams.configOf)
+  const config = checkStreamConfig(asked, account.host.limits, pedantic, account.streams.configOf)
   if ((config.num_replicas ?? 1) > 1) throw apiError('JSStreamReplicasNotSupportedErr')
   const existing = account.streams.get(config.name)
   if (existing !== undefined && !isSameStreamConfig(config, existing.config))
@@ -35,12 +35,18 @@ export function createStream(request: ApiRequest): object {
 export function updateStream(request: ApiRequest): object | Promise<object> {
   const { account } = request
   const { pedantic, ...asked }: StreamConfigRequest = decodeStreamConfig(request.body)
-  checkStreamConfig(asked, pedantic, account.streams.configOf)
+  checkStreamConfig(asked, account.host.limits, pedantic, account.streams.configOf)
   checkTarget(request, asked)
   const stream = account.streams.get(asked.name)
   if (stream === undefined) throw apiError('JSStreamNotFoundErr')
   stampStreamMetadata(asked)
-  const config = updatedStreamConfig(stream.config, asked, pedantic ?? false, account.streams.configOf)
+  const config = updatedStreamConfig(
+    stream.config,
+    asked,
+    account.host.limits,
+    pedantic ?? false,
+    account.streams.configOf,
+  )
   checkConsumerLimits(stream.consumers.values(), stream.config, config)
   if (account.overlaps(config, stream)) throw apiError('JSStreamSubjectOverlapErr')
   account.host.checkReservation(config, Math.max(stream.config.max_bytes ?? 0, 0))

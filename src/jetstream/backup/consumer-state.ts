@@ -77,8 +77,9 @@ export function readConsumerBackup(text: string, name: string): ConsumerBackup {
 
 /** Makes the consumer, at the place that the backup has. The stream has its messages already. @throws ApiError, Error */
 export function restoreConsumer(stream: Stream, name: string, { config, state }: ConsumerBackup): void {
-  applyDefaults(config, stream.config, false)
-  checkConfig(config, stream.config)
+  const { limits } = stream.host
+  applyDefaults(config, stream.config, limits, false)
+  checkConfig(config, stream.config, limits)
   stampMetadata(config)
   const progress = progressOf(state, config)
   const meta: ConsumerMeta = { created: stream.clock.now(), config: { ...config, name } }

@@ -35,14 +35,15 @@ export function createConsumer(
   pedantic = false,
   filter: SubjectFilter | null = null,
 ): Consumer {
-  applyDefaults(config, stream.config, pedantic)
-  checkConfig(config, stream.config)
+  const { limits } = stream.host
+  applyDefaults(config, stream.config, limits, pedantic)
+  checkConfig(config, stream.config, limits)
   stampMetadata(config)
   let name = config.durable_name || config.name || ''
   const existing = name === '' ? undefined : stream.consumers.get(name)
   if (existing !== undefined) return change(stream, existing, config, action)
   if (action === 'update') throw consumerError('JSConsumerDoesNotExist')
-  const most = stream.config.max_consumers ?? -1
+  const most = mostConsumers(stream)
   if (most > 0 && config.direct !== true && countOrdinary(stream) >= most) {
     throw consumerError('JSMaximumConsumersLimitErr')
   }
@@ -95,6 +96,11 @@ function make(stream: ConsumedStream, name: string, config: ConsumerConfig, filt
   consumer.advisories.created()
   consumer.wake()
   return consumer
+}
+
+function mostConsumers({ config, host }: ConsumedStream): number {
+  const most = config.max_consumers ?? -1
+  return most > 0 ? most : host.limits.defaultMaxConsumers
 }
 
 /** Consumers that limits count: the direct ones of mirrors and sources are left out. */

@@ -56,13 +56,13 @@ export class Answers {
     return `${this.prefix.toString()}${seq},${encodeJson(fields).slice(1)}`
   }
 
-  /** Sends the PubAck once the message is durable. `hasValue`: with the counter's value, which is the payload. */
-  acknowledge(message: Message, seq: number, isDuplicate: boolean, hasValue = false): void {
+  /** Sends the PubAck once the message is durable. `counted`: with the value that a counter has come to, which is its payload. */
+  acknowledge(message: Message, seq: number, isDuplicate: boolean, counted: Message | null = null): void {
     if (message.replyStart === message.replyEnd || this.isSilent) return
     const { store } = this.stream.host
     if (this.acksAtOnce || (isDuplicate && (seq <= this.stream.log.committedSeq || store.isIdle))) {
-      this.acks.send(message, this.prefix, seq, isDuplicate, hasValue)
-    } else this.acks.add(message, this.prefix, seq, isDuplicate, hasValue, store.lastBatch)
+      this.acks.send(message, this.prefix, seq, isDuplicate, counted)
+    } else this.acks.add(message, this.prefix, seq, isDuplicate, counted, store.lastBatch)
   }
 }
 

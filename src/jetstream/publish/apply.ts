@@ -48,8 +48,7 @@ export class Apply {
   }
 
   configureRepublisher({ republish }: StreamConfig): void {
-    const { account, log, name } = this.stream
-    if (republish !== undefined) this.republisher ??= new Republisher(account, log, name)
+    if (republish !== undefined) this.republisher ??= new Republisher(this.stream)
     this.republisher?.configure(republish)
   }
 
@@ -81,6 +80,7 @@ export class Apply {
     }
     this.rollUp(message, headers, isKept, seq)
     if (isKept) this.noteSchedule(message, headers, seq)
+    this.republish()
     return seq
   }
 
@@ -102,6 +102,7 @@ export class Apply {
     this.tell(message, seq, sec, nsec)
     this.limitSubject(message)
     this.noteSchedule(message, headers, seq)
+    this.republish()
     return true
   }
 
@@ -175,9 +176,7 @@ export class Apply {
 
   private tell(message: Message, seq: number, sec: number, nsec: number): void {
     this.stream.audience.stored(seq, message.subject, message.subjectStart, message.subjectEnd)
-    if (this.republisher === null) return
-    this.republisher.stored(message, seq, sec, nsec)
-    if (this.stream.log.inMemory) this.republisher.committed()
+    this.republisher?.stored(message, seq, sec, nsec)
   }
 
   private limitSubject({ subject, subjectStart, subjectEnd }: Message): void {
@@ -202,6 +201,11 @@ export class Apply {
     const { subject, subjectStart, subjectEnd } = message
     const filter = isOfSubject ? subjectFilter([subject.toString('utf8', subjectStart, subjectEnd)]) : null
     this.stream.purgeSoon(filter, isKept ? seq : seq + 1)
+  }
+
+  /** In memory there is nothing to wait for. The last step: what others do with the copy may use what is shared here. */
+  private republish(): void {
+    if (this.stream.log.inMemory) this.republisher?.committed()
   }
 
   /** The message is a schedule, ends one, or takes the place of one. */

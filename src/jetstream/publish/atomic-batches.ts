@@ -1,6 +1,7 @@
 import type { Message } from '../../core/index.ts'
 import type { Timer } from '../../ports/index.ts'
 import { type ApiError, apiError } from '../config/errors.ts'
+import type { JetStreamLimits } from '../config/limits.ts'
 import { API_LEVEL } from '../config/stream/metadata.ts'
 import {
   BATCH_COMMIT,
@@ -23,7 +24,7 @@ export const ATOMIC_LIMITS = {
   idBytes: 64,
   idleMs: 10_000,
   stagedBytes: 256 * 1024 * 1024,
-} as const
+} satisfies Record<string, number>
 
 type AbandonReason = 'incomplete' | 'large' | 'timeout' | 'unsupported'
 
@@ -46,6 +47,8 @@ export class AtomicBatches {
   private readonly parts: PublishParts
   private readonly batches = new Map<string, Batch>()
   private readonly headers = new PublishHeaders()
+  private settled: JetStreamLimits | null = null
+  private limitsNow: typeof ATOMIC_LIMITS = ATOMIC_LIMITS
 
   constructor(parts: PublishParts) {
     this.parts = parts
@@ -68,7 +71,7 @@ export class AtomicBatches {
     if (limits.isTooLarge(message)) return apiError('JSStreamMessageExceedsMaximumErr')
     if (!stream.config.allow_atomic) return apiError('JSAtomicPublishDisabledErr')
     const id = headers.text(BATCH_ID)
-    if (Buffer.byteLength(id) > ATOMIC_LIMITS.idBytes) return apiError('JSAtomicPublishInvalidBatchIDErr')
+    if (Buffer.byteLength(id) > this.limits.idBytes) return apiError('JSAtomicPublishInvalidBatchIDErr')
     const seq = headers.has(BATCH_SEQUENCE) ? headers.number(BATCH_SEQUENCE) : -1
     if (seq < 0) return apiError('JSAtomicPublishMissingSeqErr')
     const commit = headers.text(BATCH_COMMIT)
@@ -80,6 +83,16 @@ export class AtomicBatches {
     if (commit !== '') return this.commit(batch, message)
     answers.answer(message, '')
     return null
+  }
+
+  /** As they are now: a server may be given others. */
+  private get limits(): typeof ATOMIC_LIMITS {
+    const { limits } = this.parts.stream.host
+    if (limits !== this.settled) {
+      this.settled = limits
+      this.limitsNow = limitsOf(limits)
+    }
+    return this.limitsNow
   }
 
   /** Forgets all batches: the stream is closed. */
@@ -103,13 +116,13 @@ export class AtomicBatches {
     const found = this.batches.get(id)
     if (found !== undefined) return found
     if (seq !== 1) {
-      if (size > ATOMIC_LIMITS.messages) {
-        return apiError('JSAtomicPublishTooLargeBatchErrF', { size: ATOMIC_LIMITS.messages })
+      if (size > this.limits.messages) {
+        return apiError('JSAtomicPublishTooLargeBatchErrF', { size: this.limits.messages })
       }
       return apiError('JSAtomicPublishIncompleteBatchErr')
     }
     const { host, clock } = this.parts.stream
-    if (this.batches.size >= ATOMIC_LIMITS.batchesPerStream || host.staged.batches >= ATOMIC_LIMITS.batches) {
+    if (this.batches.size >= this.limits.batchesPerStream || host.staged.batches >= this.limits.batches) {
       return apiError('JSAtomicPublishTooManyInflight')
     }
     host.staged.batches++
@@ -120,7 +133,7 @@ export class AtomicBatches {
       bytes: 0,
       refusal: null,
       touchedMs: clock.now(),
-      timer: clock.setTimer(() => this.timeOut(batch), ATOMIC_LIMITS.idleMs),
+      timer: clock.setTimer(() => this.timeOut(batch), this.limits.idleMs),
     }
     this.batches.set(id, batch)
     return batch
@@ -149,14 +162,14 @@ export class AtomicBatches {
       this.abandon(batch, 'incomplete')
       return apiError('JSAtomicPublishIncompleteBatchErr')
     }
-    if (size > ATOMIC_LIMITS.messages) {
+    if (size > this.limits.messages) {
       this.abandon(batch, 'large')
-      return apiError('JSAtomicPublishTooLargeBatchErrF', { size: ATOMIC_LIMITS.messages })
+      return apiError('JSAtomicPublishTooLargeBatchErrF', { size: this.limits.messages })
     }
     // The end-of-batch marker itself is not stored.
     if (commit === 'eob') return null
     const bytes = message.bodyEnd - message.bodyStart
-    if (host.staged.bytes + bytes > ATOMIC_LIMITS.stagedBytes) {
+    if (host.staged.bytes + bytes > this.limits.stagedBytes) {
       this.abandon(batch, 'incomplete')
       return apiError('JSInsufficientResourcesErr')
     }
@@ -204,7 +217,7 @@ export class AtomicBatches {
 
   private timeOut(batch: Batch): void {
     const { clock } = this.parts.stream
-    const leftMs = batch.touchedMs + ATOMIC_LIMITS.idleMs - clock.now()
+    const leftMs = batch.touchedMs + this.limits.idleMs - clock.now()
     if (leftMs > 0) batch.timer = clock.setTimer(() => this.timeOut(batch), leftMs)
     else this.abandon(batch, 'timeout')
   }
@@ -220,5 +233,16 @@ export class AtomicBatches {
     const { staged } = this.parts.stream.host
     staged.batches--
     staged.bytes -= batch.bytes
+  }
+}
+
+function limitsOf({ batch }: JetStreamLimits): typeof ATOMIC_LIMITS {
+  return {
+    ...ATOMIC_LIMITS,
+    messages: batch.maxMessages > 0 ? batch.maxMessages : ATOMIC_LIMITS.messages,
+    batchesPerStream:
+      batch.maxInflightPerStream > 0 ? batch.maxInflightPerStream : ATOMIC_LIMITS.batchesPerStream,
+    batches: batch.maxInflightTotal > 0 ? batch.maxInflightTotal : ATOMIC_LIMITS.batches,
+    idleMs: batch.timeout > 0 ? batch.timeout : ATOMIC_LIMITS.idleMs,
   }
 }

@@ -59,10 +59,10 @@ export class PublishChecks {
   check(message: Message, headers: PublishHeaders, nowMs: number): ApiError | null {
     this.duplicateOf = 0
     this.message = message
+    if (this.limits.isTooLarge(message)) return apiError('JSStreamMessageExceedsMaximumErr')
     if (headers.found === 0) {
       return this.counters === null ? this.limits.check(message, false) : apiError('JSMessageIncrMissingErr')
     }
-    if (this.limits.isTooLarge(message)) return apiError('JSStreamMessageExceedsMaximumErr')
     const { log, name } = this.stream
     const { subject, subjectStart, subjectEnd } = message
     const error =

@@ -2,6 +2,7 @@ import type { Message } from '../../core/index.ts'
 import type { Timer } from '../../ports/index.ts'
 import { type ApiErrorName, apiError } from '../config/errors.ts'
 import { encodeJson } from '../config/json/encode.ts'
+import type { JetStreamLimits } from '../config/limits.ts'
 import { API_LEVEL } from '../config/stream/metadata.ts'
 import { type PublishHeaders, REQUIRED_API_LEVEL } from '../headers/publish-headers.ts'
 import { COMMIT, COMMIT_EOB, FastBatchReply, PING } from './fast-batch-reply.ts'
@@ -17,7 +18,7 @@ export const FAST_LIMITS = {
   idleMs: 10_000,
   /** Messages between two acks, over all batches of a stream. */
   ackMessages: 500,
-} as const
+} satisfies Record<string, number>
 
 interface Batch {
   id: string
@@ -42,6 +43,8 @@ export class FastBatches {
   private readonly parts: PublishParts
   private readonly batches = new Map<string, Batch>()
   private readonly reply = new FastBatchReply()
+  private settled: JetStreamLimits | null = null
+  private limitsNow: typeof FAST_LIMITS = FAST_LIMITS
 
   constructor(parts: PublishParts) {
     this.parts = parts
@@ -62,7 +65,7 @@ export class FastBatches {
     if (!reply.parse(message.reply, message.replyStart, message.replyEnd)) {
       return 'JSBatchPublishInvalidPatternErr'
     }
-    return reply.idEnd - reply.idStart > FAST_LIMITS.idBytes ? 'JSBatchPublishInvalidBatchIDErr' : null
+    return reply.idEnd - reply.idStart > this.limits.idBytes ? 'JSBatchPublishInvalidBatchIDErr' : null
   }
 
   private take(message: Message, headers: PublishHeaders): ApiErrorName | null {
@@ -84,6 +87,16 @@ export class FastBatches {
     return null
   }
 
+  /** As they are now: a server may be given others. */
+  private get limits(): typeof FAST_LIMITS {
+    const { limits } = this.parts.stream.host
+    if (limits !== this.settled) {
+      this.settled = limits
+      this.limitsNow = limitsOf(limits)
+    }
+    return this.limitsNow
+  }
+
   /** Forgets all batches: the stream is closed. */
   clear(): void {
     for (const batch of [...this.batches.values()]) this.forget(batch)
@@ -96,7 +109,7 @@ export class FastBatches {
     if (found !== undefined) return found
     if (reply.seq !== 1) return 'JSBatchPublishUnknownBatchIDErr'
     const { host, clock } = this.parts.stream
-    if (this.batches.size >= FAST_LIMITS.batchesPerStream || host.staged.fastBatches >= FAST_LIMITS.batches) {
+    if (this.batches.size >= this.limits.batchesPerStream || host.staged.fastBatches >= this.limits.batches) {
       return 'JSBatchPublishTooManyInflight'
     }
     host.staged.fastBatches++
@@ -107,10 +120,10 @@ export class FastBatches {
       toldSeq: 0,
       streamSeq: 0,
       // Alone it gets what it wants; beside others it begins slowly.
-      ackMessages: this.batches.size > 0 ? 1 : Math.min(FAST_LIMITS.ackMessages, reply.flow),
+      ackMessages: this.batches.size > 0 ? 1 : Math.min(this.limits.ackMessages, reply.flow),
       maxAckMessages: reply.flow,
       touchedMs: clock.now(),
-      timer: clock.setTimer(() => this.timeOut(batch), FAST_LIMITS.idleMs),
+      timer: clock.setTimer(() => this.timeOut(batch), this.limits.idleMs),
     }
     this.batches.set(id, batch)
     return batch
@@ -199,7 +212,7 @@ export class FastBatches {
     const behind = batch.lastSeq - batch.toldSeq
     if (behind < batch.ackMessages) return false
     batch.toldSeq += behind - (behind % batch.ackMessages)
-    const share = Math.max(1, Math.floor(FAST_LIMITS.ackMessages / this.batches.size))
+    const share = Math.max(1, Math.floor(this.limits.ackMessages / this.batches.size))
     const most = Math.min(share, batch.maxAckMessages)
     if (batch.ackMessages < most) batch.ackMessages = Math.min(batch.ackMessages * 2, most)
     else if (batch.ackMessages > most) batch.ackMessages = Math.max(batch.ackMessages >> 1, most)
@@ -218,7 +231,7 @@ export class FastBatches {
 
   private timeOut(batch: Batch): void {
     const { clock } = this.parts.stream
-    const leftMs = batch.touchedMs + FAST_LIMITS.idleMs - clock.now()
+    const leftMs = batch.touchedMs + this.limits.idleMs - clock.now()
     if (leftMs > 0) batch.timer = clock.setTimer(() => this.timeOut(batch), leftMs)
     else this.forget(batch)
   }
@@ -227,6 +240,16 @@ export class FastBatches {
     if (!this.batches.delete(batch.id)) return
     batch.timer.clear()
     this.parts.stream.host.staged.fastBatches--
+  }
+}
+
+function limitsOf({ batch }: JetStreamLimits): typeof FAST_LIMITS {
+  return {
+    ...FAST_LIMITS,
+    batchesPerStream:
+      batch.maxInflightPerStream > 0 ? batch.maxInflightPerStream : FAST_LIMITS.batchesPerStream,
+    batches: batch.maxInflightTotal > 0 ? batch.maxInflightTotal : FAST_LIMITS.batches,
+    idleMs: batch.timeout > 0 ? batch.timeout : FAST_LIMITS.idleMs,
   }
 }
 

@@ -51,9 +51,7 @@ export class Ingest implements MessageHandler {
     this.limits = new LimitChecks(stream)
     this.apply = new Apply(stream, this.ids, schedules)
     this.answers = new Answers(stream, acks)
-    this.counters = stream.config.allow_msg_counter
-      ? new Counters(stream.log, stream.host.bus.limits.maxPayloadBytes)
-      : null
+    this.counters = stream.config.allow_msg_counter ? new Counters(stream) : null
     this.checks = new PublishChecks(stream, this.ids, schedules, this.limits, this.counters)
     this.parking = new Parking((message) => this.take(message), stream.host.bus.fault)
     const parts = {
@@ -120,10 +118,11 @@ export class Ingest implements MessageHandler {
     }
     if (message === null) this.answers.refuse(given, SUBJECT_TOO_LONG)
     else if (isFastBatch) this.fastBatches.onMessage(message, headers)
-    else this.publish(message)
+    else this.publish(given, message)
   }
 
-  private publish(message: Message): void {
+  /** `message`: the given one, under the subject that it has here. */
+  private publish(given: Message, message: Message): void {
     const nowMs = this.stream.clock.now()
     const error = this.checks.check(message, headers, nowMs)
     if (error !== null) {
@@ -136,7 +135,7 @@ export class Ingest implements MessageHandler {
     }
     const stored = this.checks.message
     const seq = this.apply.store(stored, headers, nowMs)
-    this.answers.acknowledge(stored, seq, false, this.counters !== null)
+    this.answers.acknowledge(given, seq, false, this.counters === null ? null : stored)
     this.stream.appended()
   }
 

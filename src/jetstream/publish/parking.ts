@@ -1,7 +1,13 @@
 import { Message } from '../../core/index.ts'
 
-/** Bounds of what waits on one stream, as nats-server has them for what it has not looked at yet. */
-export const PARKING_LIMITS = { messages: 10_000, bytes: 128 * 1024 * 1024 } as const
+/** Bounds of what waits on one stream. */
+export interface ParkingLimits {
+  messages: number
+  bytes: number
+}
+
+/** As nats-server has them for what a stream has not looked at yet. */
+export const PARKING_LIMITS: ParkingLimits = { messages: 100_000, bytes: 128 * 1024 * 1024 }
 
 /**
  * The messages of one stream that wait because one of them needs something from the disk first, such as the last value of a counter. They
@@ -11,6 +17,7 @@ export class Parking {
   private readonly take: (message: Message) => void
   /** What is thrown while they are taken. */
   private readonly onFault: (error: unknown) => void
+  private readonly limits: ParkingLimits
   private waiting: Message[] = []
   /** The first that waits; what is before it is taken. */
   private first = 0
@@ -19,7 +26,12 @@ export class Parking {
   private isClosed = false
 
   /** `take` gets each message when it has its turn; it may hold it again. */
-  constructor(take: (message: Message) => void, onFault: (error: unknown) => void) {
+  constructor(
+    take: (message: Message) => void,
+    onFault: (error: unknown) => void,
+    limits: ParkingLimits = PARKING_LIMITS,
+  ) {
+    this.limits = limits
     this.take = take
     this.onFault = onFault
   }
@@ -37,7 +49,7 @@ export class Parking {
   /** Puts a message at the end, as a copy. False when there is no room. */
   add(message: Message): boolean {
     const bytes = sizeOf(message)
-    if (this.size >= PARKING_LIMITS.messages || this.bytes + bytes > PARKING_LIMITS.bytes) return false
+    if (this.size >= this.limits.messages || this.bytes + bytes > this.limits.bytes) return false
     this.waiting.push(copyOf(message))
     this.bytes += bytes
     return true

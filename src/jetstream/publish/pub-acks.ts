@@ -47,20 +47,20 @@ export class PubAcks {
   }
 
   /**
-   * Queues an ack until `batch` is committed. Batches come in order. `hasValue`: the message's payload is a JSON object whose fields the ack
-   * has too.
+   * Queues an ack until `batch` is committed. Batches come in order. `counted`: a message whose payload is a JSON object that the ack
+   * has the fields of, or null.
    */
   add(
     message: Message,
     prefix: Buffer,
     seq: number,
     isDuplicate: boolean,
-    hasValue: boolean,
+    counted: Message | null,
     batch: number,
   ): void {
     const replyLength = message.replyEnd - message.replyStart
     if (replyLength > MAX_REPLY_BYTES) return
-    const bodyLength = prefix.length + digitCount(seq) + endLength(message, isDuplicate, hasValue)
+    const bodyLength = prefix.length + digitCount(seq) + endLength(isDuplicate, counted)
     const bytes = LENGTHS + replyLength + bodyLength
     if (this.end + bytes > this.arena.length) this.makeRoom(bytes)
     const arena = this.arena
@@ -71,13 +71,13 @@ export class PubAcks {
     arena[at++] = bodyLength >> 8
     arena[at++] = bodyLength >> 16
     at = copyBytes(message.reply, message.replyStart, message.replyEnd, arena, at, this.view)
-    this.end = encodeAck(arena, at, prefix, seq, message, isDuplicate, hasValue)
+    this.end = encodeAck(arena, at, prefix, seq, isDuplicate, counted)
     this.mark(batch)
   }
 
   /** Sends an ack at once. */
-  send(message: Message, prefix: Buffer, seq: number, isDuplicate: boolean, hasValue: boolean): void {
-    const bytes = prefix.length + 17 + endLength(message, isDuplicate, hasValue)
+  send(message: Message, prefix: Buffer, seq: number, isDuplicate: boolean, counted: Message | null): void {
+    const bytes = prefix.length + 17 + endLength(isDuplicate, counted)
     if (this.end + bytes > this.arena.length) this.makeRoom(bytes)
     const ack = this.single
     ack.subject = message.reply
@@ -85,7 +85,7 @@ export class PubAcks {
     ack.subjectEnd = message.replyEnd
     ack.body = this.arena
     ack.bodyStart = this.end
-    ack.bodyEnd = encodeAck(this.arena, this.end, prefix, seq, message, isDuplicate, hasValue)
+    ack.bodyEnd = encodeAck(this.arena, this.end, prefix, seq, isDuplicate, counted)
     this.account.publish(ack)
   }
 
@@ -151,9 +151,9 @@ export class PubAcks {
 }
 
 /** Bytes of an ack behind the sequence. */
-function endLength(message: Message, isDuplicate: boolean, hasValue: boolean): number {
+function endLength(isDuplicate: boolean, counted: Message | null): number {
   if (isDuplicate) return DUPLICATE.length
-  return hasValue ? message.bodyEnd - message.bodyStart - message.headerLength : 1
+  return counted === null ? 1 : counted.bodyEnd - counted.bodyStart - counted.headerLength
 }
 
 function encodeAck(
@@ -161,18 +161,17 @@ function encodeAck(
   start: number,
   prefix: Buffer,
   seq: number,
-  message: Message,
   isDuplicate: boolean,
-  hasValue: boolean,
+  counted: Message | null,
 ): number {
   // Without a view: it would take the place of the one of the chunk that messages are copied from.
   let at = copyBytes(prefix, 0, prefix.length, buffer, start)
   at = writeNumber(buffer, at, seq)
   if (isDuplicate) return copyBytes(DUPLICATE, 0, DUPLICATE.length, buffer, at)
-  if (hasValue) {
+  if (counted !== null) {
     buffer[at] = COMMA
-    const payload = message.bodyStart + message.headerLength
-    return copyBytes(message.body, payload + 1, message.bodyEnd, buffer, at + 1)
+    const payload = counted.bodyStart + counted.headerLength
+    return copyBytes(counted.body, payload + 1, counted.bodyEnd, buffer, at + 1)
   }
   buffer[at] = CLOSE
   return at + 1

@@ -16,12 +16,15 @@ const LARGEST_REST = 200
 /** Encodes the headers of one stream's messages. */
 export class RepublishedHead {
   private readonly prefix: Buffer
+  /** The same with the version in front, for messages without headers. */
+  private readonly first: Buffer
   private readonly isHeadersOnly: boolean
   private second = -1
   private secondText = Buffer.alloc(0)
 
   constructor(stream: string, isHeadersOnly: boolean) {
     this.prefix = Buffer.from(`Nats-Stream: ${stream}\r\nNats-Subject: `)
+    this.first = Buffer.concat([VERSION, this.prefix])
     this.isHeadersOnly = isHeadersOnly
   }
 
@@ -43,11 +46,10 @@ export class RepublishedHead {
     lastSeq: number,
   ): number {
     const { body, bodyStart, bodyEnd, headerLength } = message
-    let end =
-      headerLength > 0
-        ? copyBytes(body, bodyStart, bodyStart + headerLength - 2, to, at)
-        : copyBytes(VERSION, 0, VERSION.length, to, at)
-    end = copyBytes(this.prefix, 0, this.prefix.length, to, end)
+    let end = at
+    if (headerLength > 0) end = copyBytes(body, bodyStart, bodyStart + headerLength - 2, to, at)
+    const prefix = headerLength > 0 ? this.prefix : this.first
+    end = copyBytes(prefix, 0, prefix.length, to, end)
     end = copyBytes(message.subject, message.subjectStart, message.subjectEnd, to, end)
     end = copyBytes(SEQUENCE, 0, SEQUENCE.length, to, end)
     end = writeNumber(to, end, seq)

@@ -2,6 +2,7 @@ import type { Bus } from '../../core/index.ts'
 import type { Clock } from '../../ports/index.ts'
 import type { Store } from '../../storage/index.ts'
 import { apiError } from '../config/errors.ts'
+import { type JetStreamLimitOptions, type JetStreamLimits, settleLimits } from '../config/limits.ts'
 import type { StreamConfig } from '../config/types.ts'
 import { Commits } from './commits.ts'
 
@@ -16,6 +17,8 @@ export interface StreamHostOptions {
   maxStore?: number
   serverName: string
   serverId: string
+  /** Default: those of nats-server. */
+  limits?: JetStreamLimitOptions
 }
 
 /** What the streams of a server share: where they are stored, how much that may be, and the commit at the end of a turn. */
@@ -29,7 +32,11 @@ export class StreamHost {
   maxStore: number
   readonly serverName: string
   readonly serverId: string
+  /** May be changed; what is there stays, also above them. */
+  limits: JetStreamLimits
   readonly commits: Commits
+  /** Copies of stored messages are being published. */
+  isRepublishing = false
   /** Batches under way, over all streams, and what is held back for the atomic ones. */
   readonly staged = { batches: 0, bytes: 0, fastBatches: 0 }
   /** Bytes that streams have stored, and have been promised. */
@@ -47,6 +54,7 @@ export class StreamHost {
     this.maxStore = options.maxStore ?? -1
     this.serverName = options.serverName
     this.serverId = options.serverId
+    this.limits = settleLimits(options.limits)
     this.commits = new Commits(options.bus, options.store)
   }
 

@@ -42,6 +42,14 @@ export class Retention {
     stream.remove(seq)
   }
 
+  /** A consumer is gone: what nobody but it needed is removed. With the last one the stream counts as purged. */
+  consumerDeleted(): void {
+    const { stream } = this
+    const { log, audience, config } = stream
+    if (config.retention === 'interest' && audience.size === 0 && log.messages === 0) stream.wasPurged = true
+    this.wantedAnew()
+  }
+
   /** Somebody wants less than before: with interest retention what nobody needs any more is removed. */
   wantedAnew(): void {
     if (this.stream.isClosed || this.stream.config.retention !== 'interest') return

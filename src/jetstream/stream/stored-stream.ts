@@ -66,6 +66,14 @@ export class StoredStream extends StreamLog implements Committing {
     return age.isWaiting || trimming.isWaiting ? age.done().then(() => trimming.done()) : null
   }
 
+  /** The last message of a subject, of those that are within the limits; 0: there is none. */
+  lastSeqOf(subject: Buffer, start: number, end: number): number {
+    const seq = this.log.lastSeqOf(subject, start, end)
+    if (seq === 0 || !this.trimming.reaches(seq)) return seq
+    this.trimming.trim()
+    return this.log.lastSeqOf(subject, start, end)
+  }
+
   /** After each publish that changed the log. */
   appended(): void {
     const { log, host } = this

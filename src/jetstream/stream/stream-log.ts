@@ -117,9 +117,10 @@ export class StreamLog {
       this.audience.purged(subject)
       throw error
     }
-    if ((filter === null || filter.all) && keep === 0 && upToSeq === 0) this.wasPurged = true
+    const isOfAll = filter === null || filter.all
+    if (isOfAll && keep === 0 && upToSeq === 0) this.wasPurged = true
     // A bound behind the end is where the stream goes on.
-    if (filter === null && upToSeq > this.log.lastSeq + 1) this.log.skipTo(upToSeq)
+    if (isOfAll && upToSeq > this.log.lastSeq + 1) this.log.skipTo(upToSeq)
     if (removed > 0) this.countBytes()
     // Also when nothing was left to remove: consumers take note of where the stream begins.
     this.audience.purged(subject, true)

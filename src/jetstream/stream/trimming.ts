@@ -57,6 +57,15 @@ export class Trimming {
     )
   }
 
+  /** Is this one, which is there, among those that are to go, or may it be? */
+  reaches(seq: number): boolean {
+    if (!this.isOver) return false
+    const { log } = this.stream
+    if (this.maxBytes > 0 && log.bytes > this.maxBytes) return true
+    // So many are there up to it, at the least.
+    return log.messages - (log.lastSeq - seq) <= log.messages - this.maxMsgs
+  }
+
   /** Brings the stream back within its limits: at once, or by and by where it is far above them. */
   trim(): void {
     if (!this.isOver) return

@@ -1,6 +1,7 @@
 /** `jetstream: true`, `jetstream: enabled`, `jetstream { … }`. */
 import type { Launch } from '../launch.ts'
 import { emptySecret } from '../security.ts'
+import { jetstreamLimits } from './jetstream-limit-keys.ts'
 import { parseDurationMs } from './number.ts'
 import type { KeyTable, Reader } from './reader.ts'
 import { noMatter } from './setters.ts'
@@ -38,6 +39,7 @@ const jetstreamKeys: KeyTable<Launch> = {
       reader.fail(`Expected 'true' or 'false' for bool value, got '${shown(entry.value)}'`)
     if (!data) reader.fail('strict can not be switched off: requests with unknown fields are refused')
   },
+  limits: jetstreamLimits,
   store: storeDir,
   store_dir: storeDir,
   storedir: storeDir,
@@ -101,10 +103,7 @@ export function topStoreDir(...[{ server }, entry, reader]: Parameters<Key>): vo
   storeDir({ server, log: {} }, entry, reader)
 }
 
-const later = 'Contrail does not serve it yet'
-
 const refusedKeys: Readonly<Record<string, string>> = {
-  limits: later,
   tpm: 'give the key of the store by the environment: `key: $NAME`',
 }
 

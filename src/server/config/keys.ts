@@ -5,11 +5,16 @@ import { authorization } from './authorization-keys.ts'
 import { cluster, refusedClusterKeys } from './cluster-keys.ts'
 import { jetstream, topStoreDir } from './jetstream-keys.ts'
 import { mappings } from './mapping-keys.ts'
-import { limitKeys, networkKeys, refusedSwitch } from './network-keys.ts'
+import { limitKeys, networkKeys } from './network-keys.ts'
 import { logKeys, processKeys } from './process-keys.ts'
 import type { KeyTable } from './reader.ts'
+import { toggle } from './setters.ts'
+import { tls } from './tls-keys.ts'
+import { websocket } from './websocket-keys.ts'
 
-const noSystemAccount = refusedSwitch('there is always a system account')
+const noSystemAccount = toggle(({ server }, value) => {
+  server.noSystemAccount = value
+})
 
 export const topKeys: KeyTable<Launch> = {
   ...networkKeys,
@@ -25,6 +30,14 @@ export const topKeys: KeyTable<Launch> = {
   maps: globalMappings,
   system: systemAccount,
   system_account: systemAccount,
+  tls: ({ server }, entry, reader) => {
+    server.tls = { ...server.tls, ...tls(entry, reader) }
+  },
+  websocket: webSocket,
+  ws: webSocket,
+  allow_non_tls: ({ server }, entry, reader) => {
+    server.tls = { cert: '', key: '', ...server.tls, allowNonTls: reader.boolean(entry) }
+  },
   jetstream,
   store_dir: topStoreDir,
   storedir: topStoreDir,
@@ -35,6 +48,10 @@ export const topKeys: KeyTable<Launch> = {
 }
 
 type Key = KeyTable<Launch>[string]
+
+function webSocket(...[{ server }, entry, reader]: Parameters<Key>): void {
+  server.websocket = websocket(entry, reader)
+}
 
 function globalMappings(...[{ server }, entry, reader]: Parameters<Key>): void {
   server.mappings = mappings(entry, reader)
@@ -53,10 +70,7 @@ export const refusedTopKeys: Readonly<Record<string, string>> = {
     [
       'account_resolver',
       'accounts_resolver',
-      'allow_non_tls',
       'default_sentinel',
-      'https',
-      'https_port',
       'ocsp',
       'ocsp_cache',
       'operator',
@@ -71,11 +85,8 @@ export const refusedTopKeys: Readonly<Record<string, string>> = {
       'root_operator',
       'root_operators',
       'roots',
-      'tls',
       'trusted',
       'trusted_keys',
-      'websocket',
-      'ws',
     ].map((key) => [key, later]),
   ),
 }

@@ -1,7 +1,7 @@
 /** Where the server listens, what it is called, and how clients are treated. */
 import type { Launch } from '../launch.ts'
 import type { KeyTable, Reader } from './reader.ts'
-import { duration, type Key, noMatter, number, text } from './setters.ts'
+import { duration, type Key, noMatter, number, text, toggle } from './setters.ts'
 import type { ConfigEntry } from './value.ts'
 
 const MOST_TOKENS = 255
@@ -38,6 +38,14 @@ export const networkKeys: KeyTable<Launch> = {
     if (host !== undefined) server.monitorHost = host
     server.monitorPort = port || undefined
   },
+  https: ({ server }, entry, reader) => {
+    const { host, port } = reader.address(entry)
+    if (host !== undefined) server.monitorHost = host
+    server.monitorTlsPort = port || undefined
+  },
+  https_port: number(({ server }, value) => {
+    server.monitorTlsPort = value
+  }),
   http_port: monitorPort,
   monitor_port: monitorPort,
   http_base_path: text(({ server }, value) => {
@@ -95,15 +103,17 @@ export const limitKeys: KeyTable<Launch> = {
   write_deadline: duration(({ server }, value) => {
     server.writeDeadline = value
   }),
-  write_timeout: (_launch, entry, reader) => {
+  write_timeout: ({ server }, entry, reader) => {
     const policy = reader.string(entry)
-    if (policy === 'retry')
-      reader.fail('"write_timeout: retry" is not supported: a client that is too slow is closed')
-    if (policy !== 'default' && policy !== 'close')
-      reader.fail("write_timeout must be 'default', 'close' or 'retry'")
+    if (policy === 'close' || policy === 'retry') server.writeTimeout = policy
+    else if (policy !== 'default') reader.fail("write_timeout must be 'default', 'close' or 'retry'")
   },
-  no_fast_producer_stall: refusedSwitch('publishers always wait for slow receivers for a moment'),
-  no_header_support: refusedSwitch('headers are always served'),
+  no_fast_producer_stall: toggle(({ server }, value) => {
+    server.stallPublishers = !value
+  }),
+  no_header_support: toggle(({ server }, value) => {
+    server.headers = !value
+  }),
   // The interest index has no cache that could be switched off, and routes and leafnodes alone report errors again and again.
   disable_sublist_cache: noMatter.toggle,
   no_sublist_cache: noMatter.toggle,
@@ -116,13 +126,6 @@ function subscriptionTokens(...[{ server }, entry, reader]: Parameters<Key>): vo
   if (value > MOST_TOKENS) reader.fail(`${entry.key} value is too big`)
   if (value <= 0) reader.fail(`${entry.key} value can not be negative`)
   server.maxSubscriptionTokens = value
-}
-
-/** A switch that is served in one of its positions only. */
-export function refusedSwitch(why: string): Key {
-  return (_launch, entry, reader) => {
-    if (reader.boolean(entry)) reader.fail(`"${entry.key}" is not supported: ${why}`)
-  }
 }
 
 /** A port of something that is not served: 0 is none. */

@@ -5,13 +5,22 @@ import type { MonitoredServer } from './monitored-server.ts'
 import { BadQuery, type Query } from './query.ts'
 import { interestFigures } from './subsz.ts'
 
-const SYSTEM_ACCOUNT = '$SYS'
+function nameOfSystem({ settings }: MonitoredServer): string {
+  return settings.security.systemAccount
+}
+
+/** `system_account` of /varz and /accountz; nothing where there is none. */
+export function systemAccountOf(server: MonitoredServer): { system_account?: string } {
+  return server.settings.noSystemAccount ? {} : { system_account: nameOfSystem(server) }
+}
 
 export function accountz(server: MonitoredServer, query: Query): Record<string, unknown> {
   const { bus } = server
   const name = query.text('acc')
-  const head = { server_id: server.id, now: goTime(bus.clock.now()), system_account: SYSTEM_ACCOUNT }
-  if (name === '') return { ...head, accounts: [...bus.accounts.keys()].sort() }
+  const head = { server_id: server.id, now: goTime(bus.clock.now()), ...systemAccountOf(server) }
+  const hidden = server.settings.noSystemAccount ? nameOfSystem(server) : ''
+  if (name === '')
+    return { ...head, accounts: [...bus.accounts.keys()].filter((each) => each !== hidden).sort() }
   const account = bus.accounts.get(name)
   if (account === undefined) throw new BadQuery(`Account ${name} does not exist`)
   return { ...head, account_detail: accountDetail(server, account) }
@@ -20,7 +29,7 @@ export function accountz(server: MonitoredServer, query: Query): Record<string, 
 /** One account, as /accountz and `$SYS.REQ.ACCOUNT.<name>.INFO` show it. */
 export function accountDetail(server: MonitoredServer, account: Account): Record<string, unknown> {
   const { name } = account
-  const isSystem = name === SYSTEM_ACCOUNT
+  const isSystem = name === nameOfSystem(server)
   return {
     account_name: name,
     update_time: goTime(server.bus.startedMs),
@@ -32,7 +41,7 @@ export function accountDetail(server: MonitoredServer, account: Account): Record
     client_connections: account.members.size,
     subscriptions: account.interest.size,
     ...(isSystem ? { exports: systemExports } : {}),
-    imports: importsOf(name, hasJetStream(server, name)),
+    imports: importsOf(server, name),
     name_tag: name,
     sublist_stats: interestFigures([account]),
   }
@@ -46,25 +55,23 @@ const services: readonly { subject: string; to: string; share: boolean }[] = [
   { subject: 'USER.*.INFO', to: '$SYS.REQ.USER.INFO', share: true },
 ]
 
-function importsOf(account: string, withJetStream: boolean): Record<string, unknown>[] {
-  const all = account === SYSTEM_ACCOUNT ? services.filter(({ share }) => share) : services
-  const imports = all.map(({ subject, to, share }) =>
-    imported(`$SYS.REQ.${subject.replace('*', account)}`, to, share),
-  )
-  return withJetStream ? [...imports, imported('$JS.API.>', '$JS.API.>', true)] : imports
-}
-
-function imported(subject: string, to: string, share: boolean): Record<string, unknown> {
-  return {
+function importsOf(server: MonitoredServer, account: string): Record<string, unknown>[] {
+  const from = nameOfSystem(server)
+  const all = account === from ? services.filter(({ share }) => share) : services
+  const imported = (subject: string, to: string, share: boolean): Record<string, unknown> => ({
     subject,
-    account: SYSTEM_ACCOUNT,
+    account: from,
     to,
     local_subject: to,
     type: 'service',
     invalid: false,
     share,
     tracking: false,
-  }
+  })
+  const imports = all.map(({ subject, to, share }) =>
+    imported(`$SYS.REQ.${subject.replace('*', account)}`, to, share),
+  )
+  return hasJetStream(server, account) ? [...imports, imported('$JS.API.>', '$JS.API.>', true)] : imports
 }
 
 const systemExports = [

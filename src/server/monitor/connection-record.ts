@@ -28,17 +28,28 @@ export interface ConnectionRecord {
   version: string
   user: string
   account: string
+  /** '' without TLS. */
+  tlsVersion: string
+  tlsCipher: string
   /** The client's id over MQTT. */
   mqttClient: string
   /** What it was subscribed to when it went; undefined while it is there. */
   subscribed?: Record<string, unknown>[]
 }
 
+const TYPES: Readonly<Record<Session['peer']['kind'], string>> = {
+  'in-process': 'in_process',
+  tcp: 'nats',
+  websocket: 'websocket',
+}
+
 export function recordOf(connection: Session, stoppedMs: number, reason: string): ConnectionRecord {
   const { peer, options } = connection
   return {
     id: connection.id,
-    type: peer.kind === 'in-process' ? 'in_process' : 'nats',
+    type: TYPES[peer.kind],
+    tlsVersion: peer.tls?.version ?? '',
+    tlsCipher: peer.tls?.cipher ?? '',
     ip: peer.host,
     port: peer.port,
     startedMs: connection.startedMs,
@@ -86,6 +97,8 @@ export function showRecord(record: ConnectionRecord, nowMs: number, auth: boolea
     ...textIf('name', record.name),
     ...textIf('lang', record.lang),
     ...textIf('version', record.version),
+    ...textIf('tls_version', record.tlsVersion),
+    ...textIf('tls_cipher_suite', record.tlsCipher),
     ...(auth ? { ...textIf('authorized_user', record.user), ...textIf('account', ownAccount(record)) } : {}),
   }
 }

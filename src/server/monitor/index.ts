@@ -1,8 +1,10 @@
 /** Monitoring over HTTP: nats-server's pages with its keys. */
 import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer, Server as HttpsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import { quoted } from '../../wire/index.ts'
 import { Descriptors, RefusalLog } from '../descriptors.ts'
+import type { TlsSettings } from '../tls-options.ts'
 import { accountz, accstatz } from './accounts.ts'
 import { connz } from './connz.ts'
 import { gatewayz, ipqueuesz, leafz, NO_RAFT, routez } from './fixed.ts'
@@ -80,17 +82,19 @@ const countedAs: Readonly<Record<string, string>> = {
 export class Monitor {
   /** The port in use, once it listens. */
   port = 0
-  private readonly http: HttpServer
+  private readonly http: HttpServer | HttpsServer
   private readonly server: MonitoredServer
   private readonly descriptors = new Descriptors()
   private readonly refusals: RefusalLog
   /** Connections taken though descriptors were scarce. */
   private readonly spare = new Set<Socket>()
 
-  constructor(server: MonitoredServer) {
+  /** `tls`: over HTTPS by it; null: over HTTP. */
+  constructor(server: MonitoredServer, tls: TlsSettings | null) {
     this.server = server
     this.refusals = new RefusalLog((level, text) => server.bus.log(level, `Monitoring port: ${text}`))
-    this.http = createServer((request, response) => this.answer(request, response))
+    const onRequest = (request: IncomingMessage, response: ServerResponse) => this.answer(request, response)
+    this.http = tls === null ? createServer(onRequest) : createSecureServer(withoutClients(tls), onRequest)
     this.http.on('connection', (socket) => this.admit(socket))
   }
 
@@ -106,6 +110,11 @@ export class Monitor {
         resolve(this.port)
       })
     })
+  }
+
+  /** New certificates. */
+  changeTls(tls: TlsSettings): void {
+    if (this.http instanceof HttpsServer) this.http.setSecureContext(withoutClients(tls))
   }
 
   close(): Promise<void> {
@@ -179,6 +188,11 @@ export class Monitor {
       send(response, 400, TEXT_TYPE, error.message)
     }
   }
+}
+
+/** Whoever watches needs no certificate. */
+function withoutClients({ options }: TlsSettings): TlsSettings['options'] {
+  return { ...options, requestCert: false, rejectUnauthorized: false }
 }
 
 function send(response: ServerResponse, status: number, type: string, text: string): void {

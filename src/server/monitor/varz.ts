@@ -1,6 +1,7 @@
 /** /varz: the server's settings and counters. */
 import { availableParallelism } from 'node:os'
 import { COMPATIBLE_VERSION } from '../versions.ts'
+import { systemAccountOf } from './accounts.ts'
 import { goTime, uptime } from './go-text.ts'
 import type { MonitoredServer } from './monitored-server.ts'
 
@@ -25,9 +26,9 @@ export function varz(server: MonitoredServer): Record<string, unknown> {
     ping_interval: limits.pingIntervalMs * NANOS_PER_MS,
     ping_max: limits.pingMax,
     http_host: settings.monitorHost,
-    http_port: server.monitorPort ?? 0,
+    http_port: settings.monitorIsSecure ? 0 : (server.monitorPort ?? 0),
     http_base_path: settings.monitorBasePath,
-    https_port: 0,
+    https_port: settings.monitorIsSecure ? (server.monitorPort ?? 0) : 0,
     auth_timeout: limits.authTimeoutMs / 1000,
     max_control_line: limits.maxControlLineBytes,
     max_payload: limits.maxPayloadBytes,
@@ -40,6 +41,7 @@ export function varz(server: MonitoredServer): Record<string, unknown> {
     jetstream: server.jetstream === null ? {} : server.jetstream.varz(),
     tls_timeout: 2,
     write_deadline: limits.writeDeadlineMs * NANOS_PER_MS,
+    ...(settings.writeTimeout === null ? {} : { write_timeout: settings.writeTimeout }),
     start: goTime(bus.startedMs),
     now: goTime(nowMs),
     uptime: uptime(nowMs - bus.startedMs),
@@ -70,7 +72,7 @@ export function varz(server: MonitoredServer): Record<string, unknown> {
     ...(settings.tags.length > 0 ? { tags: settings.tags } : {}),
     ...(Object.keys(settings.metadata).length > 0 ? { metadata: settings.metadata } : {}),
     feature_flags: { ...settings.featureFlags },
-    system_account: '$SYS',
+    ...systemAccountOf(server),
     slow_consumer_stats: { clients: bus.slowConsumers, ...noKinds },
     stale_connection_stats: { clients: bus.staleConnections, ...noKinds },
     disk_io_wait_stats: { waiters: 0, waits: 0, wait_time: 0, max_wait_time: 0 },

@@ -11,7 +11,6 @@ import { SystemEvents } from './events.ts'
 import type { Request, SystemActions } from './request.ts'
 import { ServerRecord } from './server-record.ts'
 
-const SYSTEM_ACCOUNT = '$SYS'
 const PAGES =
   'STATSZ VARZ SUBSZ CONNZ ROUTEZ GATEWAYZ LEAFZ ACCOUNTZ JSZ HEALTHZ PROFILEZ EXPVARZ IPQUEUESZ RAFTZ IDZ'
 /** Only of one server, by its id. */
@@ -22,13 +21,15 @@ export class SystemAccount {
   readonly events: SystemEvents
   readonly record: ServerRecord
   private readonly server: MonitoredServer
+  private readonly system: Account
   private readonly actions: SystemActions
   private readonly subscriptions: InternalSubscription[] = []
 
   constructor(server: MonitoredServer, actions: SystemActions) {
     const { bus } = server
-    const system = bus.account(SYSTEM_ACCOUNT)
+    const system = bus.account(bus.systemAccount)
     this.server = server
+    this.system = system
     this.actions = actions
     this.record = new ServerRecord(server)
     this.events = new SystemEvents(server, system, this.record)
@@ -59,7 +60,7 @@ export class SystemAccount {
   /** What everybody may ask, about themselves. */
   private serveAccount(account: Account): void {
     this.serve(account, '$SYS.REQ.USER.INFO')
-    if (account.name === SYSTEM_ACCOUNT) return
+    if (account === this.system) return
     for (const subject of ['ACCOUNT.PING.CONNZ', 'ACCOUNT.PING.STATZ', 'SERVER.PING.CONNZ'])
       this.serve(account, `$SYS.REQ.${subject}`)
   }

@@ -1,4 +1,5 @@
 /** From a request of the system account to its answer. */
+import type { Account } from '../../core/index.ts'
 import { accstatz } from '../monitor/accounts.ts'
 import type { MonitoredServer } from '../monitor/monitored-server.ts'
 import { BadQuery } from '../monitor/query.ts'
@@ -9,7 +10,6 @@ import type { Request, SystemActions } from './request.ts'
 import type { ServerRecord } from './server-record.ts'
 import { statsz } from './statsz.ts'
 
-const SYSTEM_ACCOUNT = '$SYS'
 const BAD_REQUEST = 400
 const FAILED = 500
 
@@ -61,7 +61,7 @@ function serverAnswer(
       return command(record, () => lameDuckOf(server, options.cid))
   }
   // Ordinary accounts see themselves.
-  const own = account.name === SYSTEM_ACCOUNT ? {} : { acc: account.name }
+  const own = isSystem(account, server) ? {} : { acc: account.name }
   return shown(record, () => serverPages.get(page)?.(server, queryOf(page, { ...options, ...own })))
 }
 
@@ -72,10 +72,10 @@ function accountAnswer(
   options: Options,
   { server, record, events }: Answering,
 ): unknown {
-  const isSystem = account.name === SYSTEM_ACCOUNT
-  if (whose === 'PING' && page === 'STATZ' && isSystem)
+  const isAsked = isSystem(account, server)
+  if (whose === 'PING' && page === 'STATZ' && isAsked)
     return shown(record, () => accountStatistics(server, options))
-  const name = isSystem ? whose : account.name
+  const name = isAsked ? whose : account.name
   if (page === 'CONNS') {
     const found = server.bus.accounts.get(name)
     return found === undefined ? null : events.connectionsOf(found)
@@ -84,6 +84,10 @@ function accountAnswer(
   const listed = page === 'SUBSZ' ? { subscriptions: true } : {}
   const wanted = { ...options, ...listed, acc: name }
   return shown(record, () => accountPages.get(page)?.(server, queryOf(page, wanted)))
+}
+
+function isSystem({ name }: Account, { bus }: MonitoredServer): boolean {
+  return name === bus.systemAccount
 }
 
 /** Of all accounts that are used. */

@@ -1,6 +1,7 @@
 import { hasWildcard, isSubset, isValidSubject, PatternSet } from '../../../subjects/index.ts'
 import { apiError } from '../errors.ts'
 import { formatDuration } from '../go-duration.ts'
+import type { JetStreamLimits } from '../limits.ts'
 import type { ConsumerConfig, StreamConfig } from '../types.ts'
 import { FLOW_CONTROL_HEARTBEAT_NS, filtersOf, GROUP_NAME, isDurable, retainsMessages } from './defaults.ts'
 import { consumerError, invalidConfigError } from './errors.ts'
@@ -25,7 +26,7 @@ export function isConsumerName(name: string): boolean {
 /**
  * Refuses a configuration that nats-server refuses, with its error. Defaults are applied before.
  */
-export function checkConfig(config: ConsumerConfig, stream: StreamConfig): void {
+export function checkConfig(config: ConsumerConfig, stream: StreamConfig, server: JetStreamLimits): void {
   checkNames(config)
   checkReplicas(config, stream)
   checkAcks(config)
@@ -33,8 +34,8 @@ export function checkConfig(config: ConsumerConfig, stream: StreamConfig): void 
     throw consumerError('JSConsumerDescriptionTooLongErrF', { max: LIMITS.descriptionBytes })
   }
   if (config.deliver_subject) checkPush(config, stream)
-  else checkPull(config, stream)
-  checkLimits(config, stream)
+  else checkPull(config, stream, server)
+  checkLimits(config, stream, server)
   if (config.direct) {
     if (!config.deliver_subject) throw consumerError('JSConsumerDirectRequiresPushErr')
     if (isDurable(config)) throw consumerError('JSConsumerDirectRequiresEphemeralErr')
@@ -112,7 +113,7 @@ function checkPush(config: ConsumerConfig, stream: StreamConfig): void {
   }
 }
 
-function checkPull(config: ConsumerConfig, stream: StreamConfig): void {
+function checkPull(config: ConsumerConfig, stream: StreamConfig, server: JetStreamLimits): void {
   if (config.ack_policy === 'none' && stream.retention === 'workqueue') {
     throw consumerError('JSConsumerPullRequiresAckErr')
   }
@@ -123,9 +124,15 @@ function checkPull(config: ConsumerConfig, stream: StreamConfig): void {
   if (expires !== 0 && expires < LIMITS.smallestExpiresNs) {
     throw consumerError('JSConsumerMaxRequestExpiresTooSmall')
   }
+  if (server.maxRequestBatch > 0 && (config.max_batch ?? 0) > server.maxRequestBatch) {
+    throw consumerError('JSConsumerMaxRequestBatchExceededF', { limit: server.maxRequestBatch })
+  }
 }
 
-function checkLimits(config: ConsumerConfig, stream: StreamConfig): void {
+function checkLimits(config: ConsumerConfig, stream: StreamConfig, server: JetStreamLimits): void {
+  if (server.maxAckPending > 0 && (config.max_ack_pending ?? 0) > server.maxAckPending) {
+    throw consumerError('JSConsumerMaxPendingAckExcessErrF', { limit: server.maxAckPending })
+  }
   const { max_ack_pending = 0, inactive_threshold = 0 } = stream.consumer_limits ?? {}
   if (max_ack_pending > 0 && (config.max_ack_pending ?? 0) > max_ack_pending) {
     throw consumerError('JSConsumerMaxPendingAckExcessErrF', { limit: max_ack_pending })

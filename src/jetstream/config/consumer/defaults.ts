@@ -1,3 +1,4 @@
+import type { JetStreamLimits } from '../limits.ts'
 import type { ConsumerConfig, StreamConfig } from '../types.ts'
 import { pedanticError } from './errors.ts'
 
@@ -37,7 +38,6 @@ export function samplePercent(config: ConsumerConfig): number {
 }
 
 const NOT_NEGATIVE = [
-  'max_waiting',
   'max_batch',
   'max_expires',
   'max_bytes',
@@ -49,7 +49,12 @@ const NOT_NEGATIVE = [
 /**
  * Fills in what a configuration leaves open, in place. `pedantic`: refuses what would have to be changed.
  */
-export function applyDefaults(config: ConsumerConfig, stream: StreamConfig, pedantic: boolean): void {
+export function applyDefaults(
+  config: ConsumerConfig,
+  stream: StreamConfig,
+  server: JetStreamLimits,
+  pedantic: boolean,
+): void {
   const limits = stream.consumer_limits ?? {}
   const isPull = (config.deliver_subject ?? '') === ''
   const correct = (reason: string): void => {
@@ -60,15 +65,17 @@ export function applyDefaults(config: ConsumerConfig, stream: StreamConfig, peda
     correct('max_deliver must be set to -1')
     config.max_deliver = -1
   }
-  for (const field of NOT_NEGATIVE) {
-    if ((config[field] ?? 0) >= 0) continue
+  const notNegative = (field: (typeof NOT_NEGATIVE)[number] | 'max_waiting'): void => {
+    if ((config[field] ?? 0) >= 0) return
     correct(`${field} must not be negative`)
     config[field] = 0
   }
+  notNegative('max_waiting')
   if ((config.max_ack_pending ?? 0) < -1) {
     correct('max_ack_pending must be set to -1')
     config.max_ack_pending = -1
   }
+  for (const field of NOT_NEGATIVE) notNegative(field)
   if (isPull && !config.max_waiting) config.max_waiting = DEFAULTS.maxWaiting
   if (!config.ack_wait && (config.ack_policy === 'explicit' || config.ack_policy === 'all')) {
     config.ack_wait = DEFAULTS.ackWaitNs
@@ -90,7 +97,13 @@ export function applyDefaults(config: ConsumerConfig, stream: StreamConfig, peda
     }
     config.inactive_threshold = limits.inactive_threshold ?? 0
   }
-  if (!config.max_ack_pending && config.ack_policy !== 'none') config.max_ack_pending = DEFAULTS.maxAckPending
+  if (!config.max_ack_pending && config.ack_policy !== 'none') {
+    config.max_ack_pending = Math.min(DEFAULTS.maxAckPending, server.maxAckPending || DEFAULTS.maxAckPending)
+  }
+  if (isPull && !config.max_batch && server.maxRequestBatch > 0) {
+    correct("max_request_batch must be set if it's JetStream limits are set")
+    config.max_batch = server.maxRequestBatch
+  }
   if (config.priority_policy === 'pinned_client' && !config.priority_timeout) {
     config.priority_timeout = DEFAULT_PINNED_TTL_NS
   }

@@ -65,6 +65,11 @@ export const CONSUMER_ERRORS = {
   JSConsumerMaxRequestExpiresTooSmall: [400, 10115, 'consumer max request expires needs to be >= 1ms'],
   JSConsumerMaxDeliverBackoffErr: [400, 10116, 'max deliver is required to be > length of backoff values'],
   JSConsumerMaxPendingAckExcessErrF: [400, 10121, 'consumer max ack pending exceeds system limit of {limit}'],
+  JSConsumerMaxRequestBatchExceededF: [
+    400,
+    10125,
+    'consumer max request batch exceeds server limit of {limit}',
+  ],
   JSConsumerReplicasExceedsStream: [400, 10126, 'consumer config replica count exceeds parent stream'],
   JSConsumerNameContainsPathSeparatorsErr: [400, 10127, 'Consumer name can not contain path separators'],
   JSConsumerCreateFilterSubjectMismatchErr: [

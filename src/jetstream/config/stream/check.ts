@@ -1,5 +1,7 @@
 import { isSubset, isValidSubject, subjectsCollide } from '../../../subjects/index.ts'
 import { apiError } from '../errors.ts'
+import { formatDuration } from '../go-duration.ts'
+import type { JetStreamLimits } from '../limits.ts'
 import { MAX_SEQUENCE, sequenceRange } from '../ranges.ts'
 import type { StreamConfig } from '../types.ts'
 import { checkRepublish, checkTransform } from './mappings.ts'
@@ -39,13 +41,14 @@ const NO_OTHERS: FindConfig = () => undefined
  */
 export function checkStreamConfig(
   asked: StreamConfig,
+  server: JetStreamLimits,
   pedantic = false,
   find: FindConfig = NO_OTHERS,
 ): StreamConfig {
   const config = { ...asked }
   checkName(config)
   applyDefaults(config, pedantic)
-  checkAges(config, pedantic)
+  checkAges(config, server.duplicateWindow * 1e6, pedantic)
   checkFirstSequence(config)
   checkCombinations(config, pedantic)
   checkOrigins(config, find, pedantic)
@@ -117,21 +120,30 @@ function applyDefaults(config: StreamConfig, pedantic: boolean): void {
   }
 }
 
-function checkAges(config: StreamConfig, pedantic: boolean): void {
+function checkAges(config: StreamConfig, longestWindowNs: number, pedantic: boolean): void {
   config.max_age ??= 0
   const { max_age: maxAge } = config
   if (maxAge < 0) throw invalidConfig('max age can not be negative')
   if (maxAge !== 0 && maxAge < STREAM_LIMITS.smallestAgeNs)
     throw invalidConfig('max age needs to be >= 100ms')
   if (!config.duplicate_window && config.mirror === undefined && (config.sources ?? []).length === 0) {
-    const isShort = maxAge !== 0 && maxAge < STREAM_DEFAULTS.duplicateWindowNs
+    let usual: number = STREAM_DEFAULTS.duplicateWindowNs
+    if (longestWindowNs > 0 && longestWindowNs < usual) {
+      if (pedantic) throw pedanticError('duplicate window limits are higher than current limits')
+      usual = longestWindowNs
+    }
+    const isShort = maxAge !== 0 && maxAge < usual
     if (isShort && pedantic) throw pedanticError('duplicate window cannot be bigger than max age')
-    config.duplicate_window = isShort ? maxAge : STREAM_DEFAULTS.duplicateWindowNs
+    config.duplicate_window = isShort ? maxAge : usual
   }
   const window = config.duplicate_window ?? 0
   if (window < 0) throw invalidConfig('duplicates window can not be negative')
   if (maxAge !== 0 && window > maxAge) {
     throw invalidConfig('duplicates window can not be larger then max age')
+  }
+  if (longestWindowNs > 0 && window > longestWindowNs) {
+    const limit = formatDuration(longestWindowNs)
+    throw invalidConfig(`duplicates window can not be larger then server limit of ${limit}`)
   }
   if (window > 0 && window < STREAM_LIMITS.smallestWindowNs) {
     throw invalidConfig('duplicates window needs to be >= 100ms')

@@ -1,4 +1,5 @@
 import { apiError } from '../errors.ts'
+import type { JetStreamLimits } from '../limits.ts'
 import type { StreamConfig } from '../types.ts'
 import { checkStreamConfig, invalidConfig } from './check.ts'
 import { encodeStreamConfig } from './fields.ts'
@@ -16,10 +17,11 @@ export function isSameStreamConfig(left: StreamConfig, right: StreamConfig): boo
 export function updatedStreamConfig(
   before: StreamConfig,
   asked: StreamConfig,
+  server: JetStreamLimits,
   pedantic: boolean,
   find: FindConfig,
 ): StreamConfig {
-  const config = checkStreamConfig(asked, pedantic, find)
+  const config = checkStreamConfig(asked, server, pedantic, find)
   const refuse = (what: string): Error => invalidConfig(`stream configuration update can not ${what}`)
   if (config.name !== before.name) throw invalidConfig('stream configuration name must match original')
   if ((config.num_replicas ?? 1) > 1) throw apiError('JSStreamReplicasNotSupportedErr')

@@ -1,6 +1,7 @@
 import type { Account } from '../../../core/index.ts'
 import type { Clock } from '../../../ports/index.ts'
 import type { MessageLog, Store } from '../../../storage/index.ts'
+import type { JetStreamLimits } from '../../config/limits.ts'
 import type { StreamConfig } from '../../config/types.ts'
 
 /** The stream of a consumer, as the consumer knows it. */
@@ -11,7 +12,7 @@ export interface ConsumerStream {
   readonly clock: Clock
   /** Of the bus: where the consumer's clients are. */
   readonly account: Account
-  readonly host: { readonly store: Store; readonly domain: string }
+  readonly host: { readonly store: Store; readonly domain: string; readonly limits: JetStreamLimits }
   /** All of them. */
   readonly consumers: {
     /** It wants other messages than before. */

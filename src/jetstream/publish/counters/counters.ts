@@ -3,6 +3,7 @@ import type { Message } from '../../../wire/index.ts'
 import { type ApiError, apiError } from '../../config/errors.ts'
 import { headerValue, readHeaderLines } from '../../headers/header-lines.ts'
 import { INCR, type PublishHeaders, STREAM_SOURCE } from '../../headers/publish-headers.ts'
+import type { StoredStream } from '../../stream/stored-stream.ts'
 import { CountedMessage } from './counted-message.ts'
 import { type CounterSources, encodeSources, readSources, readValue } from './counter-value.ts'
 import { add, type Integer, integerOf, readInteger, subtract } from './integer.ts'
@@ -36,6 +37,7 @@ export type Totals = Map<string, Standing>
 export class Counters {
   /** The value that the message counted last has come to. */
   value: Integer = 0
+  private readonly stream: StoredStream
   private readonly log: MessageLog
   private readonly maxPayloadBytes: number
   private readonly view = new RecordView()
@@ -44,14 +46,15 @@ export class Counters {
   private readonly loaded = new Map<string, Standing>()
   private loadedBytes = 0
 
-  constructor(log: MessageLog, maxPayloadBytes: number) {
-    this.log = log
-    this.maxPayloadBytes = maxPayloadBytes
+  constructor(stream: StoredStream) {
+    this.stream = stream
+    this.log = stream.log
+    this.maxPayloadBytes = stream.host.bus.limits.maxPayloadBytes
   }
 
   /** null: what a message of this subject increments is at hand; else it is when the promise is fulfilled. */
   prepare({ subject, subjectStart, subjectEnd }: Message): Promise<void> | null {
-    const seq = this.log.lastSeqOf(subject, subjectStart, subjectEnd)
+    const seq = this.stream.lastSeqOf(subject, subjectStart, subjectEnd)
     if (seq === 0 || this.log.readStored(seq, this.view, NOBODY) !== 'wait') return null
     const key = subject.toString('latin1', subjectStart, subjectEnd)
     return this.loaded.get(key)?.seq === seq ? null : this.load(key)
@@ -117,7 +120,7 @@ export class Counters {
   /** null: it can't be read now. */
   private standing(subject: Buffer, start: number, end: number): Standing | null {
     for (;;) {
-      const seq = this.log.lastSeqOf(subject, start, end)
+      const seq = this.stream.lastSeqOf(subject, start, end)
       if (seq === 0) return NOTHING
       const result = this.log.readStored(seq, this.view, NOBODY)
       if (result === 'ok') return standingOf(this.view)
@@ -127,15 +130,15 @@ export class Counters {
       }
       if (result === 'failed') return null
       // It was damaged, and is set aside: the one before it is the last.
-      if (this.log.lastSeqOf(subject, start, end) === seq) return null
+      if (this.stream.lastSeqOf(subject, start, end) === seq) return null
     }
   }
 
   private async load(key: string): Promise<void> {
     const subject = Buffer.from(key, 'latin1')
-    const { log } = this
+    const { log, stream } = this
     for (;;) {
-      const seq = log.lastSeqOf(subject, 0, subject.length)
+      const seq = stream.lastSeqOf(subject, 0, subject.length)
       if (seq === 0) return
       const view = new RecordView()
       let isRead: boolean
@@ -150,7 +153,7 @@ export class Counters {
         this.keep(key, standingOf(view))
         return
       }
-      if (log.lastSeqOf(subject, 0, subject.length) === seq) return
+      if (stream.lastSeqOf(subject, 0, subject.length) === seq) return
     }
   }
 

@@ -183,3 +183,39 @@ differential('counters are published again with their value', async (s) => {
   await s.request('c.a', '', 'Nats-Incr: 2')
   await s.settle('republished', true)
 })
+
+differential('counters of several streams add up where they are sourced', async (s) => {
+  for (const place of ['es', 'de']) {
+    const name = place.toUpperCase()
+    await s.api(`STREAM.CREATE.${name}`, { ...STREAM, name, subjects: [`count.${place}.*`] })
+    await s.request(`count.${place}.hits`, '', 'Nats-Incr: 5')
+  }
+  const source = (place: string): object => ({
+    name: place.toUpperCase(),
+    subject_transforms: [{ src: `count.${place}.*`, dest: 'count.all.$1' }],
+  })
+  const total = { ...STREAM, name: 'TOTAL', subjects: ['count.all.*'] }
+  await s.api('STREAM.CREATE.TOTAL', { ...total, sources: [source('es')] })
+  await s.wait(700)
+  await s.request('count.es.hits', '', 'Nats-Incr: 2')
+  await s.wait(300)
+  await s.request('count.all.hits', '', 'Nats-Incr: 100')
+  await s.api('STREAM.UPDATE.TOTAL', { ...total, sources: [source('es'), source('de')] })
+  await s.wait(700)
+  await s.request('count.de.hits', '', 'Nats-Incr: -30')
+  await s.wait(300)
+  await s.request('count.es.misses', '', 'Nats-Incr: 123456789012345678901234567890')
+  await s.wait(300)
+  await s.request('count.all.hits', '', 'Nats-Incr: 1')
+  await s.api('STREAM.INFO.TOTAL', { subjects_filter: '>' }, '', ({ state }) => state)
+  const found = await s.messagesOf('TOTAL')
+  s.note(
+    'all of them',
+    found.map(({ headers, payload }) => ({ headers: withoutIdentity(headers ?? ''), payload })),
+  )
+})
+
+/** A source's header ends with an identity that differs. */
+function withoutIdentity(headers: string): string {
+  return headers.replace(/(Nats-Stream-Source: (?:\S+ ){4}\S+)( \S+)?/, '$1')
+}

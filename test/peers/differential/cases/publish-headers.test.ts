@@ -99,6 +99,15 @@ differential('publishing: subscribers of the subject get it too, once', async (s
   await s.collect(sid, 4, 300)
 })
 
+differential('publishing: what is too large is refused before its headers are looked at', async (s) => {
+  await s.api('STREAM.CREATE.S', { name: 'S', subjects: ['s'], max_msg_size: 60 })
+  await s.request('s', 'x', 'Nats-Msg-Id: 1')
+  const large = 'x'.repeat(70)
+  for (const headers of ['', 'Nats-Msg-Id: 1', 'Nats-Expected-Stream: T', 'Nats-Msg-Id: 1\nNats-Incr: 1']) {
+    await s.request('s', large, headers)
+  }
+})
+
 differential('publishing: max_msg_size counts headers', async (s) => {
   await s.api('STREAM.CREATE.S', { name: 'S', subjects: ['s'], max_msg_size: 40 })
   for (const size of [0, 17, 18, 19, 20, 39, 40, 41]) {

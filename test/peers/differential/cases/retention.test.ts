@@ -270,3 +270,40 @@ for (const limit of [
     }
   })
 }
+
+for (const storage of ['file', 'memory']) {
+  for (const retention of ['limits', 'interest', 'workqueue']) {
+    differential(
+      `where an empty ${retention} stream in ${storage} begins when a consumer goes`,
+      async (s) => {
+        await s.api('STREAM.CREATE.S', { name: 'S', subjects: ['s.*'], storage, retention })
+        const config = { durable_name: 'c', ack_policy: 'explicit', filter_subject: 's.a' }
+        await s.api('CONSUMER.CREATE.S.c', { stream_name: 'S', config: { name: 'c', ...config } })
+        const other = { name: 'd', durable_name: 'd', ack_policy: 'explicit', filter_subject: 's.b' }
+        await s.api('CONSUMER.CREATE.S.d', { stream_name: 'S', config: other })
+        await s.api('STREAM.INFO.S')
+        await s.api('CONSUMER.DELETE.S.d')
+        await s.api('STREAM.INFO.S')
+        await s.api('CONSUMER.DELETE.S.c')
+        await s.api('STREAM.INFO.S')
+        await s.request('s.a', 'one')
+        await s.api('STREAM.INFO.S')
+      },
+    )
+  }
+
+  for (const filter of ['', '>', 's.*', 's.a']) {
+    differential(
+      `a purge of ${filter || 'all'} below a sequence behind the end, in ${storage}`,
+      async (s) => {
+        await s.api('STREAM.CREATE.S', { name: 'S', subjects: ['s.*'], storage })
+        await s.request('s.a', 'one')
+        await s.api('STREAM.PURGE.S', { filter, seq: 10 })
+        await s.api('STREAM.INFO.S')
+        await s.request('s.a', 'two')
+        await s.api('STREAM.PURGE.S', { filter, keep: 1 })
+        await s.api('STREAM.INFO.S')
+      },
+    )
+  }
+}

@@ -1,0 +1,63 @@
+/** WebSocket: what its listener can be told. */
+import { settleTls, type TlsOptions, type TlsSettings } from './tls-options.ts'
+
+export interface WebSocketOptions {
+  /** Port; 0 or -1: any free one (see `server.websocketPort`). */
+  port: number
+  /** Address to listen on. Default: that of `host`. */
+  host?: string
+  /** TLS (`wss:`). Without it `noTls` has to say that this is meant. */
+  tls?: TlsOptions
+  /** Speak without TLS (`ws:`). Default: false. */
+  noTls?: boolean
+  /** Take browsers only from pages of the same host and port. Default: false. */
+  sameOrigin?: boolean
+  /** Take browsers only from these: `https://host:port`. Default: from all. */
+  allowedOrigins?: readonly string[]
+  /** Compress what is sent to clients that can take it. Default: false. */
+  compression?: boolean
+  /** Milliseconds that a client has to ask for the upgrade. Default: 2000. */
+  handshakeTimeout?: number
+  /** Headers of the answer to the upgrade. Default: none. */
+  headers?: Readonly<Record<string, string>>
+}
+
+export interface WebSocketSettings {
+  readonly port: number
+  readonly host: string
+  readonly tls: TlsSettings | null
+  readonly sameOrigin: boolean
+  readonly allowedOrigins: readonly URL[]
+  readonly compression: boolean
+  readonly handshakeTimeoutMs: number
+  readonly headers: Readonly<Record<string, string>>
+}
+
+const HANDSHAKE_TIMEOUT_MS = 2000
+
+/** @throws Error with nats-server's sentence where it has one */
+export function settleWebSocket(options: WebSocketOptions, host: string): WebSocketSettings {
+  const { tls, noTls = false, port } = options
+  if (tls === undefined && !noTls) throw new Error('websocket requires TLS configuration')
+  if (!Number.isInteger(port) || port < -1 || port > 65_535) {
+    throw new Error(`the port of websocket must be between -1 and 65535, not ${port}`)
+  }
+  return {
+    port: port === -1 ? 0 : port,
+    host: options.host ?? host,
+    tls: tls === undefined ? null : settleTls(tls),
+    sameOrigin: options.sameOrigin ?? false,
+    allowedOrigins: (options.allowedOrigins ?? []).map(origin),
+    compression: options.compression ?? false,
+    handshakeTimeoutMs: options.handshakeTimeout ?? HANDSHAKE_TIMEOUT_MS,
+    headers: options.headers ?? {},
+  }
+}
+
+function origin(text: string): URL {
+  try {
+    return new URL(text)
+  } catch {
+    throw new Error(`unable to parse allowed origin: ${text}`)
+  }
+}
