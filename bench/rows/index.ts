@@ -1,5 +1,6 @@
 /** Every row, in the order of the table. */
 import type { Row } from '../row.ts'
+import { copyRows } from './copies.ts'
 import { coreRows } from './core.ts'
 import { frameworkRows } from './framework.ts'
 import { inProcessRows } from './in-process.ts'
@@ -16,6 +17,7 @@ export const rows: readonly Row[] = [
   ...publishRows,
   ...mappingRows,
   ...readRows,
+  ...copyRows,
   ...workQueueRows,
   ...kvRows,
   ...inProcessRows,

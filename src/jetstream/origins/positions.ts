@@ -32,6 +32,8 @@ export class Positions {
   private readonly byKey = new Map<string, Position>()
   private readonly places: Position[] = []
   private moved: Position[] = []
+  /** Keys or identities are others than the ledger has. */
+  private hasOtherNames = false
   private ledger: Ledger | null = null
   private readonly entry = Buffer.alloc(ENTRY_BYTES)
 
@@ -54,6 +56,9 @@ export class Positions {
     position = { key, identity: '', seq: 0, place, isMoved: false }
     this.places[place] = position
     this.byKey.set(key, position)
+    this.hasOtherNames = true
+    // What the ledger has of the place is about another one.
+    if (before !== undefined) this.move(position, 0)
     return position
   }
 
@@ -71,7 +76,8 @@ export class Positions {
     position.identity = identity
     position.seq = seq
     if (this.inMemory) return
-    this.saveNames()
+    // With the commit, once for all that begin in a turn.
+    this.hasOtherNames = true
     this.move(position, seq)
   }
 
@@ -79,7 +85,7 @@ export class Positions {
   flush(): void {
     const { moved, entry } = this
     if (moved.length === 0) return
-    if (this.ledger === null) this.saveNames()
+    if (this.ledger === null || this.hasOtherNames) this.saveNames()
     for (const position of moved) {
       position.isMoved = false
       entry.writeUInt32LE(position.place, 0)
@@ -95,6 +101,7 @@ export class Positions {
   }
 
   private saveNames(): void {
+    this.hasOtherNames = false
     const meta: Json = { places: this.places.map(({ key, identity }) => [key, identity]) }
     if (this.ledger === null) this.use(this.log.createLedger(LEDGER_NAME, meta))
     else this.ledger.setMeta(meta)
