@@ -84,6 +84,8 @@ export function ensureBuilt() {
 /** Builds dist/ always. */
 export function build() {
   sweep('dist', { dist: 'src' })
+  // Of builds that still made them: the package has no sources for them.
+  for (const path of files('dist', '.map')) rmSync(join(root, path))
   must(process.execPath, [tool(...typescript), '-p', 'tsconfig.build.json'])
   bundlePrograms()
   stamp('dist')
