@@ -37,6 +37,4 @@ export interface AccountShares {
 }
 
 /** An import that can't be; the message is nats-server's text. */
-export class ImportError extends Error {
-  override readonly name = 'ImportError'
-}
+export class ImportError extends Error {}
