@@ -8,7 +8,7 @@ import {
   type MappingFunction,
   parseMappingToken,
 } from './mapping-functions.ts'
-import type { SubjectBuffer } from './subject-buffer.ts'
+import { SubjectBuffer } from './subject-buffer.ts'
 import { badDestination, badSubject } from './transform-error.ts'
 import {
   HASH_OF_NOTHING,
@@ -107,7 +107,11 @@ export class SubjectTransform {
       return to.isTooLong ? TOO_LONG : to.length
     }
     const count = tokenize(subject, start, end)
-    if (count === 0 || !this.matches(subject, count)) return NOT_MAPPED
+    return count === 0 ? NOT_MAPPED : this.map(subject, start, end, count, to)
+  }
+
+  private map(subject: Buffer, start: number, end: number, count: number, to: SubjectBuffer): number {
+    if (!this.matches(subject, count)) return NOT_MAPPED
     const { steps } = this
     for (let i = 0; i < steps.length; i++) {
       if (i > 0) to.dot()
@@ -124,6 +128,14 @@ export class SubjectTransform {
   applyText(subject: string, to: SubjectBuffer): string | null {
     const bytes = Buffer.from(subject)
     return this.apply(bytes, 0, bytes.length, to) < 0 ? null : to.toString()
+  }
+
+  /** The same for a pattern within the source: its wildcards are tokens like others. */
+  applyPattern(pattern: string): string | null {
+    const bytes = Buffer.from(pattern)
+    const to = new SubjectBuffer()
+    const count = tokenize(bytes, 0, bytes.length, true)
+    return count === 0 || this.map(bytes, 0, bytes.length, count, to) < 0 ? null : to.toString()
   }
 
   /** The mapping back; null where there is none. */
@@ -205,15 +217,16 @@ function partition(count: number, tokens: number[], subject: Buffer, start: numb
   return (hash >>> 0) % (count >>> 0)
 }
 
-/** Finds the tokens of a subject; returns how many, 0 when it isn't one that is published to. */
-function tokenize(subject: Buffer, start: number, end: number): number {
+/** Finds the tokens of a subject; returns how many, 0 when it isn't one that is published to (`takesWildcards`: subscribed to). */
+function tokenize(subject: Buffer, start: number, end: number, takesWildcards = false): number {
   if (end - start + 2 > tokenStarts.length) tokenStarts = new Int32Array((end - start) * 2 + 2)
   let count = 0
   let begin = start
   for (let i = start; i <= end; i++) {
     if (i < end && subject[i] !== DOT) continue
     if (i === begin) return 0
-    if (i - begin === 1 && (subject[begin] === STAR || subject[begin] === REST)) return 0
+    const isWildcard = i - begin === 1 && (subject[begin] === STAR || subject[begin] === REST)
+    if (isWildcard && !takesWildcards) return 0
     tokenStarts[count++] = begin
     begin = i + 1
   }

@@ -84,6 +84,66 @@ test('services and streams go from one account to another', async (t) => {
   assert.equal(await heard, 'a.news.today')
 })
 
+test('a subscription gets no more of an import than it asks for, whatever subjects become', async (t) => {
+  const server = await start(t, {
+    accounts: {
+      A: { users: [user('a')], exports: [{ stream: 'st.>' }, { stream: 'two.*.*' }] },
+      B: {
+        users: [
+          user('b'),
+          {
+            user: 'limited',
+            password: 'l',
+            permissions: { subscribe: { allow: 'in.a.>', deny: 'in.a.no' } },
+          },
+        ],
+        imports: [
+          { stream: { account: 'A', subject: 'st.>' }, to: 'in.>' },
+          { stream: { account: 'A', subject: 'two.*.*' }, to: 'turned.$2.$1' },
+        ],
+      },
+      C: {
+        users: [user('c')],
+        imports: [{ stream: { account: 'A', subject: 'two.*.*' }, to: 'same.$1.$1' }],
+      },
+    },
+  })
+  const a = await server.connect({ user: 'a' })
+  const got: Record<string, string[]> = {}
+  const listen = async (user: string, patterns: string[]): Promise<() => Promise<void>> => {
+    const client = await server.connect({ user })
+    for (const pattern of patterns) {
+      for (const queue of [undefined, 'q']) {
+        const callback = (_: unknown, { subject }: { subject: string }) => {
+          got[pattern] = [...(got[pattern] ?? []), subject]
+        }
+        client.subscribe(pattern, { queue: queue && `q${pattern}`, callback })
+      }
+    }
+    await client.flush()
+    return () => client.flush()
+  }
+  const flushes = [
+    await listen('b', ['in.a.*', '*.a.>', 'in.>', 'turned.*.x', 'turned.y.*']),
+    await listen('limited', ['in.a.>']),
+    await listen('c', ['same.x.y', 'same.*.x']),
+  ]
+  for (const subject of ['st.a.x', 'st.a.no', 'st.b.x', 'st.b', 'two.x.y', 'two.y.x']) a.publish(subject)
+  await a.flush()
+  for (const flush of flushes) await flush()
+  for (const subjects of Object.values(got)) subjects.sort()
+  const twice = (...subjects: string[]) => subjects.flatMap((subject) => [subject, subject])
+  assert.deepEqual(got, {
+    'in.a.*': twice('in.a.no', 'in.a.x'),
+    '*.a.>': twice('in.a.no', 'in.a.x'),
+    'in.>': twice('in.a.no', 'in.a.x', 'in.b', 'in.b.x'),
+    'in.a.>': twice('in.a.x'),
+    'turned.*.x': twice('turned.y.x'),
+    'turned.y.*': twice('turned.y.x'),
+    'same.*.x': twice('same.x.x'),
+  })
+})
+
 const imports = (account: string, subject: string, to?: string): AccountOptions['imports'] => [
   { service: { account, subject }, ...(to === undefined ? {} : { to }) },
 ]

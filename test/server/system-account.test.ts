@@ -144,6 +144,26 @@ test('everybody may ask about themselves, and about nothing else', async (t) => 
     await assert.rejects(ask(subject), /no responders/i)
 })
 
+test('an account that says it is another one still sees itself only', async (t) => {
+  const server = await start(t, { accounts: { A: { users: [user('a')] }, B: { users: [user('b')] } } })
+  const [a, b] = [await server.connect({ user: 'a' }), await server.connect({ user: 'b' })]
+  await a.flush()
+  for (const subject of ['ACCOUNT.PING.CONNZ', 'SERVER.PING.CONNZ', 'ACCOUNT.PING.STATZ']) {
+    for (const named of [
+      '"acc":"x","account":"A"',
+      '"account":"A","acc":"A"',
+      '"account":"A"',
+      '"acc":"A"',
+    ]) {
+      const answer = (await b.request(`$SYS.REQ.${subject}`, `{${named},"auth":true}`)).string()
+      const names = [...answer.matchAll(/"(?:acc|account)":"(.*?)"/g)].map(([, name]) => name)
+      assert.deepEqual([...new Set(names)], ['B'], `${subject} ${named}`)
+    }
+  }
+})
+
+const user = (name: string) => ({ user: name, password: name })
+
 test('a client is kicked, and told to leave', async (t) => {
   const { server, client, insider } = await setUp(t)
   const told: string[] = []

@@ -1,7 +1,9 @@
 import {
   intersection,
   SubjectBuffer,
+  type SubjectFilter,
   SubjectTransform,
+  subjectFilter,
   withPlaces,
   withWildcards,
 } from '../../subjects/index.ts'
@@ -38,16 +40,18 @@ export class StreamImport {
     const pattern = Buffer.from(subscription.subject, 'latin1').toString('utf8')
     const shared = intersection(pattern, this.to)
     if (shared === null) return null
-    let there = shared
-    if (shared === this.to) there = this.from
-    else if (this.reverse !== null) there = this.reverse.applyText(shared, new SubjectBuffer()) ?? this.from
+    const isNarrower = shared !== this.to
+    let there = isNarrower ? shared : this.from
+    if (isNarrower && this.transform !== null) there = this.reverse?.applyPattern(shared) ?? this.from
+    // A mapping that can't be turned around leaves the shadow wider than the subscription.
+    const within = isNarrower ? subjectFilter([shared]) : null
     const receiver =
-      this.transform === null ? subscription.receiver : new Shadow(subscription, this.transform)
+      this.transform === null ? new Plain(subscription) : new Shadow(subscription, this.transform, within)
     const shadow = new Subscription(
       Buffer.from(there).toString('latin1'),
       subscription.queue,
       subscription.name,
-      receiver === subscription.receiver ? new Plain(subscription) : receiver,
+      receiver,
     )
     this.exporter.addShadow(shadow)
     return { end: () => this.exporter.remove(shadow) }
@@ -76,21 +80,24 @@ class Plain implements Receiver {
 /** Gives messages on under another subject. */
 class Shadow extends Plain {
   private readonly transform: SubjectTransform
+  /** What the subscription is for, where that is less than the import. */
+  private readonly within: SubjectFilter | null
   private readonly subject = new SubjectBuffer()
   private readonly message = new Message(Buffer.alloc(0))
   /** A message is being given on, which may bring another one. */
   private isBusy = false
 
-  constructor(followed: Subscription, transform: SubjectTransform) {
+  constructor(followed: Subscription, transform: SubjectTransform, within: SubjectFilter | null) {
     super(followed)
     this.transform = transform
+    this.within = within
   }
 
   override deliver(shadow: Subscription, message: Message, origin: Origin | null): boolean {
     const subject = this.isBusy ? new SubjectBuffer() : this.subject
     const mapped = this.isBusy ? new Message(message.subject) : this.message
     const length = this.transform.apply(message.subject, message.subjectStart, message.subjectEnd, subject)
-    if (length < 0) return false
+    if (length < 0 || this.within?.matches(subject.bytes, 0, length) === false) return false
     mapped.copyFrom(message)
     mapped.subject = subject.bytes
     mapped.subjectStart = 0

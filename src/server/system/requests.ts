@@ -60,9 +60,8 @@ function serverAnswer(
     case 'LDM':
       return command(record, () => lameDuckOf(server, options.cid))
   }
-  // Ordinary accounts see themselves.
-  const own = isSystem(account, server) ? {} : { acc: account.name }
-  return shown(record, () => serverPages.get(page)?.(server, queryOf(page, { ...options, ...own })))
+  const wanted = isSystem(account, server) ? options : ofAccount(account.name, options)
+  return shown(record, () => serverPages.get(page)?.(server, queryOf(page, wanted)))
 }
 
 function accountAnswer(
@@ -82,8 +81,14 @@ function accountAnswer(
   }
   // Of one account subscriptions are listed without being asked for.
   const listed = page === 'SUBSZ' ? { subscriptions: true } : {}
-  const wanted = { ...options, ...listed, acc: name }
+  const wanted = ofAccount(name, { ...options, ...listed })
   return shown(record, () => accountPages.get(page)?.(server, queryOf(page, wanted)))
+}
+
+/** Of this account, whatever the request says: it may say so by two names, more than once. */
+function ofAccount(name: string, options: Options): Options {
+  const { acc: _acc, account: _account, ...others } = options
+  return { ...others, acc: name }
 }
 
 function isSystem({ name }: Account, { bus }: MonitoredServer): boolean {
