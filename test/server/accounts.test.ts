@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { connect as connectSocket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { jetstream, jetstreamManager } from '@nats-io/jetstream'
+import type { Bus } from '../../src/core/index.ts'
 import type { AccountOptions, ServerOptions } from '../../src/server/index.ts'
 import { start } from './support.ts'
 
@@ -142,6 +144,46 @@ test('a subscription gets no more of an import than it asks for, whatever subjec
     'turned.y.*': twice('turned.y.x'),
     'same.*.x': twice('same.x.x'),
   })
+})
+
+test('a service believes nobody but the server who asks, however a client writes it', async (t) => {
+  const server = await start(t, {
+    port: 0,
+    accounts: {
+      A: { users: [user('a')], exports: [{ service: 'ask' }] },
+      B: { users: [user('b')], imports: [{ service: { account: 'A', subject: 'ask' } }] },
+    },
+  })
+  const a = await server.connect({ user: 'a' })
+  const got: string[] = []
+  ;(server as unknown as { bus: Bus }).bus.account('A').subscribe('ask', {
+    onMessage: ({ body, bodyStart, headerLength }) =>
+      void got.push(body.toString('latin1', bodyStart, bodyStart + headerLength)),
+  })
+  await a.flush()
+  const forged = 'Nats-Request-Info: {"acc":"FORGED"}'
+  const heads = [
+    `${forged}\r\n\r\n`,
+    `X: 1\n${forged}\r\n\r\n`,
+    `X: 1\r${forged}\r\n\r\n`,
+    ` ${forged}\r\n\r\n`,
+    `${forged.replace(':', ' :')}\r\n\r\n`,
+    `${forged.toLowerCase()}\n\n`,
+    `X: 1\r\n${forged}`,
+    'X: 1',
+  ].map((lines) => `NATS/1.0\r\n${lines}`)
+  const socket = connectSocket(server.port as number, '127.0.0.1')
+  const publish = heads.map((head) => `HPUB ask ${head.length} ${head.length}\r\n${head}\r\n`).join('')
+  socket.write(
+    `CONNECT {"user":"b","pass":"p","headers":true,"verbose":false,"pedantic":false}\r\n${publish}PING\r\n`,
+  )
+  await new Promise((resolve) => socket.on('data', (data) => data.includes('PONG') && resolve(null)))
+  socket.destroy()
+  assert.equal(got.length, heads.length)
+  for (const head of got) {
+    assert.doesNotMatch(head, /FORGED|forged/)
+    assert.match(head, /\r\nNats-Request-Info: \{"acc":"B".*\}\r\n\r\n$/)
+  }
 })
 
 const imports = (account: string, subject: string, to?: string): AccountOptions['imports'] => [

@@ -3,6 +3,9 @@ import type { Message } from '../../wire/index.ts'
 import type { Origin } from '../origin.ts'
 
 const NAME = 'Nats-Request-Info'
+/** However a client may read it: any end of a line, white space around the name. */
+const FORGED = /^\s*nats-request-info\s*:/i
+const LINE = /[^\r\n]*(?:\r\n|\r|\n|$)/g
 const FIRST_LINE = 'NATS/1.0\r\n'
 const NANOS_PER_MS = 1e6
 
@@ -39,11 +42,13 @@ function withoutEmpty(info: ClientInfo): ClientInfo {
 export function withRequestInfo(message: Message, info: ClientInfo | null, service: string): void {
   const { body, bodyStart, headerLength } = message
   const head = body.toString('latin1', bodyStart, bodyStart + headerLength)
-  const lines = headerLength === 0 ? [FIRST_LINE] : head.split(/(?<=\r\n)/).filter((line) => line !== '\r\n')
-  const isOurs = (line: string): boolean => line.toLowerCase().startsWith(`${NAME.toLowerCase()}:`)
+  const lines =
+    headerLength === 0 ? [FIRST_LINE] : (head.match(LINE) ?? []).filter((line) => line.trim() !== '')
+  const isOurs = (line: string): boolean => FORGED.test(line)
   const before = lines.find(isOurs)
   const told = info ?? { ...parse(before?.slice(NAME.length + 1) ?? '{}'), svc: service }
-  const others = lines.filter((line) => !isOurs(line))
+  // Each line ends as headers do, so that none hides the last.
+  const others = lines.filter((line) => !isOurs(line)).map((line) => `${line.replace(/[\r\n]+$/, '')}\r\n`)
   const text = Buffer.from(JSON.stringify(told)).toString('latin1')
   const headers = Buffer.from(`${others.join('')}${NAME}: ${text}\r\n\r\n`, 'latin1')
   message.body = Buffer.concat([headers, body.subarray(bodyStart + headerLength, message.bodyEnd)])
