@@ -50,7 +50,7 @@ export function defaultConnectOptions(): ConnectOptions {
  * @throws Error for anything that is not an object or null, and for a field of the wrong type
  */
 export function parseConnectOptions(json: string, before: ConnectOptions): ConnectOptions {
-  const value: unknown = JSON.parse(json)
+  const value = parsed(json)
   if (value === null) return before
   if (typeof value !== 'object' || Array.isArray(value)) throw new Error('CONNECT is not an object')
   const options: Record<string, boolean | number | string> = { ...before }
@@ -63,4 +63,13 @@ export function parseConnectOptions(json: string, before: ConnectOptions): Conne
     options[name] = given
   }
   return options as unknown as ConnectOptions
+}
+
+/** Node's own error shows a part of the text, which may be a password. */
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json)
+  } catch {
+    throw new Error('CONNECT is no JSON')
+  }
 }

@@ -93,7 +93,8 @@ export class LineTracer {
 
 /** Passwords, tokens and the like don't belong in a log. */
 function redacted(line: string): string {
-  return line.replace(/("(?:pass|auth_token|sig|jwt)"\s*:\s*)"(?:[^"\\]|\\.)*"/gi, '$1"[REDACTED]"')
+  const secret = /("(?:pass|auth_token|sig|jwt)"\s*:\s*)(?:"(?:[^"\\]|\\.)*"?|[^\s",}]+)/gi
+  return line.replace(secret, '$1"[REDACTED]"')
 }
 
 /** Follows a client in both directions, from now on, while tracing is on. */

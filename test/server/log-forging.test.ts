@@ -101,3 +101,23 @@ test("what a logger throws is its owner's, and comes outside of the server", asy
     for (const other of others) process.on('uncaughtException', other)
   }
 })
+
+test('no part of a password comes into the log', async (t) => {
+  const lines: string[] = []
+  const logger = { log: (_: unknown, text: string) => void lines.push(text) }
+  const server = await start(t, { port: 0, users: [{ user: 'u', password: 'p' }], trace: true, logger })
+  const secret = '5ecr'
+  await say(server.port as number, [
+    `CONNECT {"user":"u","pass":"${secret}"x}\r\n`,
+    `CONNECT {"user":"u","pass":"${secret}}\r\n`,
+    `CONNECT {"user":"u","pass":"${secret}"}\r\n`,
+    `CONNECT {"auth_token":"${secret}",}\r\n`,
+    `CONNECT {"pass":${secret}}\r\n`,
+  ])
+  assert.ok(lines.some((line) => line.includes('[REDACTED]')))
+  assert.ok(lines.some((line) => line.includes('CONNECT is no JSON')))
+  assert.deepEqual(
+    lines.filter((line) => line.includes(secret)),
+    [],
+  )
+})
