@@ -2,6 +2,9 @@ import type { Socket } from 'node:net'
 import type { ClientProtocol, Transport } from '../core/index.ts'
 import type { Guard } from './guard.ts'
 
+/** The last words have so long to be taken, milliseconds. */
+const CLOSING_MS = 1000
+
 /** Bytes of one connection through a socket, plain or of TLS. */
 export class SocketTransport implements Transport {
   protocol: ClientProtocol | null = null
@@ -74,7 +77,13 @@ export class SocketTransport implements Transport {
   }
 
   close(flush: boolean): void {
-    if (flush && !this.isHeld) this.socket.destroySoon()
-    else this.socket.destroy()
+    const { socket } = this
+    if (!flush || this.isHeld) {
+      socket.destroy()
+      return
+    }
+    socket.destroySoon()
+    // Who reads nothing would keep the socket, and what waits for it, for ever.
+    if (!socket.destroyed && socket.writableLength > 0) setTimeout(() => socket.destroy(), CLOSING_MS).unref()
   }
 }

@@ -7,6 +7,7 @@ import { test } from 'node:test'
 import { Kvm } from '@nats-io/kv'
 import { connect } from '@nats-io/transport-node'
 import { Server } from '../../src/server/index.ts'
+import { eventually } from './program.ts'
 import { start } from './support.ts'
 
 test('a server without a port opens no socket', async (t) => {
@@ -183,4 +184,23 @@ test('an encrypted store is there again with its key, and the server does not st
     const path = join(storeDir, name)
     if (statSync(path).isFile()) assert.ok(!/secrets|4711/.test(readFileSync(path, 'latin1')), name)
   }
+})
+
+test('a client that is closed and reads nothing does not keep its socket', async (t) => {
+  const server = await start(t, { port: 0 })
+  const socket = tcpConnect(server.port as number, '127.0.0.1')
+  t.after(() => socket.destroy())
+  socket.on('error', () => {})
+  const size = 1024 * 1024
+  socket.write('CONNECT {"verbose":false,"pedantic":false}\r\nSUB x 1\r\n')
+  for (let i = 0; i < 24; i++) socket.write(`PUB x ${size}\r\n${'x'.repeat(size)}\r\n`)
+  socket.write('NONSENSE\r\n')
+  // What is written to a socket that is there is taken.
+  await eventually(
+    () => {
+      if (!socket.destroyed) socket.write('\r\n')
+      return socket.destroyed
+    },
+    () => 'the socket is there',
+  )
 })
