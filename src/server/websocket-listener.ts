@@ -114,6 +114,7 @@ export class WebSocketListener {
     const path = (request.url ?? '/').split('?')[0]
     if (ELSEWHERE.has(path)) refuse(socket, 404, 'Not Found')
     else if (!this.isAllowed(request)) refuse(socket, 403, 'Forbidden', 'origin not allowed')
+    else if (!this.isPinned(request)) refuse(socket, 403, 'Forbidden', 'certificate not pinned')
     else {
       this.upgrades.handleUpgrade(request, socket, head, (client) =>
         this.guard.run(() => this.accept(client, request)),
@@ -137,6 +138,11 @@ export class WebSocketListener {
     client.on('message', (data) => guard.run(() => protocol.receive(data as Buffer)))
     client.on('error', () => guard.run(() => session.close('Protocol Violation', false)))
     client.on('close', () => guard.run(() => session.close('Client Closed', false)))
+  }
+
+  private isPinned({ socket }: IncomingMessage): boolean {
+    const pinnedCerts = this.settings.tls?.pinnedCerts ?? []
+    return pinnedCerts.length === 0 || pinnedCerts.includes(factsOf(socket as TLSSocket).publicKeyHash)
   }
 
   /** Browsers say where the page is from; others say nothing. */

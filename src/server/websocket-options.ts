@@ -42,10 +42,12 @@ export function settleWebSocket(options: WebSocketOptions, host: string): WebSoc
   if (!Number.isInteger(port) || port < -1 || port > 65_535) {
     throw new Error(`the port of websocket must be between -1 and 65535, not ${port}`)
   }
+  const settledTls = tls === undefined ? null : settleTls(tls)
+  if (settledTls?.mapsUsers) throw new Error('verify_and_map of websocket is not supported yet')
   return {
     port: port === -1 ? 0 : port,
     host: options.host ?? host,
-    tls: tls === undefined ? null : settleTls(tls),
+    tls: settledTls,
     sameOrigin: options.sameOrigin ?? false,
     allowedOrigins: (options.allowedOrigins ?? []).map(origin),
     compression: options.compression ?? false,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { connect as connectSocket } from 'node:net'
 import { join } from 'node:path'
@@ -44,6 +44,29 @@ test('it speaks TLS, and not without unless that is said', async (t) => {
   const socket = open(server, { ca: readFileSync(join(folder, 'ca.pem')) })
   assert.match(await firstMessage(socket), /^INFO /)
   socket.terminate()
+})
+
+test('certificates that are pinned, and no others', async (t) => {
+  const read = (name: string): Buffer => readFileSync(join(folder, name))
+  const ca = read('ca.pem')
+  const tls = {
+    cert: join(folder, 'server.pem'),
+    key: join(folder, 'server.key'),
+    ca: join(folder, 'ca.pem'),
+  }
+  const key = new X509Certificate(read('ann.pem')).publicKey.export({ type: 'spki', format: 'der' })
+  const pinnedCerts = [createHash('sha256').update(key).digest('hex')]
+  const server = await start(t, { websocket: { port: 0, tls: { ...tls, verify: true, pinnedCerts } } })
+  const as = (name: string) => open(server, { ca, cert: read(`${name}.pem`), key: read(`${name}.key`) })
+  const socket = as('ann')
+  assert.match(await firstMessage(socket), /^INFO /)
+  socket.terminate()
+  await assert.rejects(firstMessage(as('bob')), { message: '403' })
+  // Users of certificates are of TCP only: to say otherwise would let them be somebody else.
+  await assert.rejects(
+    start(t, { websocket: { port: 0, tls: { ...tls, verifyAndMap: true } } }),
+    /verify_and_map/,
+  )
 })
 
 function open(server: Server, options: ClientOptions = {}, path = '/'): WebSocket {
