@@ -41,6 +41,15 @@ export function headersNotSupported(): ProtocolFailure {
   return { text: '', reason: 'message headers not supported', closeReason: PROTOCOL_VIOLATION }
 }
 
+/** What swells when it is unpacked is no longer held back by the transport. */
+export function tooMuchHeld(length: number): ProtocolFailure {
+  return {
+    text: '',
+    reason: `${length} bytes came before the login was decided`,
+    closeReason: PROTOCOL_VIOLATION,
+  }
+}
+
 /** The client sent -ERR. */
 export function clientError(text: string): ProtocolFailure {
   return { text: '', reason: `Client Error ${text}`, closeReason: 'Parse Error' }

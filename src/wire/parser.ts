@@ -10,6 +10,7 @@ import {
   controlLineTooLong,
   headersNotSupported,
   type ProtocolFailure,
+  tooMuchHeld,
   unknownOperation,
 } from './failures.ts'
 import { Message } from './message.ts'
@@ -24,6 +25,8 @@ const EMPTY = Buffer.alloc(0)
 const MAX_ARGUMENTS = 5
 /** Room for a verb and its space beside the arguments, which the limit is for. */
 const VERB_ROOM = 16
+/** Beside an operation of the largest size, what may have been read before the feeding stopped. */
+const HELD_ROOM = 256 * 1024
 /** Payloads up to this size come from Node's shared pool. */
 const POOLED_BYTES = 2048
 
@@ -124,7 +127,13 @@ export class Parser {
   }
 
   private keepHeld(chunk: Buffer, at: number): void {
-    if (this.isHeld) this.held = Buffer.concat([this.held, chunk.subarray(at)])
+    if (!this.isHeld) return
+    const { maxControlLineBytes, maxPayloadBytes } = this.operations
+    const length = this.held.length + chunk.length - at
+    if (length > maxControlLineBytes + maxPayloadBytes + HELD_ROOM) {
+      this.operations.onFailure(tooMuchHeld(length))
+      this.stop()
+    } else this.held = Buffer.concat([this.held, chunk.subarray(at)])
   }
 
   /**

@@ -181,3 +181,18 @@ test('the same buffer may be read into again and again', () => {
     'pub a|b|12|NATS/1.0\r\n\r\nhi',
   ])
 })
+
+test('what comes while the parser is held is kept, but not without end', () => {
+  const recorder = new Recorder()
+  const { parser, seen } = recorder
+  recorder.onConnect = () => parser.hold()
+  parser.parse(Buffer.from('CONNECT {}\r\nPING\r\n'))
+  parser.parse(Buffer.from('PONG\r\n'))
+  assert.deepEqual(seen, [])
+  parser.release()
+  assert.deepEqual(seen, ['ping', 'pong'])
+  parser.parse(Buffer.from('CONNECT {}\r\n'))
+  for (let i = 0; i < 10; i++) parser.parse(Buffer.alloc(64 * 1024, 'PING\r\n'))
+  parser.release()
+  assert.deepEqual(seen.slice(2), ['fail |Protocol Violation'])
+})
