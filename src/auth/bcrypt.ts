@@ -10,6 +10,7 @@ const IDLE_MS = 10_000
 interface Task {
   given: string
   hash: string
+  hasLeft: (() => boolean) | undefined
   tell: (isSame: boolean) => void
 }
 
@@ -21,17 +22,23 @@ class BcryptThread {
   /** The thread can't be started: its file is not there, as in a bundle of the program's own. */
   private isMissing = false
 
-  compare(given: string, hash: string): Promise<boolean> {
+  compare(given: string, hash: string, hasLeft?: () => boolean): Promise<boolean> {
+    if (this.waiting.length >= MOST_WAITING) this.forget()
     if (this.waiting.length >= MOST_WAITING) return Promise.resolve(false)
     return new Promise((tell) => {
-      this.waiting.push({ given, hash, tell })
+      this.waiting.push({ given, hash, hasLeft, tell })
       this.next()
     })
   }
 
   private next(): void {
     if (this.current !== null) return
-    const task = this.waiting.shift() ?? null
+    let task = this.waiting.shift() ?? null
+    // Who has left must not hold up those behind it.
+    while (task?.hasLeft?.()) {
+      task.tell(false)
+      task = this.waiting.shift() ?? null
+    }
     this.current = task
     if (task === null) {
       // Only what is waited for keeps a process alive.
@@ -43,6 +50,14 @@ class BcryptThread {
     this.idle = null
     if (this.isMissing) void bcrypt.compare(task.given, task.hash).then((isSame) => this.answered(isSame))
     else this.thread().postMessage({ given: task.given, hash: task.hash })
+  }
+
+  /** Those that have left make room. */
+  private forget(): void {
+    const gone = new Set(this.waiting.filter((task) => task.hasLeft?.()))
+    const left = this.waiting.filter((task) => !gone.has(task))
+    this.waiting.splice(0, this.waiting.length, ...left)
+    for (const task of gone) task.tell(false)
   }
 
   private answered(isSame: boolean): void {
@@ -84,6 +99,6 @@ class BcryptThread {
 const thread = new BcryptThread()
 
 /** Was the hash made of this? No for a hash that is none. */
-export function compareHash(given: string, hash: string): Promise<boolean> {
-  return thread.compare(given, hash)
+export function compareHash(given: string, hash: string, hasLeft?: () => boolean): Promise<boolean> {
+  return thread.compare(given, hash, hasLeft)
 }

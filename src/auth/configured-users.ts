@@ -86,7 +86,7 @@ export class ConfiguredUsers implements Authenticator {
     if (user === '' && provesNothing && this.noAuthUser !== null) {
       return identityOf(this.noAuthUser, credentials.peer)
     }
-    if (this.token !== '') return whenRight(isRight(token, this.token), openIdentity)
+    if (this.token !== '') return whenRight(isRight(token, this.token, credentials.hasLeft), openIdentity)
     return this.byPassword(credentials)
   }
 
@@ -118,12 +118,12 @@ export class ConfiguredUsers implements Authenticator {
     return isSigned(nonce, options.sig, options.nkey, 'user') ? identity : null
   }
 
-  private byPassword({ options, peer }: Credentials): Identity | null | Promise<Identity | null> {
+  private byPassword({ options, peer, hasLeft }: Credentials): Identity | null | Promise<Identity | null> {
     const known = this.named.get(options.user)
     const identity = identityOf(known, peer)
     // Who has no password comes by a certificate only.
     if (known === undefined || identity === null || known.record.password === '') return null
-    return whenRight(isRight(options.pass, known.record.password), identity)
+    return whenRight(isRight(options.pass, known.record.password, hasLeft), identity)
   }
 }
 

@@ -15,13 +15,18 @@ export function isHashed(secret: string): boolean {
 
 /**
  * Compares without telling by its time how much was right. Hashes take their time, elsewhere than on this thread; what was right
- * once is known from then on, so that a thousand clients come back as quickly as with plain passwords.
+ * once is known from then on, so that a thousand clients come back as quickly as with plain passwords. Nothing is compared for
+ * who `hasLeft` before its turn.
  */
-export function isRight(given: string, expected: string): boolean | Promise<boolean> {
+export function isRight(
+  given: string,
+  expected: string,
+  hasLeft?: () => boolean,
+): boolean | Promise<boolean> {
   if (!isHashed(expected)) return timingSafeEqual(digest(given), digest(expected))
   const mark = createHmac('sha256', key).update(expected).update('\0').update(given).digest('base64')
   if (known.has(mark)) return true
-  return compareHash(given, expected).then((isSame) => {
+  return compareHash(given, expected, hasLeft).then((isSame) => {
     if (isSame) {
       if (known.size >= REMEMBERED) known.clear()
       known.add(mark)

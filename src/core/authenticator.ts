@@ -18,6 +18,8 @@ export interface Credentials {
   readonly peer: Peer
   /** What INFO asked to be signed, '' for nothing. */
   readonly nonce: string
+  /** Has the client left meanwhile, so that nobody waits for the answer? Left out: no. */
+  readonly hasLeft?: () => boolean
 }
 
 /** Decides who may connect. */

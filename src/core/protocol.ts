@@ -130,8 +130,10 @@ export class ClientProtocol implements Operations, SessionProtocol {
 
   /** `hasConnected`: by CONNECT, and not by saying something else before it. */
   private authenticate(hasConnected: boolean): void {
-    const { options, peer } = this.session
-    const identity = this.host.authenticator.authenticate({ options, peer, nonce: this.nonce })
+    const { session, nonce } = this
+    const { options, peer } = session
+    const hasLeft = (): boolean => session.isClosed
+    const identity = this.host.authenticator.authenticate({ options, peer, nonce, hasLeft })
     if (identity instanceof Promise) this.waitForLogin(identity, hasConnected)
     else this.endLogin(identity, hasConnected)
   }

@@ -145,3 +145,27 @@ test('in the process a user needs no password, and a wrong one is still wrong', 
   assert.equal(await nameOf(who, {}), null)
   assert.equal(await nameOf(who, { user: 'ann' }), null)
 })
+
+test('who has left while it waited does not hold up others', async () => {
+  const slow = bcrypt.hashSync('slow', 10)
+  const who = users([user({ name: 'slow', password: slow })])
+  const options = { ...defaultConnectOptions(), user: 'slow' }
+  const asked = (pass: string, hasLeft: () => boolean) =>
+    who.authenticate({ options: { ...options, pass }, peer: tcp, nonce: '', hasLeft })
+  const answers: string[] = []
+  const first = Promise.resolve(asked('first', () => false)).then(() => answers.push('first'))
+  let looked = 0
+  // More than may wait: they make room for who comes behind them.
+  const gone = Array.from({ length: 2000 }, () =>
+    asked('slow', () => {
+      looked++
+      return true
+    }),
+  )
+  const last = await asked('slow', () => false)
+  assert.equal(last?.user, 'slow')
+  assert.ok(looked > 0)
+  assert.deepEqual(await Promise.all(gone), Array(2000).fill(null))
+  await first
+  assert.deepEqual(answers, ['first'])
+})
