@@ -165,10 +165,11 @@ function checkServers(servers: string | readonly string[]): void {
   const urls = isList(servers as readonly string[]) ? servers : [servers as string]
   if (urls.length === 0) throw new ContrailError('INVALID_OPTION', 'servers: the list is empty.')
   for (const url of urls) {
-    if (url === '') throw empty('The URL of the server')
+    if (url.trim() === '') throw empty('The URL of the server')
     // Without its user and password, which a message must not have.
-    const address = url.replace(/^(?:[a-z]+:\/\/)?(?:[^@/]*@)?/i, '')
-    if (!URL.canParse(`http://${address}`))
+    const address = url.trim().replace(/^(?:[a-z]+:\/\/)?(?:[^@/]*@)?/i, '')
+    // The client takes IPv6 without brackets too.
+    if (!URL.canParse(`http://${address}`) && !URL.canParse(`http://[${address}]`))
       throw new ContrailError('INVALID_OPTION', `servers: "${address}" is no address (nats://host:4222).`)
   }
 }

@@ -154,6 +154,8 @@ test('unknown options, wrong values and handlers that are none are errors at the
     [() => new (App as Untyped)({ servers: 'a', dir: 'x' }), /no option "dir" of a broker with servers/],
     [() => new (App as Untyped)(7), /options of an embedded broker are no object, but 7/],
   ]
+  for (const url of ['localhost', ' nats://h:1 ', '::1', 'nats://[::1]:4222', 'wss://u:p%2F@h/path'])
+    new App(url)
   for (const [declare, text] of cases) {
     assert.throws(
       declare,
