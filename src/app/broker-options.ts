@@ -154,8 +154,24 @@ export function settleBroker(argument: BrokerArgument | undefined): BrokerOption
 function checkBroker(options: BrokerOptions): void {
   const isKind = (name: string) => options !== null && typeof options === 'object' && name in options
   if (isKind('nc')) checkOptions('a broker whose connection is there', options, CONNECTED)
-  else if (isKind('servers')) checkOptions('a broker with servers', options, REMOTE)
-  else checkOptions('an embedded broker', options, EMBEDDED)
+  else if (isKind('servers')) {
+    checkOptions('a broker with servers', options, REMOTE)
+    checkServers((options as RemoteOptions).servers)
+  } else checkOptions('an embedded broker', options, EMBEDDED)
+}
+
+/** Nothing, and what is no address, would be looked for at the client's default address or as a strange host. */
+function checkServers(servers: string | readonly string[]): void {
+  const urls = isList(servers as readonly string[]) ? servers : [servers as string]
+  if (urls.length === 0) throw new ContrailError('INVALID_OPTION', 'servers: the list is empty.')
+  for (const url of urls) {
+    if (url.trim() === '') throw empty('The URL of the server')
+    // Without its user and password, which a message must not have.
+    const address = url.trim().replace(/^(?:[a-z]+:\/\/)?(?:[^@/]*@)?/i, '')
+    // The client takes IPv6 without brackets too.
+    if (!URL.canParse(`http://${address}`) && !URL.canParse(`http://[${address}]`))
+      throw new ContrailError('INVALID_OPTION', `servers: "${address}" is no address (nats://host:4222).`)
+  }
 }
 
 function isList(argument: readonly string[] | BrokerOptions): argument is readonly string[] {

@@ -20,7 +20,10 @@ export const jsonCodec: Codec = {
   contentType: 'application/json',
   encode(value) {
     if (value instanceof Uint8Array) return value
-    return value === undefined ? '' : JSON.stringify(value)
+    if (value === undefined) return ''
+    const text: string | undefined = JSON.stringify(value)
+    if (text === undefined) throw new TypeError(`A ${typeof value} can't be written as JSON.`)
+    return text
   },
   decode(data) {
     return data.length === 0 ? undefined : JSON.parse(utf8.decode(data))

@@ -44,6 +44,7 @@ export class SubjectPattern {
 
   /** @throws ContrailError INVALID_SUBJECT */
   constructor(source: string) {
+    if (typeof source !== 'string') throw invalid(String(source), 'a subject is a text')
     this.source = source
     const tokens = source.split('.')
     const plain: string[] = []
@@ -154,6 +155,7 @@ const PUBLISHABLE = new RegExp(`^${TOKEN}(?:\\.${TOKEN})*$`)
 
 /** Can be published to. @throws ContrailError INVALID_SUBJECT */
 export function assertSubject(subject: string): void {
+  if (typeof subject !== 'string') throw invalid(String(subject), 'a subject is a text')
   if (PUBLISHABLE.test(subject)) return
   const hasWildcard = /(?:^|\.)[*>](?:\.|$)/.test(subject)
   throw invalid(

@@ -45,6 +45,8 @@ export class Guard {
 export class GuardedClock implements Clock {
   private readonly clock: Clock
   private readonly guard: Guard
+  /** A timer that sets itself again stays the same one for the clock behind: that of tests does not follow short ones for hours. */
+  private readonly guarded = new WeakMap<() => void, () => void>()
 
   constructor(clock: Clock, guard: Guard) {
     this.clock = clock
@@ -56,6 +58,11 @@ export class GuardedClock implements Clock {
   }
 
   setTimer(callback: () => void, delayMs: number): Timer {
-    return this.clock.setTimer(() => this.guard.run(callback), delayMs)
+    let run = this.guarded.get(callback)
+    if (run === undefined) {
+      run = () => this.guard.run(callback)
+      this.guarded.set(callback, run)
+    }
+    return this.clock.setTimer(run, delayMs)
   }
 }

@@ -117,6 +117,11 @@ export class Store implements CheckpointHost, ReplayHost {
     })
   }
 
+  /** Without a folder: nothing is kept, whatever a log asks for. */
+  get isInMemory(): boolean {
+    return this.options.directory === null
+  }
+
   /**
    * Opens the directory, recovers what it holds, and is ready to append.
    * @throws Error when it is in use by another process, not writable, of a newer format, or encrypted otherwise

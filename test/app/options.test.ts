@@ -98,6 +98,9 @@ test('unknown options, wrong values and handlers that are none are errors at the
       /retention: "work-queue" is none of "limits", "interest", "workqueue".*Did you mean "workqueue"/,
     ],
     [() => app.stream('A', { subjects: 'f.>' }), /subjects: "f.>" is no list \(for example \['orders.>'\]\)/],
+    [() => new App(''), /URL of the server is empty/],
+    [() => new App([]), /servers: the list is empty/],
+    [() => new App('nats://u:secret@host:99999'), /servers: "host:99999" is no address/],
     [() => app.stream('A', { maxage: '1h' }), /Did you mean "maxAge"/],
     [() => app.stream('A', { maxBytes: 'lots' }), /maxBytes: "lots" is no size/],
     [() => app.stream('A', { declare: 'update' }), /declare: "update" is none of "ensure"/],
@@ -151,6 +154,8 @@ test('unknown options, wrong values and handlers that are none are errors at the
     [() => new (App as Untyped)({ servers: 'a', dir: 'x' }), /no option "dir" of a broker with servers/],
     [() => new (App as Untyped)(7), /options of an embedded broker are no object, but 7/],
   ]
+  for (const url of ['localhost', ' nats://h:1 ', '::1', 'nats://[::1]:4222', 'wss://u:p%2F@h/path'])
+    new App(url)
   for (const [declare, text] of cases) {
     assert.throws(
       declare,

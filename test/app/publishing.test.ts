@@ -133,3 +133,15 @@ test('what is refused because the same id is on its way is asked again until it 
     (error: PublishRefusedError) => error.errorCode === 10158,
   )
 })
+
+test('what is no subject, and what JSON has no word for, is refused with a sentence', async (t) => {
+  const app = makeApp(t)
+  await app.start()
+  const untyped = app as unknown as Record<'publish' | 'subscribe', (...given: unknown[]) => Promise<unknown>>
+  await assert.rejects(untyped.publish(undefined, 1), /"undefined": a subject is a text/)
+  await assert.rejects(
+    untyped.publish('a.b', () => {}),
+    /A function can't be written as JSON/,
+  )
+  assert.throws(() => untyped.subscribe(['a', 'b'], () => {}), /"a,b": a subject is a text/)
+})

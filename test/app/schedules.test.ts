@@ -67,3 +67,21 @@ test('what is no crontab, no time, too often, or no name is refused with a sente
   refused(() => app.cron('job', { at: 'yesterday' }, () => {}))
   refused(() => app.cron('my job', '@daily', () => {}))
 })
+
+test('a crontab that the server can not read is an option that can not be', async (t) => {
+  const app = makeApp(t)
+  const orders = app.stream('ORDERS', { allowSchedules: true })
+  const queue = app.queue('mails')
+  await app.start()
+  const refused = (done: Promise<unknown>) =>
+    assert.rejects(done, (error: ContrailError) => {
+      assert.equal(error.code, 'INVALID_OPTION')
+      assert.match(error.message, /"0 99 \* \* \* \*" is no crontab/)
+      return true
+    })
+  await refused(orders.schedule('orders.1', {}, { cron: '99 * * * *' }))
+  await refused(queue.repeat('daily', '99 * * * *', {}))
+  const another = makeApp(t)
+  another.cron('job', '99 * * * *', () => {})
+  await refused(another.start())
+})

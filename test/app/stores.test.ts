@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { ContrailError } from '../../src/app/index.ts'
@@ -29,4 +32,25 @@ test('a bucket waits a moment for a stream that nobody leads, and says so when i
     assert.match(error.message, /Nobody answers for the bucket "stock"/)
     return true
   })
+})
+
+test('an object goes to a file and comes back from one', async (t) => {
+  const app = makeApp(t)
+  const files = app.objectStore('files')
+  await app.start()
+  const folder = mkdtempSync(join(tmpdir(), 'contrail-objects-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
+  const [from, to] = [join(folder, 'report.pdf'), join(folder, 'copy.pdf')]
+  writeFileSync(from, 'pages')
+  await files.putFile('report.pdf', from)
+  const info = await files.getFile('report.pdf', to)
+  assert.deepEqual([info?.size, readFileSync(to, 'utf8')], [5, 'pages'])
+  assert.equal(await files.getFile('none', join(folder, 'none')), undefined)
+})
+
+test('in memory, too, a stream may have a limit of bytes', async (t) => {
+  const app = makeApp(t)
+  const orders = app.stream('ORDERS', { maxBytes: '1MB' })
+  await app.start()
+  assert.equal((await orders.info()).config.max_bytes, 1_000_000)
 })

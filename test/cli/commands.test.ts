@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 
@@ -182,4 +184,11 @@ test('workers that cannot start end the command with their exit code', async (t)
   const { code, stderr } = await run(cwd, ['run', 'app.mjs', '--workers', '1'])
   assert.equal(code, 7)
   assert.match(stderr, /worker 1 can't start/)
+})
+
+test('who reads the output may have had enough of it', async () => {
+  const child = spawn(process.execPath, [contrail, 'help'], { stdio: ['ignore', 'pipe', 'pipe'] })
+  child.stdout.destroy()
+  const [[code], stderr] = await Promise.all([once(child, 'exit'), text(child.stderr)])
+  assert.deepEqual([code, stderr], [0, ''])
 })

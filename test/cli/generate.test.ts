@@ -132,3 +132,14 @@ test('contrail generate reads an app or a document, and says what is wrong', asy
   const wrong = await run(program, ['generate', 'asyncapi.json', '--name', 'a b'], folder)
   assert.match(wrong.output, /"a b" is no name/)
 })
+
+test('the folder of what is generated is made', async (t) => {
+  const folder = folderOf(t)
+  writeFileSync(join(folder, 'asyncapi.json'), JSON.stringify(asyncApi(shop())))
+  const program = join(root, 'bin', 'contrail')
+  const made = await run(program, ['generate', 'asyncapi.json', '--out', 'client/shop.ts'], folder)
+  assert.equal(made.output, 'wrote client/shop.ts\n')
+  const failed = await run(program, ['generate', 'asyncapi.json', '--out', 'asyncapi.json/shop.ts'], folder)
+  assert.equal(failed.code, 1)
+  assert.match(failed.output, /asyncapi\.json\/shop\.ts can't be written: /)
+})

@@ -117,6 +117,8 @@ test('a message is published: to a stream, to nobody, as a request, from standar
   assert.equal(await run('publish', 'orders.9', '{"n":9}', '--id', 'nine'), 'ORDERS has it already: 4\n')
   assert.equal(await run('publish', 'nowhere', 'x'), 'published; no stream keeps it\n')
   assert.equal(await run('publish', 'price.nut', '--request'), '{"sku":"nut"}')
+  await fails(2, /Nothing can be published to "orders\.>"/, 'publish', 'orders.>', 'x')
+  await fails(1, /"ORDERS" has no message 99/, 'streams', 'message', 'ORDERS', '99')
   await fails(1, /Nobody listens on who\.knows/, 'publish', 'who.knows', '--request')
   const piped = await contrail(['publish', 'orders.10', '-', '--from', app.url as string], 'from a pipe')
   assert.equal(piped.stdout, 'stored in ORDERS: 5\n')

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
 import { App, type BrokerArgument, ReplyError } from '../../src/app/index.ts'
+import { Guard, GuardedClock } from '../../src/server/guard.ts'
 import { testApp } from '../../src/testing/index.ts'
+import { TestClock } from '../../src/testing/test-clock.ts'
 
 const Order = z.object({ sku: z.string(), quantity: z.number() })
 
@@ -141,4 +143,17 @@ test('jobs follow it: delays, pauses between tries, repetitions', async () => {
   await work.repeat('report', { every: '1m' }, 'report')
   await tested.advance('2m30s')
   assert.equal(handled.filter((one) => one === 'report 1').length, 2)
+})
+
+test('a short timer of the server that sets itself again is not followed through days', async () => {
+  const clock = new TestClock()
+  const guarded = new GuardedClock(clock, new Guard())
+  let rang = 0
+  const ring = () => {
+    rang++
+    guarded.setTimer(ring, 250)
+  }
+  guarded.setTimer(ring, 250)
+  await clock.advance(24 * 60 * 60 * 1000, async () => {})
+  assert.equal(rang, 100)
 })

@@ -7,7 +7,7 @@ import { type PauseOptions, pausedUntil } from '../consumer/pausing.ts'
 import { DeadLetterBox } from '../dead-letters/dead-letter-box.ts'
 import type { ContrailError } from '../errors.ts'
 import { checkOptions } from '../options.ts'
-import { scheduleHeaders, type When } from '../publisher/schedule.ts'
+import { readable, scheduleHeaders, type When } from '../publisher/schedule.ts'
 import type { Declaration, Runtime } from '../runtime.ts'
 import { type Schema, validate } from '../schema.ts'
 import { keepDeclared } from '../stores/declaring.ts'
@@ -212,7 +212,7 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
       there !== undefined &&
       there.string() === (JSON.stringify(data) ?? '') &&
       Object.entries(headers).every(([header, value]) => there.header.get(header) === value)
-    if (!isSame) await publisher.publishToStream(subject, data, { headers })
+    if (!isSame) await readable(schedule, publisher.publishToStream(subject, data, { headers }))
   }
 
   /** Ends a repetition. False when there was none. */

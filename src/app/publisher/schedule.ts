@@ -130,10 +130,22 @@ export async function schedule(
   if (options.source !== undefined) all.set('Nats-Schedule-Source', options.source)
   if (options.ttl !== undefined)
     all.set('Nats-Schedule-TTL', `${Math.ceil(toMs(options.ttl, 'ttl') / 1000)}s`)
-  const { seq } = await broker.publishToStream(subject, data, {
-    headers: all,
-    codec: options.codec,
-    timeout: options.timeout,
-  })
+  const { seq } = await readable(
+    text,
+    broker.publishToStream(subject, data, { headers: all, codec: options.codec, timeout: options.timeout }),
+  )
   return { id, subject, seq }
+}
+
+const PATTERN_INVALID = 10189
+
+/** Fields of a crontab are read by the server: what it can't read is told as the option that it is. */
+export async function readable<T>(text: string, published: Promise<T>): Promise<T> {
+  try {
+    return await published
+  } catch (cause) {
+    if (!(cause instanceof ContrailError) || cause.errorCode !== PATTERN_INVALID) throw cause
+    const sentence = `cron: "${text}" is no crontab that the server can read (${PATTERN_INVALID}): a field is out of its range, or no number.`
+    throw new ContrailError('INVALID_OPTION', sentence, { cause, errorCode: PATTERN_INVALID })
+  }
 }

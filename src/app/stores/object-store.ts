@@ -122,8 +122,9 @@ export class ObjectStore<Deps extends object = object> implements Declaration {
     const found = await this.#ask((obj) => obj.get(name))
     if (found === null) return undefined
     await found.data.pipeTo(Writable.toWeb(createWriteStream(path)))
+    // The client resolves to null or to nothing where all is well.
     const failed = await found.error
-    if (failed !== null) {
+    if (failed) {
       throw asContrailError(failed, `"${name}" of the object store "${this.bucket}" can't be read`)
     }
     return found.info

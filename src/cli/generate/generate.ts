@@ -1,6 +1,6 @@
 /** `contrail generate`: a typed client of an app, or of an AsyncAPI document. */
-import { readFileSync, writeFileSync } from 'node:fs'
-import { basename } from 'node:path'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
 import { parseArgs } from 'node:util'
 import { documentOf } from '../docs.ts'
 import { CommandFailure, UsageFailure } from '../failure.ts'
@@ -36,8 +36,17 @@ export async function run(words: readonly string[]): Promise<void> {
   const code = clientOf(document, name)
   if (values.out === undefined) process.stdout.write(code)
   else {
-    writeFileSync(values.out, code)
+    write(values.out, code)
     console.log(`wrote ${values.out}`)
+  }
+}
+
+function write(file: string, code: string): void {
+  try {
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, code)
+  } catch (thrown) {
+    throw new CommandFailure(`${file} can't be written: ${(thrown as Error).message}.`)
   }
 }
 

@@ -38,6 +38,10 @@ export async function run(words: readonly string[]): Promise<void> {
   })
   const [first, given = '', ...more] = positionals
   const subject = needed(first, 'SUBJECT')
+  if (subject.split('.').some((token) => token === '' || token === '*' || token === '>'))
+    throw new UsageFailure(
+      `Nothing can be published to ${JSON.stringify(subject)}: tokens between dots, no wildcards.`,
+    )
   if (more.length > 0) throw new UsageFailure('DATA is one word: put it in quotes.')
   const all = headers()
   for (const line of values.header ?? []) {

@@ -1,6 +1,7 @@
 /** `contrail streams`: what streams there are, and looking after them. */
 import { parseArgs } from 'node:util'
 import type { StreamInfo } from '@nats-io/jetstream'
+import { CommandFailure } from '../failure.ts'
 import {
   atPlace,
   bytesText,
@@ -55,12 +56,10 @@ export async function run(words: readonly string[]): Promise<void> {
         return
       case 'message': {
         const stored = await streams.getMessage(name, { seq })
-        if (stored === null) console.log('There is no such message.')
-        else {
-          const { subject, time, header } = stored
-          const headers = header === undefined ? {} : Object.fromEntries(header)
-          printJson({ seq, subject, time, headers, data: stored.string() }, values.json)
-        }
+        if (stored === null) throw new CommandFailure(`The stream "${name}" has no message ${seq}.`)
+        const { subject, time, header } = stored
+        const headers = header === undefined ? {} : Object.fromEntries(header)
+        printJson({ seq, subject, time, headers, data: stored.string() }, values.json)
         return
       }
       case 'update': {

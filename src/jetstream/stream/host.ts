@@ -79,7 +79,8 @@ export class StreamHost {
 
   /** Throws when the store can't promise a stream its max_bytes. `heldBytes`: what it was promised before. */
   checkReservation(config: StreamConfig, heldBytes: number): void {
-    const inMemory = config.storage === 'memory'
+    // Of a store without a folder every stream is in memory, whatever it asks for.
+    const inMemory = config.storage === 'memory' || this.store.isInMemory
     if (!inMemory && (this.store.failure ?? this.store.shortage) !== null)
       throw apiError('JSStorageResourcesExceededErr')
     const limit = inMemory ? this.maxMemory : this.maxStore
