@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { Bus, type Message } from '../../src/core/index.ts'
 import { Follower } from '../../src/jetstream/origins/follower.ts'
 import type { Begin, Taker } from '../../src/jetstream/origins/taker.ts'
+import { Pace } from '../../src/jetstream/stream/pace.ts'
 import { SimulatedClock } from '../../src/ports/simulated-clock.ts'
 import type { Store } from '../../src/storage/index.ts'
 import { tick } from './house.ts'
@@ -81,6 +82,7 @@ class Origin {
         log: null as never,
         clock: this.clock,
         store: store as unknown as Store,
+        pace: new Pace(this.clock),
         bus: this.account,
         domain: '',
         fault: (thrown) => {

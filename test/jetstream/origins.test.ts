@@ -279,6 +279,18 @@ test('a source that begins behind all sequences there can be is followed', async
   }
 })
 
+test('many that copy from one stream do not all ask at once when it is made', async () => {
+  const house = await House.open()
+  for (let i = 0; i < 100; i++) await house.stream({ name: `M${i}`, mirror: { name: 'O' } })
+  await house.pass(1000)
+  const asked = house.listen('$JS.API.CONSUMER.CREATE.O')
+  await house.stream(ORIGIN)
+  await house.pass(1)
+  assert.ok(asked.length > 0 && asked.length <= 20, `${asked.length} at once`)
+  await house.publish('o.1', 'm')
+  for (let i = 0; i < 100; i++) await until(house, `M${i}`, (state) => state.last_seq === 1)
+})
+
 test('a stream of its own after being a mirror stays one', async () => {
   let house = await House.open()
   await house.stream(ORIGIN)

@@ -252,7 +252,14 @@ export class Follower implements MessageHandler {
   private wait(ms: number): void {
     this.leave()
     if (this.isClosed) return
-    this.timer = this.stream.clock.setTimer(() => this.ask(), ms)
+    this.timer = this.stream.clock.setTimer(() => this.askInTurn(), ms)
+  }
+
+  /** Many may have waited for the same moment. */
+  private askInTurn(): void {
+    const delayMs = this.stream.pace.delayMs()
+    if (delayMs === 0) this.ask()
+    else this.timer = this.stream.clock.setTimer(() => this.ask(), delayMs)
   }
 
   /** What the consumer still sends is not ours any more. */
@@ -266,7 +273,7 @@ export class Follower implements MessageHandler {
   private watch(ms: number): void {
     this.timer = this.stream.clock.setTimer(() => {
       const leftMs = SILENCE_MS - (this.stream.clock.now() - this.heardMs)
-      if (leftMs <= 0) this.ask()
+      if (leftMs <= 0) this.askInTurn()
       else this.watch(leftMs)
     }, ms)
   }
