@@ -256,6 +256,20 @@ test('what waits for the disk is asked for again as soon as that was read', asyn
   assert.deepEqual(origin.taker.got, ['1 m1'])
 })
 
+test('while the disk takes nothing, one answer to flow control waits, however often it is asked for', () => {
+  const origin = new Origin()
+  origin.join()
+  origin.deliver(1, 1)
+  for (let i = 0; i < 100; i++) {
+    origin.status('Idle Heartbeat\r\nNats-Last-Consumer: 1\r\nNats-Consumer-Stalled: $JS.FC.O.C.abcd')
+  }
+  assert.equal(origin.barriers.length, 1)
+  origin.barriers.shift()?.()
+  assert.equal(origin.confirmed.length, 1)
+  origin.status('Idle Heartbeat\r\nNats-Last-Consumer: 1\r\nNats-Consumer-Stalled: $JS.FC.O.C.abcd')
+  assert.equal(origin.barriers.length, 1)
+})
+
 test('flow control is answered when all that came before is on disk, with how far that is', () => {
   const origin = new Origin()
   origin.join()

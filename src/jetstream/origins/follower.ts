@@ -52,6 +52,8 @@ export class Follower implements MessageHandler {
   private isRenewed = false
   private consumer = Buffer.alloc(0)
   private consumerSeq = 0
+  /** What is to be answered when all until then is on disk. */
+  private confirming = ''
   private lag = 0
   private error: ApiError | null = null
   private failures = 0
@@ -267,6 +269,7 @@ export class Follower implements MessageHandler {
     this.endAsking()
     this.subscription?.unsubscribe()
     this.subscription = null
+    this.confirming = ''
   }
 
   /** Looks in a while whether something was heard. */
@@ -327,7 +330,11 @@ export class Follower implements MessageHandler {
     const { store, bus } = this.stream
     const { subscription, consumerSeq } = this
     const { lastSeq } = this.taker
+    // One that is answered late, since the disk is full, is answered once, whatever is asked again meanwhile.
+    if (this.confirming === reply) return
+    this.confirming = reply
     store.barrier(() => {
+      if (this.confirming === reply) this.confirming = ''
       if (this.subscription !== subscription) return
       const headers = `NATS/1.0\r\n${LAST_CONSUMER}: ${consumerSeq}\r\n${LAST_STREAM}: ${lastSeq}\r\n\r\n`
       bus.publishText(reply, '', '', headers)
