@@ -128,6 +128,28 @@ for (const retention of ['limits', 'workqueue', 'interest']) {
   })
 }
 
+test('ids that an older version kept in the messages only are taken from there', async () => {
+  let house = await House.open()
+  await house.stream({ name: 'S', subjects: ['s'] })
+  for (const id of ['a', 'b']) await house.publish('s', id, [`Nats-Msg-Id: ${id}`])
+  const { logs } = house.store
+  const ids = logs.get('$G/.msg-ids/S')
+  assert.ok(ids)
+  house.store.deleteLog(ids)
+  logs.get('$G/S')?.createLedger('.msg-ids', {})
+  house = await house.restart()
+  await house.publish('s', 'c', ['Nats-Msg-Id: c', 'Nats-Expected-Last-Msg-Id: b'])
+  // Again, since the messages are not looked at any more.
+  house = await house.crash()
+  for (const [i, id] of ['a', 'b', 'c'].entries()) {
+    assert.deepEqual(await house.publish('s', id, [`Nats-Msg-Id: ${id}`]), {
+      stream: 'S',
+      seq: i + 1,
+      duplicate: true,
+    })
+  }
+})
+
 test('a stream that is deleted takes its ids along', async () => {
   let house = await House.open()
   await house.stream({ name: 'A', subjects: ['a'] })

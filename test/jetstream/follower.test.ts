@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { Bus, type Message } from '../../src/core/index.ts'
 import { Follower } from '../../src/jetstream/origins/follower.ts'
 import type { Begin, Taker } from '../../src/jetstream/origins/taker.ts'
+import { Pace } from '../../src/jetstream/stream/pace.ts'
 import { SimulatedClock } from '../../src/ports/simulated-clock.ts'
 import type { Store } from '../../src/storage/index.ts'
 import { tick } from './house.ts'
@@ -81,6 +82,7 @@ class Origin {
         log: null as never,
         clock: this.clock,
         store: store as unknown as Store,
+        pace: new Pace(this.clock),
         bus: this.account,
         domain: '',
         fault: (thrown) => {
@@ -252,6 +254,20 @@ test('what waits for the disk is asked for again as soon as that was read', asyn
   origin.join()
   origin.deliver(1, 1)
   assert.deepEqual(origin.taker.got, ['1 m1'])
+})
+
+test('while the disk takes nothing, one answer to flow control waits, however often it is asked for', () => {
+  const origin = new Origin()
+  origin.join()
+  origin.deliver(1, 1)
+  for (let i = 0; i < 100; i++) {
+    origin.status('Idle Heartbeat\r\nNats-Last-Consumer: 1\r\nNats-Consumer-Stalled: $JS.FC.O.C.abcd')
+  }
+  assert.equal(origin.barriers.length, 1)
+  origin.barriers.shift()?.()
+  assert.equal(origin.confirmed.length, 1)
+  origin.status('Idle Heartbeat\r\nNats-Last-Consumer: 1\r\nNats-Consumer-Stalled: $JS.FC.O.C.abcd')
+  assert.equal(origin.barriers.length, 1)
 })
 
 test('flow control is answered when all that came before is on disk, with how far that is', () => {

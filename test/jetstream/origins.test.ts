@@ -230,6 +230,67 @@ test('what a work queue has given to a copy is on disk there before it goes', as
   assert.equal(new Set(bodies).size, 60)
 })
 
+test('a work queue keeps no consumer of sources that are taken out, and those that stay go on', async () => {
+  let house = await House.open()
+  const consumers = async (): Promise<number> =>
+    ((await house.api('CONSUMER.NAMES.O')).consumers as unknown[]).length
+  const update = async (sources: string[]): Promise<Json> =>
+    house.api('STREAM.UPDATE.S', {
+      name: 'S',
+      subjects: ['own'],
+      sources: sources.map((subject) => ({ name: 'O', filter_subject: subject })),
+    })
+  await house.stream({ ...ORIGIN, retention: 'workqueue', allow_direct: false })
+  await house.stream({ name: 'S', subjects: ['own'] })
+  for (const sources of [['o.0', 'o.1'], ['o.0'], ['o.0', 'o.2'], ['o.2']]) {
+    assert.equal(errorOf(await update(sources)), null)
+    await until(house, 'S', (_, { sources: followed }) =>
+      (followed as Json[]).every(({ active, error }) => (active as number) >= 0 && error === undefined),
+    )
+    assert.equal(await consumers(), sources.length, String(sources))
+    // Some of it is not acknowledged when the sources are others.
+    for (const subject of sources) for (let i = 0; i < 5; i++) await house.publish(subject, `m${i}`)
+    await until(house, 'S', (_, { sources: followed }) => (followed as Json[]).every(({ lag }) => lag === 0))
+  }
+  await until(house, 'S', (state) => state.last_seq === 30)
+  house = await house.restart()
+  await house.publish('o.2', 'last')
+  await until(house, 'S', (state) => state.last_seq === 31)
+  // What one that was taken out had not acknowledged is left; of the one that stayed nothing is.
+  for (let i = 0; i < 15; i++) await house.pass(1000)
+  assert.deepEqual((await house.state('O', { subjects_filter: 'o.2' })).subjects ?? {}, {})
+  await update([])
+  assert.equal(await consumers(), 0)
+})
+
+test('a source that begins behind all sequences there can be is followed', async () => {
+  const house = await House.open()
+  await house.stream(ORIGIN)
+  for (const [name, what] of [
+    ['M', '"mirror":{"name":"O","opt_start_seq":18446744073709551615}'],
+    ['S', '"sources":[{"name":"O","opt_start_seq":18446744073709551615}]'],
+  ]) {
+    assert.equal(errorOf(await house.api(`STREAM.CREATE.${name}`, `{"name":"${name}",${what}}`)), null)
+    await house.pass(3000)
+    const info = await house.api(`STREAM.INFO.${name}`)
+    const [followed] = [info.mirror ?? info.sources].flat() as Json[]
+    assert.equal(followed.error, undefined)
+    assert.ok((followed.active as number) >= 0)
+  }
+})
+
+test('many that copy from one stream do not all ask at once when it is made', async () => {
+  const house = await House.open()
+  for (let i = 0; i < 100; i++) await house.stream({ name: `M${i}`, mirror: { name: 'O' } })
+  await house.pass(1000)
+  const asked = house.listen('$JS.API.CONSUMER.CREATE.O')
+  await house.stream(ORIGIN)
+  await house.pass(1)
+  assert.ok(asked.length > 0 && asked.length <= 20, `${asked.length} at once`)
+  await house.publish('o.1', 'm')
+  for (let i = 0; i < 100; i++) await until(house, `M${i}`, (state) => state.last_seq === 1)
+})
+
 test('a stream of its own after being a mirror stays one', async () => {
   let house = await House.open()
   await house.stream(ORIGIN)

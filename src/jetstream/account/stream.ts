@@ -133,6 +133,7 @@ function copyingStream(stream: Stream): CopyingStream {
     log,
     clock,
     store: host.store,
+    pace: host.askPace,
     bus: account,
     domain: host.domain,
     fault: host.bus.fault,

@@ -3,7 +3,7 @@ import { consumerId } from '../config/stream/origin-key.ts'
 import type { StreamSource } from '../config/types.ts'
 import { uniqueId } from '../config/unique-id.ts'
 import type { CopyingStream } from './copying-stream.ts'
-import type { Taker } from './taker.ts'
+import type { Begin, Taker } from './taker.ts'
 
 /** Without a message for so long the origin says that it is still there. */
 export const HEARTBEAT_MS = 1000
@@ -21,8 +21,13 @@ export interface OriginRequest {
   deliverSubject: string
 }
 
-/** Asks for a consumer that begins where the copying has come to, or for the one made beforehand to begin there again. */
-export function consumerRequest(stream: CopyingStream, taker: Taker): OriginRequest {
+/** Asks for a consumer that begins there, or for the one made beforehand to begin where it was acknowledged. */
+export function consumerRequest(
+  stream: CopyingStream,
+  taker: Taker,
+  consumerName: string,
+  begin: Begin,
+): OriginRequest {
   const { source } = taker
   const { name, external, consumer } = source
   if (consumer !== undefined) {
@@ -37,9 +42,9 @@ export function consumerRequest(stream: CopyingStream, taker: Taker): OriginRequ
   const deliverSubject = `${place}.${uniqueId(ID_LENGTH)}`.replaceAll('..', '.')
   const filters = filtersOf(source)
   const config = {
-    name: consumerName(stream, taker),
+    name: consumerName,
     deliver_subject: deliverSubject,
-    ...taker.begin(),
+    ...begin,
     ack_policy: 'none',
     ack_wait: ACK_WAIT_NS,
     max_deliver: 1,
@@ -68,12 +73,12 @@ export function consumerRequest(stream: CopyingStream, taker: Taker): OriginRequ
 }
 
 /** The subject that takes away the durable consumer which a work queue or an interest stream made of the one asked for. */
-export function consumerDeletion(stream: CopyingStream, taker: Taker): string {
-  const { source } = taker
-  return apiSubject(source, `CONSUMER.DELETE.${source.name}.${consumerName(stream, taker)}`)
+export function consumerDeletion({ source }: Taker, consumerName: string): string {
+  return apiSubject(source, `CONSUMER.DELETE.${source.name}.${consumerName}`)
 }
 
-function consumerName(stream: CopyingStream, { kind, source }: Taker): string {
+/** The name to ask for. It depends on the sources that the stream has beside this one. */
+export function consumerNameOf(stream: CopyingStream, { kind, source }: Taker): string {
   const sources = kind === 'mirror' ? [] : (stream.config.sources ?? [])
   const id = consumerId(stream.name, stream.bus.name, stream.domain, source, sources)
   return `${NAMES[kind][0]}_${id}`

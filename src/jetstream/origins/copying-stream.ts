@@ -3,6 +3,7 @@ import type { Clock } from '../../ports/index.ts'
 import type { MessageLog, Store } from '../../storage/index.ts'
 import type { StreamConfig } from '../config/types.ts'
 import type { CopyOutcome } from '../publish/copies.ts'
+import type { Pace } from '../stream/pace.ts'
 
 /** A stream that copies from others, as far as copying needs to know it. */
 export interface CopyingStream {
@@ -11,6 +12,8 @@ export interface CopyingStream {
   readonly log: MessageLog
   readonly clock: Clock
   readonly store: Store
+  /** When to ask an origin, of all that would at the same time. */
+  readonly pace: Pace
   /** Its account on the bus, and the domain of its JetStream, '' without. */
   readonly bus: Account
   readonly domain: string

@@ -6,9 +6,9 @@ import { uniqueId } from '../config/unique-id.ts'
 import { headerOf } from '../headers/header-of.ts'
 import { CONSUMER_STALLED, LAST_CONSUMER, LAST_STREAM } from '../headers/status.ts'
 import { AckReply } from './ack-reply.ts'
-import { consumerDeletion, consumerRequest, SILENCE_MS } from './consumer-request.ts'
+import { consumerDeletion, consumerNameOf, consumerRequest, SILENCE_MS } from './consumer-request.ts'
 import type { CopyingStream } from './copying-stream.ts'
-import type { Taker } from './taker.ts'
+import type { Begin, Taker } from './taker.ts'
 
 /** A consumer is asked for no more often than this. */
 const LEAST_BETWEEN_MS = 2000
@@ -24,6 +24,7 @@ const IDENTITY = 'Nats-Stream-Identity'
 const IDENTITY_MISMATCH = 10225
 const INBOX_LENGTH = 22
 const CONTROL = Buffer.from('NATS/1.0 100 ')
+const ALL: Begin = { deliver_policy: 'all' }
 
 /** The answer to a request for a consumer. */
 interface Answer {
@@ -45,8 +46,14 @@ export class Follower implements MessageHandler {
   private inbox: InternalSubscription | null = null
   /** To ask again, or to look whether something is heard. */
   private timer: Timer | null = null
+  /** The name that is asked for. A durable consumer has it; others get one of their own. */
+  private wantedName: string
+  /** The consumer is a new one, under another name: what the one before had not acknowledged is its to acknowledge. */
+  private isRenewed = false
   private consumer = Buffer.alloc(0)
   private consumerSeq = 0
+  /** What is to be answered when all until then is on disk. */
+  private confirming = ''
   private lag = 0
   private error: ApiError | null = null
   private failures = 0
@@ -59,6 +66,7 @@ export class Follower implements MessageHandler {
   constructor(stream: CopyingStream, taker: Taker) {
     this.stream = stream
     this.taker = taker
+    this.wantedName = consumerNameOf(stream, taker)
   }
 
   /** Has it come close to the end of its origin? */
@@ -89,7 +97,24 @@ export class Follower implements MessageHandler {
   forget(): void {
     this.close()
     if (this.taker.source.consumer !== undefined) return
-    this.stream.bus.publishText(consumerDeletion(this.stream, this.taker), '')
+    this.deleteConsumer()
+  }
+
+  /** The stream has other sources beside this one: with the same name for its consumer, it goes on. */
+  othersChanged(): void {
+    const name = consumerNameOf(this.stream, this.taker)
+    if (name === this.wantedName) return
+    // Where it is durable, it would stand in the way of the one that is asked for after a restart.
+    const isDurable = this.consumer.toString() === this.wantedName || this.inbox !== null
+    if (isDurable && this.taker.source.consumer === undefined) this.deleteConsumer()
+    this.wantedName = name
+    if (!isDurable) return
+    this.isRenewed = true
+    this.ask()
+  }
+
+  private deleteConsumer(): void {
+    this.stream.bus.publishText(consumerDeletion(this.taker, this.wantedName), '')
   }
 
   info(nowMs: number): StreamSourceInfo {
@@ -122,14 +147,16 @@ export class Follower implements MessageHandler {
     const { bus, clock } = this.stream
     this.askedMs = clock.now()
     this.error = null
-    const request = consumerRequest(this.stream, this.taker)
+    const { taker } = this
+    const begin = this.isRenewed && taker.lastSeq > 0 ? ALL : taker.begin()
+    const request = consumerRequest(this.stream, taker, this.wantedName, begin)
     const inbox = `_INBOX.${uniqueId(INBOX_LENGTH)}`
     this.inbox = bus.subscribe(inbox, {
       onMessage: (message) => this.answered(message, request.deliverSubject),
     })
     const isReset = request.body === ''
     this.timer = clock.setTimer(() => this.failed(null), isReset ? RESET_MS : CREATE_MS)
-    const { identity, kind } = this.taker
+    const { identity, kind } = taker
     // Empty: the answer is to say which stream it is.
     const asks = kind === 'mirror' ? '' : `${IDENTITY}: ${identity}\r\n`
     const headers = `NATS/1.0\r\nNats-Required-Api-Level: ${API_LEVEL}\r\n${asks}\r\n`
@@ -180,6 +207,7 @@ export class Follower implements MessageHandler {
     this.taker.joined(identity, answer.delivered?.stream_seq ?? 0)
     this.consumer = Buffer.from(answer.name ?? '')
     this.consumerSeq = 0
+    this.isRenewed = false
     this.failures = 0
     this.hasWorked = true
     this.heardMs = this.stream.clock.now()
@@ -226,7 +254,14 @@ export class Follower implements MessageHandler {
   private wait(ms: number): void {
     this.leave()
     if (this.isClosed) return
-    this.timer = this.stream.clock.setTimer(() => this.ask(), ms)
+    this.timer = this.stream.clock.setTimer(() => this.askInTurn(), ms)
+  }
+
+  /** Many may have waited for the same moment. */
+  private askInTurn(): void {
+    const delayMs = this.stream.pace.delayMs()
+    if (delayMs === 0) this.ask()
+    else this.timer = this.stream.clock.setTimer(() => this.ask(), delayMs)
   }
 
   /** What the consumer still sends is not ours any more. */
@@ -234,13 +269,14 @@ export class Follower implements MessageHandler {
     this.endAsking()
     this.subscription?.unsubscribe()
     this.subscription = null
+    this.confirming = ''
   }
 
   /** Looks in a while whether something was heard. */
   private watch(ms: number): void {
     this.timer = this.stream.clock.setTimer(() => {
       const leftMs = SILENCE_MS - (this.stream.clock.now() - this.heardMs)
-      if (leftMs <= 0) this.ask()
+      if (leftMs <= 0) this.askInTurn()
       else this.watch(leftMs)
     }, ms)
   }
@@ -294,7 +330,11 @@ export class Follower implements MessageHandler {
     const { store, bus } = this.stream
     const { subscription, consumerSeq } = this
     const { lastSeq } = this.taker
+    // One that is answered late, since the disk is full, is answered once, whatever is asked again meanwhile.
+    if (this.confirming === reply) return
+    this.confirming = reply
     store.barrier(() => {
+      if (this.confirming === reply) this.confirming = ''
       if (this.subscription !== subscription) return
       const headers = `NATS/1.0\r\n${LAST_CONSUMER}: ${consumerSeq}\r\n${LAST_STREAM}: ${lastSeq}\r\n\r\n`
       bus.publishText(reply, '', '', headers)

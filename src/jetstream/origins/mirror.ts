@@ -1,4 +1,5 @@
 import type { Message } from '../../core/index.ts'
+import { MAX_SEQUENCE } from '../config/ranges.ts'
 import type { StreamSource } from '../config/types.ts'
 import type { CopyOutcome } from '../publish/copies.ts'
 import { CopiedMessage } from './copied-message.ts'
@@ -28,7 +29,7 @@ export class Mirror implements Taker {
     const { log } = this.stream
     const { opt_start_seq: seq = 0, opt_start_time: time } = this.source
     if (log.lastSeq > 0) return { deliver_policy: 'by_start_sequence', opt_start_seq: log.lastSeq + 1 }
-    if (seq > 0) return { deliver_policy: 'by_start_sequence', opt_start_seq: seq }
+    if (seq > 0) return { deliver_policy: 'by_start_sequence', opt_start_seq: Math.min(seq, MAX_SEQUENCE) }
     if (time !== undefined) return { deliver_policy: 'by_start_time', opt_start_time: time }
     return { deliver_policy: 'all' }
   }

@@ -42,6 +42,7 @@ export class Origins {
       follower.forget()
       this.sources.delete(key)
     }
+    for (const follower of this.sources.values()) follower.othersChanged()
     for (const [key, source] of wanted) if (!this.sources.has(key)) this.follow(key, source, wanted)
   }
 

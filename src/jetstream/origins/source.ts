@@ -1,4 +1,5 @@
 import type { Message } from '../../core/index.ts'
+import { MAX_SEQUENCE } from '../config/ranges.ts'
 import { originKey } from '../config/stream/origin-key.ts'
 import { formatTime } from '../config/time-text.ts'
 import type { StreamSource } from '../config/types.ts'
@@ -47,7 +48,7 @@ export class Source implements Taker {
     const { log } = this.stream
     const { opt_start_seq: seq = 0, opt_start_time: time } = this.source
     if (this.lastSeq > 0) return { deliver_policy: 'by_start_sequence', opt_start_seq: this.lastSeq + 1 }
-    if (seq > 0) return { deliver_policy: 'by_start_sequence', opt_start_seq: seq }
+    if (seq > 0) return { deliver_policy: 'by_start_sequence', opt_start_seq: Math.min(seq, MAX_SEQUENCE) }
     const last = log.lastSec > 0 ? formatTime(log.lastSec, log.lastNsec) : undefined
     if (time !== undefined) {
       // What was there before the stream's last message has been taken.

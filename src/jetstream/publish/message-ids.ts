@@ -53,6 +53,10 @@ export class MessageIds {
   async recover(): Promise<void> {
     const { log, clock } = this.stream
     this.last = await this.stored.recover(this.window, log.lastSeq, clock.now())
+    const { commits } = this.stream.host
+    if (this.stored.isEmpty) return
+    commits.prepare(this.stream)
+    commits.defer()
   }
 
   delete(): void {

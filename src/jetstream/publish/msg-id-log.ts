@@ -1,10 +1,13 @@
 import { type Json, type MessageLog, ReadFailure, RecordView, type Store } from '../../storage/index.ts'
 import { copyBytes } from '../../wire/index.ts'
+import { MSG_ID, PublishHeaders } from '../headers/publish-headers.ts'
 import { readRecord } from '../stream/read-record.ts'
 import type { DuplicateWindow } from './duplicates.ts'
 
 /** Logs of ids are called so: streams can't have a slash in their names. */
 const FOLDER = '/.msg-ids/'
+/** Of the stream, where an older version wrote it. */
+const OLD_LEDGER = '.msg-ids'
 const FIRST_BYTES = 1024
 /** Larger ones are not kept for the next turn. */
 const KEPT_BYTES = 64 * 1024
@@ -28,6 +31,8 @@ export function streamOfIds(name: string): string | null {
  */
 export class MsgIdLog {
   private readonly store: Store
+  /** Whose ids they are. */
+  private readonly stream: MessageLog
   private readonly name: string
   private readonly isOn: boolean
   private log: MessageLog | null
@@ -37,6 +42,7 @@ export class MsgIdLog {
 
   constructor(store: Store, stream: MessageLog) {
     this.store = store
+    this.stream = stream
     this.isOn = !stream.inMemory
     const slash = stream.name.lastIndexOf('/')
     this.name = `${stream.name.slice(0, slash)}${FOLDER}${stream.name.slice(slash + 1)}`
@@ -90,8 +96,8 @@ export class MsgIdLog {
   async recover(window: DuplicateWindow, lastSeq: number, nowMs: number): Promise<Buffer> {
     const { log } = this
     let lastId = Buffer.alloc(0)
-    if (log === null) return lastId
     const oldestMs = nowMs - window.windowMs
+    if (log === null) return this.takeOver(window, oldestMs)
     this.expire(log, oldestMs)
     const view = new RecordView()
     for (let seq = log.next(null, log.firstSeq); seq > 0; seq = log.next(null, seq + 1)) {
@@ -108,6 +114,30 @@ export class MsgIdLog {
         at = end
       }
     }
+    return lastId
+  }
+
+  /** An older version kept the ids in the messages only: they are taken from there, once. */
+  private async takeOver(window: DuplicateWindow, oldestMs: number): Promise<Buffer> {
+    let lastId = Buffer.alloc(0)
+    const { stream } = this
+    const ledger = stream.ledgers.get(OLD_LEDGER)
+    if (ledger === undefined) return lastId
+    const view = new RecordView()
+    const headers = new PublishHeaders()
+    const sec = Math.floor(oldestMs / 1000)
+    const first = stream.seqAtTime(sec, Math.floor((oldestMs - sec * 1000) * 1e6))
+    for (let seq = stream.next(null, first); seq > 0; seq = stream.next(null, seq + 1)) {
+      if (!(await isReadable(stream, seq, view)) || view.headerLength === 0) continue
+      headers.parse(view.buffer, view.bodyStart, view.bodyStart + view.headerLength)
+      if (!headers.has(MSG_ID)) continue
+      const [start, end] = [headers.start(MSG_ID), headers.end(MSG_ID)]
+      const timeMs = view.sec * 1000 + view.nsec / 1e6
+      window.add(view.buffer, start, end, seq, timeMs)
+      this.add(view.buffer, start, end, seq, timeMs)
+      if (seq === stream.lastSeq) lastId = Buffer.from(view.buffer.subarray(start, end))
+    }
+    ledger.delete()
     return lastId
   }
 
@@ -128,5 +158,16 @@ export class MsgIdLog {
     const larger = Buffer.allocUnsafeSlow(Math.max(FIRST_BYTES, this.buffer.length * 2, this.length + bytes))
     this.buffer.copy(larger, 0, 0, this.length)
     this.buffer = larger
+  }
+}
+
+/** Whether or not it can be read now: what can't is no reason not to open. */
+async function isReadable(log: MessageLog, seq: number, out: RecordView): Promise<boolean> {
+  try {
+    const found = readRecord(log, seq, out)
+    return found === true || (await found)
+  } catch (error) {
+    if (error instanceof ReadFailure) return false
+    throw error
   }
 }

@@ -5,6 +5,7 @@ import { apiError } from '../config/errors.ts'
 import { type JetStreamLimitOptions, type JetStreamLimits, settleLimits } from '../config/limits.ts'
 import type { StreamConfig } from '../config/types.ts'
 import { Commits } from './commits.ts'
+import { Pace } from './pace.ts'
 
 export interface StreamHostOptions {
   bus: Bus
@@ -35,6 +36,8 @@ export class StreamHost {
   /** May be changed; what is there stays, also above them. */
   limits: JetStreamLimits
   readonly commits: Commits
+  /** Of the questions to the origins of mirrors and sources. */
+  readonly askPace: Pace
   /** Copies of stored messages are being published. */
   isRepublishing = false
   /** Batches under way, over all streams, and what is held back for the atomic ones. */
@@ -55,6 +58,7 @@ export class StreamHost {
     this.serverName = options.serverName
     this.serverId = options.serverId
     this.limits = settleLimits(options.limits)
+    this.askPace = new Pace(options.clock)
     this.commits = new Commits(options.bus, options.store)
   }
 
