@@ -230,6 +230,40 @@ test('what a work queue has given to a copy is on disk there before it goes', as
   assert.equal(new Set(bodies).size, 60)
 })
 
+test('a work queue keeps for its own consumer what a source has copied, over a restart too', async () => {
+  let house = await House.open()
+  await house.stream({ ...ORIGIN, retention: 'workqueue', allow_direct: false })
+  const config = { durable_name: 'c', ack_policy: 'explicit' }
+  await house.api('CONSUMER.CREATE.O.c', { stream_name: 'O', config })
+  await fill(house, 1, 3)
+  await house.stream({ name: 'S', sources: [{ name: 'O' }] })
+  const take = async (count: number): Promise<void> => {
+    const replies: string[] = []
+    const inbox = house.bus.account('$G').subscribe('in', {
+      onMessage: ({ reply, replyStart, replyEnd }) =>
+        replies.push(reply.toString('utf8', replyStart, replyEnd)),
+    })
+    house.send('$JS.API.CONSUMER.MSG.NEXT.O.c', JSON.stringify({ batch: count }), [], 'in')
+    await house.pass(10)
+    inbox.unsubscribe()
+    assert.equal(replies.length, count)
+    for (const reply of replies) await house.ask(reply, '+ACK')
+  }
+  await until(house, 'S', (state) => state.last_seq === 3)
+  for (let i = 0; i < 8; i++) await house.pass(1000)
+  assert.equal((await house.state('O')).messages, 3)
+  await take(1)
+  assert.equal((await house.state('O')).messages, 2)
+  house = await house.restart()
+  await until(house, 'S', (_, { sources }) => ((sources as Json[])[0].active as number) >= 0)
+  await take(2)
+  assert.equal((await house.state('O')).messages, 0)
+  await fill(house, 4, 4)
+  await take(1)
+  await until(house, 'S', (state) => state.last_seq === 4)
+  await until(house, 'O', (state) => state.messages === 0)
+})
+
 test('a work queue keeps no consumer of sources that are taken out, and those that stay go on', async () => {
   let house = await House.open()
   const consumers = async (): Promise<number> =>

@@ -142,7 +142,12 @@ export class Consumer extends ConsumerState implements TurnTask {
     this.wake()
   }
 
-  /** For interest retention: is a message that matches still to be delivered to, or acknowledged by, this consumer? */
+  /** Does another stream copy by it? That does not change. */
+  get isCopy(): boolean {
+    return this.config.direct === true || this.config.sourcing === true
+  }
+
+  /** Is a message that matches still to be delivered to, or acknowledged by, this consumer? */
   needs(seq: number): boolean {
     const { progress } = this
     if (progress.redelivered.size > 0 && progress.redelivered.has(seq)) return true

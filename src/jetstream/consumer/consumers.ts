@@ -19,6 +19,7 @@ export class Consumers extends Map<string, Consumer> implements Audience {
   /** Who had a message that went away, and which. */
   private holders: Consumer[] = []
   private heldSeqs: number[] = []
+  private copies = 0
   /** Whom to ask first whether a message is needed: who needed one the last time. */
   private first = 0
 
@@ -31,6 +32,7 @@ export class Consumers extends Map<string, Consumer> implements Audience {
     this.delete(name)
     super.set(name, consumer)
     this.list.push(consumer)
+    if (consumer.isCopy) this.copies++
     if (this.index !== null) this.index.add(consumer)
     else if (this.list.length > FEW) this.index = new ConsumerIndex(this.list)
     this.noteStray(consumer)
@@ -42,10 +44,15 @@ export class Consumers extends Map<string, Consumer> implements Audience {
     if (consumer === undefined) return false
     super.delete(name)
     this.list = without(this.list, consumer)
+    if (consumer.isCopy) this.copies--
     this.strays?.drop(consumer)
     this.index?.remove(consumer)
     if (this.list.length <= FEW / 2) this.index = null
     return true
+  }
+
+  get hasCopies(): boolean {
+    return this.copies > 0
   }
 
   /** A consumer wants other messages than before. */
@@ -172,7 +179,7 @@ export class Consumers extends Map<string, Consumer> implements Audience {
     for (const consumer of this.list) consumer.count.forget()
   }
 
-  /** For interest retention: does any consumer but this one (null: any at all) still need the message? */
+  /** Does any consumer but this one (null: any at all) still need the message? */
   needs(seq: number, { buffer, start, end }: SubjectBytes, but: unknown): boolean {
     const { list, index } = this
     const some = index === null ? list : index.unfiltered

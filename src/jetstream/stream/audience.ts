@@ -4,6 +4,8 @@ import type { SubjectBytes } from '../../storage/index.ts'
 export interface Audience {
   /** How many they are. */
   readonly size: number
+  /** Are there some that other streams copy by? They get messages beside those a work queue's messages belong to. */
+  readonly hasCopies: boolean
   /** Does anybody want messages of this subject? */
   isWanted(subject: Buffer, start: number, end: number): boolean
   /** Does anybody but this one (null: anybody at all) still need the message? */

@@ -35,7 +35,8 @@ export class Retention {
     const { stream } = this
     const { retention } = stream.config
     if (stream.isClosed || retention === 'limits') return
-    if (retention === 'interest') {
+    // A message of a work queue belongs to one consumer, and to those that other streams copy by.
+    if (retention === 'interest' || stream.audience.hasCopies) {
       const subject = stream.log.subjectOf(seq)
       if (subject === null || stream.audience.needs(seq, subject, consumer)) return
     }

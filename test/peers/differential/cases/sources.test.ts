@@ -269,6 +269,21 @@ for (const retention of ['workqueue', 'interest']) {
   })
 }
 
+differential('a source of a work queue that has a consumer of its own', async (s) => {
+  await s.quietly('$JS.API.STREAM.CREATE.O', { ...ORIGIN, retention: 'workqueue' })
+  const config = { durable_name: 'c', ack_policy: 'explicit' }
+  await s.quietly('$JS.API.CONSUMER.CREATE.O.c', { stream_name: 'O', config })
+  await fill(s, 1, 3)
+  await s.quietly('$JS.API.STREAM.CREATE.S', { name: 'S', sources: [{ name: 'O' }], allow_direct: true })
+  await untilHas(s, 'S', 3)
+  // The acknowledgement of the copy comes within a heartbeat.
+  await s.wait(2500)
+  await untilHas(s, 'O', 3)
+  const taken = await s.pull('O', 'c', { batch: 2, no_wait: true }, 2)
+  for (const message of taken) await s.ack(message, '+ACK', true)
+  await untilHas(s, 'O', 1)
+})
+
 differential('a source by a consumer made beforehand', async (s) => {
   await s.quietly('$JS.API.STREAM.CREATE.O', { ...ORIGIN, retention: 'workqueue' })
   await fill(s, 1, 4)
