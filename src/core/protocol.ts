@@ -1,4 +1,4 @@
-import { isLiteralSubjectBytes } from '../subjects/index.ts'
+import { isLiteralSubjectBytes, utf8Of } from '../subjects/index.ts'
 import {
   copyBytes,
   encodedBytes,
@@ -189,7 +189,7 @@ export class ClientProtocol implements Operations, SessionProtocol {
         this.refuseSubscription(subject, queue, sid)
         return
       case 'too many tokens':
-        this.sendError(`Permissions Violation for Subscription to "${utf8(subject)}", too many tokens`)
+        this.sendError(`Permissions Violation for Subscription to "${utf8Of(subject)}", too many tokens`)
         return
       case 'too many':
         this.host.log('error', `${session.label()} - maximum subscriptions exceeded`)
@@ -419,8 +419,8 @@ export class ClientProtocol implements Operations, SessionProtocol {
   }
 
   private refuseSubscription(subject: string, queue: string, sid: string): void {
-    const name = quoted(utf8(subject))
-    const group = quoted(utf8(queue))
+    const name = quoted(utf8Of(subject))
+    const group = quoted(utf8Of(queue))
     const using = queue === '' ? '' : ` using queue ${group}`
     this.sendError(`Permissions Violation for Subscription to ${name}${using}`)
     const inQueue = queue === '' ? '' : `, Queue: ${group}`
@@ -451,7 +451,3 @@ export class ClientProtocol implements Operations, SessionProtocol {
 const OK = Buffer.from('+OK\r\n')
 const PING = Buffer.from('PING\r\n')
 const PONG = Buffer.from('PONG\r\n')
-
-function utf8(latin1: string): string {
-  return Buffer.from(latin1, 'latin1').toString('utf8')
-}

@@ -1,6 +1,6 @@
 import type { Clock } from '../ports/index.ts'
 import type { Route } from '../subjects/index.ts'
-import { isSubscribable } from '../subjects/index.ts'
+import { isSubscribable, utf8Of } from '../subjects/index.ts'
 import { copyBytes, equalBytes, type Message, quoted } from '../wire/index.ts'
 import type { Account, AccountHost } from './account.ts'
 import type { Identity } from './authenticator.ts'
@@ -165,8 +165,8 @@ export class Session implements Origin, Receiver, TrafficCounters, WaitedFor {
         continue
       }
       this.dropSubscription(subscription)
-      const using = queue === '' ? '' : ` using queue ${quoted(utf8(queue))}`
-      const what = `${quoted(utf8(subject))}${using} (sid ${quoted(utf8(name))})`
+      const using = queue === '' ? '' : ` using queue ${quoted(utf8Of(queue))}`
+      const what = `${quoted(utf8Of(subject))}${using} (sid ${quoted(utf8Of(name))})`
       this.protocol.sendError(`Permissions Violation for Subscription to ${what}`)
       this.host.log('info', `Removed sub ${what} for ${quoted(this.user)} - not authorized`)
     }
@@ -390,8 +390,4 @@ export class Session implements Origin, Receiver, TrafficCounters, WaitedFor {
     }
     origin?.waitFor(this)
   }
-}
-
-function utf8(latin1: string): string {
-  return Buffer.from(latin1, 'latin1').toString('utf8')
 }

@@ -1,5 +1,6 @@
 /** What /connz knows of one connection, open or closed. */
 import type { Session, Subscription } from '../../core/index.ts'
+import { utf8Of } from '../../subjects/index.ts'
 import { goDuration, goTime, uptime } from './go-text.ts'
 
 const GLOBAL_ACCOUNT = '$G'
@@ -120,18 +121,13 @@ export function subscribedTo(connection: Session, withAccount: boolean): Record<
 /** One subscription as /subsz and /connz?subs=detail show it. */
 export function showSubscription(subscription: Subscription, cid: number): Record<string, unknown> {
   return {
-    subject: utf8(subscription.subject),
-    ...textIf('qgroup', utf8(subscription.queue)),
+    subject: utf8Of(subscription.subject),
+    ...textIf('qgroup', utf8Of(subscription.queue)),
     sid: subscription.sid.toString('latin1'),
     msgs: subscription.delivered,
     ...(subscription.max > 0 ? { max: subscription.max } : {}),
     cid,
   }
-}
-
-/** Subjects are held as latin1 text of their bytes. */
-export function utf8(latin1: string): string {
-  return Buffer.from(latin1, 'latin1').toString('utf8')
 }
 
 function textIf(key: string, text: string): Record<string, string> {

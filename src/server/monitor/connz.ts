@@ -1,13 +1,6 @@
 /** /connz: the connections, filtered, sorted and paged. */
-import { subjectsCollide } from '../../subjects/index.ts'
-import {
-  type ConnectionRecord,
-  ownAccount,
-  recordOf,
-  showRecord,
-  subscribedTo,
-  utf8,
-} from './connection-record.ts'
+import { subjectsCollide, utf8Of } from '../../subjects/index.ts'
+import { type ConnectionRecord, ownAccount, recordOf, showRecord, subscribedTo } from './connection-record.ts'
 import { goTime } from './go-text.ts'
 import type { MonitoredServer } from './monitored-server.ts'
 import { BadQuery, type Query } from './query.ts'
@@ -115,7 +108,7 @@ export function connz(server: MonitoredServer, query: Query): Record<string, unk
   function wants(record: ConnectionRecord, filter: string): boolean {
     const session = bus.connections.get(record.id)
     const all = session === undefined ? [] : [...session.subscriptions.values()]
-    return all.some(({ subject }) => subjectsCollide(filter, utf8(subject)))
+    return all.some(({ subject }) => subjectsCollide(filter, utf8Of(subject)))
   }
 
   function subscriptions(

@@ -1,7 +1,7 @@
 /** /subsz: the interest of all clients, filtered and paged. */
 import { type Account, Session } from '../../core/index.ts'
-import { isLiteralSubject, subjectFilter } from '../../subjects/index.ts'
-import { showSubscription, utf8 } from './connection-record.ts'
+import { isLiteralSubject, subjectFilter, utf8Of } from '../../subjects/index.ts'
+import { showSubscription } from './connection-record.ts'
 import { goTime } from './go-text.ts'
 import type { MonitoredServer } from './monitored-server.ts'
 import { BadQuery, type Query } from './query.ts'
@@ -24,7 +24,7 @@ export function subsz(server: MonitoredServer, query: Query): Record<string, unk
     for (const { name, interest } of bus.accounts.values()) {
       if (account !== '' && name !== account) continue
       for (const subscription of interest.all()) {
-        if (test !== '' && !subjectFilter([utf8(subscription.subject)]).matches(probe, 0, probe.length))
+        if (test !== '' && !subjectFilter([utf8Of(subscription.subject)]).matches(probe, 0, probe.length))
           continue
         const { receiver } = subscription
         const cid = receiver instanceof Session ? receiver.id : SERVER_ITSELF
