@@ -10,8 +10,6 @@ interface Fixed {
   show?: (value: never) => string
 }
 
-const milliseconds = (value: number) => formatDuration(value)
-
 const fixedSettings: Readonly<Partial<Record<keyof Settings, Fixed>>> = {
   host: { name: 'Host' },
   port: { name: 'Port' },
@@ -28,8 +26,8 @@ const fixedSettings: Readonly<Partial<Record<keyof Settings, Fixed>>> = {
   monitorBasePath: { name: 'HTTPBasePath' },
   noSystemAccount: { name: 'NoSystemAccount' },
   writeTimeout: { name: 'WriteTimeout', show: (value: string | null) => value ?? '' },
-  lameDuckMs: { name: 'LameDuckDuration', show: milliseconds },
-  lameDuckGraceMs: { name: 'LameDuckGracePeriod', show: milliseconds },
+  lameDuckMs: { name: 'LameDuckDuration', show: formatDuration },
+  lameDuckGraceMs: { name: 'LameDuckGracePeriod', show: formatDuration },
   maxClosedClients: { name: 'MaxClosedClients' },
   featureFlags: { name: 'FeatureFlags', show: (value: Settings['featureFlags']) => goMap(value) },
 }
@@ -109,9 +107,13 @@ export function changesOf(now: Settings, next: Settings): string[] {
     ['max_connections', now.limits.maxConnections, next.limits.maxConnections],
     ['max_control_line', now.limits.maxControlLineBytes, next.limits.maxControlLineBytes],
     ['max_payload', now.limits.maxPayloadBytes, next.limits.maxPayloadBytes],
-    ['ping_interval', shownMs(now.limits.pingIntervalMs), shownMs(next.limits.pingIntervalMs)],
+    ['ping_interval', formatDuration(now.limits.pingIntervalMs), formatDuration(next.limits.pingIntervalMs)],
     ['ping_max', now.limits.pingMax, next.limits.pingMax],
-    ['write_deadline', shownMs(now.limits.writeDeadlineMs), shownMs(next.limits.writeDeadlineMs)],
+    [
+      'write_deadline',
+      formatDuration(now.limits.writeDeadlineMs),
+      formatDuration(next.limits.writeDeadlineMs),
+    ],
     ['authorization timeout', now.limits.authTimeoutMs / 1000, next.limits.authTimeoutMs / 1000],
     ['trace', now.trace, next.trace],
     ['max_traced_msg_len', now.maxTracedMessage, next.maxTracedMessage],
@@ -122,8 +124,6 @@ export function changesOf(now: Settings, next: Settings): string[] {
   if (!same(now.jetstreamLimits, next.jetstreamLimits)) changes.push('Reloaded: JetStream limits')
   return changes.concat(wordsOf(now, next))
 }
-
-const shownMs = formatDuration
 
 function wordsOf(now: Settings, next: Settings): string[] {
   const words: string[] = []
