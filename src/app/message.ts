@@ -1,12 +1,11 @@
 /** A message as handlers see it: one kind for core NATS and for streams. */
 import type { Msg, MsgHdrs } from '@nats-io/nats-core'
 import { ContrailError, reasonOf } from './errors.ts'
-import { type Duration, toMs } from './units.ts'
+import { type Duration, NS_PER_MS, toMs } from './units.ts'
 
 const ACK = new TextEncoder().encode('+ACK')
 const NAK = new TextEncoder().encode('-NAK')
 const WORKING = new TextEncoder().encode('+WPI')
-const NS_PER_MS = 1_000_000
 const CONFIRM_TIMEOUT_MS = 5000
 
 /** What became of a message. 'open': nothing yet. */

@@ -42,7 +42,8 @@ const BYTES_PER_UNIT: ReadonlyMap<string, number> = new Map(
   }),
 )
 
-const NS_PER_MS = 1_000_000
+/** The servers count in nanoseconds. */
+export const NS_PER_MS = 1_000_000
 
 export function isDuration(value: unknown): value is Duration {
   if (typeof value === 'number') return Number.isFinite(value) && value >= 0

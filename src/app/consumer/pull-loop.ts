@@ -1,5 +1,6 @@
 /** Asks a pull consumer for messages, so many that never more than a window are held; and notices when nobody answers. */
 import { createInbox, type Msg, type NatsConnection, type Subscription } from '@nats-io/nats-core'
+import { NS_PER_MS } from '../units.ts'
 import type { MessageSource, MessageSourceOwner } from './source.ts'
 
 /** How long requests wait, and how often the server says that it is there meanwhile. */
@@ -23,7 +24,6 @@ export const DEFAULT_PULL_TIMES: PullTimes = { expiresMs: 30_000, heartbeatMs: 5
 export const LEAPING_PULL_TIMES: PullTimes = { expiresMs: 10 * 365 * 86_400_000, heartbeatMs: 0 }
 const CHECK_MS = 5000
 const MISSED_HEARTBEATS = 2
-const NS_PER_MS = 1_000_000
 /** More are asked for when less than this part of the window is on its way. */
 const REFILL_PART = 0.5
 const RETRY_MS = 250

@@ -3,6 +3,7 @@ import type { ConsumerConfig } from '@nats-io/jetstream'
 import { createInbox, type Msg, type NatsConnection, type Subscription } from '@nats-io/nats-core'
 import type { CodecOption } from '../codec.ts'
 import type { Schema } from '../schema.ts'
+import { NS_PER_MS } from '../units.ts'
 import type { ConsumeOptions } from './options.ts'
 import type { MessageSource, MessageSourceOwner } from './source.ts'
 
@@ -16,7 +17,6 @@ export interface PushTarget {
 
 const HEARTBEAT_MS = 5000
 const MISSED_HEARTBEATS = 2.5
-const NS_PER_MS = 1_000_000
 const RETRY_MS = 1000
 
 /** The push part of a consumer's configuration; null for one that is asked. */

@@ -14,6 +14,7 @@ import type { Claim, Runtime } from '../runtime.ts'
 import type { Schema } from '../schema.ts'
 import type { SubjectPattern } from '../subject-pattern.ts'
 import { type FlowOptions, type Owner, Subscription } from '../subscription.ts'
+import { NS_PER_MS } from '../units.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { assumedConsumer, declareConsumer } from './declaring.ts'
 import {
@@ -34,7 +35,6 @@ import type { MessageSource, MessageSourceOwner } from './source.ts'
 import { fromItsBeginning, StreamIdentity, type StreamNow } from './stream-identity.ts'
 import { type Tries, TryCounter } from './tries.ts'
 
-const NS_PER_MS = 1_000_000
 /** No consumer has more unacknowledged messages than this by default (max_ack_pending). */
 const MAX_TO_COME = 1000
 /** In-progress is said when this part of ack wait has gone by. */

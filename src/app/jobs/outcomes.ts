@@ -5,6 +5,7 @@ import { isApiError, translated } from '../client-errors.ts'
 import { ContrailError } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
 import { openKeyValue } from '../stores/open.ts'
+import { NS_PER_MS } from '../units.ts'
 import type { QueueNames } from './names.ts'
 
 /** An entry of the bucket, as JSON. */
@@ -39,7 +40,6 @@ const NO_MESSAGE_FOUND = 10037
 const LOOK_UP_MS = 1000
 /** So many at a time. */
 const LOOKED_UP = 100
-const NS_PER_MS = 1_000_000
 
 export class Outcomes {
   readonly #names: QueueNames

@@ -9,6 +9,7 @@ import { isApiError, translated, WRONG_LAST_SEQUENCE } from '../client-errors.ts
 import { declareConsumer } from '../consumer/declaring.ts'
 import type { Runtime } from '../runtime.ts'
 import { declareStream } from '../stores/declaring.ts'
+import { NS_PER_MS } from '../units.ts'
 import type { Permits } from './gate.ts'
 import type { QueueNames } from './names.ts'
 
@@ -21,7 +22,6 @@ const KEEP_PART = 4
 const EXPIRES_MS = 30_000
 /** How long a slot is kept that nobody here needs at present. */
 const LINGER_MS = 50
-const NS_PER_MS = 1_000_000
 
 export class Slots implements Permits {
   readonly #runtime: Runtime

@@ -4,6 +4,7 @@ import { asContrailError, isApiError, STREAM_NOT_FOUND, translated } from '../cl
 import { ContrailError, reasonOf } from '../errors.ts'
 import { oneOf } from '../options.ts'
 import type { Claim, Runtime } from '../runtime.ts'
+import { NS_PER_MS } from '../units.ts'
 import { type Difference, differences, sentenceOf } from './differences.ts'
 import { droppedOf, remembering } from './dropped.ts'
 
@@ -16,7 +17,6 @@ export type Declare = (typeof DECLARES)[number]
 
 const DECLARES = ['ensure', 'allow-loss', 'create', 'check', 'none'] as const
 export const DECLARE = oneOf(...DECLARES)
-const NS_PER_MS = 1_000_000
 
 /** A stream or bucket that is made as it is declared may be declared so twice, not in two ways. */
 export function claimOf(what: string, options: { readonly declare?: Declare } & object): Claim | null {

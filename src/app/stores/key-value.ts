@@ -20,7 +20,7 @@ import {
 import type { Claim, Declaration, Runtime } from '../runtime.ts'
 import { type Schema, validate } from '../schema.ts'
 import type { Params, SubjectPattern } from '../subject-pattern.ts'
-import { type Duration, type Size, toBytes, toMs } from '../units.ts'
+import { type Duration, NS_PER_MS, type Size, toBytes, toMs } from '../units.ts'
 import { claimOf, DECLARE, type Declare, keepDeclared } from './declaring.ts'
 import { untilHeard } from './heard.ts'
 import { type KeyValueEvent, keyPatterns, keyPrefix, operationOf } from './key-value-watch.ts'
@@ -73,7 +73,6 @@ export interface Entry<T> {
 
 const DEFAULT_UPDATE_ATTEMPTS = 100
 const WRONG_LAST_SEQUENCE = [10071, 10164]
-const NS_PER_MS = 1_000_000
 
 export class KeyValue<T, Deps extends object = object> implements Declaration {
   readonly stage = 'store'
