@@ -5,6 +5,30 @@ import type { Session } from './session.ts'
 const PATIENCE_MS = 60_000
 const LOOK_EVERY_MS = 25
 
+/** Headers that a copy keeps, changes or loses. */
+export const COPIED_HEADERS = [
+  'Nats-Msg-Id: a',
+  'Nats-Expected-Stream: O',
+  'Nats-Expected-Last-Sequence: 2',
+  'Nats-Expected-Last-Subject-Sequence: 3\nB: c',
+  'Nats-Expected-Other: 1\nD: e',
+  'Nats-TTL: 100',
+  'Nats-Rollup: sub',
+]
+
+/** Publishes `m<from>` to `m<to>` to the origin, on four subjects. */
+export async function fill(s: Session, from: number, to: number, headers = ''): Promise<void> {
+  for (let i = from; i <= to; i++) await s.quietly(`o.${i % 4}`, `m${i}`, headers)
+}
+
+/** Makes the origin `O`: ten messages less two. */
+export async function makeOrigin(s: Session, config: object): Promise<void> {
+  await s.quietly('$JS.API.STREAM.CREATE.O', config)
+  await fill(s, 1, 10)
+  await s.quietly('$JS.API.STREAM.MSG.DELETE.O', { seq: 3 })
+  await s.quietly('$JS.API.STREAM.MSG.DELETE.O', { seq: 10 })
+}
+
 interface Info {
   state: { messages: number; last_seq: number }
   mirror?: { lag: number; active: number; error?: { err_code: number } }

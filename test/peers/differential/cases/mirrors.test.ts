@@ -1,19 +1,20 @@
 /** What a mirror holds, and what it does as its origin changes. */
-import { messages, until, untilFollows, untilHas, untilLast } from '../copying.ts'
+import {
+  COPIED_HEADERS,
+  fill,
+  makeOrigin,
+  messages,
+  until,
+  untilFollows,
+  untilHas,
+  untilLast,
+} from '../copying.ts'
 import { differential, type Session } from '../harness.ts'
 
 const ORIGIN = { name: 'O', subjects: ['o.*'], allow_direct: true }
 
-/** The origin with messages `from` to `to`, on four subjects. */
-async function fill(s: Session, from: number, to: number, headers = ''): Promise<void> {
-  for (let i = from; i <= to; i++) await s.quietly(`o.${i % 4}`, `m${i}`, headers)
-}
-
 async function mirrored(s: Session, config: object = {}, mirror: object = {}): Promise<void> {
-  await s.quietly('$JS.API.STREAM.CREATE.O', ORIGIN)
-  await fill(s, 1, 10)
-  await s.quietly('$JS.API.STREAM.MSG.DELETE.O', { seq: 3 })
-  await s.quietly('$JS.API.STREAM.MSG.DELETE.O', { seq: 10 })
+  await makeOrigin(s, ORIGIN)
   const body = { name: 'M', mirror: { name: 'O', ...mirror }, allow_direct: true, ...config }
   await s.quietly('$JS.API.STREAM.CREATE.M', body)
 }
@@ -79,15 +80,7 @@ differential('headers in a mirror', async (s) => {
   await s.quietly('$JS.API.STREAM.CREATE.O', { ...ORIGIN, allow_rollup_hdrs: true, allow_msg_ttl: true })
   await s.quietly('$JS.API.STREAM.CREATE.M', { name: 'M', mirror: { name: 'O' }, allow_direct: true })
   await untilFollows(s, 'M')
-  for (const headers of [
-    'Nats-Msg-Id: a',
-    'Nats-Expected-Stream: O',
-    'Nats-Expected-Last-Sequence: 2',
-    'Nats-Expected-Last-Subject-Sequence: 3\nB: c',
-    'Nats-Expected-Other: 1\nD: e',
-    'Nats-TTL: 100',
-    'Nats-Rollup: sub',
-  ]) {
+  for (const headers of COPIED_HEADERS) {
     await s.request('o.1', headers, headers)
   }
   await untilLast(s, 'M', 7)

@@ -1,12 +1,17 @@
 /** What a stream with sources holds, and what it does as they change. */
-import { messages, until, untilFollows, untilHas, untilLast } from '../copying.ts'
+import {
+  COPIED_HEADERS,
+  fill,
+  makeOrigin,
+  messages,
+  until,
+  untilFollows,
+  untilHas,
+  untilLast,
+} from '../copying.ts'
 import { differential, type Session } from '../harness.ts'
 
 const ORIGIN = { name: 'O', subjects: ['o.*'] }
-
-async function fill(s: Session, from: number, to: number, headers = ''): Promise<void> {
-  for (let i = from; i <= to; i++) await s.quietly(`o.${i % 4}`, `m${i}`, headers)
-}
 
 /** The origin with ten messages less two, and the stream that takes them over. */
 async function sourced(
@@ -15,10 +20,7 @@ async function sourced(
   config: object = {},
   origin: object = {},
 ): Promise<void> {
-  await s.quietly('$JS.API.STREAM.CREATE.O', { ...ORIGIN, ...origin })
-  await fill(s, 1, 10)
-  await s.quietly('$JS.API.STREAM.MSG.DELETE.O', { seq: 3 })
-  await s.quietly('$JS.API.STREAM.MSG.DELETE.O', { seq: 10 })
+  await makeOrigin(s, { ...ORIGIN, ...origin })
   const body = {
     name: 'S',
     subjects: ['own'],
@@ -167,16 +169,7 @@ differential('headers of what is sourced', async (s) => {
     await s.quietly(`$JS.API.STREAM.CREATE.${name}`, body)
     await untilFollows(s, name)
   }
-  for (const headers of [
-    'Nats-Msg-Id: a',
-    'Nats-Expected-Stream: O',
-    'Nats-Expected-Last-Sequence: 2',
-    'Nats-Expected-Last-Subject-Sequence: 3\nB: c',
-    'Nats-Expected-Other: 1\nD: e',
-    'Nats-TTL: 100',
-    'Nats-Rollup: sub',
-    'E: f',
-  ]) {
+  for (const headers of [...COPIED_HEADERS, 'E: f']) {
     await s.request('o.1', headers, headers)
   }
   await untilHas(s, 'S', 8)
