@@ -43,11 +43,14 @@ export function normaliseText(text: string, names: ReadonlyMap<string, string>):
 const DATE = /\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?( [+-]\d{4} [A-Z]+)?/g
 const SHORT_TIME = /\b\d\d:\d\d:\d\d\b/g
 const DURATION = /\b\d+(\.\d+)?(ms|µs|us|ns|s)\b/g
+/** The differences between two configurations are printed with these or with ordinary spaces, by chance. */
+const NO_BREAK_SPACE = /\u00a0/g
 const URL = /127\.0\.0\.1:\d+/g
 
 /** What a program printed: the same for dates as people read them, durations that were measured, and where the server is. */
 export function normaliseOutput(text: string): string {
   return text
+    .replace(NO_BREAK_SPACE, ' ')
     .replace(DATE, '<date>')
     .replace(SHORT_TIME, '<date>')
     .replace(DURATION, '<duration>')
