@@ -546,13 +546,14 @@ export class MessageLog {
   }
 
   /** Last live sequence of each subject that matches, in no order. */
-  lastSeqs(filter: SubjectFilter | null): number[] {
-    const seqs: number[] = []
+  lastSeqs(filter: SubjectFilter | null): Float64Array {
+    const seqs = new Float64Array(this.table.count)
+    let count = 0
     const { lasts } = this.table
     this.list.eachSlot(filter, (slot) => {
-      seqs.push(lasts[slot])
+      seqs[count++] = lasts[slot]
     })
-    return seqs
+    return seqs.subarray(0, count)
   }
 
   get subjectSlots(): number {

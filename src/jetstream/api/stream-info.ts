@@ -78,6 +78,7 @@ async function listSubjects(stream: Stream, pattern: string, subjects: SubjectCo
     log.listSlot(slots === null ? at : slots[at], filter, subjects)
     if (at % AT_ONCE === 0 && slices.isOver) await slices.next()
   }
-  const order = Array.from({ length: subjects.size }, (_, at) => at)
+  const order: number[] = []
+  for (let at = 0; at < subjects.size; at++) order.push(at)
   return sortInSlices(order, (a, b) => subjects.compare(a, b), new Slices())
 }
