@@ -3,24 +3,24 @@
  * into the logs' own files.
  */
 import type { Clock, FileHandle, FileSystem } from '../ports/index.ts'
-import { type CheckpointDocument, Checkpointer, type CheckpointHost } from './checkpointer.ts'
-import { type Chunk, ChunkBuffers, ChunkCache } from './chunk.ts'
-import { readDocumentOrCopy } from './document.ts'
-import { SegmentFlusher } from './flusher.ts'
-import { IndexCache } from './index-cache.ts'
-import { Journal } from './journal.ts'
-import * as format from './journal-format.ts'
-import { replayJournal } from './journal-reader.ts'
-import { DEFAULT_STORE_LIMITS, type StoreLimits } from './limits.ts'
-import { LogCatalog } from './log-catalog.ts'
-import { LogFiles } from './log-files.ts'
-import { type LogState, recount, restoreState } from './log-state.ts'
-import type { DamagedBytes } from './lost-records.ts'
-import { appendJson, appendTwice, type Json, MessageLog } from './message-log.ts'
-import { isPassing, RETRY_MS } from './passing-error.ts'
-import { RecordView } from './record.ts'
-import { type ReplayHost, replayRecord } from './replay.ts'
-import { Reserve } from './reserve.ts'
+import { type CheckpointDocument, Checkpointer, type CheckpointHost } from './checkpoint/checkpointer.ts'
+import { readDocumentOrCopy } from './files/document.ts'
+import { DEFAULT_STORE_LIMITS, type StoreLimits } from './files/limits.ts'
+import { isPassing, RETRY_MS } from './files/passing-error.ts'
+import { Reserve } from './files/reserve.ts'
+import { sideBySide } from './files/side-by-side.ts'
+import * as format from './format/journal-format.ts'
+import { RecordView } from './format/record.ts'
+import { Journal } from './journal/journal.ts'
+import { replayJournal } from './journal/journal-reader.ts'
+import { appendJson, appendTwice, type Json } from './journal/json-records.ts'
+import { SegmentFlusher } from './log/flusher.ts'
+import { LogCatalog } from './log/log-catalog.ts'
+import { LogFiles } from './log/log-files.ts'
+import { type LogState, recount, restoreState } from './log/log-state.ts'
+import type { DamagedBytes } from './log/lost-records.ts'
+import { MessageLog } from './log/message-log.ts'
+import { type ReplayHost, replayRecord } from './recovery/replay.ts'
 import {
   type Encryption,
   endConverting,
@@ -28,8 +28,9 @@ import {
   openSealing,
   type Sealing,
 } from './sealing/index.ts'
-import type { Segment } from './segment.ts'
-import { sideBySide } from './side-by-side.ts'
+import { type Chunk, ChunkBuffers, ChunkCache } from './segments/chunk.ts'
+import { IndexCache } from './segments/index-cache.ts'
+import type { Segment } from './segments/segment.ts'
 
 export interface StoreOptions {
   /** Where the files are; null for a store in memory only. */

@@ -2,49 +2,45 @@
  * The messages of one stream: appended in sequence, read by sequence, found by subject, removed one by one or
  * from the front. Kept in segments; on disk the journal has each change first.
  */
-import { type SubjectFilter, subjectFilter } from '../subjects/filter.ts'
-import type { Chunk, LoadWaiter } from './chunk.ts'
-import { Columns, HAS_HEADERS } from './columns.ts'
-import { compacted, isSparse, takeOver } from './compaction.ts'
-import type { Journal } from './journal.ts'
+import { type SubjectFilter, subjectFilter } from '../../subjects/filter.ts'
+import { ReadFailure } from '../files/read-failure.ts'
+import { copy, putU32 } from '../format/bytes.ts'
 import {
   LEDGER_CREATE,
   LOG_META,
   MESSAGE,
-  PADDING,
-  PADDING_BYTES,
   PURGE,
   REMOVE,
   REMOVE_THROUGH,
   SKIP_TO,
-} from './journal-format.ts'
-import { Ledger } from './ledger.ts'
-import { Ledgers } from './ledgers.ts'
-import { LostRecords } from './lost-records.ts'
-import { ReadFailure } from './read-failure.ts'
+} from '../format/journal-format.ts'
 import {
-  copy,
   encodeRecord,
   isRecordIntact,
-  putU32,
-  RECORD_HEAD_BYTES,
   RECORD_OVERHEAD_BYTES,
   type RecordView,
   recordLengthAt,
   viewRecord,
-} from './record.ts'
-import { Segment, type SegmentFiles } from './segment.ts'
+} from '../format/record.ts'
+import type { Journal } from '../journal/journal.ts'
+import { appendJson, appendTwice, type Json } from '../journal/json-records.ts'
+import type { Chunk, LoadWaiter } from '../segments/chunk.ts'
+import { Columns, HAS_HEADERS } from '../segments/columns.ts'
+import { compacted, isSparse, takeOver } from '../segments/compaction.ts'
+import { Segment, type SegmentFiles } from '../segments/segment.ts'
+import type { SubjectCounts } from '../subjects/subject-counts.ts'
+import type { SubjectSet } from '../subjects/subject-set.ts'
+import type { SubjectTable } from '../subjects/subject-table.ts'
+import { Ledger } from './ledger.ts'
+import { Ledgers } from './ledgers.ts'
+import { LostRecords } from './lost-records.ts'
 import { SegmentList } from './segment-list.ts'
-import type { SubjectCounts } from './subject-counts.ts'
-import type { SubjectSet } from './subject-set.ts'
-import type { SubjectTable } from './subject-table.ts'
 
 /** Sequences never used take a place in a segment's index, up to so many at once; beyond, a new segment begins. */
 const MAX_GAP = 1024
 const NO_BYTES = Buffer.alloc(0)
 const FEW_OF_A_SUBJECT = 64
 
-export type Json = { [key: string]: unknown }
 /**
  * 'missing': deleted, damaged or never there. 'wait': being read; the waiter is called. 'failed': it is there, and can't be
  * read now; asked for again, it is tried again.
@@ -921,28 +917,3 @@ export class MessageLog {
     appendJson(journal, type, this.id, value)
   }
 }
-
-/** Appends a record whose payload is JSON. */
-export function appendJson(
-  journal: Journal,
-  type: number,
-  logId: number,
-  value: unknown,
-  isUrgent = true,
-): void {
-  const bytes = Buffer.from(JSON.stringify(value), 'utf8')
-  const at = journal.begin(type, logId, bytes.length)
-  bytes.copy(journal.buffer, at)
-  journal.end(isUrgent)
-}
-
-/** The same, twice and apart: for what all that follows depends on, so that a sector that goes bad does not take it. */
-export function appendTwice(journal: Journal, type: number, logId: number, value: unknown): void {
-  appendJson(journal, type, logId, value, false)
-  const at = journal.begin(PADDING, logId, PADDING_BYTES)
-  journal.buffer.fill(0, at, at + PADDING_BYTES)
-  journal.end(false)
-  appendJson(journal, type, logId, value)
-}
-
-export { RECORD_HEAD_BYTES }

@@ -2,22 +2,22 @@
  * Checkpoints: everything appended so far is carried over from the journal into the logs' files, and the journal before it is
  * free. Behind each, segments in which little lives are rewritten.
  */
-import type { Clock, Timer } from '../ports/index.ts'
+import type { Clock, Timer } from '../../ports/index.ts'
+import { writeCopy, writeDocument } from '../files/document.ts'
+import type { StoreLimits } from '../files/limits.ts'
+import { isPassing, RETRY_MS } from '../files/passing-error.ts'
+import type { Reserve } from '../files/reserve.ts'
+import { sideBySide } from '../files/side-by-side.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { SegmentFlusher } from '../log/flusher.ts'
+import type { LogCatalog } from '../log/log-catalog.ts'
+import type { LogFiles } from '../log/log-files.ts'
+import type { MessageLog } from '../log/message-log.ts'
+import type { ChunkCache } from '../segments/chunk.ts'
+import { isSparse } from '../segments/compaction.ts'
+import type { Segment } from '../segments/segment.ts'
 import { type CapturedLog, captureLog, carryOver } from './carry-over.ts'
-import type { ChunkCache } from './chunk.ts'
-import { isSparse } from './compaction.ts'
-import { writeCopy, writeDocument } from './document.ts'
-import type { SegmentFlusher } from './flusher.ts'
-import type { Journal } from './journal.ts'
-import type { StoreLimits } from './limits.ts'
-import type { LogCatalog } from './log-catalog.ts'
-import type { LogFiles } from './log-files.ts'
-import type { MessageLog } from './message-log.ts'
-import { isPassing, RETRY_MS } from './passing-error.ts'
 import { type Emptied, emptiedNow, Reclaimer, type ReclaimHost } from './reclaim.ts'
-import type { Reserve } from './reserve.ts'
-import type { Segment } from './segment.ts'
-import { sideBySide } from './side-by-side.ts'
 
 export interface CheckpointDocument {
   lsn: number

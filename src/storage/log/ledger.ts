@@ -1,7 +1,15 @@
-import type { Journal } from './journal.ts'
-import { LEDGER_DELETE, LEDGER_ENTRY, LEDGER_META } from './journal-format.ts'
-import { appendJson, type Json, type MessageLog } from './message-log.ts'
-import { putU32 } from './record.ts'
+import { putU32 } from '../format/bytes.ts'
+import { LEDGER_DELETE, LEDGER_ENTRY, LEDGER_META } from '../format/journal-format.ts'
+import type { Journal } from '../journal/journal.ts'
+import { appendJson, type Json } from '../journal/json-records.ts'
+
+/** What a ledger needs of its log. */
+export interface LedgerLog {
+  readonly id: number
+  readonly ledgers: { delete(name: string): boolean }
+  /** It has something that the last checkpoint lacks. */
+  touch(): void
+}
 
 /**
  * The durable state of something that reads a log (a consumer): a snapshot of it and the entries since. What
@@ -17,10 +25,10 @@ export class Ledger {
   beforeCapture: (() => void) | null = null
   /** After the store was opened: what the owner takes over. */
   recovered: { snapshot: Buffer | null; entries: Buffer[] } | null = null
-  private readonly log: MessageLog
+  private readonly log: LedgerLog
   private journal: Journal | null
 
-  constructor(log: MessageLog, journal: Journal | null, id: number, name: string, meta: Json) {
+  constructor(log: LedgerLog, journal: Journal | null, id: number, name: string, meta: Json) {
     this.log = log
     this.journal = journal
     this.id = id

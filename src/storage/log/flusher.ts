@@ -1,8 +1,8 @@
 /** Fills the segments behind the commits: chunks that are full and durable are written to their files. */
-import type { Chunk, ChunkCache } from './chunk.ts'
+import type { Chunk, ChunkCache } from '../segments/chunk.ts'
+import type { Segment } from '../segments/segment.ts'
 import type { LogFiles } from './log-files.ts'
 import type { MessageLog } from './message-log.ts'
-import type { Segment } from './segment.ts'
 
 export class SegmentFlusher {
   private readonly files: LogFiles

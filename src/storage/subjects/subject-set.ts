@@ -2,8 +2,8 @@
  * Subjects by number: their bytes one after another in one buffer, found by their bytes. No text is made of any of them
  * unless somebody asks for it.
  */
-import type { SubjectFilter } from '../subjects/filter.ts'
-import { hashBytes } from '../subjects/hash.ts'
+import type { SubjectFilter } from '../../subjects/filter.ts'
+import { hashBytes } from '../../subjects/hash.ts'
 
 /** No number; and in a bucket: free. */
 export const NONE = -1

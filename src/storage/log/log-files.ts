@@ -1,19 +1,18 @@
 /** The files of the logs: a folder for each, with data and index of its segments. Which are open, and what is not synced yet. */
-import type { FileHandle, FileSystem } from '../ports/index.ts'
-import type { Chunk } from './chunk.ts'
-import { syncFile } from './document.ts'
+import type { FileHandle, FileSystem } from '../../ports/index.ts'
+import { syncFile } from '../files/document.ts'
+import { isMissing, ReadFailure } from '../files/read-failure.ts'
+import type { Chunk, SegmentFile } from '../segments/chunk.ts'
 import type { MessageLog } from './message-log.ts'
-import { isMissing, ReadFailure } from './read-failure.ts'
-import type { Segment } from './segment.ts'
 
 export class LogFiles {
   /** Segments with data that is written and not synced. */
-  readonly unsynced = new Set<Segment>()
+  readonly unsynced = new Set<SegmentFile>()
   /** Replaced once where the store turns out to be encrypted. */
   fileSystem: FileSystem
   private readonly directory: string
   private readonly mostOpen: number
-  private openHandles: Segment[] = []
+  private openHandles: SegmentFile[] = []
   /** Ids of the logs whose folder is there. */
   private readonly withFolder = new Set<number>()
 
@@ -28,15 +27,15 @@ export class LogFiles {
     return `${this.directory}/logs/${logId}`
   }
 
-  dataPath(segment: Segment): string {
+  dataPath(segment: SegmentFile): string {
     return `${this.folder(segment.logId)}/${fileNumber(segment.id)}.segment`
   }
 
-  indexPath(segment: Segment): string {
+  indexPath(segment: SegmentFile): string {
     return `${this.folder(segment.logId)}/${fileNumber(segment.id)}.index`
   }
 
-  readIndex(segment: Segment): Buffer | null {
+  readIndex(segment: SegmentFile): Buffer | null {
     try {
       return this.fileSystem.readFileSync(this.indexPath(segment))
     } catch (error) {
@@ -46,7 +45,7 @@ export class LogFiles {
     }
   }
 
-  readData(segment: Segment): Buffer {
+  readData(segment: SegmentFile): Buffer {
     try {
       return this.fileSystem.readFileSync(this.dataPath(segment))
     } catch (error) {
@@ -56,7 +55,7 @@ export class LogFiles {
   }
 
   /** Bytes of the data file, 0 when there is none. */
-  async dataBytes(segment: Segment): Promise<number> {
+  async dataBytes(segment: SegmentFile): Promise<number> {
     try {
       return await this.fileSystem.size(this.dataPath(segment))
     } catch (error) {
@@ -65,7 +64,7 @@ export class LogFiles {
     }
   }
 
-  async openData(segment: Segment): Promise<FileHandle> {
+  async openData(segment: SegmentFile): Promise<FileHandle> {
     if (segment.handle !== null) return segment.handle
     segment.opening ??= this.openFile(segment).finally(() => {
       segment.opening = null
@@ -79,7 +78,7 @@ export class LogFiles {
     return handle
   }
 
-  private async openFile(segment: Segment): Promise<FileHandle> {
+  private async openFile(segment: SegmentFile): Promise<FileHandle> {
     await this.makeFolder(segment.logId)
     for (;;) {
       try {
@@ -99,7 +98,7 @@ export class LogFiles {
     return true
   }
 
-  private isIdle(segment: Segment): boolean {
+  private isIdle(segment: SegmentFile): boolean {
     return segment.isSealed && !this.unsynced.has(segment) && segment.pins === 0
   }
 
@@ -111,7 +110,7 @@ export class LogFiles {
 
   /** Does something with the data file, which stays open meanwhile. */
   async withData(
-    segment: Segment,
+    segment: SegmentFile,
     work: (handle: FileHandle, done: (error: Error | null) => void) => void,
   ): Promise<void> {
     segment.pins++
@@ -141,12 +140,12 @@ export class LogFiles {
   }
 
   /** Gives back what the file has behind the segment's end. */
-  async cutOff(segment: Segment): Promise<void> {
+  async cutOff(segment: SegmentFile): Promise<void> {
     await this.withData(segment, (handle, done) => handle.truncate(segment.dataBytes, done))
   }
 
   /** Makes durable what was written to the data file. What can't be synced may be gone from memory: that does not pass. */
-  async syncData(segment: Segment): Promise<void> {
+  async syncData(segment: SegmentFile): Promise<void> {
     if (!this.unsynced.has(segment)) return
     const handle = await this.openData(segment)
     segment.pins++
@@ -162,7 +161,7 @@ export class LogFiles {
     }
   }
 
-  async removeSegment(segment: Segment): Promise<void> {
+  async removeSegment(segment: SegmentFile): Promise<void> {
     await this.closeHandle(segment)
     this.unsynced.delete(segment)
     for (const path of [this.dataPath(segment), this.indexPath(segment)]) {
@@ -171,7 +170,7 @@ export class LogFiles {
   }
 
   /** Removes a log's folder. Its state goes first: without that nothing else there is taken for anything. */
-  async removeFolder(logId: number, segments: readonly Segment[]): Promise<void> {
+  async removeFolder(logId: number, segments: readonly SegmentFile[]): Promise<void> {
     for (const segment of segments) {
       this.unsynced.delete(segment)
       await this.closeHandle(segment)
@@ -197,11 +196,11 @@ export class LogFiles {
     for (const name of left) await this.fileSystem.remove(`${folder}/${name}`)
   }
 
-  private trimHandles(keep: Segment): void {
+  private trimHandles(keep: SegmentFile): void {
     for (let i = 0; this.openHandles.length > this.mostOpen && i < this.openHandles.length; i++) {
       const segment = this.openHandles[0]
       if (segment !== keep && this.isIdle(segment)) void this.closeHandle(segment)
-      else this.openHandles.push(this.openHandles.shift() as Segment)
+      else this.openHandles.push(this.openHandles.shift() as SegmentFile)
     }
   }
 
@@ -210,7 +209,7 @@ export class LogFiles {
     for (const segment of [...this.openHandles]) await this.closeHandle(segment)
   }
 
-  private async closeHandle(segment: Segment): Promise<void> {
+  private async closeHandle(segment: SegmentFile): Promise<void> {
     const at = this.openHandles.indexOf(segment)
     if (at >= 0) this.openHandles.splice(at, 1)
     const { handle } = segment

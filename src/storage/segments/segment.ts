@@ -1,8 +1,8 @@
 /** A stretch of a log: records one after another in one file (or in memory), with their index. */
-import type { FileHandle } from '../ports/index.ts'
-import { Chunk, type ChunkBuffers, type LoadWaiter } from './chunk.ts'
+import type { FileHandle } from '../../ports/index.ts'
+import { RECORD_HEAD_BYTES, recordLengthAt, seqAt } from '../format/record.ts'
+import { Chunk, type ChunkBuffers, type LoadWaiter, type SegmentFile } from './chunk.ts'
 import { Columns, decodeIndex, HAS_HEADERS } from './columns.ts'
-import { RECORD_HEAD_BYTES, recordLengthAt, seqAt } from './record.ts'
 
 const NO_SUBJECT = Buffer.alloc(0)
 /** Of the first chunk of a segment, to begin with. */
@@ -54,7 +54,7 @@ export interface SegmentState {
   deleted?: string
 }
 
-export class Segment {
+export class Segment implements SegmentFile {
   readonly id: number
   readonly firstSeq: number
   count = 0

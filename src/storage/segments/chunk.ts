@@ -1,8 +1,24 @@
-import type { Segment } from './segment.ts'
+import type { FileHandle } from '../../ports/index.ts'
 
 /** Called when what a reader waited for is in memory. */
 export interface LoadWaiter {
   onLoaded(): void
+}
+
+/** The data file of a segment, as those see it that open, read and write it. */
+export interface SegmentFile {
+  readonly logId: number
+  readonly id: number
+  /** What of it is in memory, by number. */
+  readonly chunks: Map<number, Chunk>
+  /** Bytes of its records, whether in the file yet or not. */
+  readonly dataBytes: number
+  /** Nothing is appended to it any more. */
+  readonly isSealed: boolean
+  handle: FileHandle | null
+  opening: Promise<FileHandle> | null
+  /** Users of the file: it stays open. */
+  pins: number
 }
 
 /**
@@ -10,7 +26,7 @@ export interface LoadWaiter {
  * data is appended, written, read and cached.
  */
 export class Chunk {
-  readonly segment: Segment
+  readonly segment: SegmentFile
   readonly id: number
   /** Offset in the segment of the first byte. */
   readonly start: number
@@ -31,7 +47,7 @@ export class Chunk {
   /** Owned by the cache. */
   isCached = false
 
-  constructor(segment: Segment, id: number, start: number, buffer: Buffer) {
+  constructor(segment: SegmentFile, id: number, start: number, buffer: Buffer) {
     this.segment = segment
     this.id = id
     this.start = start
@@ -119,7 +135,7 @@ export class ChunkCache {
   }
 
   /** Forgets the chunks of a segment that goes away. */
-  drop(segment: Segment): void {
+  drop(segment: SegmentFile): void {
     for (let i = this.chunks.length - 1; i >= 0; i--) if (this.chunks[i].segment === segment) this.removeAt(i)
     segment.chunks.clear()
   }

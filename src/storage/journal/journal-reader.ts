@@ -2,9 +2,10 @@
  * Reads what the journal holds, in order: complete batches only. A torn last batch is dropped whole, since
  * nothing of it was acknowledged; a damaged record that others follow is skipped alone and reported.
  */
-import type { FileSystem } from '../ports/index.ts'
-import { syncFile } from './document.ts'
-import type { JournalFile, JournalPosition } from './journal.ts'
+import type { FileSystem } from '../../ports/index.ts'
+import { syncFile } from '../files/document.ts'
+import { ReadFailure } from '../files/read-failure.ts'
+import { getU32 } from '../format/bytes.ts'
 import {
   addToCheck,
   BATCH_HEAD_BYTES,
@@ -21,10 +22,9 @@ import {
   MESSAGE,
   SYNCED,
   TAIL_MAGIC_BYTES,
-} from './journal-format.ts'
-import { ReadFailure } from './read-failure.ts'
-import { getU32 } from './record.ts'
-import { findBlocks, type Sealer } from './sealing/index.ts'
+} from '../format/journal-format.ts'
+import { findBlocks, type Sealer } from '../sealing/index.ts'
+import type { JournalFile, JournalPosition } from './journal.ts'
 
 export interface ReplayTarget {
   /** An intact record: payload `[start, end)` of `buffer`, valid during the call. */

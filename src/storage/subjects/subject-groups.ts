@@ -2,7 +2,7 @@
  * Live subjects by what they begin with: a tree of all tokens but the last, so that those that match a pattern are found
  * without looking at the others. A group is known by the tokens that its subjects share; the root's are none.
  */
-import { hasWildcard } from '../subjects/index.ts'
+import { hasWildcard } from '../../subjects/index.ts'
 import { ChangingSubjectSet, enlarge, NONE } from './subject-set.ts'
 
 const DOT = 46

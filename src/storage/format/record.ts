@@ -9,6 +9,7 @@
  * The length has a check of its own, so that a damaged record is told from its neighbours.
  */
 import { crc32 } from 'node:zlib'
+import { copy, getU32, putU32 } from './bytes.ts'
 
 export const RECORD_HEAD_BYTES = 28
 /** What a record takes beside subject, headers and payload. */
@@ -31,25 +32,6 @@ export class RecordView {
 
 export function lengthCheck(length: number): number {
   return (Math.imul(length, 0x9e3779b1) ^ 0x5bd1e995) >>> 0
-}
-
-function putU32(buffer: Buffer, at: number, value: number): void {
-  buffer[at] = value
-  buffer[at + 1] = value >>> 8
-  buffer[at + 2] = value >>> 16
-  buffer[at + 3] = value >>> 24
-}
-
-function getU32(buffer: Buffer, at: number): number {
-  return (buffer[at] | (buffer[at + 1] << 8) | (buffer[at + 2] << 16) | (buffer[at + 3] << 24)) >>> 0
-}
-
-export { getU32, putU32 }
-
-/** Short stretches are copied in a loop: the call into native code would cost more. */
-export function copy(from: Buffer, start: number, end: number, to: Buffer, at: number): void {
-  if (end - start < 96) for (let i = start, o = at; i < end; i++, o++) to[o] = from[i]
-  else from.copy(to, at, start, end)
 }
 
 /** Encodes at `at`, where there is room for `length` bytes (see `recordLength`). */
@@ -95,13 +77,10 @@ export function recordLengthAt(buffer: Buffer, at: number, limit: number): numbe
   return length
 }
 
-/** A build that checks nothing: to prove that the tests would find it. */
-const SKIPS_CHECKSUMS = process.env.CONTRAIL_TEST_BREAK === 'checksum'
-
 /** Does the checksum of the record `[at, at + length)` hold? */
 export function isRecordIntact(buffer: Buffer, at: number, length: number): boolean {
   const end = at + length - 4
-  return SKIPS_CHECKSUMS || crc32(buffer.subarray(at, end)) === getU32(buffer, end)
+  return crc32(buffer.subarray(at, end)) === getU32(buffer, end)
 }
 
 export function seqAt(buffer: Buffer, at: number): number {

@@ -3,7 +3,7 @@
  * whole: written beside, made durable, renamed.
  */
 import { crc32 } from 'node:zlib'
-import type { FileHandle, FileSystem } from '../ports/index.ts'
+import type { FileHandle, FileSystem } from '../../ports/index.ts'
 import { isMissing } from './read-failure.ts'
 
 export const FORMAT = 1

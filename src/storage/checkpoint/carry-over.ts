@@ -1,12 +1,13 @@
 /** What a checkpoint does with one log: takes it as it is at one moment, and writes that into the log's files. */
-import type { Chunk } from './chunk.ts'
-import { type Columns, encodeIndex } from './columns.ts'
-import { writeCopy, writeDocument, writeFileDurably } from './document.ts'
-import type { SegmentFlusher } from './flusher.ts'
-import type { LogFiles } from './log-files.ts'
-import { captureState, type LogState } from './log-state.ts'
-import type { LogHost, MessageLog } from './message-log.ts'
-import type { Segment } from './segment.ts'
+
+import { writeCopy, writeDocument, writeFileDurably } from '../files/document.ts'
+import type { SegmentFlusher } from '../log/flusher.ts'
+import type { LogFiles } from '../log/log-files.ts'
+import { captureState, type LogState } from '../log/log-state.ts'
+import type { LogHost, MessageLog } from '../log/message-log.ts'
+import type { Chunk } from '../segments/chunk.ts'
+import { type Columns, encodeIndex } from '../segments/columns.ts'
+import type { Segment } from '../segments/segment.ts'
 
 /** A log as it was at one moment. */
 export interface CapturedLog {

@@ -2,9 +2,12 @@
  * The one journal of the store: what is appended between two commits is one batch, written and made durable
  * in one step. Files are laid out ahead, and used again once a checkpoint covers what is in them.
  */
-import type { Clock, FileHandle, FileSystem, Timer } from '../ports/index.ts'
-import { CommitPace, DURABLE_COMMITS, RELAXED_COMMITS } from './commit-pace.ts'
-import { syncFile } from './document.ts'
+import type { Clock, FileHandle, FileSystem, Timer } from '../../ports/index.ts'
+import { syncFile } from '../files/document.ts'
+import type { StoreLimits } from '../files/limits.ts'
+import { isPassing, RETRY_MS } from '../files/passing-error.ts'
+import { isNoSpace, type Reserve } from '../files/reserve.ts'
+import { getU32 } from '../format/bytes.ts'
 import {
   addToCheck,
   BATCH_HEAD_BYTES,
@@ -18,12 +21,9 @@ import {
   MESSAGE,
   SYNCED,
   sealEntry,
-} from './journal-format.ts'
-import type { StoreLimits } from './limits.ts'
-import { isPassing, RETRY_MS } from './passing-error.ts'
-import { getU32 } from './record.ts'
-import { isNoSpace, type Reserve } from './reserve.ts'
-import { SEAL_BYTES, type Sealer } from './sealing/index.ts'
+} from '../format/journal-format.ts'
+import { SEAL_BYTES, type Sealer } from '../sealing/index.ts'
+import { CommitPace, DURABLE_COMMITS, RELAXED_COMMITS } from './commit-pace.ts'
 
 export interface JournalFile {
   readonly path: string

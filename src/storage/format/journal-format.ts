@@ -8,7 +8,8 @@
  *              then a u32 CRC-32 of all before it; but not behind a message, which has its own
  */
 import { crc32 } from 'node:zlib'
-import { getU32, isRecordIntact, putU32 } from './record.ts'
+import { getU32, putU32 } from './bytes.ts'
+import { isRecordIntact } from './record.ts'
 
 export const BATCH_MAGIC = 0x42525443
 export const BATCH_MAGIC_BYTES = Buffer.from([0x43, 0x54, 0x52, 0x42])

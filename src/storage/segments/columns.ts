@@ -8,9 +8,9 @@
  *          then the columns, u32 each: offsets, seconds, nanoseconds, subject numbers (bit 31: has headers)
  */
 import { crc32 } from 'node:zlib'
-import type { SubjectFilter } from '../subjects/filter.ts'
-import { copy, getU32, putU32 } from './record.ts'
-import { enlarge, SubjectSet } from './subject-set.ts'
+import type { SubjectFilter } from '../../subjects/filter.ts'
+import { copy, getU32, putU32 } from '../format/bytes.ts'
+import { enlarge, SubjectSet } from '../subjects/subject-set.ts'
 
 export const INDEX_MAGIC = 0x58495443
 const INDEX_VERSION = 1

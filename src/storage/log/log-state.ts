@@ -1,11 +1,18 @@
 /** A log as its state file has it, and back. */
-import type { FileSystem } from '../ports/index.ts'
-import { decodeIndexHead, eachSubject, INDEX_HEAD_BYTES, type IndexHead, SUBJECT_MASK } from './columns.ts'
-import type { Journal } from './journal.ts'
+import type { FileSystem } from '../../ports/index.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { Json } from '../journal/json-records.ts'
+import {
+  decodeIndexHead,
+  eachSubject,
+  INDEX_HEAD_BYTES,
+  type IndexHead,
+  SUBJECT_MASK,
+} from '../segments/columns.ts'
+import { Segment, type SegmentFiles, type SegmentState } from '../segments/segment.ts'
+import type { SubjectTable } from '../subjects/subject-table.ts'
 import { Ledger } from './ledger.ts'
-import type { Json, MessageLog } from './message-log.ts'
-import { Segment, type SegmentFiles, type SegmentState } from './segment.ts'
-import type { SubjectTable } from './subject-table.ts'
+import type { MessageLog } from './message-log.ts'
 
 export interface LogState {
   name: string

@@ -1,9 +1,9 @@
 /** The segments of a log in order, and what is looked for in them: messages by sequence, by subject, by time. */
-import type { SubjectFilter } from '../subjects/filter.ts'
-import type { Columns } from './columns.ts'
-import type { Segment } from './segment.ts'
-import { SubjectSet } from './subject-set.ts'
-import { SubjectTable } from './subject-table.ts'
+import type { SubjectFilter } from '../../subjects/filter.ts'
+import type { Columns } from '../segments/columns.ts'
+import type { Segment } from '../segments/segment.ts'
+import { SubjectSet } from '../subjects/subject-set.ts'
+import { SubjectTable } from '../subjects/subject-table.ts'
 
 export class SegmentList {
   all: Segment[] = []

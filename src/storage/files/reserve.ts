@@ -2,7 +2,7 @@
  * Room on the disk that the store keeps for its own housekeeping: a file of zeros, removed when something has to be written
  * on a full disk so that something else can go, and made again when there is space.
  */
-import type { FileSystem } from '../ports/index.ts'
+import type { FileSystem } from '../../ports/index.ts'
 import { settle, syncFile } from './document.ts'
 import type { StoreLimits } from './limits.ts'
 

@@ -1,9 +1,12 @@
 /** Replay: what each record of the journal did to the logs, once more. */
-import * as format from './journal-format.ts'
-import { Ledger } from './ledger.ts'
-import type { LogCatalog } from './log-catalog.ts'
-import { type Json, type LogHost, MessageLog } from './message-log.ts'
-import { getU32, type RecordView } from './record.ts'
+
+import { getU32 } from '../format/bytes.ts'
+import * as format from '../format/journal-format.ts'
+import type { RecordView } from '../format/record.ts'
+import type { Json } from '../journal/json-records.ts'
+import { Ledger } from '../log/ledger.ts'
+import type { LogCatalog } from '../log/log-catalog.ts'
+import { type LogHost, MessageLog } from '../log/message-log.ts'
 
 /** What replay needs of the store. */
 export interface ReplayHost extends LogHost {

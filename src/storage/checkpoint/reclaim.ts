@@ -3,18 +3,19 @@
  * journal has, and needs room for it; here the state that is on the disk is only told which segments are gone, or are
  * smaller now. That is sound, since the journal still has what removed their messages, and removals change nothing twice.
  */
+
+import { readDocument, writeCopy, writeDocument, writeFileDurably } from '../files/document.ts'
+import { ReadFailure } from '../files/read-failure.ts'
+import type { Reserve } from '../files/reserve.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { SegmentFlusher } from '../log/flusher.ts'
+import type { LogFiles } from '../log/log-files.ts'
+import type { LogState } from '../log/log-state.ts'
+import type { LogHost, MessageLog } from '../log/message-log.ts'
+import { type Columns, encodeIndex } from '../segments/columns.ts'
+import { compacted, isSparse } from '../segments/compaction.ts'
+import type { Segment, SegmentState } from '../segments/segment.ts'
 import { captureLog, carryOver } from './carry-over.ts'
-import { type Columns, encodeIndex } from './columns.ts'
-import { compacted, isSparse } from './compaction.ts'
-import { readDocument, writeCopy, writeDocument, writeFileDurably } from './document.ts'
-import type { SegmentFlusher } from './flusher.ts'
-import type { Journal } from './journal.ts'
-import type { LogFiles } from './log-files.ts'
-import type { LogState } from './log-state.ts'
-import type { LogHost, MessageLog } from './message-log.ts'
-import { ReadFailure } from './read-failure.ts'
-import type { Reserve } from './reserve.ts'
-import type { Segment, SegmentState } from './segment.ts'
 
 /** A segment that is not a log's any more: nothing lives in it, or another took its place. */
 export interface Emptied {
