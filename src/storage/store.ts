@@ -10,7 +10,6 @@ import { isPassing, RETRY_MS } from './files/passing-error.ts'
 import { Reserve } from './files/reserve.ts'
 import { sideBySide } from './files/side-by-side.ts'
 import * as format from './format/journal-format.ts'
-import { RecordView } from './format/record.ts'
 import { Journal } from './journal/journal.ts'
 import { replayJournal } from './journal/journal-reader.ts'
 import { appendJson, appendTwice, type Json } from './journal/json-records.ts'
@@ -20,7 +19,7 @@ import { LogFiles } from './log/log-files.ts'
 import { type LogState, recount, restoreState } from './log/log-state.ts'
 import type { DamagedBytes } from './log/lost-records.ts'
 import { MessageLog } from './log/message-log.ts'
-import { type ReplayHost, replayRecord } from './recovery/replay.ts'
+import { Replay, type ReplayHost } from './recovery/replay.ts'
 import {
   type Encryption,
   endConverting,
@@ -63,7 +62,6 @@ export class Store implements CheckpointHost, ReplayHost {
   readonly limits: StoreLimits
   readonly catalog = new LogCatalog()
   journal: Journal | null = null
-  isReplaying = false
   /** Why nothing can be written any more; null: it can. For good. */
   failure: Error | null = null
   /** Why nothing new is to be taken for now: no space on the disk. What removes something still is, and may make room. */
@@ -574,9 +572,8 @@ export class Store implements CheckpointHost, ReplayHost {
     nextBatch: number,
     lsns: ReadonlyMap<number, number>,
   ): Promise<void> {
-    const view = new RecordView()
+    const replay = new Replay(this)
     let bytes = 0
-    this.isReplaying = true
     const { files, position } = await replayJournal(
       this.options.fileSystem,
       `${directory}/journal`,
@@ -587,12 +584,11 @@ export class Store implements CheckpointHost, ReplayHost {
         entry: (type, logId, buffer, start, end, lsn) => {
           if (lsn < (lsns.get(logId) ?? fromLsn)) return
           bytes += format.ENTRY_OVERHEAD_BYTES + end - start
-          replayRecord(this, type, logId, buffer, start, end, view)
+          replay.record(type, logId, buffer, start, end)
         },
-        damaged: (logId, count, where, bytes) => this.journalDamaged(logId, count, where, bytes),
+        damaged: (logId, count, where, bytes) => this.journalDamaged(replay, logId, count, where, bytes),
       },
     )
-    this.isReplaying = false
     this.checkpointer.replayed(bytes)
     const journal = new Journal(
       {
@@ -617,10 +613,16 @@ export class Store implements CheckpointHost, ReplayHost {
     for (const log of this.logs.values()) for (const ledger of log.ledgers.values()) ledger.attach(journal)
   }
 
-  private journalDamaged(logId: number, count: number, where: string, bytes: Buffer | null): void {
+  private journalDamaged(
+    replay: Replay,
+    logId: number,
+    count: number,
+    where: string,
+    bytes: Buffer | null,
+  ): void {
     this.warn(`journal: ${count} damaged record(s), ${where}`)
     const log = this.catalog.get(logId)
-    log?.replayDamage(count)
+    if (log !== undefined) replay.damaged(log, count)
     if (bytes === null) return
     this.options.onDamaged?.({ log: log?.name ?? '', sequences: [], where, bytes: Buffer.from(bytes) })
   }

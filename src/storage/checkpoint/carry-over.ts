@@ -2,9 +2,10 @@
 
 import { writeCopy, writeDocument, writeFileDurably } from '../files/document.ts'
 import type { SegmentFlusher } from '../log/flusher.ts'
+import type { LogHost } from '../log/log-contents.ts'
 import type { LogFiles } from '../log/log-files.ts'
 import { captureState, type LogState } from '../log/log-state.ts'
-import type { LogHost, MessageLog } from '../log/message-log.ts'
+import type { MessageLog } from '../log/message-log.ts'
 import type { Chunk } from '../segments/chunk.ts'
 import { type Columns, encodeIndex } from '../segments/columns.ts'
 import type { Segment } from '../segments/segment.ts'
