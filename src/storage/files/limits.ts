@@ -23,7 +23,7 @@ export interface StoreLimits {
   overloadBytes: number
   drainBytes: number
   /** Bytes that may wait for space on a full disk; with more the store is given up, and read-only. */
-  stalledBytes: number
+  heldUpBytes: number
   /** Entries that are not urgent wait this long for something that is. */
   lazyCommitMs: number
   /** A small commit that is waited for takes less than this; after one that took longer they are not waited for, for a while. */
@@ -50,7 +50,7 @@ export const DEFAULT_STORE_LIMITS: Readonly<StoreLimits> = {
   documentBytes: 64 * 1024,
   overloadBytes: 16 * 1024 * 1024,
   drainBytes: 4 * 1024 * 1024,
-  stalledBytes: 64 * 1024 * 1024,
+  heldUpBytes: 64 * 1024 * 1024,
   lazyCommitMs: 10,
   hiccupMs: 2,
   compactBelow: 0.5,

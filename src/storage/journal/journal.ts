@@ -79,14 +79,14 @@ export class Journal {
   writtenBytes = 0
   failure: Error | null = null
   /** Why the batch under way can't be written for now: it is tried again, and what comes meanwhile waits behind it. */
-  stall: Error | null = null
+  heldUp: Error | null = null
   /** False when the store closes: then nothing is tried again. */
   mayWait = true
   /** A batch was closed and is being written: what is in it is fixed. */
   onClosed: (() => void) | null = null
   onCommitted: ((batch: number) => void) | null = null
   onFailed: ((error: Error) => void) | null = null
-  /** Something can't be written for now: the batch under way (see `stall`), or the file that comes next. */
+  /** Something can't be written for now: the batch under way (see `heldUp`), or the file that comes next. */
   onShort: ((error: Error) => void) | null = null
   onNeedsCommit: (() => void) | null = null
   /** A file is full and the next is in use: time for a checkpoint. */
@@ -279,7 +279,7 @@ export class Journal {
   }
 
   private tryLater(error: Error, again: () => void): void {
-    this.stall = error
+    this.heldUp = error
     this.onShort?.(error)
     this.retryTimer = this.options.clock.setTimer(again, RETRY_MS)
   }
@@ -432,7 +432,7 @@ export class Journal {
       this.fail(error)
       return
     }
-    this.stall = null
+    this.heldUp = null
     const buffer = this.writing as Buffer
     this.position += this.writingLength
     this.writtenBytes += this.writingLength
