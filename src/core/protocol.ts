@@ -133,7 +133,8 @@ export class ClientProtocol implements Operations, SessionProtocol {
     const { session, nonce } = this
     const { options, peer } = session
     const hasLeft = (): boolean => session.isClosed
-    const identity = this.host.authenticator.authenticate({ options, peer, nonce, hasLeft })
+    const { id } = session
+    const identity = this.host.authenticator.authenticate({ options, peer, nonce, id, hasLeft })
     if (identity instanceof Promise) this.waitForLogin(identity, hasConnected)
     else this.endLogin(identity, hasConnected)
   }
@@ -250,8 +251,12 @@ export class ClientProtocol implements Operations, SessionProtocol {
     if (this.hasPonged && this.session.options.protocol >= INFO_PROTOCOL) this.sendInfo(false)
   }
 
-  limitsChanged(): void {
+  applyLimits(): void {
     this.maxPayloadBytes = this.session.maxPayloadBytes
+  }
+
+  limitsChanged(): void {
+    this.applyLimits()
     this.maxControlLineBytes = this.host.limits.maxControlLineBytes
     this.announceInfo()
   }
@@ -262,8 +267,8 @@ export class ClientProtocol implements Operations, SessionProtocol {
       this.mayOperate = !host.authenticator.isRequired
       return
     }
-    const { options, peer } = session
-    const identity = host.authenticator.authenticate({ options, peer, nonce })
+    const { options, peer, id } = session
+    const identity = host.authenticator.authenticate({ options, peer, nonce, id })
     if (identity instanceof Promise) identity.then((found) => this.stay(found)).catch(host.fault)
     else this.stay(identity)
   }
@@ -368,8 +373,9 @@ export class ClientProtocol implements Operations, SessionProtocol {
       session.refuse('maximum account active connections exceeded', CloseReason.maxAccountConnections)
       return
     }
-    this.maxPayloadBytes = session.maxPayloadBytes
     this.mayOperate = true
+    session.applyLimits()
+    if (session.isClosed) return
     if (hasConnected && !this.wasConnected) session.introduce()
     host.observer?.loggedIn(session)
     if (!hasConnected) return

@@ -56,6 +56,8 @@ export function reloaded(now: Settings, next: Settings): Settings {
   if ((now.tls === null) !== (wanted.tls === null))
     throw new Error('config reload not supported for switching TLS on or off')
   if (!same(now.websocket, wanted.websocket)) throw new Error('config reload not supported for Websocket')
+  if (!same(now.security.operator, wanted.security.operator))
+    throw new Error('config reload not supported for operators and their resolver')
   check('SystemAccount', now.security.systemAccount, wanted.security.systemAccount, String)
   if (now.jetstream) {
     checkStore(now, wanted)

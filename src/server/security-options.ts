@@ -1,4 +1,5 @@
 /** What a server can be told about who may connect and what they may do. */
+import type { OperatorOptions } from './operator/options.ts'
 
 /**
  * Subjects that are allowed, and out of them those that are not. Patterns; `*` and `>` are wildcards. In `subscribe` a queue
@@ -132,6 +133,8 @@ export interface SecurityOptions {
   accounts?: Readonly<Record<string, AccountOptions>>
   /** What subjects that clients of the global account publish to become. */
   mappings?: MappingsOptions
+  /** Operator mode: accounts and users by JWTs, instead of all the above. */
+  operator?: OperatorOptions
   /** The account for the server's own services and events. Default: `$SYS`. */
   systemAccount?: string
   /** Milliseconds a client has to log in. Default: 2000. */

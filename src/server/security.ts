@@ -10,6 +10,7 @@ import {
   type Users,
 } from '../auth/index.ts'
 import { type AccountSettings, settleAccounts } from './account-settings.ts'
+import { type OperatorOptions, type OperatorSettings, settleOperator } from './operator/options.ts'
 import type {
   PermissionOptions,
   SecurityOptions,
@@ -24,6 +25,8 @@ const OPEN = 'anyone could log in'
 const EVERYBODY_ELSE = ' everybody else'
 
 export interface SecuritySettings {
+  /** Null: not in operator mode. */
+  readonly operator: OperatorSettings | null
   readonly users: Users
   readonly accounts: readonly AccountSettings[]
   /** Where JetStream is, when it is served: `$G`, until there are others. */
@@ -38,6 +41,9 @@ export interface SecuritySettings {
 export function settleSecurity(options: SecurityOptions, mapsCertificates: boolean): SecuritySettings {
   refuseContradictions(options)
   refuseEmptySecrets(options, mapsCertificates)
+  const { operators = [], trustedKeys = [] } = options.operator ?? {}
+  if (options.operator !== undefined && operators.length + trustedKeys.length > 0)
+    return operatorMode(options, options.operator)
   const { accounts = {}, systemAccount = SYSTEM_ACCOUNT } = options
   const users = usersOf(options)
   refuseDoubles(users)
@@ -54,6 +60,7 @@ export function settleSecurity(options: SecurityOptions, mapsCertificates: boole
     users.push({ ...everybodyElse, account: GLOBAL_ACCOUNT })
   }
   return {
+    operator: null,
     users: {
       users,
       noAuthUser: isForSystemOnly ? EVERYBODY_ELSE : noAuthUser,
@@ -69,6 +76,25 @@ export function settleSecurity(options: SecurityOptions, mapsCertificates: boole
     jetstreamAccounts: names.every((name) => name === systemAccount)
       ? [GLOBAL_ACCOUNT]
       : names.filter((name) => accounts[name].jetstream),
+    systemAccount,
+  }
+}
+
+/** Nobody is known here: accounts and users come with their JWTs. */
+function operatorMode(options: SecurityOptions, given: OperatorOptions): SecuritySettings {
+  const { accounts = {}, users = [], mappings = {} } = options
+  const operator = settleOperator(given, {
+    systemAccount: options.systemAccount,
+    hasAccounts: Object.keys(accounts).length > 0,
+    hasUsers: users.length > 0,
+    hasCallout: false,
+  })
+  const systemAccount = operator.systemAccount || SYSTEM_ACCOUNT
+  return {
+    operator,
+    users: { users: [], noAuthUser: '', isAnnounced: true, mapsCertificates: false, token: '' },
+    accounts: settleAccounts({}, { name: GLOBAL_ACCOUNT, mappings }, systemAccount),
+    jetstreamAccounts: [],
     systemAccount,
   }
 }

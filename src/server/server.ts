@@ -16,6 +16,7 @@ import { LineLogger, type Logger, warningLogger } from './logger.ts'
 import { ClosedConnections, recordOf } from './monitor/connection-record.ts'
 import type { Monitor } from './monitor/index.ts'
 import type { MonitoredServer } from './monitor/monitored-server.ts'
+import { OperatorMode } from './operator/index.ts'
 import { type ServerOptions, type Settings, settle } from './options.ts'
 import type { Ports } from './process-files.ts'
 import { changesOf, reloaded, same } from './reload.ts'
@@ -60,6 +61,7 @@ export class Server {
   /** Takes away what goes between accounts. */
   private closeAccounts: () => void
   private readonly clients: InProcessClients
+  private readonly operator: OperatorMode | null
   private jetstream: JetStreamService | null = null
   private listener: TcpListener | null = null
   private handshakes: TlsHandshakes | null = null
@@ -101,6 +103,9 @@ export class Server {
       onFault: guard.report,
     })
     this.closeAccounts = openAccounts(this.bus, settings.security.accounts)
+    const { operator } = settings.security
+    this.operator = operator === null ? null : new OperatorMode(this.bus, operator)
+    if (this.operator !== null) this.bus.authenticator = this.operator.users
     this.loadedMs = this.bus.startedMs
     this.admission = new Admission(this.bus, traceOf(settings))
     this.clients = new InProcessClients(this.bus, this.admission, guard)
@@ -218,7 +223,7 @@ export class Server {
       this.closeAccounts = openAccounts(bus, next.security.accounts)
       logger.log('info', 'Reloaded: accounts')
     }
-    if (!same(now.security.users, next.security.users)) {
+    if (this.operator === null && !same(now.security.users, next.security.users)) {
       const authenticator = new ConfiguredUsers(next.security.users)
       if (authenticator.isAnnounced) bus.info.auth_required = true
       else delete bus.info.auth_required
@@ -306,6 +311,8 @@ export class Server {
         logger,
       })
     }
+    const { system } = this
+    await this.operator?.start(this.jetstream, system === null ? null : () => system.record.next())
     if (settings.tls !== null) {
       // Loaded here: OpenSSL takes its time.
       const { TlsHandshakes } = await import('./tls-handshakes.ts')
@@ -422,6 +429,7 @@ export class Server {
       step(() => this.listener?.close()),
       step(() => this.webSocketListener?.close()),
     ])
+    await step(() => this.operator?.end())
     await step(() => this.system?.close())
     await step(() => this.jetstream?.stopServing())
     await step(() => this.bus.close())

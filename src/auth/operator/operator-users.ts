@@ -1,0 +1,137 @@
+/** Who may connect by JWTs: users signed for by accounts, which operators have signed for. */
+import type { Authenticator, Credentials, Identity } from '../../core/index.ts'
+import { connectionType, mayComeBy } from '../connection-types.ts'
+import {
+  checkUserClaims,
+  decodeUserClaims,
+  Issues,
+  isWithin,
+  timeLeftMs,
+  type UserClaims,
+  type UserRights,
+} from '../jwt/index.ts'
+import { isSigned } from '../nkey.ts'
+import type { ClaimAccount } from './claim-account.ts'
+import { OperatorIdentity, rightsOf } from './operator-identity.ts'
+import type { TrustSettings } from './trusted.ts'
+
+/** Where accounts are found. */
+export interface ClaimAccounts {
+  /** Null: there is none, or its JWT can't be taken. */
+  find(name: string): Promise<ClaimAccount | null>
+}
+
+export interface OperatorUsersOptions {
+  readonly trust: TrustSettings
+  readonly accounts: ClaimAccounts
+  readonly now: () => number
+  /** Accounts that may be used; null: all. */
+  readonly pinned: ReadonlySet<string> | null
+  /** The JWT of those who show none; '' for none. */
+  readonly defaultSentinel: string
+  /** Why somebody is refused: for the log alone. */
+  readonly tell: (level: 'debug' | 'error', text: string) => void
+}
+
+/** Somebody is refused. */
+class Refusal extends Error {
+  readonly level: 'debug' | 'error'
+
+  constructor(text: string, level: 'debug' | 'error' = 'debug') {
+    super(text)
+    this.level = level
+  }
+}
+
+/** A user whose JWT, account and signature are good. */
+export interface ShownUser {
+  readonly account: ClaimAccount
+  readonly claims: UserClaims
+  readonly rights: UserRights
+}
+
+export class OperatorUsers implements Authenticator {
+  readonly isRequired = true
+  readonly needsNonce = true
+  private readonly options: OperatorUsersOptions
+
+  constructor(options: OperatorUsersOptions) {
+    this.options = options
+  }
+
+  async authenticate(credentials: Credentials): Promise<Identity | null> {
+    try {
+      const { account, claims, rights } = await this.show(credentials)
+      return new OperatorIdentity(account, claims, rights, this.options.now())
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      this.options.tell(error.level, error.message)
+      return null
+    }
+  }
+
+  /** @throws Refusal */
+  private async show(credentials: Credentials): Promise<ShownUser> {
+    const claims = this.readUser(credentials.options.jwt)
+    const { issuerAccount, head } = claims
+    const account = await this.accountOf(issuerAccount || head.issuer)
+    const rights = attempt('User JWT is not valid', () => rightsOf(claims, account))
+    if (account.isExpired) throw new Refusal('Account JWT has expired')
+    if (rights.isBearer && account.refusesBearer) throw new Refusal('Account does not allow bearer tokens')
+    // Proxies are not served.
+    if (rights.needsProxy) throw new Refusal('proxy required')
+    checkWay(rights, credentials)
+    if (!rights.isBearer) checkSignature(claims, credentials)
+    if (account.hasRevoked(head.subject, head.issuedAt)) throw new Refusal('User authentication revoked')
+    if (!isWithin(rights.sources, credentials.peer.host))
+      throw new Refusal(`Bad src Ip ${credentials.peer.host}`, 'error')
+    if (timeLeftMs(rights.times, rights.timeZone, this.options.now()) === 0)
+      throw new Refusal('Outside connect times', 'error')
+    return { account, claims, rights }
+  }
+
+  private readUser(shown: string): UserClaims {
+    const { defaultSentinel, now } = this.options
+    let claims: UserClaims
+    try {
+      claims = decodeUserClaims(shown)
+    } catch {
+      if (defaultSentinel === '') throw new Refusal('Authentication requires a user JWT')
+      claims = attempt('User JWT not valid', () => decodeUserClaims(defaultSentinel))
+    }
+    const issues = new Issues()
+    checkUserClaims(claims, now(), issues)
+    if (issues.isBlocking) throw new Refusal(`User JWT no longer valid: ${issues.all[0].text}`)
+    return claims
+  }
+
+  private async accountOf(name: string): Promise<ClaimAccount> {
+    const { accounts, pinned, trust } = this.options
+    if (pinned !== null && !pinned.has(name))
+      throw new Refusal(`Account ${name} not listed as operator pinned account`)
+    const account = await accounts.find(name)
+    if (account === null) throw new Refusal('Account JWT lookup error')
+    if (!trust.keys.includes(account.issuer)) throw new Refusal('Account JWT not signed by trusted operator')
+    return account
+  }
+}
+
+function checkWay({ connectionTypes }: UserRights, { peer }: Credentials): void {
+  if (connectionTypes.length === 0) return
+  // Types that nobody knows don't open the other ways.
+  const known = connectionTypes.map(connectionType).filter((type) => type !== null)
+  if (known.length === 0 || !mayComeBy(known, peer)) throw new Refusal('Connection type not allowed')
+}
+
+function checkSignature({ head }: UserClaims, { options, nonce }: Credentials): void {
+  if (options.sig === '') throw new Refusal('Signature missing')
+  if (!isSigned(nonce, options.sig, head.subject, 'user')) throw new Refusal('Signature not verified')
+}
+
+function attempt<Result>(what: string, run: () => Result): Result {
+  try {
+    return run()
+  } catch (error) {
+    throw new Refusal(`${what}: ${(error as Error).message}`)
+  }
+}
