@@ -35,6 +35,7 @@ import {
 } from './record.ts'
 import { Segment, type SegmentFiles } from './segment.ts'
 import { SegmentList } from './segment-list.ts'
+import type { SubjectCounts } from './subject-counts.ts'
 import type { SubjectSet } from './subject-set.ts'
 import type { SubjectTable } from './subject-table.ts'
 
@@ -536,14 +537,23 @@ export class MessageLog {
     visit(table.text(slot), table.counts[slot])
   }
 
+  /** Adds the subject of a slot and how many messages it has to a list, if there is one that matches. */
+  listSlot(slot: number, filter: SubjectFilter, list: SubjectCounts): void {
+    const { table } = this
+    if (!table.has(slot)) return
+    if (!filter.all && !table.isMatch(filter, slot)) return
+    list.add(table.bytes, table.starts[slot], table.endOf(slot), table.counts[slot])
+  }
+
   /** Last live sequence of each subject that matches, in no order. */
-  lastSeqs(filter: SubjectFilter | null): number[] {
-    const seqs: number[] = []
+  lastSeqs(filter: SubjectFilter | null): Float64Array {
+    const seqs = new Float64Array(this.table.count)
+    let count = 0
     const { lasts } = this.table
     this.list.eachSlot(filter, (slot) => {
-      seqs.push(lasts[slot])
+      seqs[count++] = lasts[slot]
     })
-    return seqs
+    return seqs.subarray(0, count)
   }
 
   get subjectSlots(): number {
@@ -584,9 +594,9 @@ export class MessageLog {
     return null
   }
 
-  /** Sequences of deleted messages between the first and the last. */
-  deleted(): IterableIterator<number> {
-    return this.list.deleted(this.firstSeq, this.lastSeq)
+  /** Sequences of deleted messages between the first and the last, the oldest `most` of them. */
+  deleted(most = Infinity): number[] {
+    return this.list.deleted(this.firstSeq, this.lastSeq, most)
   }
 
   createLedger(name: string, meta: Json): Ledger {

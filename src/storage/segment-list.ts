@@ -292,17 +292,19 @@ export class SegmentList {
     return 0
   }
 
-  /** Sequences of deleted messages of `[first, last]`. */
-  *deleted(first: number, last: number): IterableIterator<number> {
-    let expected = first
+  /** Sequences of deleted messages of `[first, last]`, the oldest `most` of them. */
+  deleted(first: number, last: number, most: number): number[] {
+    const found: number[] = []
+    let seq = first
     for (const segment of this.all) {
-      if (segment.endSeq <= first) continue
-      for (; expected < segment.firstSeq; expected++) yield expected
-      for (; expected < segment.endSeq; expected++) {
-        if (segment.isDeleted(expected - segment.firstSeq)) yield expected
-      }
+      const { firstSeq, endSeq } = segment
+      if (endSeq <= first) continue
+      for (; seq < firstSeq && found.length < most; seq++) found.push(seq)
+      for (; seq < endSeq && found.length < most; seq++)
+        if (segment.isDeleted(seq - firstSeq)) found.push(seq)
     }
-    for (; expected <= last; expected++) yield expected
+    for (; seq <= last && found.length < most; seq++) found.push(seq)
+    return found
   }
 
   /** Index of the last segment that begins at or before the sequence, -1 when there is none. */

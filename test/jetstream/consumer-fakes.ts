@@ -136,12 +136,12 @@ export class NaiveLog {
     return count
   }
 
-  lastSeqs(filter: SubjectFilter | null): number[] {
+  lastSeqs(filter: SubjectFilter | null): Float64Array {
     const last = new Map<string, number>()
     for (const [seq, { subject }] of this.stored) {
       if (filter === null || filter.matchesLatin1(subject)) last.set(subject, seq)
     }
-    return [...last.values()]
+    return Float64Array.from(last.values())
   }
 
   timeOfMs(seq: number): number {

@@ -92,7 +92,7 @@ test('what is delivered first is in order, however densely it lies', () => {
     const seqs = Array.from({ length: 2000 }, () => (seq += 1 + Math.floor(next() * gap)))
     const shuffled = seqs.map((each) => ({ each, at: next() })).sort((a, b) => a.at - b.at)
     const list = new SkipList(
-      shuffled.map(({ each }) => each),
+      Float64Array.from(shuffled, ({ each }) => each),
       seq,
     )
     assert.equal(list.length, seqs.length)

@@ -18,12 +18,7 @@ const MAX_DELETED_SHOWN = 500_000
 
 /** The sequences deleted in between, the oldest first. */
 export function deletedOf(stream: Stream): number[] {
-  const shown: number[] = []
-  for (const seq of stream.log.deleted()) {
-    if (shown.length === MAX_DELETED_SHOWN) break
-    shown.push(seq)
-  }
-  return shown
+  return stream.log.deleted(MAX_DELETED_SHOWN)
 }
 
 /** The state as the API shows it. */

@@ -42,6 +42,8 @@ function decode(body: string): CreateRequest {
 
 /** With more filters than this a request is worked on in several turns. */
 const MANY_FILTERS = 4096
+/** And so is one for the last of each subject where there are more of them. */
+const MANY_SUBJECTS = 100_000
 
 /** `CONSUMER.CREATE.<stream>`, `.<stream>.<name>` and `.<stream>.<name>.<filter>`. */
 export function createNewStyle(request: ConsumerRequest): object | Promise<object> {
@@ -97,7 +99,10 @@ function create(request: ConsumerRequest, asked: CreateRequest): object | Promis
   const { config } = asked
   if (config.direct && config.sourcing && config.name) prepareForCopy(stream.config, config)
   if (config.direct || config.sourcing) identify(request, stream)
-  if ((asked.config.filter_subjects?.length ?? 0) > MANY_FILTERS) return createInTurns(request, asked)
+  if ((config.filter_subjects?.length ?? 0) > MANY_FILTERS) return createInTurns(request, asked)
+  if (config.deliver_policy === 'last_per_subject' && stream.log.subjectCount > MANY_SUBJECTS) {
+    return createInTurns(request, asked)
+  }
   return shown(made(stream, asked))
 }
 
@@ -105,7 +110,8 @@ function create(request: ConsumerRequest, asked: CreateRequest): object | Promis
 async function createInTurns(request: ConsumerRequest, asked: CreateRequest): Promise<object> {
   const slices = new Slices()
   await slices.next()
-  const filter = subjectFilter(asked.config.filter_subjects ?? [])
+  const several = asked.config.filter_subjects
+  const filter = several === undefined ? undefined : subjectFilter(several)
   await slices.next()
   const consumer = made(streamNamed(request.account, asked.stream_name), asked, filter)
   await slices.next()

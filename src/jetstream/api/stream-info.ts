@@ -1,3 +1,4 @@
+import { SubjectCounts } from '../../storage/index.ts'
 import { subjectFilter } from '../../subjects/index.ts'
 import type { Stream } from '../account/stream.ts'
 import { deletedOf, ledStreamInfo, type StateDetails } from '../account/stream-info.ts'
@@ -29,13 +30,14 @@ export async function streamInfoRequest(request: ApiRequest): Promise<object> {
   const page = { total: 0, offset: 0, limit: 0 }
   const details: StateDetails = {}
   if (asked.subjects_filter) {
-    const subjects = await subjectCounts(stream, asked.subjects_filter)
-    if (subjects.length > 0) {
-      page.total = subjects.length
+    const subjects = new SubjectCounts()
+    const order = await listSubjects(stream, asked.subjects_filter, subjects)
+    if (order.length > 0) {
+      page.total = order.length
       page.limit = PAGE_LIMITS.subjects
       page.offset = Math.max(asked.offset ?? 0, 0)
-      const shown = subjects.slice(page.offset, page.offset + PAGE_LIMITS.subjects)
-      if (shown.length > 0) details.subjects = await encodeCounts(shown)
+      const shown = order.slice(page.offset, page.offset + PAGE_LIMITS.subjects)
+      if (shown.length > 0) details.subjects = await encodeCounts(subjects, shown)
     }
   }
   // The last, so that it fits to what else is told.
@@ -54,29 +56,29 @@ async function encodeNumbers(numbers: readonly number[]): Promise<JsonText> {
 }
 
 /** The object that it would be, whose making would take most of the time. */
-async function encodeCounts(shown: [string, number][]): Promise<JsonText> {
+async function encodeCounts(subjects: SubjectCounts, shown: readonly number[]): Promise<JsonText> {
   const slices = new Slices()
-  let text = '{'
-  for (const [at, [subject, count]] of shown.entries()) {
-    text += `${at === 0 ? '' : ','}${JSON.stringify(subject)}:${count}`
-    if (at % AT_ONCE === 0 && slices.isOver) await slices.next()
+  const parts: string[] = []
+  for (let at = 0; at < shown.length; at += AT_ONCE) {
+    const some = shown.slice(at, at + AT_ONCE)
+    parts.push(some.map((each) => `${JSON.stringify(subjects.text(each))}:${subjects.count(each)}`).join(','))
+    if (slices.isOver) await slices.next()
   }
-  return new JsonText(`${text}}`)
+  return new JsonText(`{${parts.join(',')}}`)
 }
 
-async function subjectCounts(stream: Stream, pattern: string): Promise<[string, number][]> {
+/** Lists the subjects that match; resolves to their places in the list in the order of their bytes. */
+async function listSubjects(stream: Stream, pattern: string, subjects: SubjectCounts): Promise<number[]> {
   const { log } = stream
   const filter = subjectFilter([pattern])
-  const subjects: [string, number][] = []
-  const add = (subject: string, count: number): void => {
-    subjects.push([subject, count])
-  }
   const slices = new Slices()
   const slots = log.slotsOf(filter)
   // Of those that come or go meanwhile some may be told of and some not.
   for (let at = 0; at < (slots === null ? log.subjectSlots : slots.length); at++) {
-    log.visitSlot(slots === null ? at : slots[at], filter, add)
+    log.listSlot(slots === null ? at : slots[at], filter, subjects)
     if (at % AT_ONCE === 0 && slices.isOver) await slices.next()
   }
-  return sortInSlices(subjects, ([a], [b]) => (a < b ? -1 : 1), new Slices())
+  const order: number[] = []
+  for (let at = 0; at < subjects.size; at++) order.push(at)
+  return sortInSlices(order, (a, b) => subjects.compare(a, b), new Slices())
 }

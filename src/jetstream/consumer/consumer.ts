@@ -317,18 +317,25 @@ export class Consumer extends ConsumerState implements TurnTask {
   }
 
   private setAlarm(): void {
-    let atMs = Math.min(this.checkPendingMs, this.inactivity.checkAtMs)
+    this.alarm.set(Math.min(this.checkPendingMs, this.eventAtMs()))
+  }
+
+  /** When the next of what goes by the clock is due, but for a look at what is pending. */
+  private eventAtMs(): number {
+    let atMs = this.inactivity.checkAtMs
     if (this.pulls !== null) atMs = Math.min(atMs, this.pulls.nextEventMs)
     if (this.push !== null) atMs = Math.min(atMs, this.push.heartbeatAtMs())
     if (this.isPauseEnding) atMs = Math.min(atMs, this.pausedUntilMs)
     atMs = Math.min(atMs, this.groups.pinEndsAtMs)
     if (this.delivery.heldUntilMs > 0) atMs = Math.min(atMs, this.delivery.heldUntilMs)
-    this.alarm.set(atMs)
+    return atMs
   }
 
   private rang(): void {
     if (this.isClosed) return
     const nowMs = this.stream.clock.now()
+    // A look at what is pending where nothing is wakes nobody, nor does it look at what passed by.
+    const isForNothing = this.progress.pending.first === -1 && this.eventAtMs() > nowMs
     if (this.checkPendingMs <= nowMs) this.checkPendingMs = expirePending(this, this.deliveries, nowMs)
     if (this.push !== null && this.push.heartbeatAtMs() <= nowMs) this.push.heartbeat(nowMs)
     if (this.groups.pinEndsAtMs <= nowMs) this.groups.expire()
@@ -341,7 +348,10 @@ export class Consumer extends ConsumerState implements TurnTask {
       this.delete()
       return
     }
-    if (this.pausedUntilMs > nowMs && (this.pulls === null || this.pulls.nextEventMs > nowMs)) {
+    if (
+      isForNothing ||
+      (this.pausedUntilMs > nowMs && (this.pulls === null || this.pulls.nextEventMs > nowMs))
+    ) {
       // Whoever waits through the pause is not to hear of what goes on meanwhile.
       this.ledger.flush()
       this.setAlarm()

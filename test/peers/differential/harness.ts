@@ -15,8 +15,8 @@ import { type Entry, Session } from './session.ts'
 
 export { type Delivery, HELLO, type Line, Session } from './session.ts'
 
-/** How often a case that differs is played again. */
-const PLAYS_AGAIN = 3
+/** How often a case that differs is played again: what is one way or the other by chance is nearly never the same nine times. */
+const PLAYS_AGAIN = Number(process.env.PLAYS_AGAIN ?? 8)
 /** Scripts made by chance that run at the same time. */
 const LANES = Number(process.env.LANES ?? 24)
 /** After so many differences no more scripts are begun. */

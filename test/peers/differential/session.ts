@@ -295,6 +295,12 @@ export class Session {
     this.note(`nats ${args.join(' ')}`, { code, output: normaliseOutput(output).split('\n') })
   }
 
+  /** The same for a command that prints its lines in any order: they are compared sorted. */
+  async natsInAnyOrder(command: string): Promise<void> {
+    const { code, output } = await new NatsCli(this.server.url).try(command.split(' '))
+    this.note(`nats ${command}`, { code, output: normaliseOutput(output).split('\n').sort() })
+  }
+
   // Both.
 
   /** Lets time pass on both sides alike. */

@@ -270,3 +270,31 @@ differential('another deliver subject: what is pending is delivered there again'
   await s.settle('at the other')
   await s.api('CONSUMER.INFO.S.c')
 })
+
+differential('another ack wait, and nothing pending: what passes by is not looked at', async (s) => {
+  await s.api('STREAM.CREATE.S', { name: 'S', subjects: ['s.*'] })
+  for (const subject of ['s.a', 's.b']) await s.quietly(subject, 'x')
+  const sid = await s.subscribe('d')
+  const config = {
+    durable_name: 'c',
+    ack_policy: 'explicit',
+    deliver_subject: 'd',
+    filter_subject: 'elsewhere',
+  }
+  await s.api('CONSUMER.CREATE.S.c', { stream_name: 'S', config: { ...config, ack_wait: 60e9 } })
+  await s.wait(50)
+  await s.quietly('s.b', 'x')
+  const patient = { ...config, ack_wait: 120e9 }
+  await s.api('CONSUMER.CREATE.S.c', { stream_name: 'S', config: patient, action: 'update' })
+  await s.quietly('s.a', 'x')
+  await s.wait(300)
+  // Who begins to listen wakes nats-server's consumer, the update does not.
+  await s.unsubscribe(sid)
+  await s.api('CONSUMER.CREATE.S.c', {
+    stream_name: 'S',
+    config: { ...patient, filter_subject: 's.*' },
+    action: 'update',
+  })
+  await s.subscribe('d')
+  await s.settle('of the other filter')
+})
