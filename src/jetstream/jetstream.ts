@@ -38,6 +38,8 @@ const SHUTDOWN_STATUS = '409 Server Shutdown'
 export class JetStream {
   readonly host: StreamHost
   readonly accounts = new Map<string, JetStreamAccount>()
+  /** Accounts that could have JetStream, and have none. */
+  private readonly refusing = new Map<string, JetStreamAccount>()
   isClosed = false
   private readonly log: Log
   private readonly watch: StoreWatch
@@ -63,15 +65,23 @@ export class JetStream {
   /** JetStream for one more account: its streams are recovered. Of no effect where it is enabled. */
   async enable(name: string): Promise<void> {
     if (this.accounts.has(name) || this.isClosed) return
+    this.refusing.get(name)?.close(SHUTDOWN_STATUS)
+    this.refusing.delete(name)
     this.addAccount(name)
     const account = this.accounts.get(name) as JetStreamAccount
     await this.recover(new Map([[name, account]]))
     if (!this.isClosed && this.accounts.get(name) === account) account.open(new Api(account))
   }
 
-  /** No JetStream for the account any more: its streams stay on the disk, until it is enabled again. */
+  /** No JetStream for the account: who asks is told so. Its streams stay on the disk, until it is enabled again. */
   disable(name: string): void {
     const account = this.accounts.get(name)
+    if (!this.refusing.has(name) && !this.isClosed) {
+      const refusing = new JetStreamAccount(this.host, this.bus.account(name))
+      refusing.isEnabled = false
+      refusing.open(new Api(refusing))
+      this.refusing.set(name, refusing)
+    }
     if (account === undefined) return
     this.accounts.delete(name)
     account.close(SHUTDOWN_STATUS)

@@ -27,8 +27,9 @@ export function checkAccountClaims(claims: AccountClaims, nowMs: number, issues:
   if (limits.imports !== -1 && imports.length > limits.imports) tooMany('imports')
   if (limits.exports !== -1) {
     if (exports.length > limits.exports) tooMany('exports')
-    if (!limits.allowsWildcardExports && exports.some(({ subject }) => hasWildcards(subject)))
-      issues.error('the account contains wildcard exports that are not allowed by the operator')
+    for (const { subject } of exports)
+      if (!limits.allowsWildcardExports && hasWildcards(subject))
+        issues.error('the account contains wildcard exports that are not allowed by the operator')
   }
   for (const [key, scope] of claims.signingKeys) {
     if (isPublicKey(key, 'account')) continue

@@ -1,7 +1,7 @@
-/** A folder of JWTs, a file each: `<last two letters>/<account>.jwt`, as nats-server has it. */
+/** A folder of JWTs, a file each: `<account>.jwt`, as nats-server has it. */
 import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { decodeGeneric, isPublicKey } from '../../auth/index.ts'
 import type { FolderSettings } from './options.ts'
 import type { Resolver } from './resolver.ts'
@@ -29,8 +29,8 @@ export class JwtFolder implements Resolver {
     this.settings = settings
     this.now = now
     mkdirSync(settings.dir, { recursive: true })
-    for (const name of readdirSync(settings.dir, { recursive: true, encoding: 'utf8' }).sort()) {
-      const account = basename(name, EXTENSION)
+    for (const name of readdirSync(settings.dir)) {
+      const account = name.slice(0, -EXTENSION.length)
       if (!name.endsWith(EXTENSION) || !isPublicKey(account, 'account')) continue
       const jwt = this.read(account)
       if (jwt !== null) this.entries.set(account, { hash: hashOf(jwt), usedMs: now() })
@@ -101,9 +101,8 @@ export class JwtFolder implements Resolver {
   /** Accounts and their JWTs in the order of the files, but those that have expired. */
   all(): [string, string][] {
     const now = Math.floor(this.now() / 1000)
-    const sorted = [...this.entries.keys()].sort((a, b) => (shardOf(a) + a < shardOf(b) + b ? -1 : 1))
     const found: [string, string][] = []
-    for (const account of sorted) {
+    for (const account of [...this.entries.keys()].sort()) {
       const jwt = this.read(account)
       if (jwt === null || jwt === '') continue
       const expires = headOf(jwt)?.expires ?? 0
@@ -151,15 +150,8 @@ export class JwtFolder implements Resolver {
 
   /** Null for what is no account: no name leads out of the folder. */
   private pathOf(account: string): string | null {
-    if (!isPublicKey(account, 'account')) return null
-    const folder = join(this.settings.dir, shardOf(account))
-    mkdirSync(folder, { recursive: true })
-    return join(folder, account + EXTENSION)
+    return isPublicKey(account, 'account') ? join(this.settings.dir, account + EXTENSION) : null
   }
-}
-
-function shardOf(account: string): string {
-  return account.slice(-2)
 }
 
 function hashOf(jwt: string): Buffer {
