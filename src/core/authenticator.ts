@@ -12,6 +12,8 @@ export interface Identity {
   readonly permissions?: Permissions | null
   /** When it is told `User Authentication Expired` and cut off; left out: never. */
   readonly expiresMs?: number
+  /** Decided by somebody who isn't asked again when the server's configuration changes. Left out: no. */
+  readonly isSettled?: boolean
   /** Limits of this user; left out or -1: none of its own. */
   readonly maxSubscriptions?: number
   readonly maxPayloadBytes?: number

@@ -56,6 +56,8 @@ export class ClientProtocol implements Operations, SessionProtocol {
   private readonly nonce: string
   private wasConnected = false
   private hasPonged = false
+  /** It has shown who it is, and whether it is let in is not known yet. */
+  private isAwaited = false
   private lastInMs: number
   /** Since when it may log in. */
   private loginSinceMs: number
@@ -267,6 +269,7 @@ export class ClientProtocol implements Operations, SessionProtocol {
       this.mayOperate = !host.authenticator.isRequired
       return
     }
+    if (session.identity?.isSettled) return
     const { options, peer, id } = session
     const identity = host.authenticator.authenticate({ options, peer, nonce, id })
     if (identity instanceof Promise) identity.then((found) => this.stay(found)).catch(host.fault)
@@ -286,7 +289,9 @@ export class ClientProtocol implements Operations, SessionProtocol {
       return
     }
     if (!this.mayOperate) {
-      if (nowMs - this.loginSinceMs > limits.authTimeoutMs) {
+      // Who decides has as much time from CONNECT on, and says no by itself when it is over.
+      const waitMs = limits.authTimeoutMs * (this.isAwaited ? 2 : 1)
+      if (nowMs - this.loginSinceMs > waitMs) {
         session.refuse('Authentication Timeout', CloseReason.authenticationTimeout)
       }
       return
@@ -335,7 +340,10 @@ export class ClientProtocol implements Operations, SessionProtocol {
     const { parser, session } = this
     parser.hold()
     session.pause()
+    this.isAwaited = true
+    this.loginSinceMs = this.host.clock.now()
     const goOn = (found: Identity | null): void => {
+      this.isAwaited = false
       if (session.isClosed) return
       this.endLogin(found, hasConnected)
       const before = this.beginWork()

@@ -1,5 +1,7 @@
 /** Fills in and checks what a server is told about users and accounts. */
+
 import {
+  type CalloutSettings,
   DEFAULT_RESPONSES,
   isPublicKey,
   type PermissionRules,
@@ -9,9 +11,11 @@ import {
   type UserRecord,
   type Users,
 } from '../auth/index.ts'
+import { quoted } from '../wire/index.ts'
 import { type AccountSettings, settleAccounts } from './account-settings.ts'
 import { type OperatorOptions, type OperatorSettings, settleOperator } from './operator/options.ts'
 import type {
+  AuthCalloutOptions,
   PermissionOptions,
   SecurityOptions,
   SubjectPermissionOptions,
@@ -27,6 +31,8 @@ const EVERYBODY_ELSE = ' everybody else'
 export interface SecuritySettings {
   /** Null: not in operator mode. */
   readonly operator: OperatorSettings | null
+  /** Null: nobody is asked about users. */
+  readonly callout: CalloutSettings | null
   readonly users: Users
   readonly accounts: readonly AccountSettings[]
   /** Where JetStream is, when it is served: `$G`, until there are others. */
@@ -61,6 +67,7 @@ export function settleSecurity(options: SecurityOptions, mapsCertificates: boole
   }
   return {
     operator: null,
+    callout: calloutOf(options.authCallout),
     users: {
       users,
       noAuthUser: isForSystemOnly ? EVERYBODY_ELSE : noAuthUser,
@@ -87,16 +94,37 @@ function operatorMode(options: SecurityOptions, given: OperatorOptions): Securit
     systemAccount: options.systemAccount,
     hasAccounts: Object.keys(accounts).length > 0,
     hasUsers: users.length > 0,
-    hasCallout: false,
+    hasCallout: options.authCallout !== undefined,
   })
   const systemAccount = operator.systemAccount || SYSTEM_ACCOUNT
   return {
     operator,
+    callout: null,
     users: { users: [], noAuthUser: '', isAnnounced: true, mapsCertificates: false, token: '' },
     accounts: settleAccounts({}, { name: GLOBAL_ACCOUNT, mappings }, systemAccount),
     jetstreamAccounts: [],
     systemAccount,
   }
+}
+
+/** @throws Error in nats-server's words */
+function calloutOf(given: AuthCalloutOptions | undefined): CalloutSettings | null {
+  if (given === undefined) return null
+  const { issuer, account = '', users, xkey = '', allowedAccounts = [] } = given
+  const mistake = calloutMistake(given)
+  if (mistake !== '') throw new Error(mistake)
+  return { issuer, account: account || GLOBAL_ACCOUNT, users, xkey, allowedAccounts }
+}
+
+/** Why a callout can't be, in nats-server's words; '' for nothing. */
+export function calloutMistake({ issuer, users, xkey = '' }: AuthCalloutOptions): string {
+  if (issuer !== '' && !isPublicKey(issuer, 'account'))
+    return `Expected callout user to be a valid public account nkey, got ${quoted(issuer)}`
+  if (xkey !== '' && !isPublicKey(xkey, 'curve'))
+    return `Expected callout xkey to be a valid public xkey, got ${quoted(xkey)}`
+  if (issuer === '') return 'Authorization callouts require an issuer to be specified'
+  if (users.length === 0) return 'Authorization callouts require authorized users to be specified'
+  return ''
 }
 
 const everybodyElse = {

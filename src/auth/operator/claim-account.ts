@@ -33,9 +33,7 @@ export class ClaimAccount {
   }
 
   /** Does the key sign for the account? Its scope, null: all rights; undefined: it doesn't. */
-  scopeOf(key: string): UserScope | null | undefined {
-    return this.signers.get(key)
-  }
+  readonly scopeOf = (key: string): UserScope | null | undefined => this.signers.get(key)
 
   hasRevoked(user: string, issuedAt: number): boolean {
     return this.claims !== null && isRevoked(this.claims.revocations, user, issuedAt)

@@ -1,5 +1,13 @@
 import type { Identity, Permissions } from '../../core/index.ts'
-import { applyTemplate, rulesOf, timeLeftMs, type UserClaims, type UserRights } from '../jwt/index.ts'
+import { withoutCallout } from '../callout/callout-users.ts'
+import {
+  applyTemplate,
+  NO_LIMIT,
+  rulesOf,
+  timeLeftMs,
+  type UserClaims,
+  type UserRights,
+} from '../jwt/index.ts'
 import type { PermissionRules } from '../permission-rules.ts'
 import { RulePermissions } from '../rule-permissions.ts'
 import type { ClaimAccount } from './claim-account.ts'
@@ -19,14 +27,14 @@ export class OperatorIdentity implements Identity {
   /** With what the template of a scoped key says. */
   readonly rights: UserRights
 
-  /** `defaults`: what those may do of whom nothing is said. */
   constructor(account: ClaimAccount, claims: UserClaims, rights: UserRights, nowMs: number) {
     const rules = rulesOf(rights.permissions) ?? defaultsOf(account)
     this.account = account.name
     this.user = claims.head.subject
     this.claims = claims
     this.rights = rights
-    this.permissions = rules === null ? null : new RulePermissions(rules)
+    const permissions = rules === null ? null : new RulePermissions(rules)
+    this.permissions = account.hasCallout ? withoutCallout(permissions) : permissions
     this.maxSubscriptions = rights.maxSubscriptions
     this.maxPayloadBytes = rights.maxPayloadBytes
     const { expires } = claims.head
@@ -45,6 +53,25 @@ export class OperatorIdentity implements Identity {
     return same(defaultsOf(before), defaultsOf(account))
       ? this
       : new OperatorIdentity(account, claims, rights, nowMs)
+  }
+}
+
+/** Who a client is by the word of an auth callout. Its limits are those of the account. */
+export class CalloutIdentity extends OperatorIdentity {
+  override readonly user: string
+  override readonly maxSubscriptions = NO_LIMIT
+  override readonly maxPayloadBytes = NO_LIMIT
+
+  constructor(account: ClaimAccount, claims: UserClaims, rights: UserRights, nowMs: number, user: string) {
+    super(account, claims, rights, nowMs)
+    this.user = user
+  }
+
+  override revised(before: ClaimAccount, account: ClaimAccount, nowMs: number): Revision {
+    const revision = super.revised(before, account, nowMs)
+    return revision instanceof OperatorIdentity && revision !== this
+      ? new CalloutIdentity(account, this.claims, this.rights, nowMs, this.user)
+      : revision
   }
 }
 

@@ -1,18 +1,23 @@
 /** Who may connect by JWTs: users signed for by accounts, which operators have signed for. */
 import type { Authenticator, Credentials, Identity } from '../../core/index.ts'
+import { quoted } from '../../wire/index.ts'
+import type { Callout } from '../callout/callout.ts'
+import { expiryOf } from '../callout/callout-users.ts'
+import { shownUser } from '../callout/request.ts'
 import { connectionType, mayComeBy } from '../connection-types.ts'
 import {
   checkUserClaims,
   decodeUserClaims,
   Issues,
   isWithin,
+  JwtError,
   timeLeftMs,
   type UserClaims,
   type UserRights,
 } from '../jwt/index.ts'
 import { isSigned } from '../nkey.ts'
 import type { ClaimAccount } from './claim-account.ts'
-import { OperatorIdentity, rightsOf } from './operator-identity.ts'
+import { CalloutIdentity, OperatorIdentity, rightsOf } from './operator-identity.ts'
 import type { TrustSettings } from './trusted.ts'
 
 /** Where accounts are found. */
@@ -29,8 +34,10 @@ export interface OperatorUsersOptions {
   readonly pinned: ReadonlySet<string> | null
   /** The JWT of those who show none; '' for none. */
   readonly defaultSentinel: string
+  /** Asks services of accounts that have one. */
+  readonly callout: Callout
   /** Why somebody is refused: for the log alone. */
-  readonly tell: (level: 'debug' | 'error', text: string) => void
+  readonly tell: (level: 'debug' | 'error' | 'warn', text: string) => void
 }
 
 /** Somebody is refused. */
@@ -60,19 +67,24 @@ export class OperatorUsers implements Authenticator {
   }
 
   async authenticate(credentials: Credentials): Promise<Identity | null> {
+    const { tell, now } = this.options
     try {
       const { account, claims, rights } = await this.show(credentials)
-      return new OperatorIdentity(account, claims, rights, this.options.now())
+      const { users = [] } = account.claims?.authorization ?? {}
+      return account.hasCallout && !users.includes(claims.head.subject)
+        ? await this.askAbout(account, claims, credentials)
+        : new OperatorIdentity(account, claims, rights, now())
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error
-      this.options.tell(error.level, error.message)
+      if (error instanceof Refusal) tell(error.level, error.message)
+      else if (error instanceof JwtError) tell('warn', capitalised(error.message))
+      else throw error
       return null
     }
   }
 
   /** @throws Refusal */
   private async show(credentials: Credentials): Promise<ShownUser> {
-    const claims = this.readUser(credentials.options.jwt)
+    const claims = this.readUser(this.jwtOf(credentials))
     const { issuerAccount, head } = claims
     const account = await this.accountOf(issuerAccount || head.issuer)
     const rights = attempt('User JWT is not valid', () => rightsOf(claims, account))
@@ -90,15 +102,63 @@ export class OperatorUsers implements Authenticator {
     return { account, claims, rights }
   }
 
-  private readUser(shown: string): UserClaims {
-    const { defaultSentinel, now } = this.options
-    let claims: UserClaims
+  /**
+   * The service of the account decides who it is.
+   * @throws JwtError when it lets nobody in, or may not let in whom it does
+   */
+  private async askAbout(
+    { name, claims: asked, scopeOf }: ClaimAccount,
+    shown: UserClaims,
+    credentials: Credentials,
+  ): Promise<Identity | null> {
+    const { callout, accounts, now } = this.options
+    const { xkey = '', allowedAccounts = [] } = asked?.authorization ?? {}
+    const claims = await callout.ask({
+      account: name,
+      subject: name,
+      xkey,
+      credentials: { ...credentials, options: { ...credentials.options, jwt: this.jwtOf(credentials) } },
+      user: credentials.options.nkey || credentials.options.user || shown.head.subject,
+      nameTag: shown.head.name,
+      tags: shown.tags,
+      signerMistake: (issuer, issuerAccount) => {
+        if (issuerAccount !== '' && issuerAccount !== name)
+          return `auth callout response issuer account ${quoted(issuerAccount)} is not the callout account`
+        return issuer === name || scopeOf(issuer) !== undefined ? '' : 'auth callout signing key is unknown'
+      },
+    })
+    if (claims === null) return null
+    const { head, issuerAccount } = claims
+    const placement = issuerAccount || head.issuer
+    const mayPlace = placement === name || allowedAccounts.includes(placement) || isAny(allowedAccounts)
+    if (!mayPlace)
+      throw new JwtError(
+        `account ${quoted(head.issuer)} not permitted as valid account option for auth callout for account ${quoted(name)}`,
+      )
+    const target = await accounts.find(placement)
+    if (target === null || target.isExpired)
+      throw new JwtError(
+        `no valid account ${quoted(placement)} for auth callout response on account ${quoted(name)}`,
+      )
+    const rights = attempt('user JWT is not valid', () => rightsOf(claims, target))
+    expiryOf({ ...claims, rights }, credentials, name, now())
+    return new CalloutIdentity(target, claims, rights, now(), head.name || shownUser(credentials))
+  }
+
+  /** What it has shown, or what those have who show nothing. */
+  private jwtOf({ options }: Credentials): string {
     try {
-      claims = decodeUserClaims(shown)
+      decodeUserClaims(options.jwt)
+      return options.jwt
     } catch {
-      if (defaultSentinel === '') throw new Refusal('Authentication requires a user JWT')
-      claims = attempt('User JWT not valid', () => decodeUserClaims(defaultSentinel))
+      return this.options.defaultSentinel
     }
+  }
+
+  private readUser(jwt: string): UserClaims {
+    const { now } = this.options
+    if (jwt === '') throw new Refusal('Authentication requires a user JWT')
+    const claims = attempt('User JWT not valid', () => decodeUserClaims(jwt))
     const issues = new Issues()
     checkUserClaims(claims, now(), issues)
     if (issues.isBlocking) throw new Refusal(`User JWT no longer valid: ${issues.all[0].text}`)
@@ -126,6 +186,14 @@ function checkWay({ connectionTypes }: UserRights, { peer }: Credentials): void 
 function checkSignature({ head }: UserClaims, { options, nonce }: Credentials): void {
   if (options.sig === '') throw new Refusal('Signature missing')
   if (!isSigned(nonce, options.sig, head.subject, 'user')) throw new Refusal('Signature not verified')
+}
+
+function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}
+
+function isAny(allowedAccounts: readonly string[]): boolean {
+  return allowedAccounts.length === 1 && allowedAccounts[0] === '*'
 }
 
 function attempt<Result>(what: string, run: () => Result): Result {

@@ -1,5 +1,5 @@
 /** Operator mode of a server: the resolver, the accounts that come with it, who may connect, and requests about them. */
-import { OperatorUsers } from '../../auth/index.ts'
+import { type Callout, OperatorUsers } from '../../auth/index.ts'
 import type { Bus } from '../../core/index.ts'
 import type { JetStreamService } from '../jetstream-service.ts'
 import { OperatorAccounts } from './accounts.ts'
@@ -19,7 +19,7 @@ export class OperatorMode {
   private requests: ClaimsRequests | null = null
 
   /** @throws Error when the folder of the resolver can't be used */
-  constructor(bus: Bus, settings: OperatorSettings) {
+  constructor(bus: Bus, settings: OperatorSettings, callout: Callout) {
     const { trust, resolver, preload, pinned, defaultSentinel } = settings
     const now = (): number => bus.clock.now()
     this.bus = bus
@@ -38,6 +38,7 @@ export class OperatorMode {
       now,
       pinned: pinned === null ? null : new Set(pinned),
       defaultSentinel,
+      callout,
       tell: (level, text) => bus.log(level, text),
     })
   }
