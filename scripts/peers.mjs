@@ -1,7 +1,7 @@
 // `npm run peers`: the programs Contrail is checked against, in .peers/ and once: nats-server and the nats CLI (built by
-// go), nats-py (in a virtual environment).
+// go), nats-py (in a virtual environment); and Chromium.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { fail, root, run, say } from './house.mjs'
 
 const versions = { 'nats-server': 'v2.15.2', nats: 'v0.5.0', 'nats-py': '2.16.0' }
@@ -17,6 +17,7 @@ const stamp = join(folder, 'installed.json')
 const wanted = JSON.stringify(versions)
 const isWindows = process.platform === 'win32'
 
+ensureBrowser()
 if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) {
   say(`peers are in ${folder}`)
   process.exit(0)
@@ -55,3 +56,20 @@ if (run(venvPython, pip) !== 0) fail('pip could not install nats-py; its message
 
 writeFileSync(stamp, wanted)
 say(`peers are in ${folder}`)
+
+/** Chromium for the tests in a browser; the only peer that they go without where it can't be had. */
+function ensureBrowser() {
+  const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
+  const folders = (process.env.PATH ?? '').split(delimiter)
+  const isThere = folders.some((path) =>
+    names.some((name) => existsSync(join(path, isWindows ? `${name}.exe` : name))),
+  )
+  if (process.env.CHROME_PATH || isThere || process.platform !== 'linux') return
+  say('Chromium, by apt-get (a minute the first time)')
+  const quietly = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }, timeout: 300_000 }
+  const install = () =>
+    run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'chromium'], quietly)
+  if (install() === 0) return
+  if (run('apt-get', ['update', '-qq'], quietly) === 0 && install() === 0) return
+  say('Chromium could not be installed: the tests in a browser are left out (or set CHROME_PATH)')
+}

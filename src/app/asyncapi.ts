@@ -3,6 +3,7 @@ import type { StandardJSONSchemaV1 } from '@standard-schema/spec'
 import { CronJob } from './consumer/cron.ts'
 import { StreamConsumer } from './consumer/stream-consumer.ts'
 import { CoreSubscription } from './core-subscription.ts'
+import { Queue } from './jobs/queue.ts'
 import type { Publisher } from './publisher/publisher.ts'
 import type { Declaration } from './runtime.ts'
 import type { Schema } from './schema.ts'
@@ -61,8 +62,12 @@ export function asyncApi(app: DescribedApp, options: AsyncApiOptions = {}): Json
       } else if (declaration instanceof CronJob) document.cron(declaration)
       else if (declaration instanceof Stream)
         document.store('streams', declaration.name, describeStream(declaration))
-      else if (declaration instanceof KeyValue) document.store('keyValue', declaration.bucket, {})
-      else if (declaration instanceof ObjectStore) document.store('objectStores', declaration.bucket, {})
+      else if (declaration instanceof Queue)
+        document.store('queues', declaration.name, describeQueue(declaration))
+      else if (declaration instanceof KeyValue)
+        document.store('keyValue', declaration.bucket, describeBucket(declaration))
+      else if (declaration instanceof ObjectStore)
+        document.store('objectStores', declaration.bucket, plain(declaration.options))
     }
     for (const publisher of broker.scope.publishers()) document.send(publisher)
   }
@@ -111,7 +116,10 @@ class DocumentBuilder {
         operation.description = `Consumed from the stream ${consumer.stream}`
         operation['x-stream'] = consumer.stream
         if (consumer.options.durable !== undefined) operation['x-durable'] = consumer.options.durable
-      }
+        const { concurrency } = consumer.options
+        if (concurrency !== undefined) operation['x-concurrency'] = concurrency
+        describeTries(operation, consumer)
+      } else if (subscription.group !== undefined) operation['x-queue-group'] = subscription.group
       this.#operation(`receive ${this.#key(source)}`, operation)
       for (const route of subscription.routes) {
         if (route.returns !== undefined) this.#sends(route.returns, 'application/json', {}, `after ${source}`)
@@ -196,12 +204,34 @@ class DocumentBuilder {
 }
 
 function describeStream(stream: Stream): JsonObject {
-  const described: JsonObject = { subjects: [...stream.subjects] }
-  for (const [option, value] of Object.entries(stream.options)) {
-    if (option !== 'subjects' && value !== undefined)
-      described[option] = JSON.parse(JSON.stringify(value)) as Json
-  }
-  return described
+  const { subjects: _, ...options } = stream.options
+  return { subjects: [...stream.subjects], ...plain(options) }
+}
+
+function describeBucket({ options: { schema, ...options } }: KeyValue<unknown>): JsonObject {
+  return { ...plain(options), values: jsonSchemaOf(schema, 'input') }
+}
+
+/** With the subjects to which any client can add a job. */
+function describeQueue({ stream, subjects, options }: Queue): JsonObject {
+  const { schema, result, ...rest } = options
+  const described: JsonObject = { stream, subjects, ...plain(rest) }
+  if (options.orderBy !== undefined) described.orderBy = 'a key of the data'
+  return { ...described, data: jsonSchemaOf(schema, 'input'), result: jsonSchemaOf(result, 'output') }
+}
+
+/** How often a message is tried, and where it goes then. */
+function describeTries(operation: JsonObject, { options: { retry }, stream }: StreamConsumer): void {
+  if (retry === undefined) return
+  const { deadLetter, ...rest } = retry
+  operation['x-retry'] = plain(rest)
+  if (deadLetter) operation['x-dead-letter'] = deadLetter === true ? `dead.${stream}.>` : deadLetter
+}
+
+/** What can be written as JSON of options: no functions, no middleware. */
+function plain(options: object): JsonObject {
+  const { middleware: _, config: _config, ...rest } = options as Record<string, unknown>
+  return JSON.parse(JSON.stringify(rest)) as JsonObject
 }
 
 /** A name as a part of a JSON pointer (RFC 6901), in a URI. */

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { DESCRIBE_AS, DESCRIBE_TO } from '../app/index.ts'
 import { appFile, ended, startApp } from './app-process.ts'
-import { docsPage } from './docs-page.ts'
+import { docsPage } from './docs-page/page.ts'
 import { CommandFailure } from './failure.ts'
 
 export const help = `Usage: contrail docs FILE [--out DIR] [--title TITLE] [--app-version VERSION]

@@ -106,7 +106,8 @@ test('docs writes an AsyncAPI document of an app without starting it, and a page
   assert.deepEqual(message.payload.required, ['sku', 'quantity'])
   const page = readFileSync(join(cwd, 'docs', 'index.html'), 'utf8')
   assert.match(page, /<h1>Shop/)
-  assert.match(page, /orders\.\{id\}\.created/)
+  assert.match(page, /orders\.<i>\{id\}<\/i>\.created/)
+  assert.match(page, /Dead letters<\/dt><dd><code class="subject">dead\.ORDERS\.<i>&gt;<\/i>/)
   // Every reference leads somewhere.
   for (const [reference] of JSON.stringify(document).matchAll(/#\/[^"]+/g)) {
     let at: unknown = document

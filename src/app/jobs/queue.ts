@@ -63,6 +63,21 @@ export class Queue<In = unknown, Out = In, Result = unknown, Deps extends object
     this.#messages = new JobMessages(this.#names, this.#settings, () => this.#runtime())
   }
 
+  /** @internal For documents: the stream of the jobs. */
+  get stream(): string {
+    return this.#names.stream
+  }
+
+  /** @internal Where jobs that are to be handled at once are added; `*` is the job's id. */
+  get subjects(): string[] {
+    return this.#settings.lanes.map((lane) => this.#names.subject(lane, '*'))
+  }
+
+  /** @internal */
+  get options(): QueueOptions<Schema | undefined, Schema | undefined, never> {
+    return this.#settings.options
+  }
+
   /**
    * Handles the jobs in this process too. A job that throws is tried again as the queue says, then it has failed: it is with the
    * dead letters, and whoever waits for it is told.

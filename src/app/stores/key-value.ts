@@ -95,6 +95,11 @@ export class KeyValue<T, Deps extends object = object> implements Declaration {
     this.#owner = owner
   }
 
+  /** @internal For documents. */
+  get options(): KeyValueOptions<Schema | undefined, CodecOption | undefined> {
+    return this.#options
+  }
+
   /** The official client's bucket. @throws ContrailError NOT_STARTED, STOPPED */
   get kv(): KV {
     if (this.#owner.runtime() === null) throw this.#owner.notRunning(`The bucket "${this.bucket}"`)

@@ -79,6 +79,11 @@ export class ObjectStore<Deps extends object = object> implements Declaration {
     this.#owner = owner
   }
 
+  /** @internal For documents. */
+  get options(): ObjectStoreOptions {
+    return this.#options
+  }
+
   /** The official client's store. @throws ContrailError NOT_STARTED, STOPPED */
   get obj(): ClientsStore {
     if (this.#owner.runtime() === null) throw this.#owner.notRunning(`The object store "${this.bucket}"`)

@@ -47,6 +47,8 @@ export class Consumer extends ConsumerState implements TurnTask {
   private readonly delivery: Delivery
   private readonly inactivity: Inactivity
   private pausedUntilMs = 0
+  /** There was nothing to give to those who ask when it was looked last. */
+  private hadNothing = false
   /** It is still to be told that the pause is over. */
   private isPauseEnding = false
   /** Something has happened since the last run for which those who wait are looked at. */
@@ -263,6 +265,9 @@ export class Consumer extends ConsumerState implements TurnTask {
       this.setAlarm()
       return
     }
+    // Whose time is over is gone before it is asked who is next: it is nobody's turn then.
+    const isDue = this.pulls !== null && this.pulls.nextEventMs <= nowMs
+    if (isDue) this.requests.sweep(nowMs, this.hadNothing)
     const halt = this.deliver(nowMs)
     if (halt === 'failed') this.delivery.heldUntilMs = nowMs + READ_AGAIN_MS
     const { log } = this.stream
@@ -271,11 +276,9 @@ export class Consumer extends ConsumerState implements TurnTask {
     if (this.pulls !== null) {
       // Who doesn't want to wait does so only for what max_ack_pending holds back, until the time comes for another request's end or
       // heartbeat: so it is in nats-server.
-      const isDue = this.pulls.nextEventMs <= nowMs
       const hasNothing = halt === 'idle' || isAtEnd
-      if (isDue || (hasNothing && this.pulls.impatient > 0)) {
-        this.requests.sweep(nowMs, hasNothing || halt === 'stalled')
-      }
+      this.hadNothing = hasNothing || halt === 'stalled'
+      if (isDue || (hasNothing && this.pulls.impatient > 0)) this.requests.sweep(nowMs, this.hadNothing)
     }
     this.ledger.flush()
     if (halt === 'share') this.turn.deferFlush(this.nextTurn)

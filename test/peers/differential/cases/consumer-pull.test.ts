@@ -239,3 +239,17 @@ async function asking(s: Session): Promise<(request: Record<string, unknown>) =>
     await s.settle(`request ${asked}`, true)
   }
 }
+
+differential(
+  'overflow: a request whose time is over changes nothing in the order of the others',
+  async (s) => {
+    await prepared(s, 1, { priority_policy: 'overflow', priority_groups: ['g'] })
+    const ask = await asking(s)
+    const patient = { batch: 1, group: 'g', min_pending: 5, expires: 60e9 }
+    for (const request of [patient, patient, { ...patient, expires: 300e6 }]) await ask(request)
+    await s.wait(500)
+    await s.settle('the end of the last')
+    await s.api('CONSUMER.DELETE.S.c')
+    await s.settle('the end of the others', true)
+  },
+)
