@@ -10,6 +10,11 @@ export interface Identity {
   readonly user: string
   /** What the user may do; left out or null: everything. */
   readonly permissions?: Permissions | null
+  /** What people call it; left out: nothing. */
+  readonly nameTag?: string
+  readonly tags?: readonly string[]
+  /** What else monitoring shows of how it has logged in. */
+  readonly shown?: Readonly<Record<string, string>>
   /** When it is told `User Authentication Expired` and cut off; left out: never. */
   readonly expiresMs?: number
   /** Decided by somebody who isn't asked again when the server's configuration changes. Left out: no. */

@@ -387,6 +387,9 @@ export class Server {
       get jetstream() {
         return server.jetstream
       },
+      get operatorAccounts() {
+        return server.operator?.accounts ?? null
+      },
       get monitorPort() {
         return server.monitorPort
       },

@@ -23,16 +23,27 @@ export class OperatorIdentity implements Identity {
   readonly expiresMs: number
   readonly maxSubscriptions: number
   readonly maxPayloadBytes: number
+  readonly nameTag: string
+  readonly tags: readonly string[]
+  readonly shown: Readonly<Record<string, string>>
   readonly claims: UserClaims
   /** With what the template of a scoped key says. */
   readonly rights: UserRights
 
-  constructor(account: ClaimAccount, claims: UserClaims, rights: UserRights, nowMs: number) {
+  /** `jwt`: what it has shown. */
+  constructor(account: ClaimAccount, claims: UserClaims, rights: UserRights, nowMs: number, jwt: string) {
     const rules = rulesOf(rights.permissions) ?? defaultsOf(account)
     this.account = account.name
     this.user = claims.head.subject
     this.claims = claims
     this.rights = rights
+    this.nameTag = claims.head.name
+    this.tags = claims.tags
+    // Whoever has a bearer token is its user.
+    this.shown = {
+      jwt: rights.isBearer ? '' : jwt,
+      issuer_key: claims.issuerAccount === '' ? account.name : claims.head.issuer,
+    }
     const permissions = rules === null ? null : new RulePermissions(rules)
     this.permissions = account.hasCallout ? withoutCallout(permissions) : permissions
     this.maxSubscriptions = rights.maxSubscriptions
@@ -52,7 +63,7 @@ export class OperatorIdentity implements Identity {
     if (claims.issuerAccount !== '' && (is === undefined || !same(was, is))) return 'closed'
     return same(defaultsOf(before), defaultsOf(account))
       ? this
-      : new OperatorIdentity(account, claims, rights, nowMs)
+      : new OperatorIdentity(account, claims, rights, nowMs, this.shown.jwt)
   }
 }
 
@@ -63,7 +74,7 @@ export class CalloutIdentity extends OperatorIdentity {
   override readonly maxPayloadBytes = NO_LIMIT
 
   constructor(account: ClaimAccount, claims: UserClaims, rights: UserRights, nowMs: number, user: string) {
-    super(account, claims, rights, nowMs)
+    super(account, claims, rights, nowMs, '')
     this.user = user
   }
 

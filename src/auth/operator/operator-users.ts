@@ -73,7 +73,7 @@ export class OperatorUsers implements Authenticator {
       const { users = [] } = account.claims?.authorization ?? {}
       return account.hasCallout && !users.includes(claims.head.subject)
         ? await this.askAbout(account, claims, credentials)
-        : new OperatorIdentity(account, claims, rights, now())
+        : new OperatorIdentity(account, claims, rights, now(), credentials.options.jwt)
     } catch (error) {
       if (error instanceof Refusal) tell(error.level, error.message)
       else if (error instanceof JwtError) tell('warn', capitalised(error.message))

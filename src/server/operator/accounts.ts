@@ -202,7 +202,7 @@ export class OperatorAccounts implements ClaimAccounts {
 
   private describe(account: Account, { head, limits, mappings }: AccountClaims): void {
     const { bus } = this.options
-    account.nameTag = head.name
+    account.nameTag = head.name || account.name
     account.limits = {
       maxConnections: limits.connections,
       maxSubscriptions: limits.subscriptions,
