@@ -1,5 +1,10 @@
 /** JWTs and their keys, made for tests. */
+import { createPrivateKey, sign } from 'node:crypto'
 import { createAccount, createOperator, createUser, type KeyPair } from '@nats-io/nkeys'
+import { Codec } from '@nats-io/nkeys/lib/codec.js'
+
+/** What stands before the bytes of a private key in DER (RFC 8410). */
+const ED25519_DER = Buffer.from('302e020100300506032b657004220420', 'hex')
 
 export interface TestKey {
   readonly pair: KeyPair
@@ -15,8 +20,13 @@ export const newKey = {
 }
 
 export function keyOf(pair: KeyPair): TestKey {
-  const sign = (what: string): string => Buffer.from(pair.sign(Buffer.from(what))).toString('base64url')
-  return { pair, publicKey: pair.getPublicKey(), sign }
+  const der = Buffer.concat([ED25519_DER, Codec.decodeSeed(pair.getSeed()).buf])
+  const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
+  return {
+    pair,
+    publicKey: pair.getPublicKey(),
+    sign: (what) => sign(null, Buffer.from(what), key).toString('base64url'),
+  }
 }
 
 type Claims = Readonly<Record<string, unknown>>

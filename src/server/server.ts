@@ -237,6 +237,11 @@ export class Server {
       bus.changeAuthenticator(authenticator)
       logger.log('info', 'Reloaded: authorization')
     }
+    const { operator } = next.security
+    if (operator !== null && !same(now.security.operator, operator)) {
+      this.operator?.reload(operator).catch(bus.fault)
+      logger.log('info', 'Reloaded: accounts')
+    }
     if (next.tls !== null && this.handshakes !== null) this.handshakes.change(next.tls)
     if (next.tls !== null) this.monitor?.changeTls(next.tls)
     this.jetstream?.changeLimits(next)

@@ -1,9 +1,10 @@
 /** `auth_callout { issuer, account, auth_users, xkey, allowed_accounts }`. */
+import { isPublicKey } from '../../auth/index.ts'
 import { quoted } from '../../wire/index.ts'
 import { calloutMistake } from '../security.ts'
 import type { AuthCalloutOptions } from '../security-options.ts'
 import type { KeyTable, Reader } from './reader.ts'
-import { type ConfigEntry, ConfigMap, goValue, typeName } from './value.ts'
+import { type ConfigEntry, ConfigMap, goValue } from './value.ts'
 
 type Key = KeyTable<AuthCalloutOptions>[string]
 
@@ -24,6 +25,7 @@ export function callout(entry: ConfigEntry, reader: Reader): AuthCalloutOptions 
 const calloutKeys: KeyTable<AuthCalloutOptions> = {
   issuer: (target, entry, reader) => {
     target.issuer = reader.string(entry)
+    if (!isPublicKey(target.issuer, 'account')) reader.fail(calloutMistake(target))
   },
   account,
   acc: account,
@@ -46,11 +48,11 @@ function users(...[target, entry, reader]: Parameters<Key>): void {
 
 function xkey(...[target, entry, reader]: Parameters<Key>): void {
   target.xkey = reader.string(entry)
+  if (!isPublicKey(target.xkey, 'curve')) reader.fail(calloutMistake({ ...target, issuer: '' }))
 }
 
 function texts(entry: ConfigEntry, reader: Reader, name: string): string[] {
   const { data } = entry.value
-  if (!Array.isArray(data))
-    return reader.fail(`Expected ${name} field to be an array, got ${typeName(entry.value)}`)
+  if (!Array.isArray(data)) return reader.fail(`Expected ${name} field to be an array, got *conf.token`)
   return data.map((each) => (typeof each.data === 'string' ? each.data : reader.wrongType(each, 'string')))
 }

@@ -2,6 +2,7 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs'
 import { decodeAccountClaims, decodeOperator, isPublicKey, undecorated } from '../../auth/index.ts'
 import { quoted } from '../../wire/index.ts'
+import { formatDuration } from '../duration.ts'
 import type { Launch } from '../launch.ts'
 import type { OperatorOptions, ResolverOptions } from '../operator/options.ts'
 import { reason } from './grammar.ts'
@@ -85,7 +86,7 @@ function operators(...[launch, entry, reader]: Parameters<Key>): void {
   const given: ConfigValue[] = Array.isArray(data) ? data : [entry.value]
   of(launch).operators = given.map((value) => {
     if (typeof value.data !== 'string') {
-      const type = Array.isArray(data) ? '*conf.token' : typeName(value)
+      const type = Array.isArray(data) ? '*conf.token where string is expected' : typeName(value)
       return reader.fail(`error parsing operators: unsupported type ${type}`)
     }
     try {
@@ -114,7 +115,7 @@ function accountResolver(...[launch, entry, reader]: Parameters<Key>): void {
 function resolverOf(entry: ConfigEntry, reader: Reader): ResolverOptions | null {
   const { data } = entry.value
   if (typeof data === 'string') return namedResolver(data)
-  if (data instanceof ConfigMap) return folderResolver(data, reader)
+  if (data instanceof ConfigMap) return folderResolver(data, entry, reader)
   return reader.fail(`error parsing operator resolver, wrong type ${typeName(entry.value)}`)
 }
 
@@ -135,7 +136,7 @@ interface FolderWords {
   timeout: number | null
 }
 
-function folderResolver(map: ConfigMap, reader: Reader): ResolverOptions | null {
+function folderResolver(map: ConfigMap, entry: ConfigEntry, reader: Reader): ResolverOptions | null {
   const words: FolderWords = {
     type: '',
     dir: '',
@@ -150,11 +151,11 @@ function folderResolver(map: ConfigMap, reader: Reader): ResolverOptions | null 
   for (const each of map.entries.values())
     if (Object.hasOwn(words, nameOf(each.key))) readWord(words, each, reader)
   const { type, dir, timeout } = words
-  if (timeout !== null && timeout <= 0) reader.fail(`Fetch timeout ${timeout}ms is too smal`)
+  if (timeout !== null && timeout <= 0) reader.fail(`Fetch timeout ${formatDuration(timeout)} is too smal`)
   const upper = type.toUpperCase()
   if (upper === 'MEM' || upper === 'MEMORY') return { type: 'memory' }
   if (upper !== 'CACHE' && upper !== 'FULL') return null
-  checkFolder(dir, reader)
+  checkFolder(dir, entry, reader)
   const limits = { dir, limit: words.limit, ...(timeout === null ? {} : { timeout }) }
   if (upper === 'CACHE') {
     if (words.interval !== 0) reader.fail('CACHE does not accept sync')
@@ -199,8 +200,11 @@ function readWord(words: FolderWords, entry: ConfigEntry, reader: Reader): void 
   }
 }
 
-function checkFolder(dir: string, reader: Reader): void {
-  if (dir === '') reader.fail('dir has no value and needs to point to a directory')
+function checkFolder(dir: string, entry: ConfigEntry, reader: Reader): void {
+  if (dir === '') {
+    reader.at(entry, () => reader.fail('dir has no value and needs to point to a directory'))
+    reader.fail('mkdir : no such file or directory')
+  }
   const found = statSync(dir, { throwIfNoEntry: false })
   if (found !== undefined && !(found.isDirectory() && isWritable(dir)))
     reader.fail('dir needs to point to an accessible directory')

@@ -56,6 +56,11 @@ export class OperatorAccounts implements ClaimAccounts {
     return this.known.get(name)?.account
   }
 
+  /** Those that were used. */
+  names(): string[] {
+    return [...this.known.keys()]
+  }
+
   jwtOf(name: string): string {
     return this.known.get(name)?.jwt ?? ''
   }
@@ -103,6 +108,7 @@ export class OperatorAccounts implements ClaimAccounts {
     const { bus, onJetStream } = this.options
     bus.account(name).limits = NONE_ALLOWED
     known.timer?.clear()
+    known.jwt = ''
     this.shares.remove(name)
     this.expire(known)
     onJetStream(name, null).catch(bus.fault)
@@ -195,7 +201,12 @@ export class OperatorAccounts implements ClaimAccounts {
     // Another one may have come meanwhile.
     if (this.known.get(name) !== known) return account
     this.share(known)
-    await onJetStream(name, claims.limits)
+    try {
+      await onJetStream(name, claims.limits)
+    } catch (error) {
+      known.isIncomplete = true
+      bus.log('error', `Error configuring jetstream for account [${name}]: ${(error as Error).message}`)
+    }
     if (before !== undefined) this.revise(before.account, account)
     return account
   }

@@ -69,7 +69,7 @@ export class ClaimsRequests {
     this.subscriptions.push(
       this.system.subscribe(
         '$SYS.REQ.CLAIMS.PACK',
-        { onMessage: (message) => this.pack(folder, message) },
+        { onMessage: (message) => this.answering(async () => this.pack(folder, message)) },
         'responder',
       ),
     )
@@ -81,14 +81,18 @@ export class ClaimsRequests {
   }
 
   private serve(subject: string, answer: Answer): void {
-    const { bus } = this.options
     const onMessage = (message: Message): void => {
       const text = message.subject.toString('utf8', message.subjectStart, message.subjectEnd)
       const { body, bodyStart, headerLength, bodyEnd } = message
       const payload = body.toString('utf8', bodyStart + headerLength, bodyEnd)
-      Promise.resolve(answer(text, payload, replyOf(message))).catch(bus.fault)
+      this.answering(async () => answer(text, payload, replyOf(message)))
     }
     this.subscriptions.push(this.system.subscribe(subject, { onMessage }))
+  }
+
+  /** What can't be read or written is for the log: who asks waits in vain, as with nats-server. */
+  private answering(answer: () => Promise<unknown>): void {
+    answer().catch((error: Error) => this.options.bus.log('error', `claims request: ${error.message}`))
   }
 
   /** Without a folder: an account that is used gets other claims, until the server ends. */

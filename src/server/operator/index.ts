@@ -1,5 +1,5 @@
 /** Operator mode of a server: the resolver, the accounts that come with it, who may connect, and requests about them. */
-import { type Callout, OperatorUsers } from '../../auth/index.ts'
+import { type Callout, JwtError, OperatorUsers } from '../../auth/index.ts'
 import type { Bus } from '../../core/index.ts'
 import type { JetStreamService } from '../jetstream-service.ts'
 import { OperatorAccounts } from './accounts.ts'
@@ -65,6 +65,26 @@ export class OperatorMode {
     this.requests = new ClaimsRequests({ bus, trust, accounts, folder, type, server })
     if (folder !== null)
       bus.log('info', `Managing ${type === 'full' ? 'all' : 'some'} jwt in exclusive directory`)
+  }
+
+  /** Other JWTs were preloaded: accounts that are used are what these say, and those that are no more there have gone. */
+  async reload({ preload }: OperatorSettings): Promise<void> {
+    const { resolver, accounts, bus } = this
+    if (!(resolver instanceof MemoryResolver)) {
+      for (const [name, jwt] of Object.entries(preload)) resolver.keep(name, jwt)
+      return
+    }
+    resolver.replace(preload)
+    for (const name of accounts.names()) {
+      try {
+        if (!Object.hasOwn(preload, name)) throw new JwtError('removed')
+        await accounts.update(name, preload[name])
+      } catch (error) {
+        if (!(error instanceof JwtError)) throw error
+        bus.log('info', `Reloaded: deleting account [${error.message}]: ${name}`)
+        accounts.remove(name)
+      }
+    }
   }
 
   end(): void {

@@ -9,7 +9,7 @@ export interface Resolver {
 
 /** What was preloaded, and nothing else. */
 export class MemoryResolver implements Resolver {
-  private readonly jwts = new Map<string, string>()
+  private jwts = new Map<string, string>()
 
   fetch(account: string): Promise<string | null> {
     return Promise.resolve(this.jwts.get(account) ?? null)
@@ -17,5 +17,10 @@ export class MemoryResolver implements Resolver {
 
   keep(account: string, jwt: string): void {
     this.jwts.set(account, jwt)
+  }
+
+  /** These, and no others. */
+  replace(jwts: Readonly<Record<string, string>>): void {
+    this.jwts = new Map(Object.entries(jwts))
   }
 }
