@@ -16,7 +16,8 @@ import type { Input, Output, Schema } from './schema.ts'
 import { Scope } from './scope.ts'
 import { KeyValue, type KeyValueOptions } from './stores/key-value.ts'
 import { ObjectStore, type ObjectStoreOptions } from './stores/object-store.ts'
-import { Stream, type StreamOptions } from './stores/stream.ts'
+import { Stream } from './stores/stream.ts'
+import type { StreamOptions } from './stores/stream-options.ts'
 import { type Params, SubjectPattern } from './subject-pattern.ts'
 
 export interface RouterOptions {
