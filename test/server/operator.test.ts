@@ -285,3 +285,38 @@ test('the signature of a nonce is good for no other connection', async (t) => {
   const shown = () => ({ jwt: bearer, nkey: '', sig: '' })
   await (await connect({ servers: server.url, authenticator: shown, reconnect: false })).close()
 })
+
+test('a bearer token is shown nowhere', async (t) => {
+  const lines: string[] = []
+  const server = await start(t, {
+    port: 0,
+    monitorPort: 0,
+    trace: true,
+    logger: { log: (_level, text) => void lines.push(text) },
+    operator: {
+      operators,
+      resolver: { type: 'memory' },
+      preload: { [system.publicKey]: systemJwt, [account.publicKey]: accountJwt(operator, account) },
+    },
+  })
+  const [bearer, signed] = [userJwt(account, user, { bearer_token: true }), userJwt(account, user)]
+  const sign = (nonce?: string) => user.sign(`${nonce}`)
+  const show = (jwt: string) => (nonce?: string) => ({
+    jwt,
+    nkey: '',
+    sig: jwt === bearer ? '' : sign(nonce),
+  })
+  const clients = await Promise.all(
+    [bearer, signed].map((jwt) => connect({ servers: server.url, authenticator: show(jwt) })),
+  )
+  const pages = ['connz?auth=1', 'connz?subs=detail&auth=true', `accountz?acc=${account.publicKey}`, 'varz']
+  const texts = await Promise.all(
+    pages.map(async (page) => (await fetch(`${server.monitorUrl}/${page}`)).text()),
+  )
+  const all = [...texts, ...lines].join('\n')
+  assert.ok(!all.includes(bearer.slice(-40)))
+  // One that has to be signed for opens nothing.
+  assert.ok(texts[0].includes(signed))
+  assert.ok(!lines.join('\n').includes(signed))
+  for (const client of clients) await client.close()
+})
