@@ -96,6 +96,7 @@ function operatorMode(options: SecurityOptions, given: OperatorOptions): Securit
     hasUsers: users.length > 0,
     hasCallout: options.authCallout !== undefined,
   })
+  if (options.noAuthUser !== undefined) throw new Error('no_auth_user not compatible with Trusted Operator')
   const systemAccount = operator.systemAccount || SYSTEM_ACCOUNT
   return {
     operator,

@@ -223,6 +223,7 @@ test('what does not go together is told', async () => {
       { operator: { operators, resolver: memory, trustedKeys: [operator.publicKey] } },
       /conflicting options for 'TrustedKeys' and 'TrustedOperators'/,
     ],
+    [{ operator: { operators, resolver: memory }, noAuthUser: 'x' }, /no_auth_user not compatible with/],
     [{ operator: { operators, resolver: memory }, systemAccount: account.publicKey }, /must be identical/],
     [{ operator: { operators: ['x'], resolver: memory } }, /expected 3 chunks/],
     [{ operator: { operators: [systemJwt], resolver: memory } }, /not operator claim/],
@@ -317,6 +318,7 @@ test('a bearer token is shown nowhere', async (t) => {
   assert.ok(!all.includes(bearer.slice(-40)))
   // One that has to be signed for opens nothing.
   assert.ok(texts[0].includes(signed))
+  assert.deepEqual(JSON.parse(texts[3]).trusted_operators_jwt, operators)
   assert.ok(!lines.join('\n').includes(signed))
   for (const client of clients) await client.close()
 })

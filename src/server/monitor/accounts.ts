@@ -63,7 +63,8 @@ function claimsShown({ issuer, tags }: ClaimAccount, jwt: string): Record<string
   }
 }
 
-function decodedJwt(jwt: string): unknown {
+/** What a JWT that was checked before says. */
+export function decodedJwt(jwt: string): unknown {
   return JSON.parse(Buffer.from(jwt.split('.')[1], 'base64url').toString('utf8'))
 }
 
