@@ -282,6 +282,9 @@ test('the signature of a nonce is good for no other connection', async (t) => {
     connect({ servers: server.url, authenticator: old, reconnect: false }),
     /Authorization Violation/,
   )
+  const authenticator = jwtAuthenticator(userJwt(account, user), user.pair.getSeed())
+  await (await server.connect({ authenticator })).close()
+  await assert.rejects(server.connect(), /Authorization Violation/)
   const bearer = makeJwt(account, user.publicKey, { type: 'user', subs: -1, payload: -1, bearer_token: true })
   const shown = () => ({ jwt: bearer, nkey: '', sig: '' })
   await (await connect({ servers: server.url, authenticator: shown, reconnect: false })).close()

@@ -53,6 +53,7 @@ class Refusal extends Error {
 /** A user whose JWT, account and signature are good. */
 export interface ShownUser {
   readonly account: ClaimAccount
+  readonly jwt: string
   readonly claims: UserClaims
   readonly rights: UserRights
 }
@@ -69,11 +70,12 @@ export class OperatorUsers implements Authenticator {
   async authenticate(credentials: Credentials): Promise<Identity | null> {
     const { tell, now } = this.options
     try {
-      const { account, claims, rights } = await this.show(credentials)
+      const shown = await this.show(credentials)
+      const { account, jwt, claims, rights } = shown
       const { users = [] } = account.claims?.authorization ?? {}
       return account.hasCallout && !users.includes(claims.head.subject)
-        ? await this.askAbout(account, claims, credentials)
-        : new OperatorIdentity(account, claims, rights, now(), credentials.options.jwt)
+        ? await this.askAbout(shown, credentials)
+        : new OperatorIdentity(account, claims, rights, now(), jwt)
     } catch (error) {
       if (error instanceof Refusal) tell(error.level, error.message)
       else if (error instanceof JwtError) tell('warn', capitalised(error.message))
@@ -84,7 +86,7 @@ export class OperatorUsers implements Authenticator {
 
   /** @throws Refusal */
   private async show(credentials: Credentials): Promise<ShownUser> {
-    const claims = this.readUser(this.jwtOf(credentials))
+    const { jwt, claims } = this.readUser(credentials)
     const { issuerAccount, head } = claims
     const account = await this.accountOf(issuerAccount || head.issuer)
     const rights = attempt('User JWT is not valid', () => rightsOf(claims, account))
@@ -99,7 +101,7 @@ export class OperatorUsers implements Authenticator {
       throw new Refusal(`Bad src Ip ${credentials.peer.host}`, 'error')
     if (timeLeftMs(rights.times, rights.timeZone, this.options.now()) === 0)
       throw new Refusal('Outside connect times', 'error')
-    return { account, claims, rights }
+    return { account, jwt, claims, rights }
   }
 
   /**
@@ -107,8 +109,7 @@ export class OperatorUsers implements Authenticator {
    * @throws JwtError when it lets nobody in, or may not let in whom it does
    */
   private async askAbout(
-    { name, claims: asked, scopeOf }: ClaimAccount,
-    shown: UserClaims,
+    { account: { name, claims: asked, scopeOf }, jwt, claims: shown }: ShownUser,
     credentials: Credentials,
   ): Promise<Identity | null> {
     const { callout, accounts, now } = this.options
@@ -117,7 +118,7 @@ export class OperatorUsers implements Authenticator {
       account: name,
       subject: name,
       xkey,
-      credentials: { ...credentials, options: { ...credentials.options, jwt: this.jwtOf(credentials) } },
+      credentials: { ...credentials, options: { ...credentials.options, jwt } },
       user: credentials.options.nkey || credentials.options.user || shown.head.subject,
       nameTag: shown.head.name,
       tags: shown.tags,
@@ -145,24 +146,22 @@ export class OperatorUsers implements Authenticator {
     return new CalloutIdentity(target, claims, rights, now(), head.name || shownUser(credentials))
   }
 
-  /** What it has shown, or what those have who show nothing. */
-  private jwtOf({ options }: Credentials): string {
+  /** Of the JWT it has shown, or that those have who show none. */
+  private readUser({ options }: Credentials): { jwt: string; claims: UserClaims } {
+    const { now, defaultSentinel } = this.options
+    let jwt = options.jwt
+    let claims: UserClaims
     try {
-      decodeUserClaims(options.jwt)
-      return options.jwt
+      claims = decodeUserClaims(jwt)
     } catch {
-      return this.options.defaultSentinel
+      jwt = defaultSentinel
+      if (jwt === '') throw new Refusal('Authentication requires a user JWT')
+      claims = attempt('User JWT not valid', () => decodeUserClaims(jwt))
     }
-  }
-
-  private readUser(jwt: string): UserClaims {
-    const { now } = this.options
-    if (jwt === '') throw new Refusal('Authentication requires a user JWT')
-    const claims = attempt('User JWT not valid', () => decodeUserClaims(jwt))
     const issues = new Issues()
     checkUserClaims(claims, now(), issues)
     if (issues.isBlocking) throw new Refusal(`User JWT no longer valid: ${issues.all[0].text}`)
-    return claims
+    return { jwt, claims }
   }
 
   private async accountOf(name: string): Promise<ClaimAccount> {
