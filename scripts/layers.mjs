@@ -12,7 +12,7 @@ const mayUse = {
   archive: [],
   storage: ['ports', 'subjects'],
   core: ['ports', 'wire', 'subjects'],
-  auth: ['core', 'subjects'],
+  auth: ['core', 'ports', 'subjects', 'wire'],
   jetstream: ['ports', 'storage', 'core', 'subjects', 'wire', 'archive'],
   server: ['ports', 'storage', 'jetstream', 'auth', 'core', 'subjects', 'wire'],
   app: ['server'],

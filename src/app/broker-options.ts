@@ -89,7 +89,16 @@ export function brokerFromEnvironment(
     if (read('MEMORY') === '1') return { memory: true, port: number('PORT'), host: read('HOST') }
     const key = read('KEY')
     const encryption = key === undefined ? {} : { encryption: { key, previousKey: read('PREV_KEY') } }
-    return { dir: read('DIR'), port: number('PORT'), host: read('HOST'), ...encryption }
+    // What others need who connect to the port; not what the `nats` command line is told about other servers.
+    const cert = read('TLS_CERT_FILE')
+    const privateKey = read('TLS_KEY_FILE')
+    const security = {
+      user: read('USER'),
+      password: read('PASSWORD'),
+      token: read('TOKEN'),
+      ...(cert === undefined || privateKey === undefined ? {} : { tls: { cert, key: privateKey } }),
+    }
+    return { dir: read('DIR'), port: number('PORT'), host: read('HOST'), ...encryption, ...security }
   }
   const caFile = read('TLS_CA_FILE', 'NATS_CA')
   const certFile = read('TLS_CERT_FILE', 'NATS_CERT')

@@ -65,7 +65,9 @@ export class Broker {
       else {
         const server = await startEmbedded(options, log)
         opened.push(() => server.stop())
-        nc = await server.connect({ name: options.name, ...options.connection })
+        nc = await server.connect({ name: options.name, ...options.connection }).catch((thrown) => {
+          throw asContrailError(thrown, 'The app could not log in to its own embedded server', false)
+        })
         embedded = server
       }
       const ownsConnection = !('nc' in options)

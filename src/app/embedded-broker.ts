@@ -1,10 +1,19 @@
 /** The one place where an app meets the server itself: it starts one in this process. */
+import { randomBytes } from 'node:crypto'
 import { resolve } from 'node:path'
 import type { NatsConnection } from '@nats-io/nats-core'
-import type { Clock, EncryptionOptions, Logger } from '../server/index.ts'
+import type {
+  Clock,
+  EncryptionOptions,
+  Logger,
+  ServerOptions,
+  TlsOptions,
+  UserOptions,
+  WebSocketOptions,
+} from '../server/index.ts'
 import { ContrailError, reasonOf } from './errors.ts'
 import type { Log } from './log.ts'
-import { flag, object, type Table, text, whole } from './options.ts'
+import { flag, listOf, object, type Table, text, whole } from './options.ts'
 import { share } from './shared-servers.ts'
 
 export interface EmbeddedOptions {
@@ -18,6 +27,22 @@ export interface EmbeddedOptions {
   port?: number
   /** Address for `port`. Default: '127.0.0.1'. */
   host?: string
+  /** Who may connect to `port`, with which permissions. Default: anyone who reaches it. */
+  users?: readonly UserOptions[]
+  /**
+   * Who the app itself is among `users`; without `users` what everyone logs in with, together with `password`. Default: the app has
+   * a login of its own, which may do everything and nobody else can use.
+   */
+  user?: string
+  password?: string
+  /** What others show instead of a user and a password. */
+  token?: string
+  /** TLS on `port`: `{ cert, key }`, paths or PEM. Default: none. */
+  tls?: TlsOptions
+  /** For browsers. Default: none. */
+  websocket?: WebSocketOptions
+  /** Other options of the server (`contrail/server`), over all these: accounts, limits, monitoring … */
+  server?: Partial<ServerOptions>
   /**
    * Apps of this process that say so share one server of the folder (or one in memory), also one after another: where modules are loaded
    * again while one develops, or twice. It stops a second after the last of them. Default: false.
@@ -33,6 +58,13 @@ export const EMBEDDED_OPTIONS: Table<EmbeddedOptions> = {
   encryption: object,
   port: whole(0, 65_535),
   host: text,
+  users: listOf(object, "[{ user: 'viewer', password: '…' }]"),
+  user: text,
+  password: text,
+  token: text,
+  tls: object,
+  websocket: object,
+  server: object,
   share: flag,
   clock: object,
 }
@@ -59,12 +91,31 @@ function serverLog(log: Log): Logger {
 export function startEmbedded(options: EmbeddedOptions, log: Log): Promise<EmbeddedBroker> {
   if (options.share !== true) return start(options, log)
   const key = options.memory ? 'memory' : resolve(options.dir ?? DEFAULT_DIR)
-  const { port, host, encryption } = options
-  return share(key, JSON.stringify([port, host, encryption]), () => start(options, log))
+  const { share: _, clock: _clock, ...rest } = options
+  return share(key, JSON.stringify(rest), () => start(options, log))
+}
+
+/** What the app shows when it connects, and whom the server has to know. */
+function loginsOf({ users, user, password, token }: EmbeddedOptions): {
+  own: object
+  all: Partial<ServerOptions>
+} {
+  if (users === undefined) {
+    const all = { user, password, token }
+    return { own: { user, pass: password, token }, all }
+  }
+  if (user !== undefined) return { own: { user, pass: password }, all: { users } }
+  const own: UserOptions = {
+    user: `contrail-app-${randomBytes(6).toString('hex')}`,
+    password: randomBytes(24).toString('base64url'),
+    connectionTypes: ['IN_PROCESS'],
+  }
+  return { own: { user: own.user, pass: own.password }, all: { users: [...users, own] } }
 }
 
 async function start(options: EmbeddedOptions, log: Log): Promise<EmbeddedBroker> {
   const { Server } = await import('../server/index.ts')
+  const { own, all } = loginsOf(options)
   const server = await Server.start({
     jetstream: true,
     storeDir: options.memory ? null : (options.dir ?? DEFAULT_DIR),
@@ -73,11 +124,15 @@ async function start(options: EmbeddedOptions, log: Log): Promise<EmbeddedBroker
     clock: options.clock,
     logger: serverLog(log),
     ...(options.encryption === undefined ? {} : { encryption: options.encryption }),
+    ...all,
+    tls: options.tls,
+    websocket: options.websocket,
+    ...options.server,
   }).catch((thrown) => {
     throw startFailure(thrown, options)
   })
   return {
-    connect: (connection) => server.connect(connection),
+    connect: (connection) => server.connect({ ...own, ...connection }),
     stop: () => server.stop(),
     url: options.port === undefined ? null : server.url,
   }

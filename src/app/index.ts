@@ -21,12 +21,10 @@ export type { Backoff, RetryOptions } from './consumer/retry.ts'
 export { StreamConsumer } from './consumer/stream-consumer.ts'
 export type { AppContext, BaseContext, HandlerContext, MessageContext, SubscriptionInfo } from './context.ts'
 export {
-  type Connected,
   type Contract,
   contract,
   Operation,
   type OperationOptions,
-  type RequestManyOptions,
   type Speaker,
 } from './contracts/contract.ts'
 export { unchecked } from './contracts/unchecked.ts'
@@ -86,7 +84,13 @@ export {
 export type { Monitor, MonitorOptions } from './monitor/monitor.ts'
 export type { BatchMessage } from './publisher/batch.ts'
 export type { BrokerPublisherOptions } from './publisher/broker-publisher.ts'
-export type { Expectations, PublishOptions, PublishResult, RequestOptions } from './publisher/options.ts'
+export type {
+  Expectations,
+  PublishOptions,
+  PublishResult,
+  RequestManyOptions,
+  RequestOptions,
+} from './publisher/options.ts'
 export type { PublisherLimits } from './publisher/pipelined-publisher.ts'
 export type { Publisher, PublisherOptions } from './publisher/publisher.ts'
 export type { Schedule, ScheduleOptions, When } from './publisher/schedule.ts'
@@ -94,11 +98,14 @@ export type { Rate } from './rate.ts'
 export { Router, type RouterOptions } from './router.ts'
 export type { ConnectionEvent } from './runtime.ts'
 export type { Schema } from './schema.ts'
+export type { CopyOptions, RepublishOptions, SubjectMapping } from './stores/copies.ts'
+export type { Counter, CounterEntry } from './stores/counter.ts'
 export type { Declare } from './stores/declaring.ts'
 export type { Entry, KeyValue, KeyValueOptions } from './stores/key-value.ts'
 export type { KeyValueEvent } from './stores/key-value-watch.ts'
 export type { ObjectEvent, ObjectStore, ObjectStoreOptions } from './stores/object-store.ts'
-export type { Stream, StreamOptions } from './stores/stream.ts'
+export type { Stream } from './stores/stream.ts'
+export type { StreamOptions } from './stores/stream-options.ts'
 export type { Watch, WatchFrom, WatchHandler, WatchOptions } from './stores/watch.ts'
 export type { Params } from './subject-pattern.ts'
 export { type FlowOptions, Subscription } from './subscription.ts'

@@ -8,7 +8,13 @@ import type { QueueOptions } from './jobs/options.ts'
 import { Queue } from './jobs/queue.ts'
 import type { Around, Middleware, PublishMiddleware } from './middleware.ts'
 import { callback, checkHandler, checkOptions, settleGiven, type Table, text } from './options.ts'
-import type { AnswerOf, PublishOptions, PublishResult, RequestOptions } from './publisher/options.ts'
+import type {
+  AnswerOf,
+  PublishOptions,
+  PublishResult,
+  RequestManyOptions,
+  RequestOptions,
+} from './publisher/options.ts'
 import { type Published, Publisher, type PublisherOptions } from './publisher/publisher.ts'
 import type { When } from './publisher/schedule.ts'
 import type { Runtime } from './runtime.ts'
@@ -16,7 +22,8 @@ import type { Input, Output, Schema } from './schema.ts'
 import { Scope } from './scope.ts'
 import { KeyValue, type KeyValueOptions } from './stores/key-value.ts'
 import { ObjectStore, type ObjectStoreOptions } from './stores/object-store.ts'
-import { Stream, type StreamOptions } from './stores/stream.ts'
+import { Stream } from './stores/stream.ts'
+import type { StreamOptions } from './stores/stream-options.ts'
 import { type Params, SubjectPattern } from './subject-pattern.ts'
 
 export interface RouterOptions {
@@ -191,6 +198,17 @@ export abstract class Declaring<Deps extends object = object> {
     const runtime = this.scope.runtime()
     if (runtime === null) return Promise.reject(this.scope.notRunning('The app'))
     return runtime.publisher.request(subject, data, options)
+  }
+
+  /** Asks all who listen (without a `queue`), and gives their answers as they come: `for await (const answer of …)`. */
+  async *requestMany<T = unknown, S extends Schema | undefined = undefined>(
+    subject: string,
+    data?: unknown,
+    options?: RequestManyOptions<S>,
+  ): AsyncGenerator<AnswerOf<S, T>> {
+    const runtime = this.scope.runtime()
+    if (runtime === null) throw this.scope.notRunning('The app')
+    yield* runtime.publisher.requestMany<AnswerOf<S, T>>(subject, data, options)
   }
 
   /**

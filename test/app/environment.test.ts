@@ -21,6 +21,17 @@ test('without a URL in the environment the broker is embedded, where and on whic
   assert.deepEqual(said({ CONTRAIL_URL: '', CONTRAIL_DIR: '' }), {})
 })
 
+test('what others need who connect to an embedded broker comes from the environment too, by our names only', () => {
+  const tls = { CONTRAIL_TLS_CERT_FILE: '/cert.pem', CONTRAIL_TLS_KEY_FILE: '/key.pem' }
+  assert.deepEqual(said({ CONTRAIL_PORT: '4222', CONTRAIL_TOKEN: 's', ...tls }), {
+    port: 4222,
+    token: 's',
+    tls: { cert: '/cert.pem', key: '/key.pem' },
+  })
+  assert.deepEqual(said({ CONTRAIL_USER: 'me', CONTRAIL_PASSWORD: 's' }), { user: 'me', password: 's' })
+  assert.deepEqual(said({ NATS_USER: 'me', NATS_PASSWORD: 's', NATS_TOKEN: 't' }), {})
+})
+
 test('with a URL it is a server or a cluster, with credentials, TLS and replicas', () => {
   assert.deepEqual(
     said({

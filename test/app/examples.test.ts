@@ -99,6 +99,17 @@ test('examples/requests.ts', async (t) => {
   ])
 })
 
+test('examples/counters-and-copies.ts', async (t) => {
+  const lines = (await output(t, 'counters-and-copies.js')).split('\n').sort()
+  assert.deepEqual(lines, [
+    '',
+    'basel: orders.basel.7 {"sku":"nut"}',
+    'told: told.basel.7',
+    'told: told.bern.8',
+    'views: 42',
+  ])
+})
+
 test('examples/jobs.ts', async (t) => {
   const lines = (await output(t, 'jobs.js')).trim().split('\n')
   assert.deepEqual(lines.filter((line) => !/^progress of \w{22}: written$/.test(line)).sort(), [

@@ -53,7 +53,7 @@ export async function declareStream(
     if (declare === 'check') throw new ContrailError('STREAM_MISSING', `There is no ${bare(what)}.`)
     const marked = isEnsured ? { ...wanted, metadata: remembering(runtime, wanted, undefined) } : wanted
     await translated(`${upper(what)}${subjectsOf(wanted)} can't be made`, () =>
-      make === undefined ? streams.add(marked as never) : make(),
+      make === undefined ? streams.add(stated(marked) as never) : make(),
     )
     if (isEnsured && make !== undefined) await remember(runtime, wanted)
     runtime.log.info(bindings, 'stream created')
@@ -149,7 +149,14 @@ function updateOf(existing: StreamConfig, wanted: Partial<StreamConfig>): Partia
   // Ids can't be remembered for longer than messages are kept: the server would refuse it.
   const isTooLong = config.max_age > 0 && config.duplicate_window > config.max_age
   if (isTooLong && wanted.duplicate_window === undefined) config.duplicate_window = config.max_age
-  return config
+  return stated(config)
+}
+
+/** What is declared to be nothing (null) is not there: in an update the client would keep what it does not name. */
+function stated<Config extends object>(config: Config): Config {
+  return Object.fromEntries(
+    Object.entries(config).map(([name, value]) => [name, value ?? undefined]),
+  ) as Config
 }
 
 /** Invalid configuration, and its neighbours: the answers to what can't be updated. */

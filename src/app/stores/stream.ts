@@ -1,12 +1,5 @@
 /** A stream as an app declares it: made or updated at the start, consumed and published to by this handle. */
-import {
-  type BatchAck,
-  DiscardPolicy,
-  RetentionPolicy,
-  StorageType,
-  type StreamConfig,
-  type StreamInfo,
-} from '@nats-io/jetstream'
+import type { BatchAck, StreamInfo } from '@nats-io/jetstream'
 import { translated } from '../client-errors.ts'
 import type { CodecOption } from '../codec.ts'
 import {
@@ -24,20 +17,7 @@ import { ContrailError } from '../errors.ts'
 import { type DataOf, type Handler, Route } from '../handler.ts'
 import type { StreamMessage } from '../message.ts'
 import { nearestSubject } from '../nearest.ts'
-import {
-  checkHandler,
-  checkOptions,
-  duration,
-  flag,
-  listOf,
-  object,
-  oneOf,
-  settleGiven,
-  size,
-  type Table,
-  text,
-  whole,
-} from '../options.ts'
+import { checkHandler, checkOptions, settleGiven } from '../options.ts'
 import { type BatchMessage, publishAtomic } from '../publisher/batch.ts'
 import type { PublishOptions, PublishResult } from '../publisher/options.ts'
 import { type Published, Publisher, type PublisherOptions } from '../publisher/publisher.ts'
@@ -53,99 +33,11 @@ import type { Claim, Declaration, Runtime } from '../runtime.ts'
 import type { Schema } from '../schema.ts'
 import { assertSubject, matcherOf, type Params, SubjectPattern, subjectsOverlap } from '../subject-pattern.ts'
 import type { Owner } from '../subscription.ts'
-import { type Duration, type Size, toBytes, toNs } from '../units.ts'
-import { claimOf, DECLARE, type Declare, keepDeclared } from './declaring.ts'
-
-export interface StreamOptions {
-  /** What it stores; wildcards and {names} allowed. Default: its name in lower case and `.>` behind it. */
-  subjects?: readonly string[]
-  /** Default: 'ensure'. @see Declare */
-  declare?: Declare
-  description?: string
-  /** Default: 'limits'. 'workqueue': acknowledged is removed; 'interest': kept while consumers want it. */
-  retention?: 'limits' | 'interest' | 'workqueue'
-  /** Default: 'file'. */
-  storage?: 'file' | 'memory'
-  /** Messages are removed after so long. Default: never. */
-  maxAge?: Duration
-  maxMessages?: number
-  maxBytes?: Size
-  maxMessagesPerSubject?: number
-  maxMessageSize?: Size
-  /** When full: drop the oldest (default), or refuse the newest. */
-  discard?: 'old' | 'new'
-  /** How long message ids are remembered. Default: 2 min. */
-  duplicateWindow?: Duration
-  /** Copies in a cluster. Default: 1. */
-  replicas?: number
-  /** Messages may have a `ttl` of their own (ADR-43). Default: false. */
-  allowTtl?: boolean
-  /** Messages may be published at a time or again and again (ADR-51); their schedules are in `schedules.STREAM.>`. Default: false. */
-  allowSchedules?: boolean
-  /** Batches may be published as one (ADR-50). Default: false. */
-  allowAtomic?: boolean
-  /** Fields of the configuration as the API has them, over all others. */
-  config?: Partial<StreamConfig>
-}
-
-const RETENTION = {
-  limits: RetentionPolicy.Limits,
-  interest: RetentionPolicy.Interest,
-  workqueue: RetentionPolicy.Workqueue,
-} as const
-/** -1 and 0: no limit. */
-const LIMIT = whole(-1)
-
-export const STREAM_OPTIONS: Table<StreamOptions> = {
-  subjects: listOf(text, "['orders.>']"),
-  declare: DECLARE,
-  description: text,
-  retention: oneOf(...Object.keys(RETENTION)),
-  storage: oneOf('file', 'memory'),
-  maxAge: duration,
-  maxMessages: LIMIT,
-  maxBytes: size,
-  maxMessagesPerSubject: LIMIT,
-  maxMessageSize: size,
-  discard: oneOf('old', 'new'),
-  duplicateWindow: duration,
-  replicas: whole(1, 5),
-  allowTtl: flag,
-  allowSchedules: flag,
-  allowAtomic: flag,
-  config: object,
-}
+import { Counter } from './counter.ts'
+import { claimOf, keepDeclared } from './declaring.ts'
+import { configOf, STREAM_OPTIONS, type StreamOptions } from './stream-options.ts'
 
 const NAME = /^[^\s.*>/\\]+$/
-
-/** The part of a configuration that a declaration speaks of. */
-function configOf(
-  name: string,
-  subjects: readonly string[],
-  options: StreamOptions,
-): Partial<StreamConfig> & { name: string } {
-  const config: Partial<StreamConfig> & { name: string } = { name, subjects: [...subjects] }
-  if (options.description !== undefined) config.description = options.description
-  if (options.retention !== undefined) config.retention = RETENTION[options.retention]
-  if (options.storage !== undefined) {
-    config.storage = options.storage === 'memory' ? StorageType.Memory : StorageType.File
-  }
-  if (options.maxAge !== undefined) config.max_age = toNs(options.maxAge, 'maxAge')
-  if (options.maxMessages !== undefined) config.max_msgs = options.maxMessages
-  if (options.maxBytes !== undefined) config.max_bytes = toBytes(options.maxBytes, 'maxBytes')
-  if (options.maxMessagesPerSubject !== undefined) config.max_msgs_per_subject = options.maxMessagesPerSubject
-  if (options.maxMessageSize !== undefined)
-    config.max_msg_size = toBytes(options.maxMessageSize, 'maxMessageSize')
-  if (options.discard !== undefined)
-    config.discard = options.discard === 'new' ? DiscardPolicy.New : DiscardPolicy.Old
-  if (options.duplicateWindow !== undefined)
-    config.duplicate_window = toNs(options.duplicateWindow, 'duplicateWindow')
-  if (options.replicas !== undefined) config.num_replicas = options.replicas
-  if (options.allowTtl !== undefined) config.allow_msg_ttl = options.allowTtl
-  if (options.allowSchedules !== undefined) config.allow_msg_schedules = options.allowSchedules
-  if (options.allowAtomic !== undefined) config.allow_atomic = options.allowAtomic
-  return { ...config, ...options.config }
-}
 
 /** How a stream hands its consumers to what starts with the app. */
 export interface StreamOwner extends Owner {
@@ -177,7 +69,11 @@ export class Stream<Deps extends object = object> implements Declaration {
     this.name = name
     this.#options = options
     this.#owner = owner
-    const sources = options.subjects ?? (options.config?.mirror ? [] : [`${name.toLowerCase()}.>`])
+    // Wrong ones are told of here, not at the start.
+    configOf(name, [], options)
+    const isCopy =
+      (options.mirror ?? options.config?.mirror) || (options.sources ?? options.config?.sources)?.length
+    const sources = options.subjects ?? (isCopy ? [] : [`${name.toLowerCase()}.>`])
     this.#patterns = sources.map((source) => new SubjectPattern(owner.prefixed(source)))
   }
 
@@ -303,6 +199,17 @@ export class Stream<Deps extends object = object> implements Declaration {
     )
   }
 
+  /**
+   * The counter of a subject: added to by whoever likes, at the same time, without reading it first. The stream needs `allowCounters`.
+   * @throws ContrailError INVALID_SUBJECT, SUBJECT_NOT_IN_STREAM
+   */
+  counter(subject: string): Counter {
+    const full = this.#owner.prefixed(subject)
+    assertSubject(full)
+    this.#mustTake(new SubjectPattern(full))
+    return new Counter(this.name, full, () => this.#runtime())
+  }
+
   /** What could not be handled of it, with `deadLetter: true`: to be looked at, sent again, dropped. */
   get deadLetters(): DeadLetterBox {
     return new DeadLetterBox(deadLetterStream(this.name), () => this.#runtime())
@@ -368,9 +275,10 @@ export class Stream<Deps extends object = object> implements Declaration {
 
   /** Nothing of the stream is on these subjects: a mistake, where its subjects are what is declared here. */
   #mustTake({ source, subject }: SubjectPattern): void {
-    const { declare = 'ensure', config, subjects } = this.#options
+    const { declare = 'ensure', config, subjects, mirror, sources, transform } = this.#options
     // With these it has subjects that are not said here.
     if (declare === 'create' || (declare === 'none' && subjects === undefined)) return
+    if (mirror ?? sources ?? transform) return
     if (config?.subjects ?? config?.mirror ?? config?.sources ?? config?.subject_transform) return
     if (!this.subjects.some((one) => subjectsOverlap(one, subject))) throw this.#doesNotKeep(source)
   }

@@ -260,7 +260,8 @@ export class Consumer extends ConsumerState implements TurnTask {
     const nowMs = this.stream.clock.now()
     const { isAwake } = this
     this.isAwake = false
-    if (!isAwake && this.pausedUntilMs > nowMs) {
+    // An ack that makes no room is written down, and no reason to look at what passed by.
+    if (!isAwake) {
       this.ledger.flush()
       this.setAlarm()
       return
@@ -334,12 +335,21 @@ export class Consumer extends ConsumerState implements TurnTask {
     return atMs
   }
 
+  /** Is there something to be delivered again, or given up? */
+  private expirePending(nowMs: number): boolean {
+    const { pending, queue } = this.progress
+    const { size } = pending
+    const { length } = queue
+    this.checkPendingMs = expirePending(this, this.deliveries, nowMs)
+    return queue.length !== length || pending.size !== size
+  }
+
   private rang(): void {
     if (this.isClosed) return
     const nowMs = this.stream.clock.now()
-    // A look at what is pending where nothing is wakes nobody, nor does it look at what passed by.
-    const isForNothing = this.progress.pending.first === -1 && this.eventAtMs() > nowMs
-    if (this.checkPendingMs <= nowMs) this.checkPendingMs = expirePending(this, this.deliveries, nowMs)
+    // A look at what is pending wakes only when something is due: it is no reason to look at what passed by.
+    const isEvent = this.eventAtMs() <= nowMs
+    const isDue = this.checkPendingMs <= nowMs && this.expirePending(nowMs)
     if (this.push !== null && this.push.heartbeatAtMs() <= nowMs) this.push.heartbeat(nowMs)
     if (this.groups.pinEndsAtMs <= nowMs) this.groups.expire()
     if (this.delivery.heldUntilMs <= nowMs) this.delivery.heldUntilMs = 0
@@ -351,10 +361,8 @@ export class Consumer extends ConsumerState implements TurnTask {
       this.delete()
       return
     }
-    if (
-      isForNothing ||
-      (this.pausedUntilMs > nowMs && (this.pulls === null || this.pulls.nextEventMs > nowMs))
-    ) {
+    const isPaused = this.pausedUntilMs > nowMs && (this.pulls === null || this.pulls.nextEventMs > nowMs)
+    if (isPaused || !(isEvent || isDue)) {
       // Whoever waits through the pause is not to hear of what goes on meanwhile.
       this.ledger.flush()
       this.setAlarm()

@@ -1,9 +1,12 @@
 /** /accountz and /accstatz: the accounts, and what goes through them. */
+import type { ClaimAccount } from '../../auth/index.ts'
 import type { Account } from '../../core/index.ts'
 import { goTime } from './go-text.ts'
 import type { MonitoredServer } from './monitored-server.ts'
 import { BadQuery, type Query } from './query.ts'
 import { interestFigures } from './subsz.ts'
+
+const MS_PER_S = 1000
 
 function nameOfSystem({ settings }: MonitoredServer): string {
   return settings.security.systemAccount
@@ -30,21 +33,44 @@ export function accountz(server: MonitoredServer, query: Query): Record<string, 
 export function accountDetail(server: MonitoredServer, account: Account): Record<string, unknown> {
   const { name } = account
   const isSystem = name === nameOfSystem(server)
+  const known = server.operatorAccounts
+  const claimed = known?.get(name)
   return {
     account_name: name,
-    update_time: goTime(server.bus.startedMs),
+    update_time: goTime(known?.updatedMs(name) || server.bus.startedMs),
     ...(isSystem ? { is_system: true } : {}),
-    expired: false,
-    complete: true,
+    expired: claimed?.isExpired ?? false,
+    complete: known?.isComplete(name) ?? true,
     jetstream_enabled: hasJetStream(server, name),
     leafnode_connections: 0,
     client_connections: account.members.size,
     subscriptions: account.interest.size,
     ...(isSystem ? { exports: systemExports } : {}),
     imports: importsOf(server, name),
-    name_tag: name,
+    ...(claimed === undefined ? {} : claimsShown(claimed, known?.jwtOf(name) ?? '')),
+    name_tag: account.nameTag,
+    ...(claimed === undefined ? {} : revokedUsers(claimed)),
     sublist_stats: interestFigures([account]),
   }
+}
+
+/** The JWT of an account, and what is said in it. */
+function claimsShown({ issuer, tags }: ClaimAccount, jwt: string): Record<string, unknown> {
+  return {
+    ...(jwt === '' ? {} : { jwt, decoded_jwt: decodedJwt(jwt) }),
+    issuer_key: issuer,
+    ...(tags.length === 0 ? {} : { tags }),
+  }
+}
+
+/** What a JWT that was checked before says. */
+export function decodedJwt(jwt: string): unknown {
+  return JSON.parse(Buffer.from(jwt.split('.')[1], 'base64url').toString('utf8'))
+}
+
+function revokedUsers({ claims }: ClaimAccount): Record<string, unknown> {
+  const revoked = [...(claims?.revocations ?? [])].map(([user, at]) => [user, goTime(at * MS_PER_S)])
+  return revoked.length === 0 ? {} : { revoked_user: Object.fromEntries(revoked) }
 }
 
 /** What every account has from the system account. */
@@ -103,11 +129,11 @@ export function accstatz(server: MonitoredServer, query: Query): Record<string, 
 
 /** What goes through one account, as /accstatz, `$SYS.REQ.ACCOUNT.<name>.CONNS` and events show it. */
 export function accountStatistics(account: Account): Record<string, unknown> {
-  const { name, members, interest } = account
+  const { name, nameTag, members, interest } = account
   const { inMessages, inBytes, outMessages, outBytes } = account.traffic()
   return {
     acc: name,
-    name,
+    name: nameTag,
     conns: members.size,
     leafnodes: 0,
     total_conns: members.size,

@@ -298,3 +298,21 @@ differential('another ack wait, and nothing pending: what passes by is not looke
   await s.subscribe('d')
   await s.settle('of the other filter')
 })
+
+differential('a nak with a delay, and work in progress: what passes by is not looked at', async (s) => {
+  await s.api('STREAM.CREATE.S', { name: 'S', subjects: ['s.*'] })
+  const sid = await s.subscribe('d')
+  const config = { durable_name: 'c', ack_policy: 'explicit', ack_wait: 60e9, deliver_subject: 'd' }
+  await s.api('CONSUMER.CREATE.S.c', { stream_name: 'S', config: { ...config, filter_subject: 's.a' } })
+  for (let i = 0; i < 3; i++) await s.quietly('s.a', 'x')
+  const [first, second, third] = await s.settle('of the first filter')
+  await s.quietly('s.b', 'x')
+  await s.ack(first, '-NAK {"delay": 60000000000}', true)
+  await s.ack(second, '+WPI', true)
+  await s.ack(third, '+ACK', true)
+  // The look at what is pending that follows a nak finds nothing.
+  await s.wait(100)
+  await s.unsubscribe(sid)
+  const other = { ...config, filter_subject: 's.b' }
+  await s.api('CONSUMER.CREATE.S.c', { stream_name: 'S', config: other, action: 'update' })
+})
