@@ -15,7 +15,7 @@ const mayUse = {
   auth: ['core', 'ports', 'subjects', 'wire'],
   jetstream: ['ports', 'storage', 'core', 'subjects', 'wire', 'archive'],
   server: ['ports', 'storage', 'jetstream', 'auth', 'core', 'subjects', 'wire'],
-  app: ['server'],
+  app: ['server', 'subjects/hash.ts'],
   opentelemetry: ['app'],
   nestjs: ['app'],
   testing: ['app', 'server'],
@@ -48,6 +48,7 @@ const onlyBy = { 'app>server': 'app/embedded-broker.ts' }
 
 const openings = [
   'server/process.ts',
+  'ports/alarm.ts',
   'ports/real-clock.ts',
   'ports/real-file-system.ts',
   'ports/overlay-file-system.ts',

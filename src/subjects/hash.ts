@@ -2,9 +2,9 @@
 export const FNV_OFFSET = 0x811c9dc5 | 0
 export const FNV_PRIME = 0x01000193
 
-/** Hash of `[start, end)`. */
-export function hashBytes(buffer: Buffer, start: number, end: number): number {
-  let hash = FNV_OFFSET
+/** Hash of `[start, end)`, or `before` gone on with. */
+export function hashBytes(buffer: Buffer, start: number, end: number, before = FNV_OFFSET): number {
+  let hash = before
   for (let i = start; i < end; i++) hash = Math.imul(hash ^ buffer[i], FNV_PRIME)
   return hash
 }

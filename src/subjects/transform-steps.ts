@@ -1,5 +1,4 @@
 /** What the mapping functions do to bytes. */
-import { FNV_OFFSET, FNV_PRIME } from './hash.ts'
 import type { SubjectBuffer } from './subject-buffer.ts'
 
 /** Cut in two, `position` bytes from the left; in one piece where there is no such position. */
@@ -120,12 +119,3 @@ function isAt(from: Buffer, at: number, end: number, sought: Buffer): boolean {
   for (let i = 0; i < sought.length; i++) if (from[at + i] !== sought[i]) return false
   return true
 }
-
-/** Goes on with a hash, FNV-1a of 32 bits. */
-export function hashOn(hash: number, from: Buffer, start: number, end: number): number {
-  let value = hash
-  for (let i = start; i < end; i++) value = Math.imul(value ^ from[i], FNV_PRIME)
-  return value
-}
-
-export const HASH_OF_NOTHING = FNV_OFFSET

@@ -2,6 +2,7 @@
  * Mappings of subjects: what matches the source becomes the destination, whose tokens are taken as they are, or are functions
  * of the tokens that the wildcards of the source stand for. As nats-server's `subject_transform`, `republish` and account mappings.
  */
+import { FNV_OFFSET, hashBytes } from './hash.ts'
 import {
   findFunction,
   isFunctionToken,
@@ -10,15 +11,7 @@ import {
 } from './mapping-functions.ts'
 import { SubjectBuffer } from './subject-buffer.ts'
 import { badDestination, badSubject } from './transform-error.ts'
-import {
-  HASH_OF_NOTHING,
-  hashOn,
-  sliceFromLeft,
-  sliceFromRight,
-  split,
-  splitFromLeft,
-  splitFromRight,
-} from './transform-steps.ts'
+import { sliceFromLeft, sliceFromRight, split, splitFromLeft, splitFromRight } from './transform-steps.ts'
 
 const DOT = 46
 const STAR = 42
@@ -209,10 +202,10 @@ export class SubjectTransform {
 /** FNV-1a of the tokens named, one behind the other, or of the whole subject; always the same number for the same subject. */
 function partition(count: number, tokens: number[], subject: Buffer, start: number, end: number): number {
   if (count === 0) return 0
-  let hash = HASH_OF_NOTHING
-  if (tokens.length === 0) hash = hashOn(hash, subject, start, end)
+  let hash: number = FNV_OFFSET
+  if (tokens.length === 0) hash = hashBytes(subject, start, end, hash)
   for (let i = 0; i < tokens.length; i++) {
-    hash = hashOn(hash, subject, tokenStarts[tokens[i]], tokenStarts[tokens[i] + 1] - 1)
+    hash = hashBytes(subject, tokenStarts[tokens[i]], tokenStarts[tokens[i] + 1] - 1, hash)
   }
   return (hash >>> 0) % (count >>> 0)
 }

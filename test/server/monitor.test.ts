@@ -253,6 +253,7 @@ test('times and durations as Go prints them', () => {
   assert.equal(goDuration(0.366), '366µs')
   assert.equal(goDuration(1.25), '1.25ms')
   assert.equal(goDuration(0), '0s')
+  assert.equal(goDuration(90_000), '1m30s')
 })
 
 test('/metrics is text as Prometheus reads it', async (t) => {

@@ -1,4 +1,5 @@
 /** What can be said of a queue, and of a job. */
+import { hashBytes } from '../../subjects/hash.ts'
 import type { Backoff, RetryOptions } from '../consumer/retry.ts'
 import { BACKOFF, RetryPolicy } from '../consumer/retry.ts'
 import type { HandlerContext } from '../context.ts'
@@ -185,7 +186,6 @@ function mustBeWhole(option: string, value: number, most = 100_000): void {
 
 /** The place of a key: FNV-1a of its UTF-8 bytes, modulo how many there are (as `partition` of nats-server does it). */
 export function partitionOf(key: string, partitions: number): number {
-  let hash = 0x811c9dc5
-  for (const byte of new TextEncoder().encode(key)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0
-  return hash % partitions
+  const bytes = Buffer.from(key)
+  return (hashBytes(bytes, 0, bytes.length) >>> 0) % partitions
 }

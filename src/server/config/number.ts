@@ -1,4 +1,5 @@
 /** Numbers and times as configuration files and flags write them. */
+import { parseDuration } from '../../jetstream/index.ts'
 
 const KIBI = 1024
 const units = new Map<string, number>()
@@ -19,31 +20,13 @@ export function parseNumber(text: string): { value: number; isFloat: boolean } |
   return unit === undefined ? null : { value: Number(whole) * unit, isFloat: false }
 }
 
-const unitMs: Record<string, number> = {
-  ns: 1e-6,
-  us: 1e-3,
-  µs: 1e-3,
-  μs: 1e-3,
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-}
-
 /**
  * A duration like `1h30m`, `250ms`, `1.5s`, in milliseconds.
  * @throws Error in Go's words
  */
 export function parseDurationMs(text: string): number {
-  if (text === '0') return 0
-  const parts = /^([+-]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/.exec(text)
-  if (parts === null) {
-    const isBare = /^[+-]?(\d+\.?\d*|\.\d+)$/.test(text)
-    throw new Error(`time: ${isBare ? 'missing unit in' : 'invalid'} duration ${JSON.stringify(text)}`)
-  }
-  let ms = 0
-  for (const [, count, unit] of parts[2].matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g)) {
-    ms += Number(count) * unitMs[unit]
-  }
-  return parts[1] === '-' ? -ms : ms
+  const ns = parseDuration(text)
+  if (ns !== null) return ns / 1e6
+  const isBare = /^[+-]?(\d+\.?\d*|\.\d+)$/.test(text)
+  throw new Error(`time: ${isBare ? 'missing unit in' : 'invalid'} duration ${JSON.stringify(text)}`)
 }

@@ -1,4 +1,5 @@
 /** Times, durations and errors as Go prints them in nats-server's monitoring. */
+import { formatDuration } from '../duration.ts'
 
 /** RFC 3339 with a fraction, from milliseconds since the epoch. */
 export function goTime(ms: number): string {
@@ -24,16 +25,9 @@ export function uptime(ms: number): string {
   return text
 }
 
-/** `366µs`, `1.25ms`, `2s`: a short duration. */
+/** `366µs`, `1.25ms`, `2s`: a duration of milliseconds, to a microsecond. */
 export function goDuration(ms: number): string {
-  if (ms === 0) return '0s'
-  if (ms < 1) return `${Math.round(ms * 1000)}µs`
-  if (ms < 1000) return `${trim(ms, 3)}ms`
-  return `${trim(ms / 1000, 6)}s`
-}
-
-function trim(value: number, digits: number): string {
-  return String(Number(value.toFixed(digits)))
+  return formatDuration(Math.round(ms * 1000) / 1000)
 }
 
 /** JSON as Go writes it: indented by two, `<`, `>` and `&` escaped. */
