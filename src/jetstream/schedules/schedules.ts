@@ -1,6 +1,6 @@
 /** The schedules of a stream (ADR-51): which message has its turn when, and one timer for the next of them. */
 import { Message } from '../../core/index.ts'
-import type { Timer } from '../../ports/index.ts'
+import { Alarm } from '../../ports/alarm.ts'
 import { type Ledger, ReadFailure, RecordView } from '../../storage/index.ts'
 import { readHeaderLines } from '../headers/header-lines.ts'
 import { readRecord } from '../stream/read-record.ts'
@@ -14,7 +14,6 @@ const ENTRY_HEAD_BYTES = 18
 const MAX_SUBJECT_BYTES = 0xffff
 /** Turns that come soon after each other are had together, and a flood of schedules does not hold up publishing. */
 const SMALLEST_WAIT_MS = 50
-const LONGEST_WAIT_MS = 2 ** 31 - 1
 /** What has no room now is tried again after so long. */
 const RETRY_MS = 1000
 
@@ -39,11 +38,11 @@ export class Schedules {
   readonly #stream: StreamLog
   readonly #bySubject = new Map<string, Entry>()
   #ledger: Ledger | null = null
-  #timer: Timer | null = null
-  #timerAtMs = Number.POSITIVE_INFINITY
+  readonly #alarm: Alarm
 
   constructor(stream: StreamLog) {
     this.#stream = stream
+    this.#alarm = new Alarm(stream.clock, () => this.#rang(), SMALLEST_WAIT_MS)
     const ledger = stream.log.ledgers.get(LEDGER_NAME)
     if (ledger !== undefined) this.#recover(ledger)
   }
@@ -87,33 +86,20 @@ export class Schedules {
     for (const entry of this.#bySubject.values()) {
       if (!entry.isRunning && entry.dueMs < next) next = entry.dueMs
     }
-    this.#wait(next)
+    this.#alarm.move(this.#stream.isClosed ? Number.POSITIVE_INFINITY : next)
   }
 
   close(): void {
-    this.#timer?.clear()
-    this.#timer = null
-    this.#timerAtMs = Number.POSITIVE_INFINITY
+    this.#alarm.clear()
   }
 
   #set(entry: Entry): void {
     this.#bySubject.set(entry.subject, entry)
     this.#note(entry)
-    if (entry.dueMs < this.#timerAtMs) this.#wait(entry.dueMs)
+    if (!this.#stream.isClosed) this.#alarm.set(entry.dueMs)
   }
 
-  #wait(untilMs: number): void {
-    this.#timer?.clear()
-    this.#timer = null
-    this.#timerAtMs = untilMs
-    if (untilMs === Number.POSITIVE_INFINITY || this.#stream.isClosed) return
-    const waitMs = Math.ceil(untilMs - this.#stream.clock.now())
-    const delayMs = Math.min(Math.max(waitMs, SMALLEST_WAIT_MS), LONGEST_WAIT_MS)
-    this.#timer = this.#stream.clock.setTimer(this.#onTimer, delayMs)
-  }
-
-  readonly #onTimer = (): void => {
-    this.#timer = null
+  #rang(): void {
     if (this.#stream.isClosed) return
     const nowMs = this.#stream.clock.now()
     const due = [...this.#bySubject.values()].filter((entry) => entry.dueMs <= nowMs && !entry.isRunning)

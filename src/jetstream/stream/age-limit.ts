@@ -1,4 +1,4 @@
-import type { Timer } from '../../ports/index.ts'
+import { Alarm } from '../../ports/alarm.ts'
 import { ReadFailure } from '../../storage/index.ts'
 import { Chore } from './chore.ts'
 import type { DeleteMarkers } from './delete-markers.ts'
@@ -8,7 +8,6 @@ import type { StreamLog } from './stream-log.ts'
 
 /** Messages that get old soon after each other are removed together. */
 const SMALLEST_WAIT_MS = 50
-const LONGEST_WAIT_MS = 2 ** 31 - 1
 /** Messages removed in one step, and those whose subjects may need markers. */
 const STEP = 64
 const MOST_AT_ONCE = 1000
@@ -20,20 +19,18 @@ export class AgeLimit {
   private readonly stream: StreamLog
   private readonly ttls: MessageTtls
   private readonly markers: DeleteMarkers
-  private timer: Timer | null = null
+  private readonly alarm: Alarm
   /** Up to this sequence nothing can get too old: it is gone, or never does. */
   private passed = 0
   /** Up to this sequence all that can get too old is. */
   private through = 0
   private readonly chore: Chore
-  private readonly onTimer = (): void => {
-    this.retrying(() => this.expire())
-  }
 
   constructor(stream: StreamLog, ttls: MessageTtls, markers: DeleteMarkers) {
     this.stream = stream
     this.ttls = ttls
     this.markers = markers
+    this.alarm = new Alarm(stream.clock, () => this.expireDue(), SMALLEST_WAIT_MS)
     this.chore = new Chore(stream.host.bus.turn, () => this.retrying(() => this.step()))
   }
 
@@ -48,8 +45,7 @@ export class AgeLimit {
 
   /** Looks at once for what is too old, and sets the timer for the rest. */
   arm(): void {
-    this.timer?.clear()
-    this.timer = null
+    this.alarm.clear()
     this.isIdle = false
     const ageMs = (this.stream.config.max_age ?? 0) / 1e6
     if (ageMs === 0 || this.stream.isClosed) return
@@ -67,8 +63,8 @@ export class AgeLimit {
 
   /** Removes at once what is too old by now. */
   expireDue(): void {
-    this.timer?.clear()
-    this.onTimer()
+    this.alarm.clear()
+    this.retrying(() => this.expire())
   }
 
   /** Where times can't be read now, they are looked at again in a while. */
@@ -83,14 +79,13 @@ export class AgeLimit {
   }
 
   close(): void {
-    this.timer?.clear()
-    this.timer = null
+    this.alarm.clear()
     this.isIdle = false
   }
 
   private expire(): void {
     const { stream } = this
-    this.timer = null
+    this.alarm.clear()
     const ageMs = (stream.config.max_age ?? 0) / 1e6
     if (ageMs === 0 || stream.isClosed) return
     const limitMs = stream.clock.now() - ageMs
@@ -139,7 +134,7 @@ export class AgeLimit {
     }
     await this.markers.expire(seqs)
     // The stream may have been closed or configured anew meanwhile.
-    if (stream.isClosed || this.timer !== null) return
+    if (stream.isClosed || this.alarm.isSet) return
     this.retrying(() => {
       if (seqs.length === MOST_AT_ONCE && !stream.later.isWaiting) this.expire()
       else this.waitForOldest(ageMs)
@@ -166,8 +161,6 @@ export class AgeLimit {
   }
 
   private wait(waitMs: number): void {
-    this.timer?.clear()
-    const delayMs = Math.min(Math.max(Math.ceil(waitMs), SMALLEST_WAIT_MS), LONGEST_WAIT_MS)
-    this.timer = this.stream.clock.setTimer(this.onTimer, delayMs)
+    this.alarm.move(this.stream.clock.now() + waitMs)
   }
 }

@@ -1,4 +1,4 @@
-import type { Timer } from '../../ports/index.ts'
+import { Alarm } from '../../ports/alarm.ts'
 import type { Ledger } from '../../storage/index.ts'
 import { Chore } from './chore.ts'
 import type { DeleteMarkers } from './delete-markers.ts'
@@ -9,7 +9,6 @@ const LEDGER_NAME = '.ttls'
 const ENTRY_BYTES = 16
 /** Messages that end soon after each other are removed together. */
 const SMALLEST_WAIT_MS = 50
-const LONGEST_WAIT_MS = 2 ** 31 - 1
 /** Messages removed in one step. */
 const STEP = 64
 /** What is known of messages that are gone is dropped when there is this much more than messages. */
@@ -30,13 +29,13 @@ export class MessageTtls {
   private readonly nevers = new Set<number>()
   private readonly entry = Buffer.alloc(ENTRY_BYTES)
   private ledger: Ledger | null = null
-  private timer: Timer | null = null
-  private readonly onTimer = (): void => this.expire()
+  private readonly alarm: Alarm
   private readonly chore: Chore
 
   constructor(stream: StreamLog, markers: DeleteMarkers) {
     this.stream = stream
     this.markers = markers
+    this.alarm = new Alarm(stream.clock, () => this.expire(), SMALLEST_WAIT_MS)
     this.chore = new Chore(stream.host.bus.turn, () => this.step())
     const ledger = stream.log.ledgers.get(LEDGER_NAME)
     if (ledger !== undefined) this.recover(ledger)
@@ -67,17 +66,12 @@ export class MessageTtls {
 
   /** Sets the timer to the message that ends next. */
   arm(): void {
-    this.timer?.clear()
-    this.timer = null
-    if (this.seqs.length === 0 || this.stream.isClosed) return
-    const waitMs = Math.ceil(this.ends[0] - this.stream.clock.now())
-    const delayMs = Math.min(Math.max(waitMs, SMALLEST_WAIT_MS), LONGEST_WAIT_MS)
-    this.timer = this.stream.clock.setTimer(this.onTimer, delayMs)
+    this.alarm.move(this.seqs.length === 0 || this.stream.isClosed ? Number.POSITIVE_INFINITY : this.ends[0])
   }
 
   /** Removes what has ended, and sets the timer for the rest. */
   expire(): void {
-    this.timer = null
+    this.alarm.clear()
     const { stream } = this
     if (stream.isClosed) return
     if (this.seqs.length > 0 && this.ends[0] <= stream.clock.now()) this.beforeExpiry()
@@ -104,8 +98,7 @@ export class MessageTtls {
   }
 
   close(): void {
-    this.timer?.clear()
-    this.timer = null
+    this.alarm.clear()
   }
 
   private keep(seq: number, endMs: number): void {

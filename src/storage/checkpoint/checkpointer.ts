@@ -2,7 +2,8 @@
  * Checkpoints: everything appended so far is carried over from the journal into the logs' files, and the journal before it is
  * free. Behind each, segments in which little lives are rewritten.
  */
-import type { Clock, Timer } from '../../ports/index.ts'
+import { Alarm } from '../../ports/alarm.ts'
+import type { Clock } from '../../ports/index.ts'
 import { writeCopy, writeDocument } from '../files/document.ts'
 import type { StoreLimits } from '../files/limits.ts'
 import { isPassing, RETRY_MS } from '../files/passing-error.ts'
@@ -80,8 +81,7 @@ export class Checkpointer {
   private readonly deletedLogs = new Map<number, MessageLog | null>()
   private running: Promise<void> | null = null
   private isWantedAgain = false
-  private timer: Timer | null = null
-  private dueMs = 0
+  private readonly alarm: Alarm
   private isClosed = false
   /** What runs is to end soon, done or not. */
   private isHurried = false
@@ -104,6 +104,7 @@ export class Checkpointer {
     this.flusher = parts.flusher
     this.cache = parts.cache
     this.clock = parts.clock
+    this.alarm = new Alarm(parts.clock, () => this.begin())
     this.directory = parts.directory
     this.reserve = parts.reserve
     this.reclaimer = new Reclaimer(parts.host, parts.files, parts.flusher, parts.reserve)
@@ -163,15 +164,7 @@ export class Checkpointer {
 
   /** Asks for a checkpoint, soon; several wishes are one, of the earliest time. */
   request(delayMs: number): void {
-    if (this.isClosed) return
-    const dueMs = this.clock.now() + delayMs
-    if (this.timer !== null && this.dueMs <= dueMs) return
-    this.timer?.clear()
-    this.dueMs = dueMs
-    this.timer = this.clock.setTimer(() => {
-      this.timer = null
-      this.begin()
-    }, delayMs)
+    if (!this.isClosed) this.alarm.set(this.clock.now() + delayMs)
   }
 
   /** Begins one at once; while one runs, another follows it. */
@@ -223,7 +216,7 @@ export class Checkpointer {
   async close(): Promise<void> {
     this.isClosed = true
     this.isHurried = true
-    this.timer?.clear()
+    this.alarm.clear()
     await this.running
     this.isHurried = false
   }
