@@ -11,7 +11,7 @@ import { crc32 } from 'node:zlib'
 import { getU32, putU32 } from './bytes.ts'
 import { isRecordIntact } from './record.ts'
 
-export const BATCH_MAGIC = 0x42525443
+const BATCH_MAGIC = 0x42525443
 export const BATCH_MAGIC_BYTES = Buffer.from([0x43, 0x54, 0x52, 0x42])
 const TAIL_MAGIC = 0x54525443
 export const TAIL_MAGIC_BYTES = Buffer.from([0x43, 0x54, 0x52, 0x54])
@@ -147,7 +147,7 @@ export function encodeEntryHead(to: Buffer, at: number, length: number, type: nu
 }
 
 /** Bytes of an entry in all. */
-export function entryBytes(type: number, length: number): number {
+function entryBytes(type: number, length: number): number {
   return ENTRY_HEAD_BYTES + length + (type === MESSAGE ? 0 : 4)
 }
 

@@ -30,7 +30,7 @@ export class RecordView {
   bodyEnd = 0
 }
 
-export function lengthCheck(length: number): number {
+function lengthCheck(length: number): number {
   return (Math.imul(length, 0x9e3779b1) ^ 0x5bd1e995) >>> 0
 }
 

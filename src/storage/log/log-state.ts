@@ -201,7 +201,7 @@ export function recount(log: MessageLog): void {
 }
 
 /** Counts what lives from the columns: a segment with deletions, or one whose dictionary is damaged. */
-export function countByPosition(log: MessageLog, segment: Segment): void {
+function countByPosition(log: MessageLog, segment: Segment): void {
   const columns = segment.index()
   const { table } = log
   const { dictionary, locals } = columns

@@ -104,7 +104,7 @@ export async function keepStoreDocument(fileSystem: FileSystem, directory: strin
 }
 
 /** Writes store.json, durably, and its copy. */
-export async function writeStoreDocument(
+async function writeStoreDocument(
   fileSystem: FileSystem,
   directory: string,
   encryption?: KeyDocument,

@@ -17,7 +17,7 @@ import { getU32, putU32 } from '../format/bytes.ts'
 export type Cipher = 'aes' | 'chacha'
 
 export const SEAL_BYTES = 64
-export const SEAL_MAGIC_BYTES = Buffer.from('CTRE', 'latin1')
+const SEAL_MAGIC_BYTES = Buffer.from('CTRE', 'latin1')
 export const KEY_BYTES = 32
 const SEAL_MAGIC = 0x45525443
 const EPOCH_BYTES = 16

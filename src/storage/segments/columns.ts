@@ -12,7 +12,7 @@ import type { SubjectFilter } from '../../subjects/filter.ts'
 import { copy, getU32, putU32 } from '../format/bytes.ts'
 import { enlarge, SubjectSet } from '../subjects/subject-set.ts'
 
-export const INDEX_MAGIC = 0x58495443
+const INDEX_MAGIC = 0x58495443
 const INDEX_VERSION = 1
 export const INDEX_HEAD_BYTES = 40
 export const HAS_HEADERS = 0x8000_0000

@@ -274,7 +274,7 @@ export class Segment implements SegmentFile {
 }
 
 /** Makes the index of a segment from its data. Messages whose records can't be read are marked deleted, and put into `lost`. */
-export function rebuildIndex(segment: Segment, data: Buffer, lost: number[]): Columns {
+function rebuildIndex(segment: Segment, data: Buffer, lost: number[]): Columns {
   const columns = new Columns(segment.count)
   /** Where the last record ended: what comes up to the next one is damaged. */
   let reached = 0
