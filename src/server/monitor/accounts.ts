@@ -1,6 +1,7 @@
 /** /accountz and /accstatz: the accounts, and what goes through them. */
 import type { ClaimAccount } from '../../auth/index.ts'
 import type { Account } from '../../core/index.ts'
+import { withWildcards } from '../../subjects/index.ts'
 import { goTime } from './go-text.ts'
 import type { MonitoredServer } from './monitored-server.ts'
 import { BadQuery, type Query } from './query.ts'
@@ -82,8 +83,8 @@ function claimedImports(known: MonitoredServer['operatorAccounts'], name: string
   return (known?.importsOf(name) ?? []).map(({ kind, account, subject, to, share }) => ({
     subject,
     account,
-    ...(kind === 'service' ? { to } : {}),
-    local_subject: to,
+    ...(kind === 'service' ? { to: withWildcards(to).pattern } : {}),
+    local_subject: kind === 'service' ? withWildcards(to).pattern : to,
     type: kind,
     invalid: false,
     share,
