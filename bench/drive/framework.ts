@@ -13,6 +13,8 @@
  *   framework.js jobs-embedded COUNT              jobs published and handled a second, durable, 500 in flight
  *   framework.js jobs-client COUNT URL            the same by the official client on a server
  *   framework.js jobs-bullmq COUNT URL            the same by BullMQ on a redis-server (host:port)
+ *   framework.js queue-KIND COUNT                 jobs of \`app.queue\` added and done a second; KIND: delay, priority or unique
+ *   framework.js queue-KIND-bullmq COUNT URL      the same by BullMQ
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -269,6 +271,85 @@ async function jobsByBullMq(count: number, address: string): Promise<number> {
   return figure
 }
 
+const kinds = ['delay', 'priority', 'unique'] as const
+type Kind = (typeof kinds)[number]
+
+const delayMs = 100
+const priorities = ['high', 'normal', 'low'] as const
+
+/** Jobs added and handled at the same time, from the first one added to the last one handled; delayed ones wait that long in it. */
+async function queued(
+  count: number,
+  { start, add }: { start: (handled: () => void) => Promise<() => Promise<void>>; add: AddJob },
+): Promise<number> {
+  let handled = 0
+  let wanted = 0
+  let done = () => {}
+  let added = 0
+  const end = await start(() => {
+    if (++handled === wanted) done()
+  })
+  const figure = await rate(count, async (n) => {
+    handled = 0
+    wanted = n
+    const all = new Promise<void>((resolve) => {
+      done = resolve
+    })
+    await lanes(n, () => add(added++))
+    await all
+  })
+  await end()
+  return figure
+}
+
+type AddJob = (index: number) => Promise<unknown>
+
+async function queue(kind: Kind, count: number, broker: BrokerOptions): Promise<number> {
+  const app = quietApp(broker)
+  const jobs = app.queue('bench', { schema: Order, concurrency: 100 })
+  const adds: Record<Kind, AddJob> = {
+    delay: () => jobs.add(order, { delay: delayMs }),
+    priority: (index) => jobs.add(order, { priority: priorities[index % 3] }),
+    unique: (index) => jobs.add(order, { unique: `order-${index}` }),
+  }
+  return queued(count, {
+    start: async (handled) => {
+      jobs.handle(() => handled())
+      await app.start()
+      return () => app.stop()
+    },
+    add: adds[kind],
+  })
+}
+
+async function queueOfBullMq(kind: Kind, count: number, address: string): Promise<number> {
+  const { Queue, Worker } = await import('bullmq')
+  const [host, port] = address.split(':')
+  const connection = { host, port: Number(port), maxRetriesPerRequest: null }
+  const jobs = new Queue('bench', { connection })
+  const adds: Record<Kind, AddJob> = {
+    delay: () => jobs.add('job', order, { delay: delayMs }),
+    priority: (index) => jobs.add('job', order, { priority: (index % 3) + 1 }),
+    unique: (index) => jobs.add('job', order, { jobId: `order-${index}` }),
+  }
+  return queued(count, {
+    start: async (handled) => {
+      const check = async (job: { data: unknown }) => {
+        Order.parse(job.data)
+        handled()
+      }
+      // Both keep what became of each job: the results of an app are kept for a day.
+      const worker = new Worker('bench', check, { connection, concurrency: 100 })
+      await worker.waitUntilReady()
+      return async () => {
+        await worker.close()
+        await jobs.close()
+      }
+    },
+    add: adds[kind],
+  })
+}
+
 async function start(folder: string): Promise<number> {
   const begun = performance.now()
   const app = quietApp({ dir: join(folder, 'store') })
@@ -299,6 +380,10 @@ const ways: Record<string, () => Promise<number>> = {
   'jobs-embedded': () => jobs(count, embedded),
   'jobs-client': () => jobsByClient(count, url),
   'jobs-bullmq': () => jobsByBullMq(count, url),
+}
+for (const kind of kinds) {
+  ways[`queue-${kind}`] = () => queue(kind, count, embedded)
+  ways[`queue-${kind}-bullmq`] = () => queueOfBullMq(kind, count, url)
 }
 try {
   console.log(await ways[what]())

@@ -40,6 +40,18 @@ function row(name: string, how: string, targets: Target[], ways: Ways): Row {
   return { name, how, contenders, targets, open: (contest) => open(contest, ways) }
 }
 
+function queueRow(kind: string, what: string, how: string): Row {
+  return row(
+    `app: jobs of a queue with ${what}, 500 in flight`,
+    `${how}; added and handled in one process, 100 at the same time, JSON checked by zod, what became of each is kept: \`app.queue\` with its own durable broker, beside BullMQ on redis-server with appendfsync always`,
+    [],
+    {
+      contrail: { way: `queue-${kind}`, messages: 10_000 },
+      bullmq: { way: `queue-${kind}-bullmq`, on: 'redis-server', messages: 10_000 },
+    },
+  )
+}
+
 export const frameworkRows: Row[] = [
   row(
     'app: publish to a stream, 500 in flight, 128 B',
@@ -93,6 +105,9 @@ export const frameworkRows: Row[] = [
       bullmq: { way: 'jobs-bullmq', on: 'redis-server', messages: 20_000 },
     },
   ),
+  queueRow('delay', 'a delay of 100 ms', 'each job waits 100 ms in the broker first'),
+  queueRow('priority', 'three priorities', 'a third of the jobs has each priority'),
+  queueRow('unique', 'unique keys', 'each job has a key of its own, which is looked for'),
   {
     name: 'app: start, embedded',
     how: 'from `new App` until `start` resolves, with a store on disk, a stream, a bucket and a consumer that are made, in a fresh process that has loaded the module',

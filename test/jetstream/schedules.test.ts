@@ -28,6 +28,20 @@ test('a message is published at its time, once, and its schedule ends with it', 
   }
 })
 
+test('a schedule that is due before it is on disk has its turn all the same', async () => {
+  const house = await House.open()
+  await house.stream(config)
+  const acks = house.listen('acks')
+  const source = 'Nats-Schedule-Source: s.last'
+  house.send('s.last', 'copied')
+  house.send('s.one', 'late', [`Nats-Schedule: ${at(house, 10)}`, 'Nats-Schedule-Target: out.a'], 'acks')
+  house.send('s.two', '', [`Nats-Schedule: ${at(house, 10)}`, 'Nats-Schedule-Target: out.b', source], 'acks')
+  house.clock.advance(60)
+  assert.equal(acks.length, 0)
+  await house.pass(100)
+  assert.deepEqual([acks.length, await subjects(house)], [2, { 's.last': 1, 'out.a': 1, 'out.b': 1 }])
+})
+
 test('what was due while the server was away is published once when it is back', async () => {
   let house = await House.open()
   await house.stream(config)

@@ -3,7 +3,7 @@ import { Message } from '../../core/index.ts'
 import { Alarm } from '../../ports/alarm.ts'
 import { type Ledger, ReadFailure, RecordView } from '../../storage/index.ts'
 import { readHeaderLines } from '../headers/header-lines.ts'
-import { readRecord } from '../stream/read-record.ts'
+import { readStoredRecord } from '../stream/read-record.ts'
 import type { StreamLog } from '../stream/stream-log.ts'
 import { definitionOf, generatedBody, type Stored, storedMessage, turnBehind } from './generate.ts'
 import { turnAfter } from './pattern.ts'
@@ -157,9 +157,10 @@ export class Schedules {
     }
   }
 
+  /** A schedule may be due before it is durable: what it makes is behind it in the journal. */
   async #read(seq: number): Promise<Stored | null> {
     const view = new RecordView()
-    if (!(await readRecord(this.#stream.log, seq, view))) return null
+    if (!(await readStoredRecord(this.#stream.log, seq, view))) return null
     return storedMessage(view.buffer, view.bodyStart, view.headerLength, view.bodyEnd)
   }
 
