@@ -1,17 +1,18 @@
 /** What a checkpoint does with one log: takes it as it is at one moment, and writes that into the log's files. */
 import type { Chunk } from './chunk.ts'
 import { type Columns, encodeIndex } from './columns.ts'
-import { writeCopy, writeDocument, writeFileDurably } from './document.ts'
+import { writeCopy, writeDocumentText, writeFileDurably } from './document.ts'
 import type { SegmentFlusher } from './flusher.ts'
 import type { LogFiles } from './log-files.ts'
-import { captureState, type LogState } from './log-state.ts'
+import { captureState } from './log-state.ts'
 import type { LogHost, MessageLog } from './message-log.ts'
 import type { Segment } from './segment.ts'
 
 /** A log as it was at one moment. */
 export interface CapturedLog {
   log: MessageLog
-  state: LogState
+  /** As `captureState` tells it. */
+  state: string
   segments: { segment: Segment; count: number; bytes: number; columns: Columns; chunks: Chunk[] }[]
 }
 
@@ -56,7 +57,7 @@ export async function carryOver(
   }
   // The state names these files: their entries are durable before it is.
   if (segments.length > 0) await fileSystem.syncDirectory(folder)
-  const bytes = await writeDocument(fileSystem, `${folder}/state.json`, state)
+  const bytes = await writeDocumentText(fileSystem, `${folder}/state.json`, state)
   await fileSystem.syncDirectory(folder)
   await writeCopy(fileSystem, `${folder}/state.json`, bytes)
 }
