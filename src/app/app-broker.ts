@@ -162,6 +162,7 @@ function runtimeOf(broker: Broker, name: string, options: BrokerOptions, parts: 
     obj: (bucket, wanted) => openObjectStore(js, bucket, replicas, wanted),
     publish: publisher.publish.bind(publisher),
     request: publisher.request.bind(publisher),
+    requestMany: publisher.requestMany.bind(publisher) as never,
   }
   return {
     nc,

@@ -5,7 +5,13 @@ import type { MsgHdrs, NatsConnection } from '@nats-io/nats-core'
 import type { ObjectStore, ObjectStoreOptions } from '@nats-io/obj'
 import type { Log } from './log.ts'
 import type { Message } from './message.ts'
-import type { AnswerOf, PublishOptions, PublishResult, RequestOptions } from './publisher/options.ts'
+import type {
+  AnswerOf,
+  PublishOptions,
+  PublishResult,
+  RequestManyOptions,
+  RequestOptions,
+} from './publisher/options.ts'
 import type { Schema } from './schema.ts'
 
 /** The application's context: hooks get it, handlers get it with their message's part. */
@@ -29,6 +35,12 @@ export interface BaseContext {
     data?: unknown,
     options?: RequestOptions<S>,
   ): Promise<AnswerOf<S, T>>
+  /** Asks all like `app.requestMany`. */
+  requestMany<T = unknown, S extends Schema | undefined = undefined>(
+    subject: string,
+    data?: unknown,
+    options?: RequestManyOptions<S>,
+  ): AsyncIterable<AnswerOf<S, T>>
 }
 
 export type AppContext<Deps extends object = object> = BaseContext & Readonly<Deps>

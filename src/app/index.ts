@@ -21,12 +21,10 @@ export type { Backoff, RetryOptions } from './consumer/retry.ts'
 export { StreamConsumer } from './consumer/stream-consumer.ts'
 export type { AppContext, BaseContext, HandlerContext, MessageContext, SubscriptionInfo } from './context.ts'
 export {
-  type Connected,
   type Contract,
   contract,
   Operation,
   type OperationOptions,
-  type RequestManyOptions,
   type Speaker,
 } from './contracts/contract.ts'
 export { unchecked } from './contracts/unchecked.ts'
@@ -86,7 +84,13 @@ export {
 export type { Monitor, MonitorOptions } from './monitor/monitor.ts'
 export type { BatchMessage } from './publisher/batch.ts'
 export type { BrokerPublisherOptions } from './publisher/broker-publisher.ts'
-export type { Expectations, PublishOptions, PublishResult, RequestOptions } from './publisher/options.ts'
+export type {
+  Expectations,
+  PublishOptions,
+  PublishResult,
+  RequestManyOptions,
+  RequestOptions,
+} from './publisher/options.ts'
 export type { PublisherLimits } from './publisher/pipelined-publisher.ts'
 export type { Publisher, PublisherOptions } from './publisher/publisher.ts'
 export type { Schedule, ScheduleOptions, When } from './publisher/schedule.ts'

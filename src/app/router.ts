@@ -8,7 +8,13 @@ import type { QueueOptions } from './jobs/options.ts'
 import { Queue } from './jobs/queue.ts'
 import type { Around, Middleware, PublishMiddleware } from './middleware.ts'
 import { callback, checkHandler, checkOptions, settleGiven, type Table, text } from './options.ts'
-import type { AnswerOf, PublishOptions, PublishResult, RequestOptions } from './publisher/options.ts'
+import type {
+  AnswerOf,
+  PublishOptions,
+  PublishResult,
+  RequestManyOptions,
+  RequestOptions,
+} from './publisher/options.ts'
 import { type Published, Publisher, type PublisherOptions } from './publisher/publisher.ts'
 import type { When } from './publisher/schedule.ts'
 import type { Runtime } from './runtime.ts'
@@ -192,6 +198,17 @@ export abstract class Declaring<Deps extends object = object> {
     const runtime = this.scope.runtime()
     if (runtime === null) return Promise.reject(this.scope.notRunning('The app'))
     return runtime.publisher.request(subject, data, options)
+  }
+
+  /** Asks all who listen (without a `queue`), and gives their answers as they come: `for await (const answer of …)`. */
+  async *requestMany<T = unknown, S extends Schema | undefined = undefined>(
+    subject: string,
+    data?: unknown,
+    options?: RequestManyOptions<S>,
+  ): AsyncGenerator<AnswerOf<S, T>> {
+    const runtime = this.scope.runtime()
+    if (runtime === null) throw this.scope.notRunning('The app')
+    yield* runtime.publisher.requestMany<AnswerOf<S, T>>(subject, data, options)
   }
 
   /**

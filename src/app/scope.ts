@@ -226,6 +226,7 @@ function withPublisher(of: Runtime, middleware: readonly PublishMiddleware[]): R
   Object.assign(context, {
     publish: publisher.publish.bind(publisher),
     request: publisher.request.bind(publisher),
+    requestMany: publisher.requestMany.bind(publisher) as never,
   })
   return { ...of, publisher, context }
 }

@@ -90,6 +90,17 @@ export class ConfiguredUsers implements Authenticator {
     return this.byPassword(credentials)
   }
 
+  /** The name or key of the user somebody says to be, '' for none that is known. Nothing is proved by that. */
+  nameOf({ options, peer }: Credentials): string {
+    const { nkey, user, pass, auth_token: token } = options
+    if (this.keyed.has(nkey)) return nkey
+    if (this.mapsCertificates && peer.kind === 'tcp' && nkey === '')
+      return this.byCertificate(peer)?.user ?? ''
+    if (this.named.has(user)) return user
+    const isSilent = user === '' && pass === '' && token === '' && nkey === ''
+    return isSilent ? (this.noAuthUser?.record.name ?? '') : ''
+  }
+
   /** In the process nothing has to be proved: who holds the server could do anything. */
   private inProcess({ options, peer }: Credentials): Identity | null {
     const name = options.user || options.nkey

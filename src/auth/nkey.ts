@@ -30,6 +30,12 @@ export function decodeKey(text: string, kind: KeyKindName): Buffer | null {
   }
 }
 
+/** What kind of key it is; null for no key. */
+export function keyKindOf(text: string): KeyKindName | null {
+  const kinds = Object.keys(KeyKind) as KeyKindName[]
+  return kinds.find((kind) => isPublicKey(text, kind)) ?? null
+}
+
 export function isPublicKey(text: string, kind: KeyKindName): boolean {
   return decodeKey(text, kind) !== null
 }
@@ -38,7 +44,18 @@ export function isPublicKey(text: string, kind: KeyKindName): boolean {
 export function isSigned(what: string | Buffer, signature: string, key: string, kind: KeyKindName): boolean {
   const bytes = decodeKey(key, kind)
   if (bytes === null || signature === '' || !/^[A-Za-z0-9_+/-]+={0,2}$/.test(signature)) return false
+  return isSignedWith(what, Buffer.from(signature, 'base64url'), bytes)
+}
+
+/** The same by a key of any kind, with the signature's bytes. */
+export function isSignedBy(what: string, signature: Buffer, key: string): boolean {
+  const kind = keyKindOf(key)
+  const bytes = kind === null || kind === 'curve' ? null : decodeKey(key, kind)
+  return bytes !== null && isSignedWith(what, signature, bytes)
+}
+
+function isSignedWith(what: string | Buffer, signature: Buffer, bytes: Buffer): boolean {
   const publicKey = createPublicKey({ key: Buffer.concat([ED25519_DER, bytes]), format: 'der', type: 'spki' })
   const signed = typeof what === 'string' ? Buffer.from(what) : what
-  return verify(null, signed, publicKey, Buffer.from(signature, 'base64url'))
+  return verify(null, signed, publicKey, signature)
 }

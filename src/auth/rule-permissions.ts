@@ -39,6 +39,12 @@ export class RulePermissions implements Permissions {
     this.responses = rules.responses
   }
 
+  /** The same, but nothing may be published to this subject. */
+  denying(subject: string): RulePermissions {
+    const { publish } = this.rules
+    return new RulePermissions({ ...this.rules, publish: { ...publish, deny: [...publish.deny, subject] } })
+  }
+
   describe(): Record<string, unknown> {
     const { publish, subscribe, responses } = this.rules
     return {

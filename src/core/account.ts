@@ -40,6 +40,8 @@ export class Account {
   /** What subjects that clients publish to become; null: they stay. */
   mappings: Mappings | null = null
   limits: AccountLimits = NO_ACCOUNT_LIMITS
+  /** What people call it: its name, unless it says otherwise. */
+  nameTag: string
   /** What clients that are gone had published and got. */
   private readonly past = new Traffic()
   private readonly listeners = new Set<() => void>()
@@ -47,6 +49,7 @@ export class Account {
 
   constructor(name: string, bus: AccountHost) {
     this.name = name
+    this.nameTag = name
     this.bus = bus
   }
 

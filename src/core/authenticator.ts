@@ -10,6 +10,18 @@ export interface Identity {
   readonly user: string
   /** What the user may do; left out or null: everything. */
   readonly permissions?: Permissions | null
+  /** What people call it; left out: nothing. */
+  readonly nameTag?: string
+  readonly tags?: readonly string[]
+  /** What else monitoring shows of how it has logged in. */
+  readonly shown?: Readonly<Record<string, string>>
+  /** When it is told `User Authentication Expired` and cut off; left out: never. */
+  readonly expiresMs?: number
+  /** Decided by somebody who isn't asked again when the server's configuration changes. Left out: no. */
+  readonly isSettled?: boolean
+  /** Limits of this user; left out or -1: none of its own. */
+  readonly maxSubscriptions?: number
+  readonly maxPayloadBytes?: number
 }
 
 /** What a client shows to be let in. */
@@ -18,6 +30,8 @@ export interface Credentials {
   readonly peer: Peer
   /** What INFO asked to be signed, '' for nothing. */
   readonly nonce: string
+  /** Its number on this server. Left out: 0. */
+  readonly id?: number
   /** Has the client left meanwhile, so that nobody waits for the answer? Left out: no. */
   readonly hasLeft?: () => boolean
 }

@@ -12,6 +12,7 @@ export { Bus, type BusOptions } from './bus.ts'
 export { CloseReason } from './close-reason.ts'
 export { type ConnectOptions, defaultConnectOptions } from './connect-options.ts'
 export type { InternalSubscription, MessageHandler } from './handler.ts'
+export { ChangingShares, type FailedImport } from './imports/changing-shares.ts'
 export {
   type AccountShares,
   type ExportDefinition,

@@ -16,6 +16,10 @@ export interface PeerTls {
   } | null
   /** SHA-256 of the certificate's public key, hex digits; '' without. */
   readonly publicKeyHash: string
+  /** Its certificate and those that have signed it, as PEM. Left out: none. */
+  readonly pem?: readonly string[]
+  /** Was the chain checked? */
+  readonly isVerified?: boolean
 }
 
 /** Where a client comes from, as its listener knows. */

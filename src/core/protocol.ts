@@ -56,6 +56,8 @@ export class ClientProtocol implements Operations, SessionProtocol {
   private readonly nonce: string
   private wasConnected = false
   private hasPonged = false
+  /** It has shown who it is, and whether it is let in is not known yet. */
+  private isAwaited = false
   private lastInMs: number
   /** Since when it may log in. */
   private loginSinceMs: number
@@ -133,7 +135,8 @@ export class ClientProtocol implements Operations, SessionProtocol {
     const { session, nonce } = this
     const { options, peer } = session
     const hasLeft = (): boolean => session.isClosed
-    const identity = this.host.authenticator.authenticate({ options, peer, nonce, hasLeft })
+    const { id } = session
+    const identity = this.host.authenticator.authenticate({ options, peer, nonce, id, hasLeft })
     if (identity instanceof Promise) this.waitForLogin(identity, hasConnected)
     else this.endLogin(identity, hasConnected)
   }
@@ -250,8 +253,12 @@ export class ClientProtocol implements Operations, SessionProtocol {
     if (this.hasPonged && this.session.options.protocol >= INFO_PROTOCOL) this.sendInfo(false)
   }
 
-  limitsChanged(): void {
+  applyLimits(): void {
     this.maxPayloadBytes = this.session.maxPayloadBytes
+  }
+
+  limitsChanged(): void {
+    this.applyLimits()
     this.maxControlLineBytes = this.host.limits.maxControlLineBytes
     this.announceInfo()
   }
@@ -262,8 +269,9 @@ export class ClientProtocol implements Operations, SessionProtocol {
       this.mayOperate = !host.authenticator.isRequired
       return
     }
-    const { options, peer } = session
-    const identity = host.authenticator.authenticate({ options, peer, nonce })
+    if (session.identity?.isSettled) return
+    const { options, peer, id } = session
+    const identity = host.authenticator.authenticate({ options, peer, nonce, id })
     if (identity instanceof Promise) identity.then((found) => this.stay(found)).catch(host.fault)
     else this.stay(identity)
   }
@@ -281,7 +289,9 @@ export class ClientProtocol implements Operations, SessionProtocol {
       return
     }
     if (!this.mayOperate) {
-      if (nowMs - this.loginSinceMs > limits.authTimeoutMs) {
+      // Who decides has as much time from CONNECT on, and says no by itself when it is over.
+      const waitMs = limits.authTimeoutMs * (this.isAwaited ? 2 : 1)
+      if (nowMs - this.loginSinceMs > waitMs) {
         session.refuse('Authentication Timeout', CloseReason.authenticationTimeout)
       }
       return
@@ -330,7 +340,10 @@ export class ClientProtocol implements Operations, SessionProtocol {
     const { parser, session } = this
     parser.hold()
     session.pause()
+    this.isAwaited = true
+    this.loginSinceMs = this.host.clock.now()
     const goOn = (found: Identity | null): void => {
+      this.isAwaited = false
       if (session.isClosed) return
       this.endLogin(found, hasConnected)
       const before = this.beginWork()
@@ -368,8 +381,9 @@ export class ClientProtocol implements Operations, SessionProtocol {
       session.refuse('maximum account active connections exceeded', CloseReason.maxAccountConnections)
       return
     }
-    this.maxPayloadBytes = session.maxPayloadBytes
     this.mayOperate = true
+    session.applyLimits()
+    if (session.isClosed) return
     if (hasConnected && !this.wasConnected) session.introduce()
     host.observer?.loggedIn(session)
     if (!hasConnected) return

@@ -49,6 +49,8 @@ export interface SessionProtocol {
   announceInfo(): void
   /** The server's limits have changed. */
   limitsChanged(): void
+  /** The session's limits have. */
+  applyLimits(): void
   /** Who may connect has changed: the client shows again what it has shown. */
   recheckLogin(): void
   /** Pings, deadlines. Called now and then. */
@@ -71,6 +73,8 @@ export class Session implements Origin, Receiver, TrafficCounters, WaitedFor {
   account: Account
   user = ''
   permissions: Permissions | null = null
+  /** Who it turned out to be; null: nobody knows yet. */
+  identity: Identity | null = null
   options: ConnectOptions = defaultConnectOptions()
   readonly subscriptions = new Map<string, Subscription>()
   /** Messages and bytes published by, and delivered to, the client. */
@@ -145,7 +149,9 @@ export class Session implements Origin, Receiver, TrafficCounters, WaitedFor {
   }
 
   /** The client is known: it gets its account and its permissions. */
-  logIn({ account, user, permissions }: Identity): void {
+  logIn(identity: Identity): void {
+    const { account, user, permissions } = identity
+    this.identity = identity
     this.join(this.host.account(account))
     this.user = user
     this.permissions = permissions ?? null
@@ -242,15 +248,27 @@ export class Session implements Origin, Receiver, TrafficCounters, WaitedFor {
   }
 
   private get maxSubscriptions(): number {
-    const own = this.account.limits.maxSubscriptions
     const ofServer = this.host.limits.maxSubscriptions || Number.POSITIVE_INFINITY
-    return own < 0 ? ofServer : Math.min(own, ofServer)
+    return least(ofServer, this.account.limits.maxSubscriptions, this.identity?.maxSubscriptions)
   }
 
   get maxPayloadBytes(): number {
-    const own = this.account.limits.maxPayloadBytes
     const ofServer = this.host.limits.maxPayloadBytes
-    return own < 0 ? ofServer : Math.min(own, ofServer)
+    return least(ofServer, this.account.limits.maxPayloadBytes, this.identity?.maxPayloadBytes)
+  }
+
+  /** The account's limits, or the user's, are others. Who has as many subscriptions as it may have is cut off. */
+  applyLimits(): void {
+    this.protocol.applyLimits()
+    if (this.subscriptions.size >= this.maxSubscriptions)
+      this.refuse('maximum subscriptions exceeded', CloseReason.maxSubscriptions)
+  }
+
+  /** It has no more right to be here. */
+  expire(whose: 'Account' | 'User'): void {
+    const text = `${whose} Authentication Expired`
+    this.host.log('debug', `${this.name} - ${text}`)
+    this.end(text, CloseReason.authenticationExpired)
   }
 
   /** Has the account more clients than it may? */
@@ -305,7 +323,9 @@ export class Session implements Origin, Receiver, TrafficCounters, WaitedFor {
   }
 
   tend(nowMs: number): void {
-    this.protocol.tend(nowMs)
+    const { expiresMs } = this.identity ?? {}
+    if (expiresMs !== undefined && nowMs >= expiresMs) this.expire('User')
+    else this.protocol.tend(nowMs)
   }
 
   announceInfo(): void {
@@ -390,4 +410,10 @@ export class Session implements Origin, Receiver, TrafficCounters, WaitedFor {
     }
     origin?.waitFor(this)
   }
+}
+
+/** Of limits where -1, and what is left out, are none. */
+function least(ofServer: number, ofAccount: number, ofUser = -1): number {
+  const limit = ofAccount < 0 ? ofServer : Math.min(ofAccount, ofServer)
+  return ofUser < 0 ? limit : Math.min(ofUser, limit)
 }

@@ -12,6 +12,8 @@ export interface JetStreamOptions extends StreamHostOptions {
   log?: Log
   /** Accounts with JetStream. Default: `$G`. */
   accounts?: readonly string[]
+  /** Other accounts may be enabled later. Default: false. */
+  accountsCome?: boolean
 }
 
 /** What the server's monitoring shows. Sizes are bytes. */
@@ -36,6 +38,8 @@ const SHUTDOWN_STATUS = '409 Server Shutdown'
 export class JetStream {
   readonly host: StreamHost
   readonly accounts = new Map<string, JetStreamAccount>()
+  /** Accounts that could have JetStream, and have none. */
+  private readonly refusing = new Map<string, JetStreamAccount>()
   isClosed = false
   private readonly log: Log
   private readonly watch: StoreWatch
@@ -45,9 +49,46 @@ export class JetStream {
     const js = new JetStream(options)
     for (const name of options.accounts ?? ['$G']) js.addAccount(name)
     js.connect()
-    await js.recover()
+    js.tidy()
+    await js.recover(js.accounts)
+    if (options.accountsCome !== true) js.tellClosed()
     for (const account of js.accounts.values()) account.open(new Api(account))
     return js
+  }
+
+  /** Names of the accounts that have streams on the disk. */
+  storedAccounts(): Set<string> {
+    const names = [...this.host.store.logs.keys()].filter((name) => streamOfIds(name) === null)
+    return new Set(names.map((name) => name.slice(0, name.lastIndexOf('/'))))
+  }
+
+  /** JetStream for one more account: its streams are recovered. Of no effect where it is enabled. */
+  async enable(name: string): Promise<void> {
+    if (this.accounts.has(name) || this.isClosed) return
+    this.refusing.get(name)?.close(SHUTDOWN_STATUS)
+    this.refusing.delete(name)
+    this.addAccount(name)
+    const account = this.accounts.get(name) as JetStreamAccount
+    await this.recover(new Map([[name, account]]))
+    if (!this.isClosed && this.accounts.get(name) === account) account.open(new Api(account))
+  }
+
+  /** No JetStream for the account: who asks is told so. Its streams stay on the disk, until it is enabled again. */
+  disable(name: string): void {
+    const account = this.accounts.get(name)
+    if (!this.refusing.has(name) && !this.isClosed) {
+      const refusing = new JetStreamAccount(this.host, this.bus.account(name))
+      refusing.isEnabled = false
+      refusing.open(new Api(refusing))
+      this.refusing.set(name, refusing)
+    }
+    if (account === undefined) return
+    this.accounts.delete(name)
+    account.close(SHUTDOWN_STATUS)
+    for (const stream of [...account.streams.values()]) {
+      account.streams.delete(stream.name)
+      stream.discountBytes()
+    }
   }
 
   private constructor(options: JetStreamOptions) {
@@ -109,21 +150,28 @@ export class JetStream {
     this.accounts.set(name, new JetStreamAccount(this.host, this.bus.account(name)))
   }
 
-  private async recover(): Promise<void> {
+  /** Removes what no stream needs. */
+  private tidy(): void {
+    const { store } = this.host
+    for (const [name, log] of [...store.logs]) {
+      const idsOf = streamOfIds(name)
+      if (idsOf !== null && !store.logs.has(idsOf)) store.deleteLog(log)
+    }
+  }
+
+  private tellClosed(): void {
+    for (const name of this.host.store.logs.keys())
+      if (streamOfIds(name) === null && !this.accounts.has(name.slice(0, name.lastIndexOf('/'))))
+        this.log('warn', `stream ${name} belongs to an account without JetStream and stays closed`)
+  }
+
+  private async recover(accounts: ReadonlyMap<string, JetStreamAccount>): Promise<void> {
     const { store } = this.host
     const recovered: Promise<void>[] = []
-    for (const [name, log] of store.logs) {
-      const idsOf = streamOfIds(name)
-      if (idsOf !== null) {
-        if (!store.logs.has(idsOf)) store.deleteLog(log)
-        continue
-      }
-      const slash = name.lastIndexOf('/')
-      const account = this.accounts.get(name.slice(0, slash))
-      if (account === undefined) {
-        this.log('warn', `stream ${name} belongs to an account without JetStream and stays closed`)
-        continue
-      }
+    for (const [name, log] of [...store.logs]) {
+      if (streamOfIds(name) !== null) continue
+      const account = accounts.get(name.slice(0, name.lastIndexOf('/')))
+      if (account === undefined) continue
       const meta = log.meta as unknown as StreamMeta
       if (meta.isRestoring) {
         this.log('warn', `stream ${name} was not restored to its end and is removed`)
@@ -149,15 +197,15 @@ export class JetStream {
     store.onCommitted = (batch) => this.committed(batch)
     store.onDrain = () => bus.resumeReading()
     const { watch } = this
-    store.onFailure = (error) => {
+    store.writability.onFailure = (error) => {
       watch.failed(error)
       bus.resumeReading()
     }
-    store.onShortage = (error) => {
+    store.writability.onShortage = (error) => {
       watch.short(error)
       bus.resumeReading()
     }
-    store.onRelief = () => watch.relieved()
+    store.writability.onRelief = () => watch.relieved()
     store.onLost = (log) => watch.lost(log)
     for (const log of store.logs.values()) if (log.lost.count > log.lost.told) watch.lost(log)
   }

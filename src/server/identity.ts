@@ -1,54 +1,51 @@
-/** Ids in the form of public nkeys: a prefix byte, 32 bytes, a checksum, all in base 32. */
-import { generateKeyPairSync, randomBytes } from 'node:crypto'
+/** Who a server is: keys in the form of nkeys, made anew at each start. */
+import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+import { Codec } from '@nats-io/nkeys/lib/codec.js'
+import { KeyKind } from '../auth/index.ts'
 
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
-/** 13 << 3: makes the first letter an N. */
-const SERVER_PREFIX = 0x68
-/** 23 << 3: makes the first letter an X. */
-const CURVE_PREFIX = 0xb8
+/** The key itself is the end of its DER form. */
+const KEY_BYTES = 32
 
-/** A new server id: 56 letters and digits, the first an N. */
-export function newServerId(): string {
-  return encodeKey(SERVER_PREFIX, randomBytes(32))
-}
+export class ServerIdentity {
+  /** 56 letters and digits, the first an N. */
+  readonly id: string
+  /** Public key for sealed exchanges: 56 letters and digits, the first an X. */
+  readonly curveKey: string
+  private readonly signer: KeyObject
+  private readonly curve: KeyObject
+  private sealer: Promise<Sealer> | null = null
 
-/** A new curve key for sealed exchanges with the server: 56 letters and digits, the first an X. */
-export function newCurveKey(): string {
-  const { publicKey: key } = generateKeyPairSync('x25519')
-  // The key itself is the end of its DER form.
-  return encodeKey(CURVE_PREFIX, key.export({ type: 'spki', format: 'der' }).subarray(-32))
-}
-
-function encodeKey(prefix: number, key: Buffer): string {
-  const raw = Buffer.alloc(35)
-  raw[0] = prefix
-  key.copy(raw, 1)
-  raw.writeUInt16LE(crc16(raw, 33), 33)
-  return base32(raw)
-}
-
-/** CRC-16/XMODEM, as nkeys use it. */
-function crc16(bytes: Buffer, length: number): number {
-  let crc = 0
-  for (let i = 0; i < length; i++) {
-    crc ^= bytes[i] << 8
-    for (let bit = 0; bit < 8; bit++)
-      crc = crc & 0x8000 ? ((crc << 1) ^ 0x1021) & 0xffff : (crc << 1) & 0xffff
+  constructor() {
+    const signing = generateKeyPairSync('ed25519')
+    const sealing = generateKeyPairSync('x25519')
+    this.signer = signing.privateKey
+    this.curve = sealing.privateKey
+    this.id = encode(KeyKind.server, signing.publicKey)
+    this.curveKey = encode(KeyKind.curve, sealing.publicKey)
   }
-  return crc
+
+  /** The signature, as base64url. */
+  sign(text: string): string {
+    return sign(null, Buffer.from(text), this.signer).toString('base64url')
+  }
+
+  /** Seals for, and opens what was sealed by, who has a public curve key. */
+  sealing(): Promise<Sealer> {
+    // Loaded here: most servers seal nothing.
+    this.sealer ??= import('@nats-io/nkeys/lib/curve.js').then(
+      ({ CurveKP }) => new CurveKP(this.curve.export({ type: 'pkcs8', format: 'der' }).subarray(-KEY_BYTES)),
+    )
+    return this.sealer
+  }
 }
 
-function base32(bytes: Buffer): string {
-  let text = ''
-  let bits = 0
-  let value = 0
-  for (const byte of bytes) {
-    value = ((value << 8) | byte) & 0xfff
-    bits += 8
-    while (bits >= 5) {
-      bits -= 5
-      text += ALPHABET[(value >> bits) & 31]
-    }
-  }
-  return text
+export interface Sealer {
+  seal(message: Uint8Array, recipient: string): Uint8Array
+  /** Null for what was not sealed by the sender. */
+  open(message: Uint8Array, sender: string): Uint8Array | null
+}
+
+function encode(kind: number, key: KeyObject): string {
+  const raw = key.export({ type: 'spki', format: 'der' }).subarray(-KEY_BYTES)
+  return Buffer.from(Codec.encode(kind, raw)).toString('latin1')
 }

@@ -3,6 +3,7 @@
 import { statfs } from 'node:fs/promises'
 import { totalmem } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
+import { type AccountLimitClaims, hasJetStream } from '../auth/index.ts'
 import type { Bus } from '../core/index.ts'
 import {
   type Consumer,
@@ -90,6 +91,7 @@ export class JetStreamService {
         clock: settings.clock,
         log: (level, text) => logger.log(level, text),
         accounts: settings.security.jetstreamAccounts,
+        accountsCome: settings.security.operator !== null,
         domain: settings.domain,
         maxMemory,
         maxStore,
@@ -140,6 +142,17 @@ export class JetStreamService {
       max_memory: host.maxMemory,
       max_storage: host.maxStore,
     })
+  }
+
+  /** Names of accounts that have streams on the disk. */
+  storedAccounts(): Set<string> {
+    return this.jetstream.storedAccounts()
+  }
+
+  /** What an account's JWT says of JetStream. Of its limits it takes whether it has any; null: it has none. */
+  async changeAccount(name: string, limits: AccountLimitClaims | null): Promise<void> {
+    if (limits !== null && hasJetStream(limits)) await this.jetstream.enable(name)
+    else this.jetstream.disable(name)
   }
 
   /** Ends what waits: requests are answered, timers cleared. Before the connections go. */

@@ -56,6 +56,8 @@ export function reloaded(now: Settings, next: Settings): Settings {
   if ((now.tls === null) !== (wanted.tls === null))
     throw new Error('config reload not supported for switching TLS on or off')
   if (!same(now.websocket, wanted.websocket)) throw new Error('config reload not supported for Websocket')
+  if (!same(withoutPreload(now), withoutPreload(wanted)))
+    throw new Error('config reload not supported for operators and their resolver')
   check('SystemAccount', now.security.systemAccount, wanted.security.systemAccount, String)
   if (now.jetstream) {
     checkStore(now, wanted)
@@ -63,6 +65,12 @@ export function reloaded(now: Settings, next: Settings): Settings {
       throw new Error('config reload not supported for the accounts that have jetstream')
   }
   return wanted
+}
+
+/** What of operators can't change. */
+function withoutPreload({ security }: Settings): unknown {
+  const { preload: _, ...others } = security.operator ?? {}
+  return others
 }
 
 function check(name: string, before: unknown, after: unknown, show: (value: unknown) => string): void {

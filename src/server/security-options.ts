@@ -1,4 +1,5 @@
 /** What a server can be told about who may connect and what they may do. */
+import type { OperatorOptions } from './operator/options.ts'
 
 /**
  * Subjects that are allowed, and out of them those that are not. Patterns; `*` and `>` are wildcards. In `subscribe` a queue
@@ -114,6 +115,20 @@ export interface AccountOptions {
   limits?: AccountLimitOptions
 }
 
+/** A service that decides who may connect (ADR-26). */
+export interface AuthCalloutOptions {
+  /** Public key of an account (`A…`) whose seed the service signs its answers with. */
+  issuer: string
+  /** Where the service is. Default: `$G`. */
+  account?: string
+  /** Users that are not asked about, by name or public nkey: the service itself. */
+  users: readonly string[]
+  /** Public curve key (`X…`) that requests are sealed for. Default: they are not. */
+  xkey?: string
+  /** Accounts whose users are asked about, besides those of `$G` and unknown ones. Default: all. */
+  allowedAccounts?: readonly string[]
+}
+
 /** The part of the server's options that is about who may connect. */
 export interface SecurityOptions {
   /** The one user's name; goes with `password`. Clients must then log in. */
@@ -132,6 +147,10 @@ export interface SecurityOptions {
   accounts?: Readonly<Record<string, AccountOptions>>
   /** What subjects that clients of the global account publish to become. */
   mappings?: MappingsOptions
+  /** Operator mode: accounts and users by JWTs, instead of all the above. */
+  operator?: OperatorOptions
+  /** Users that are asked about elsewhere. */
+  authCallout?: AuthCalloutOptions
   /** The account for the server's own services and events. Default: `$SYS`. */
   systemAccount?: string
   /** Milliseconds a client has to log in. Default: 2000. */

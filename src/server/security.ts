@@ -1,5 +1,7 @@
 /** Fills in and checks what a server is told about users and accounts. */
+
 import {
+  type CalloutSettings,
   DEFAULT_RESPONSES,
   isPublicKey,
   type PermissionRules,
@@ -9,8 +11,11 @@ import {
   type UserRecord,
   type Users,
 } from '../auth/index.ts'
+import { quoted } from '../wire/index.ts'
 import { type AccountSettings, settleAccounts } from './account-settings.ts'
+import { type OperatorOptions, type OperatorSettings, settleOperator } from './operator/options.ts'
 import type {
+  AuthCalloutOptions,
   PermissionOptions,
   SecurityOptions,
   SubjectPermissionOptions,
@@ -24,6 +29,10 @@ const OPEN = 'anyone could log in'
 const EVERYBODY_ELSE = ' everybody else'
 
 export interface SecuritySettings {
+  /** Null: not in operator mode. */
+  readonly operator: OperatorSettings | null
+  /** Null: nobody is asked about users. */
+  readonly callout: CalloutSettings | null
   readonly users: Users
   readonly accounts: readonly AccountSettings[]
   /** Where JetStream is, when it is served: `$G`, until there are others. */
@@ -38,6 +47,9 @@ export interface SecuritySettings {
 export function settleSecurity(options: SecurityOptions, mapsCertificates: boolean): SecuritySettings {
   refuseContradictions(options)
   refuseEmptySecrets(options, mapsCertificates)
+  const { operators = [], trustedKeys = [] } = options.operator ?? {}
+  if (options.operator !== undefined && operators.length + trustedKeys.length > 0)
+    return operatorMode(options, options.operator)
   const { accounts = {}, systemAccount = SYSTEM_ACCOUNT } = options
   const users = usersOf(options)
   refuseDoubles(users)
@@ -54,6 +66,8 @@ export function settleSecurity(options: SecurityOptions, mapsCertificates: boole
     users.push({ ...everybodyElse, account: GLOBAL_ACCOUNT })
   }
   return {
+    operator: null,
+    callout: calloutOf(options.authCallout),
     users: {
       users,
       noAuthUser: isForSystemOnly ? EVERYBODY_ELSE : noAuthUser,
@@ -71,6 +85,47 @@ export function settleSecurity(options: SecurityOptions, mapsCertificates: boole
       : names.filter((name) => accounts[name].jetstream),
     systemAccount,
   }
+}
+
+/** Nobody is known here: accounts and users come with their JWTs. */
+function operatorMode(options: SecurityOptions, given: OperatorOptions): SecuritySettings {
+  const { accounts = {}, users = [], mappings = {} } = options
+  const operator = settleOperator(given, {
+    systemAccount: options.systemAccount,
+    hasAccounts: Object.keys(accounts).length > 0,
+    hasUsers: users.length > 0,
+    hasCallout: options.authCallout !== undefined,
+  })
+  if (options.noAuthUser !== undefined) throw new Error('no_auth_user not compatible with Trusted Operator')
+  const systemAccount = operator.systemAccount || SYSTEM_ACCOUNT
+  return {
+    operator,
+    callout: null,
+    users: { users: [], noAuthUser: '', isAnnounced: true, mapsCertificates: false, token: '' },
+    accounts: settleAccounts({}, { name: GLOBAL_ACCOUNT, mappings }, systemAccount),
+    jetstreamAccounts: [],
+    systemAccount,
+  }
+}
+
+/** @throws Error in nats-server's words */
+function calloutOf(given: AuthCalloutOptions | undefined): CalloutSettings | null {
+  if (given === undefined) return null
+  const { issuer, account = '', users, xkey = '', allowedAccounts = [] } = given
+  const mistake = calloutMistake(given)
+  if (mistake !== '') throw new Error(mistake)
+  return { issuer, account: account || GLOBAL_ACCOUNT, users, xkey, allowedAccounts }
+}
+
+/** Why a callout can't be, in nats-server's words; '' for nothing. */
+export function calloutMistake({ issuer, users, xkey = '' }: AuthCalloutOptions): string {
+  if (issuer !== '' && !isPublicKey(issuer, 'account'))
+    return `Expected callout user to be a valid public account nkey, got ${quoted(issuer)}`
+  if (xkey !== '' && !isPublicKey(xkey, 'curve'))
+    return `Expected callout xkey to be a valid public xkey, got ${quoted(xkey)}`
+  if (issuer === '') return 'Authorization callouts require an issuer to be specified'
+  if (users.length === 0) return 'Authorization callouts require authorized users to be specified'
+  return ''
 }
 
 const everybodyElse = {

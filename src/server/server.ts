@@ -1,5 +1,5 @@
 import type { ConnectionOptions, NatsConnection } from '@nats-io/nats-core'
-import { ConfiguredUsers } from '../auth/index.ts'
+import type { Callout } from '../auth/index.ts'
 import { Bus, type LogLevel } from '../core/index.ts'
 import { realFileSystem } from '../ports/real-file-system.ts'
 import { openAccounts } from './account-settings.ts'
@@ -7,18 +7,21 @@ import { bind, hostPort, urlHost } from './address.ts'
 import { Admission } from './admission.ts'
 import { Guard, GuardedClock, type ServerFault } from './guard.ts'
 import { GuardedFiles } from './guarded-files.ts'
-import { newCurveKey, newServerId } from './identity.ts'
+import { ServerIdentity } from './identity.ts'
 import { InProcessClients } from './in-process-client.ts'
 import { serverInfo } from './info.ts'
 import { JetStreamService } from './jetstream-service.ts'
 import { LameDuck } from './lame-duck.ts'
 import { LineLogger, type Logger, warningLogger } from './logger.ts'
+import { calloutComplaints, calloutOf, usersOf } from './login.ts'
 import { ClosedConnections, recordOf } from './monitor/connection-record.ts'
 import type { Monitor } from './monitor/index.ts'
 import type { MonitoredServer } from './monitor/monitored-server.ts'
+import { OperatorMode } from './operator/index.ts'
 import { type ServerOptions, type Settings, settle } from './options.ts'
 import type { Ports } from './process-files.ts'
 import { changesOf, reloaded, same } from './reload.ts'
+import type { SecuritySettings } from './security.ts'
 import { SystemAccount } from './system/index.ts'
 import { TcpListener } from './tcp-listener.ts'
 import type { TlsHandshakes } from './tls-handshakes.ts'
@@ -60,6 +63,9 @@ export class Server {
   /** Takes away what goes between accounts. */
   private closeAccounts: () => void
   private readonly clients: InProcessClients
+  private readonly identity: ServerIdentity
+  private readonly callout: Callout
+  private readonly operator: OperatorMode | null
   private jetstream: JetStreamService | null = null
   private listener: TcpListener | null = null
   private handshakes: TlsHandshakes | null = null
@@ -84,7 +90,8 @@ export class Server {
     const { guard } = this
     this.settings = { ...settings, clock: new GuardedClock(settings.clock, guard) }
     this.logger = logger
-    this.id = newServerId()
+    this.identity = new ServerIdentity()
+    this.id = this.identity.id
     this.name = settings.name === '' ? this.id : settings.name
     this.closed = new Promise((resolve) => {
       this.tellClosed = resolve
@@ -95,12 +102,16 @@ export class Server {
     this.bus = new Bus({
       clock: this.settings.clock,
       limits: settings.limits,
-      authenticator: new ConfiguredUsers(settings.security.users),
       systemAccount: settings.security.systemAccount,
       log: (level: LogLevel, text: string) => logger.log(level, text),
       onFault: guard.report,
     })
     this.closeAccounts = openAccounts(this.bus, settings.security.accounts)
+    const { operator } = settings.security
+    this.callout = calloutOf(this.bus, this.identity, this.name, () => this.settings)
+    this.operator = operator === null ? null : new OperatorMode(this.bus, operator, this.callout)
+    this.bus.authenticator = this.operator?.users ?? usersOf(this.bus, this.callout, settings)
+    for (const complaint of calloutComplaints(this.bus, settings)) logger.log('error', complaint)
     this.loadedMs = this.bus.startedMs
     this.admission = new Admission(this.bus, traceOf(settings))
     this.clients = new InProcessClients(this.bus, this.admission, guard)
@@ -218,12 +229,18 @@ export class Server {
       this.closeAccounts = openAccounts(bus, next.security.accounts)
       logger.log('info', 'Reloaded: accounts')
     }
-    if (!same(now.security.users, next.security.users)) {
-      const authenticator = new ConfiguredUsers(next.security.users)
+    const known = ({ users, callout }: SecuritySettings): unknown => [users, callout]
+    if (this.operator === null && !same(known(now.security), known(next.security))) {
+      const authenticator = usersOf(bus, this.callout, next)
       if (authenticator.isAnnounced) bus.info.auth_required = true
       else delete bus.info.auth_required
       bus.changeAuthenticator(authenticator)
       logger.log('info', 'Reloaded: authorization')
+    }
+    const { operator } = next.security
+    if (operator !== null && !same(now.security.operator, operator)) {
+      this.operator?.reload(operator).catch(bus.fault)
+      logger.log('info', 'Reloaded: accounts')
     }
     if (next.tls !== null && this.handshakes !== null) this.handshakes.change(next.tls)
     if (next.tls !== null) this.monitor?.changeTls(next.tls)
@@ -281,7 +298,7 @@ export class Server {
     logger.log('info', `  Name:     ${this.name}`)
     logger.log('info', `  ID:       ${this.id}`)
     const info = serverInfo({
-      curveKey: newCurveKey(),
+      curveKey: this.identity.curveKey,
       id: this.id,
       name: this.name,
       host: settings.host,
@@ -306,6 +323,8 @@ export class Server {
         logger,
       })
     }
+    const { system } = this
+    await this.operator?.start(this.jetstream, system === null ? null : () => system.record.next())
     if (settings.tls !== null) {
       // Loaded here: OpenSSL takes its time.
       const { TlsHandshakes } = await import('./tls-handshakes.ts')
@@ -373,6 +392,9 @@ export class Server {
       get jetstream() {
         return server.jetstream
       },
+      get operatorAccounts() {
+        return server.operator?.accounts ?? null
+      },
       get monitorPort() {
         return server.monitorPort
       },
@@ -422,6 +444,7 @@ export class Server {
       step(() => this.listener?.close()),
       step(() => this.webSocketListener?.close()),
     ])
+    await step(() => this.operator?.end())
     await step(() => this.system?.close())
     await step(() => this.jetstream?.stopServing())
     await step(() => this.bus.close())

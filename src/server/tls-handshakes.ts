@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, type X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { createServer, type Server as NodeTlsServer, type TLSSocket } from 'node:tls'
 import { certificateNames } from '../auth/index.ts'
@@ -12,6 +12,8 @@ interface Waiting {
 }
 
 /** TLS handshakes of sockets that a listener has accepted. */
+/** Certificates of a client that are looked at. */
+const LONGEST_CHAIN = 16
 export class TlsHandshakes {
   settings: TlsSettings
   private server: NodeTlsServer
@@ -99,5 +101,17 @@ export function factsOf(socket: TLSSocket): PeerTls {
         : createHash('sha256')
             .update(certificate.publicKey.export({ type: 'spki', format: 'der' }))
             .digest('hex'),
+    ...(certificate === undefined ? {} : { pem: chainOf(certificate), isVerified: socket.authorized }),
   }
+}
+
+/** A certificate and those that have signed it, as PEM. */
+function chainOf(certificate: X509Certificate): string[] {
+  const found: string[] = []
+  let next: X509Certificate | undefined = certificate
+  while (next !== undefined && found.length < LONGEST_CHAIN) {
+    found.push(next.toString())
+    next = next.issuerCertificate
+  }
+  return found
 }

@@ -72,6 +72,35 @@ test('an answer that breaks the contract is the handler’s fault, on whichever 
   await assert.rejects(shop.alive.request(app, undefined), InvalidMessageError)
 })
 
+test('asking all goes through the middleware, as asking one does; from an app and within a handler', async (t) => {
+  const apps = await instances(t, 2, (app, index) => {
+    shop.alive.handle(app, () => index)
+    app.use({
+      publish: (outgoing, next) => {
+        if (outgoing.kind === 'request') outgoing.setHeader('Asked-By', 'middleware')
+        return next()
+      },
+    })
+    app.subscribe('who.asks', (_, { headers }) => `${index} ${headers?.get('Asked-By')}`)
+    app.subscribe('count', { queue: 'one' }, async (_, { requestMany }) => {
+      const seen: string[] = []
+      for await (const answer of requestMany<string>('who.asks', '', { max: 2, timeout: '10s' }))
+        seen.push(answer)
+      return seen.sort()
+    })
+  })
+  const wanted = ['0 middleware', '1 middleware']
+  const seen: string[] = []
+  for await (const answer of apps[0].requestMany('who.asks', '', {
+    max: 2,
+    timeout: '10s',
+    schema: z.string(),
+  }))
+    seen.push(answer)
+  assert.deepEqual(seen.sort(), wanted)
+  assert.deepEqual(await apps[1].request('count'), wanted)
+})
+
 test('all who listen are asked, and their answers come as they are given', async (t) => {
   const apps = await instances(t, 3, (app, index) => {
     shop.alive.handle(app, () => index)

@@ -185,3 +185,25 @@ test('only those are paused whose messages there is no room for, until it goes o
   bus.resumeReading()
   assert.equal(publisher.isPaused, false)
 })
+
+test('a user has limits and a time of its own', () => {
+  let expiresMs = 0
+  const identity = { account: 'A', user: 'u', maxSubscriptions: 1, maxPayloadBytes: 3 }
+  const { bus, clock } = fakeBus({
+    authenticator: { isRequired: true, authenticate: () => ({ ...identity, expiresMs }) },
+  })
+  expiresMs = clock.now() + 4000
+  const client = new FakeClient(bus)
+  client.take()
+  const hello = 'CONNECT {"verbose":false}\r\n'
+  assert.equal(client.say(`${hello}SUB a 1\r\nSUB b 2\r\n`), "-ERR 'maximum subscriptions exceeded'\r\n")
+  assert.equal(client.say('PUB a 3\r\n123\r\n'), 'MSG a 1 3\r\n123\r\n')
+  const large = new FakeClient(bus)
+  large.take()
+  assert.equal(large.say(`${hello}PUB a 4\r\n1234\r\n`), "-ERR 'Maximum Payload Violation'\r\n")
+  clock.advance(3900)
+  assert.equal(client.take(), 'PING\r\n')
+  clock.advance(600)
+  assert.equal(client.take(), "-ERR 'User Authentication Expired'\r\n")
+  assert.equal(client.session.closeReason, 'Authentication Expired')
+})

@@ -200,7 +200,7 @@ test('while a login is waited for nothing of the client is taken, and then all i
   const late = new FakeClient(bus)
   late.take()
   late.say('CONNECT {}\r\nPING\r\n')
-  clock.advance(3000)
+  clock.advance(4500)
   assert.equal(late.take(), "-ERR 'Authentication Timeout'\r\n")
   tell({ account: 'A', user: 'u' })
   await turn()

@@ -11,8 +11,8 @@ export type Kind = 'contrail' | 'nats-server'
 export interface PeerServerOptions {
   /** After `-a`, `-p` and `-sd`. Default: `-js`. */
   flags?: readonly string[]
-  /** Text of a configuration file, given with `-c`. */
-  config?: string
+  /** Text of a configuration file, given with `-c`; by the server's directory, where it names that. */
+  config?: string | ((directory: string) => string)
   /** Where its files are made; default: in the system's temporary directory. */
   within?: string
 }
@@ -77,7 +77,8 @@ export class PeerServer {
     this.flags = [...(options.flags ?? ['-js'])]
     if (options.config !== undefined) {
       const path = join(this.directory, 'server.conf')
-      writeFileSync(path, options.config)
+      const { config } = options
+      writeFileSync(path, typeof config === 'string' ? config : config(this.directory))
       this.flags.push('-c', path)
     }
   }

@@ -2,25 +2,24 @@
  * What programs say to each other, declared once: subjects, what is on them, what is answered. A contract is a value without a
  * connection, so that a package of its own can have it; publishers, handlers and requesters of other packages use it.
  */
-import type { Msg, NatsConnection } from '@nats-io/nats-core'
-import { asContrailError } from '../client-errors.ts'
-import { decode, jsonCodec } from '../codec.ts'
 import type { ConsumeOptions } from '../consumer/options.ts'
 import type { StreamConsumer } from '../consumer/stream-consumer.ts'
 import type { HandlerContext } from '../context.ts'
 import type { CoreSubscription, SubscribeOptions } from '../core-subscription.ts'
-import { ContrailError, InvalidMessageError } from '../errors.ts'
+import { InvalidMessageError } from '../errors.ts'
 import type { AnyHandler } from '../handler.ts'
 import type { StreamMessage } from '../message.ts'
 import { checkOptions, schema, type Table, text } from '../options.ts'
-import { headersOf } from '../publisher/headers.ts'
-import type { PublishOptions, PublishResult, RequestOptions } from '../publisher/options.ts'
-import { failureOf, isFailure } from '../publisher/request-failure.ts'
+import type {
+  PublishOptions,
+  PublishResult,
+  RequestManyOptions,
+  RequestOptions,
+} from '../publisher/options.ts'
 import type { Declaring } from '../router.ts'
 import { type Input, type Output, type Schema, validate } from '../schema.ts'
 import type { Stream } from '../stores/stream.ts'
 import { type Params, SubjectPattern } from '../subject-pattern.ts'
-import { type Duration, toMs } from '../units.ts'
 
 /** An operation as it is declared. */
 export interface OperationOptions {
@@ -38,20 +37,7 @@ export interface OperationOptions {
 export interface Speaker {
   publish(subject: string, data?: unknown, options?: PublishOptions): Promise<PublishResult | undefined>
   request(subject: string, data?: unknown, options?: RequestOptions<never>): Promise<unknown>
-}
-
-/** With a connection: an app that runs, or the context of a handler. */
-export type Connected =
-  | { readonly nc: NatsConnection }
-  | { readonly context: { readonly nc: NatsConnection } }
-
-export interface RequestManyOptions extends Pick<RequestOptions, 'headers'> {
-  /** Answers at most. Default: as many as come. */
-  max?: number
-  /** How long answers are waited for in all. Default: 1 s. */
-  timeout?: Duration
-  /** Without `max`: it ends when no answer came for so long after the first. Default: `timeout` only. */
-  stall?: Duration
+  requestMany(subject: string, data?: unknown, options?: RequestManyOptions<never>): AsyncIterable<unknown>
 }
 
 type InOf<S> = S extends Schema ? Input<S> : unknown
@@ -69,7 +55,6 @@ const OPERATION_OPTIONS: Table<OperationOptions> = {
   response: schema,
   description: text,
 }
-const DEFAULT_MANY_MS = 1000
 
 export class Operation<Subject extends string, S, R> {
   readonly name: string
@@ -136,32 +121,15 @@ export class Operation<Subject extends string, S, R> {
     return (await by.request(subject, data, all)) as OutOf<R>
   }
 
-  /**
-   * Asks all who listen, and gives their answers as they come. It goes past the app's publish middleware.
-   * @throws ContrailError NO_RESPONDERS; RequestFailedError and InvalidMessageError for an answer that is one
-   */
+  /** Asks all who listen, and gives their answers as they come, checked by `response`. @throws as `app.requestMany` does */
   async *requestMany(
-    by: Connected,
+    by: Speaker,
     data: InOf<S>,
-    ...[options]: Rest<Subject, RequestManyOptions>
+    ...[options]: Rest<Subject, Omit<RequestManyOptions, 'codec' | 'template' | 'schema'>>
   ): AsyncGenerator<OutOf<R>> {
     const { subject, rest } = await this.#prepare(data, options)
-    const { max, timeout = DEFAULT_MANY_MS, stall, headers } = rest as RequestManyOptions
-    const nc = 'nc' in by ? by.nc : by.context.nc
-    try {
-      const answers = await nc.requestMany(subject, jsonCodec.encode(data), {
-        strategy: max !== undefined ? 'count' : stall !== undefined ? 'stall' : 'timer',
-        maxWait: toMs(timeout, 'timeout'),
-        maxMessages: max,
-        headers: headersOf({ headers }),
-        ...(stall === undefined ? {} : { stall: toMs(stall, 'stall') }),
-      })
-      for await (const answer of answers) yield await this.#read(subject, answer)
-    } catch (thrown) {
-      throw thrown instanceof ContrailError
-        ? thrown
-        : asContrailError(thrown, `Asking all on "${subject}" failed`, false)
-    }
+    const all = { ...rest, template: this.subject, schema: this.response as never }
+    yield* by.requestMany(subject, data, all) as AsyncIterable<OutOf<R>>
   }
 
   get #schema(): Schema | undefined {
@@ -173,13 +141,6 @@ export class Operation<Subject extends string, S, R> {
     const subject = this.#pattern.hasNames ? this.#pattern.fill(params ?? {}) : this.#pattern.subject
     if (this.#schema !== undefined) await validate(this.#schema, data, subject)
     return { subject, rest }
-  }
-
-  async #read(subject: string, answer: Msg): Promise<OutOf<R>> {
-    if (isFailure(answer)) throw failureOf(subject, answer)
-    const value = decode(jsonCodec, answer.data, subject)
-    const { response } = this
-    return (response === undefined ? value : await validate(response as Schema, value, subject)) as OutOf<R>
   }
 
   #answering(handler: AnyHandler): AnyHandler {

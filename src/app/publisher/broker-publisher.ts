@@ -15,11 +15,12 @@ import { type Schema, validate } from '../schema.ts'
 import { toMs } from '../units.ts'
 import type { Audience } from './audience.ts'
 import { headersOf } from './headers.ts'
-import type { PublishOptions, PublishResult, RequestOptions } from './options.ts'
+import type { PublishOptions, PublishResult, RequestManyOptions, RequestOptions } from './options.ts'
 import { PipelinedPublisher, type PublisherLimits } from './pipelined-publisher.ts'
 import { failureOf, isFailure, noAnswer } from './request-failure.ts'
 
 const DEFAULT_TIMEOUT_MS = 5000
+const DEFAULT_MANY_MS = 1000
 
 export interface BrokerPublisherOptions extends PublisherLimits {
   /** Bytes that may be published on core NATS while the connection is lost; then publishing fails. Default: 8 MiB. */
@@ -170,6 +171,36 @@ export class BrokerPublisher {
     return (options.schema === undefined ? value : await validate(options.schema, value, subject)) as T
   }
 
+  /**
+   * Asks all who listen; gives their answers as they come.
+   * @throws ContrailError NO_RESPONDERS; RequestFailedError and InvalidMessageError for an answer that is one
+   */
+  async *requestMany<T>(
+    subject: string,
+    data: unknown,
+    options: RequestManyOptions<Schema | undefined> = {},
+  ): AsyncGenerator<T> {
+    const codec = codecOf(options.codec)
+    this.counts.requests++
+    try {
+      const payload = codec.encode(data as never)
+      const said = { headers: options.headers, template: options.template }
+      const answers = (await this.#through('request', subject, payload, said, (outgoing) => {
+        return askMany(this.#nc, outgoing, options) as never
+      })) as unknown as AsyncIterable<Msg>
+      for await (const answer of answers) {
+        if (isFailure(answer)) throw failureOf(subject, answer)
+        const value = decode(codec, answer.data, subject)
+        yield (options.schema === undefined ? value : await validate(options.schema, value, subject)) as T
+      }
+    } catch (thrown) {
+      this.counts.requestsFailed++
+      throw thrown instanceof ContrailError
+        ? thrown
+        : asContrailError(thrown, `Asking all on "${subject}" failed`, false)
+    }
+  }
+
   /** The server says that the app may not publish there. */
   notPermitted(subject: string, reason: Error): void {
     this.#pipeline.notPermitted(subject, reason)
@@ -282,4 +313,18 @@ export class BrokerPublisher {
     this.#keptBytes += payload.length
     this.#kept.push({ subject, payload, options })
   }
+}
+
+function askMany(
+  nc: NatsConnection,
+  { subject, payload, options: { headers } }: Outgoing,
+  { max, timeout = DEFAULT_MANY_MS, stall }: RequestManyOptions<Schema | undefined>,
+): Promise<AsyncIterable<Msg>> {
+  return nc.requestMany(subject, payload, {
+    strategy: max !== undefined ? 'count' : stall !== undefined ? 'stall' : 'timer',
+    maxWait: toMs(timeout, 'timeout'),
+    maxMessages: max,
+    headers: headersOf({ headers }),
+    ...(stall === undefined ? {} : { stall: toMs(stall, 'stall') }),
+  })
 }

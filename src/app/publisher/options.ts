@@ -49,5 +49,15 @@ export interface RequestOptions<S extends Schema | undefined = undefined>
   schema?: S
 }
 
+export interface RequestManyOptions<S extends Schema | undefined = undefined>
+  extends Pick<RequestOptions<S>, 'headers' | 'codec' | 'template' | 'schema'> {
+  /** Answers at most. Default: as many as come. */
+  max?: number
+  /** How long answers are waited for in all. Default: 1 s. */
+  timeout?: Duration
+  /** Without `max`: it ends when no answer came for so long after the first. Default: `timeout` only. */
+  stall?: Duration
+}
+
 /** The type of an answer: the schema's output, else what is said: `request<number>('stock.left.nut')`. */
 export type AnswerOf<S, T> = [S] extends [Schema] ? Output<S> : T

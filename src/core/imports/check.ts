@@ -30,7 +30,7 @@ export function checkImport(
   if (exporter === undefined) throw new ImportError('account missing')
   if (!isValidSubject(subject) || !isValidSubject(to)) throw new ImportError('invalid subject')
   const found = exportFor(exporter, kind, subject)
-  if (found === null || !isAllowed(found, importer.name, subject)) {
+  if (found === null || !isAllowed(found, importer.name, wanted)) {
     throw new ImportError(`${kind} import not authorized`)
   }
   if (isTwice(importer, wanted)) throw new ImportError(twiceText(wanted))
@@ -52,10 +52,12 @@ function exportFor({ exports }: AccountShares, kind: string, subject: string): E
   return same ?? exports.find((each) => each.kind === kind && isSubset(subject, each.subject)) ?? null
 }
 
-function isAllowed(found: ExportDefinition, importer: string, subject: string): boolean {
+function isAllowed(found: ExportDefinition, importer: string, wanted: ImportDefinition): boolean {
+  const { subject } = wanted
   const { accounts, accountTokenPosition: position } = found
   // The very subject has a wildcard where the name has to be.
   if (position > 0) return found.subject !== subject && subject.split('.')[position - 1] === importer
+  if (found.admits !== undefined) return found.admits(importer, wanted)
   return accounts === null || accounts.includes(importer)
 }
 

@@ -12,6 +12,8 @@ export interface ExportDefinition {
   readonly accounts: readonly string[] | null
   /** Which token of the subject (from 1) has to be the name of the account that imports; 0: none. */
   readonly accountTokenPosition: number
+  /** Asked about accounts instead of `accounts`, where no token of the subject decides. Left out: `accounts` alone. */
+  readonly admits?: (importer: string, wanted: ImportDefinition) => boolean
   /** Of services. */
   readonly responseType: ResponseType
   /** Of services: answers are let through for so many milliseconds. */
@@ -28,6 +30,8 @@ export interface ImportDefinition {
   readonly to: string
   /** Is the service told all about the client? */
   readonly share: boolean
+  /** What lets the account import it, '' for nothing. Left out: nothing. */
+  readonly token?: string
 }
 
 export interface AccountShares {

@@ -3,7 +3,12 @@ import { hasWildcard, latin1Of, SubjectTransform, withPlaces } from '../../subje
 import type { Account } from '../account.ts'
 import { type Receiver, Subscription } from '../subscription.ts'
 import { checkExport, checkImport } from './check.ts'
-import { type AccountShares, type ImportDefinition, ImportError } from './definitions.ts'
+import {
+  type AccountShares,
+  type ExportDefinition,
+  type ImportDefinition,
+  ImportError,
+} from './definitions.ts'
 import { Responses } from './responses.ts'
 import { ServiceImport } from './service-import.ts'
 import { StreamImport } from './stream-import.ts'
@@ -35,7 +40,7 @@ export function checkShares(all: readonly AccountShares[]): void {
       }
       attempt(`Error adding ${each.kind} import "${each.subject}"`, () => {
         checkImport(byName, shares, each)
-        compile(each)
+        checkMapping(each)
       })
     }
   }
@@ -44,45 +49,82 @@ export function checkShares(all: readonly AccountShares[]): void {
 /** Lays the ways between accounts that have been checked. Returns what takes them away again. */
 export function connectShares(house: AccountHouse, all: readonly AccountShares[]): () => void {
   const byName = new Map(all.map((each) => [each.name, each]))
-  const responses = new Map<Account, Responses>()
-  const ends: (() => void)[] = []
-  const add = (account: Account, pattern: string, receiver: Receiver): void => {
-    const subscription = new Subscription(latin1Of(pattern), '', '', receiver)
-    account.addShadow(subscription)
-    ends.push(() => account.remove(subscription))
-  }
-  const responsesOf = (account: Account): Responses => {
-    let found = responses.get(account)
-    if (found === undefined) {
-      found = new Responses(account, house.clock, responsesOf)
-      responses.set(account, found)
-      add(account, found.pattern, found)
-    }
-    return found
-  }
-  for (const shares of all) {
-    const importer = house.account(shares.name)
-    const streams: StreamImport[] = []
-    for (const each of shares.imports) {
-      const shared = checkImport(byName, shares, each)
-      const exporter = house.account(each.account)
-      if (each.kind === 'stream') streams.push(new StreamImport(exporter, each))
-      else {
-        const receiver = new ServiceImport(importer, exporter, shared, each, responsesOf(exporter))
-        add(importer, ServiceImport.patternOf(each), receiver)
-      }
-    }
-    if (streams.length === 0) continue
-    importer.followBy(streams)
-    ends.push(() => importer.followBy([]))
-  }
+  const ways = new Ways(house)
+  const ends = all.map((shares) =>
+    ways.lay(
+      shares.name,
+      shares.imports.map((wanted) => ({ wanted, shared: checkImport(byName, shares, wanted) })),
+    ),
+  )
   return () => {
     for (const end of ends) end()
+    ways.end()
   }
 }
 
+/** An import, and the export that it is of. */
+interface Allowed {
+  readonly wanted: ImportDefinition
+  readonly shared: ExportDefinition
+}
+
+/** Lays the ways of accounts' imports. */
+export class Ways {
+  private readonly house: AccountHouse
+  private readonly responses = new Map<Account, Responses>()
+  private readonly ends: (() => void)[] = []
+
+  constructor(house: AccountHouse) {
+    this.house = house
+  }
+
+  /** The imports of an account. Returns what takes them away again. */
+  lay(name: string, imports: readonly Allowed[]): () => void {
+    const { house } = this
+    const importer = house.account(name)
+    const ends: (() => void)[] = []
+    const streams: StreamImport[] = []
+    for (const { wanted, shared } of imports) {
+      const exporter = house.account(wanted.account)
+      if (wanted.kind === 'stream') streams.push(new StreamImport(exporter, wanted))
+      else {
+        const receiver = new ServiceImport(importer, exporter, shared, wanted, this.responsesOf(exporter))
+        ends.push(shadow(importer, ServiceImport.patternOf(wanted), receiver))
+      }
+    }
+    if (streams.length > 0) {
+      importer.followBy(streams)
+      ends.push(() => importer.followBy([]))
+    }
+    return () => {
+      for (const end of ends) end()
+    }
+  }
+
+  /** Answers find nobody any more. */
+  end(): void {
+    for (const end of this.ends) end()
+  }
+
+  private responsesOf(account: Account): Responses {
+    let found = this.responses.get(account)
+    if (found === undefined) {
+      found = new Responses(account, this.house.clock, (other) => this.responsesOf(other))
+      this.responses.set(account, found)
+      this.ends.push(shadow(account, found.pattern, found))
+    }
+    return found
+  }
+}
+
+function shadow(account: Account, pattern: string, receiver: Receiver): () => void {
+  const subscription = new Subscription(latin1Of(pattern), '', '', receiver)
+  account.addShadow(subscription)
+  return () => account.remove(subscription)
+}
+
 /** Can its subjects be mapped? */
-function compile({ subject, to, kind }: ImportDefinition): void {
+export function checkMapping({ subject, to, kind }: ImportDefinition): void {
   if (subject === to || !hasWildcard(subject)) return
   try {
     SubjectTransform.compile(subject, withPlaces(to), { isStrict: true })

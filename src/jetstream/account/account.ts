@@ -20,6 +20,8 @@ export class JetStreamAccount implements StreamOwner {
   readonly account: Account
   readonly streams: Streams
   readonly pubAcks: PubAcks
+  /** Has the account JetStream? Else it is only told so. */
+  isEnabled = true
   /** Names of streams that are being restored. */
   readonly restoring = new Set<string>()
   /** Requests answered, and how many of them with an error. */

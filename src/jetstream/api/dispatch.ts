@@ -60,6 +60,7 @@ export class Api implements RequestHandler {
 
   private handle(request: ApiRequest, route: ApiRoute): void {
     try {
+      if (!this.account.isEnabled) throw apiError('JSNotEnabledForAccountErr')
       const level = headerOf(request.headers, 'Nats-Required-Api-Level')
       if (level !== '' && !(Number(level) <= API_LEVEL)) throw apiError('JSRequiredApiLevelErr')
       if (this.account.host.store.isHeldUp && route.changes) throw apiError('JSInsufficientResourcesErr')

@@ -2,6 +2,7 @@
 import type { Launch } from '../launch.ts'
 import { emptySecret } from '../security.ts'
 import type { SecurityOptions } from '../security-options.ts'
+import { callout } from './callout-keys.ts'
 import { parseDurationMs } from './number.ts'
 import { permissions } from './permission-keys.ts'
 import type { KeyTable, Reader } from './reader.ts'
@@ -57,6 +58,8 @@ const authorizationKeys: KeyTable<SecurityOptions> = {
   users: (target, entry, reader) => {
     target.users = users(entry, reader)
   },
+  auth_callout: authCallout,
+  auth_hook: authCallout,
   default_permission: defaultPermissions,
   default_permissions: defaultPermissions,
   permissions: defaultPermissions,
@@ -74,14 +77,16 @@ function defaultPermissions(...[target, entry, reader]: Parameters<Key>): void {
   target.defaultPermissions = permissions(entry, reader)
 }
 
+function authCallout(...[target, entry, reader]: Parameters<Key>): void {
+  target.authCallout = callout(entry, reader)
+}
+
 /** A longer time to log in is warned of. */
 const LONG_MS = 60_000
 
 const later = 'Contrail does not serve it yet'
 
 const refusedKeys: Readonly<Record<string, string>> = {
-  auth_callout: later,
-  auth_hook: later,
   proxy_required: later,
 }
 

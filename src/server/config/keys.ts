@@ -6,6 +6,7 @@ import { cluster, refusedClusterKeys } from './cluster-keys.ts'
 import { jetstream, topStoreDir } from './jetstream-keys.ts'
 import { mappings } from './mapping-keys.ts'
 import { limitKeys, networkKeys } from './network-keys.ts'
+import { operatorKeys } from './operator-keys.ts'
 import { logKeys, processKeys } from './process-keys.ts'
 import type { KeyTable } from './reader.ts'
 import { toggle } from './setters.ts'
@@ -21,6 +22,7 @@ export const topKeys: KeyTable<Launch> = {
   ...limitKeys,
   ...logKeys,
   ...processKeys,
+  ...operatorKeys,
   authorization,
   accounts,
   no_auth_user: ({ server }, entry, reader) => {
@@ -67,26 +69,6 @@ const later = 'Contrail does not serve it yet'
 export const refusedTopKeys: Readonly<Record<string, string>> = {
   ...refusedClusterKeys,
   ...Object.fromEntries(
-    [
-      'account_resolver',
-      'accounts_resolver',
-      'default_sentinel',
-      'ocsp',
-      'ocsp_cache',
-      'operator',
-      'operators',
-      'proxies',
-      'proxy_protocol',
-      'resolver',
-      'resolver_pinned_accounts',
-      'resolver_preload',
-      'resolver_tls',
-      'root',
-      'root_operator',
-      'root_operators',
-      'roots',
-      'trusted',
-      'trusted_keys',
-    ].map((key) => [key, later]),
+    ['ocsp', 'ocsp_cache', 'proxies', 'proxy_protocol', 'resolver_tls'].map((key) => [key, later]),
   ),
 }

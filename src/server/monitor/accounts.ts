@@ -1,9 +1,13 @@
 /** /accountz and /accstatz: the accounts, and what goes through them. */
+import type { ClaimAccount } from '../../auth/index.ts'
 import type { Account } from '../../core/index.ts'
+import { withWildcards } from '../../subjects/index.ts'
 import { goTime } from './go-text.ts'
 import type { MonitoredServer } from './monitored-server.ts'
 import { BadQuery, type Query } from './query.ts'
 import { interestFigures } from './subsz.ts'
+
+const MS_PER_S = 1000
 
 function nameOfSystem({ settings }: MonitoredServer): string {
   return settings.security.systemAccount
@@ -30,21 +34,81 @@ export function accountz(server: MonitoredServer, query: Query): Record<string, 
 export function accountDetail(server: MonitoredServer, account: Account): Record<string, unknown> {
   const { name } = account
   const isSystem = name === nameOfSystem(server)
+  const known = server.operatorAccounts
+  const claimed = known?.get(name)
   return {
     account_name: name,
-    update_time: goTime(server.bus.startedMs),
+    update_time: goTime(known?.updatedMs(name) || server.bus.startedMs),
     ...(isSystem ? { is_system: true } : {}),
-    expired: false,
-    complete: true,
+    expired: claimed?.isExpired ?? false,
+    complete: known?.isComplete(name) ?? true,
     jetstream_enabled: hasJetStream(server, name),
     leafnode_connections: 0,
     client_connections: account.members.size,
     subscriptions: account.interest.size,
-    ...(isSystem ? { exports: systemExports } : {}),
-    imports: importsOf(server, name),
-    name_tag: name,
+    ...exportsOf(isSystem, claimed),
+    imports: [...importsOf(server, name), ...claimedImports(known, name)],
+    ...(claimed === undefined ? {} : claimsShown(claimed, known?.jwtOf(name) ?? '')),
+    name_tag: account.nameTag,
+    ...(claimed === undefined ? {} : revokedUsers(claimed)),
     sublist_stats: interestFigures([account]),
   }
+}
+
+function exportsOf(isSystem: boolean, claimed: ClaimAccount | undefined): Record<string, unknown> {
+  const claims = (claimed?.claims?.exports ?? []).map(
+    ({ kind, subject, needsToken, responseType, revocations }) => ({
+      subject,
+      type: kind,
+      ...(needsToken ? { token_req: true } : {}),
+      ...(kind === 'service' ? { response_type: responseTypes[responseType] ?? responseType } : {}),
+      ...(revocations.size === 0
+        ? {}
+        : {
+            revoked_activations: Object.fromEntries(
+              [...revocations].map(([key, at]) => [key, goTime(at * MS_PER_S)]),
+            ),
+          }),
+    }),
+  )
+  const all = [...(isSystem ? systemExports : []), ...claims]
+  return all.length === 0 ? {} : { exports: all }
+}
+
+/** What answers are called here, of those that have another name in a JWT. */
+const responseTypes: Readonly<Record<string, string>> = { '': 'Singleton', Stream: 'Streamed' }
+
+/** What an account imports by its JWT. */
+function claimedImports(known: MonitoredServer['operatorAccounts'], name: string): Record<string, unknown>[] {
+  return (known?.importsOf(name) ?? []).map(({ kind, account, subject, to, share }) => ({
+    subject,
+    account,
+    ...(kind === 'service' ? { to: withWildcards(to).pattern } : {}),
+    local_subject: kind === 'service' ? withWildcards(to).pattern : to,
+    type: kind,
+    invalid: false,
+    share,
+    tracking: false,
+  }))
+}
+
+/** The JWT of an account, and what is said in it. */
+function claimsShown({ issuer, tags }: ClaimAccount, jwt: string): Record<string, unknown> {
+  return {
+    ...(jwt === '' ? {} : { jwt, decoded_jwt: decodedJwt(jwt) }),
+    issuer_key: issuer,
+    ...(tags.length === 0 ? {} : { tags }),
+  }
+}
+
+/** What a JWT that was checked before says. */
+export function decodedJwt(jwt: string): unknown {
+  return JSON.parse(Buffer.from(jwt.split('.')[1], 'base64url').toString('utf8'))
+}
+
+function revokedUsers({ claims }: ClaimAccount): Record<string, unknown> {
+  const revoked = [...(claims?.revocations ?? [])].map(([user, at]) => [user, goTime(at * MS_PER_S)])
+  return revoked.length === 0 ? {} : { revoked_user: Object.fromEntries(revoked) }
 }
 
 /** What every account has from the system account. */
@@ -71,7 +135,10 @@ function importsOf(server: MonitoredServer, account: string): Record<string, unk
   const imports = all.map(({ subject, to, share }) =>
     imported(`$SYS.REQ.${subject.replace('*', account)}`, to, share),
   )
-  return hasJetStream(server, account) ? [...imports, imported('$JS.API.>', '$JS.API.>', true)] : imports
+  // By JWTs an account has the way to it, whatever it may do there.
+  const isServed =
+    hasJetStream(server, account) || (server.operatorAccounts !== null && server.jetstream !== null)
+  return isServed ? [...imports, imported('$JS.API.>', '$JS.API.>', true)] : imports
 }
 
 const systemExports = [
@@ -103,11 +170,11 @@ export function accstatz(server: MonitoredServer, query: Query): Record<string, 
 
 /** What goes through one account, as /accstatz, `$SYS.REQ.ACCOUNT.<name>.CONNS` and events show it. */
 export function accountStatistics(account: Account): Record<string, unknown> {
-  const { name, members, interest } = account
+  const { name, nameTag, members, interest } = account
   const { inMessages, inBytes, outMessages, outBytes } = account.traffic()
   return {
     acc: name,
-    name,
+    name: nameTag,
     conns: members.size,
     leafnodes: 0,
     total_conns: members.size,

@@ -29,6 +29,10 @@ export interface ConnectionRecord {
   version: string
   user: string
   account: string
+  nameTag: string
+  tags: readonly string[]
+  /** How it has logged in. */
+  shown: Readonly<Record<string, string>>
   /** '' without TLS. */
   tlsVersion: string
   tlsCipher: string
@@ -69,6 +73,9 @@ export function recordOf(connection: Session, stoppedMs: number, reason: string)
     version: options.version,
     user: connection.user,
     account: connection.account.name,
+    nameTag: connection.account.nameTag,
+    tags: connection.identity?.tags ?? [],
+    shown: connection.identity?.shown ?? {},
     mqttClient: '',
     ...(stoppedMs === 0 ? {} : { subscribed: subscribedTo(connection, true) }),
   }
@@ -100,7 +107,17 @@ export function showRecord(record: ConnectionRecord, nowMs: number, auth: boolea
     ...textIf('version', record.version),
     ...textIf('tls_version', record.tlsVersion),
     ...textIf('tls_cipher_suite', record.tlsCipher),
-    ...(auth ? { ...textIf('authorized_user', record.user), ...textIf('account', ownAccount(record)) } : {}),
+    ...(auth ? loginOf(record) : {}),
+  }
+}
+
+function loginOf(record: ConnectionRecord): Record<string, unknown> {
+  const { user, shown, tags } = record
+  return {
+    ...textIf('authorized_user', user),
+    ...textIf('account', ownAccount(record)),
+    ...Object.fromEntries(Object.entries(shown).filter(([, value]) => value !== '')),
+    ...(tags.length === 0 ? {} : { tags }),
   }
 }
 

@@ -100,7 +100,7 @@ export function connz(server: MonitoredServer, query: Query): Record<string, unk
     connections: page.map((record) => ({
       ...showRecord(record, nowMs, auth),
       ...subscriptions(record, listed, detailed),
-      ...(auth && (record.stoppedMs === 0 || ownAccount(record) !== '') ? { name_tag: record.account } : {}),
+      ...(auth && (record.stoppedMs === 0 || ownAccount(record) !== '') ? { name_tag: record.nameTag } : {}),
     })),
   }
 

@@ -1,5 +1,6 @@
 import type { Bus } from '../../core/index.ts'
 import type { JetStreamService } from '../jetstream-service.ts'
+import type { OperatorAccounts } from '../operator/accounts.ts'
 import type { Settings } from '../options.ts'
 import type { ClosedConnections } from './connection-record.ts'
 
@@ -11,6 +12,8 @@ export interface MonitoredServer {
   readonly settings: Settings
   /** Null when JetStream is not served. */
   readonly jetstream: JetStreamService | null
+  /** Accounts by their JWTs; null: not in operator mode. */
+  readonly operatorAccounts: OperatorAccounts | null
   readonly monitorPort: number | null
   /** When the options were taken that hold now. */
   readonly loadedMs: number

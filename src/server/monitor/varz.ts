@@ -1,7 +1,7 @@
 /** /varz: the server's settings and counters. */
 import { availableParallelism } from 'node:os'
 import { COMPATIBLE_VERSION } from '../versions.ts'
-import { systemAccountOf } from './accounts.ts'
+import { decodedJwt, systemAccountOf } from './accounts.ts'
 import { goTime, uptime } from './go-text.ts'
 import type { MonitoredServer } from './monitored-server.ts'
 
@@ -72,11 +72,20 @@ export function varz(server: MonitoredServer): Record<string, unknown> {
     ...(settings.tags.length > 0 ? { tags: settings.tags } : {}),
     ...(Object.keys(settings.metadata).length > 0 ? { metadata: settings.metadata } : {}),
     feature_flags: { ...settings.featureFlags },
+    ...operatorsOf(server),
     ...systemAccountOf(server),
     slow_consumer_stats: { clients: bus.slowConsumers, ...noKinds },
     stale_connection_stats: { clients: bus.staleConnections, ...noKinds },
     disk_io_wait_stats: { waiters: 0, waits: 0, wait_time: 0, max_wait_time: 0 },
   }
+}
+
+/** Operators that are trusted, by their JWTs. */
+function operatorsOf({ settings }: MonitoredServer): Record<string, unknown> {
+  const { jwts = [] } = settings.security.operator ?? {}
+  return jwts.length === 0
+    ? {}
+    : { trusted_operators_jwt: jwts, trusted_operators_claim: jwts.map(decodedJwt) }
 }
 
 let lastCpu = process.cpuUsage()

@@ -11,6 +11,9 @@ import type { Query } from '../monitor/query.ts'
 import { subsz } from '../monitor/subsz.ts'
 import { varz } from '../monitor/varz.ts'
 
+const MS_PER_S = 1000
+const NANOS_PER_S = 1e9
+
 type Page = (server: MonitoredServer, query: Query) => unknown
 
 /** By the last token of `$SYS.REQ.SERVER.<id>.<page>`. */
@@ -74,13 +77,17 @@ function accountStatz(server: MonitoredServer, query: Query): unknown {
 }
 
 /** `$SYS.REQ.USER.INFO`: who asks. */
-export function userInfo({ user, account, permissions }: Session): unknown {
+export function userInfo({ user, account, permissions, identity }: Session, nowMs: number): unknown {
   const rules = permissions?.describe?.()
+  const { nameTag = '', expiresMs = Number.POSITIVE_INFINITY } = identity ?? {}
+  const leftS = Math.trunc((expiresMs - nowMs) / MS_PER_S)
   return {
     user: user === '' ? '[none]' : user,
     account: account.name,
-    account_name: account.name,
+    account_name: account.nameTag,
+    ...(nameTag === '' ? {} : { user_name: nameTag }),
     ...(rules === undefined ? {} : { permissions: rules }),
+    ...(Number.isFinite(leftS) && leftS !== 0 ? { expires: leftS * NANOS_PER_S } : {}),
   }
 }
 

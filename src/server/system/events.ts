@@ -90,7 +90,8 @@ export class SystemEvents implements LoginObserver {
   }
 
   private client(session: Session, stoppedMs: number): Record<string, unknown> {
-    const { id, peer, user, account, options, rttMs } = session
+    const { id, peer, user, account, options, rttMs, identity } = session
+    const { tags = [], shown: how = {} } = identity ?? {}
     const shown = user === '' ? options.user : user
     return {
       start: goTime(session.startedMs),
@@ -102,7 +103,9 @@ export class SystemEvents implements LoginObserver {
       ...(options.lang === '' ? {} : { lang: options.lang }),
       ...(options.version === '' ? {} : { ver: options.version }),
       ...(stoppedMs === 0 ? {} : { rtt: Math.round(rttMs * NANOS_PER_MS), stop: goTime(stoppedMs) }),
-      name_tag: account.name,
+      ...Object.fromEntries(Object.entries(how).filter(([, value]) => value !== '')),
+      ...(tags.length === 0 ? {} : { tags }),
+      name_tag: account.nameTag,
       kind: 'Client',
       client_type: 'nats',
     }

@@ -33,13 +33,14 @@ export function answerTo(request: Request, answering: Answering): unknown {
     return { server: record.next(), error: { code: BAD_REQUEST, description: error.message } }
   }
   const [kind, whose, page = 'STATSZ'] = request.tokens
-  if (kind === 'USER') return userAnswer(request, record)
+  if (kind === 'USER') return userAnswer(request, answering)
   if (kind === 'ACCOUNT') return accountAnswer(request, whose, page, options, answering)
   return serverAnswer(request, whose, page, options, answering)
 }
 
-function userAnswer({ session }: Request, record: ServerRecord): unknown {
-  return session === null ? null : { server: record.next(), data: userInfo(session) }
+function userAnswer({ session }: Request, { record, server }: Answering): unknown {
+  const nowMs = server.bus.clock.now()
+  return session === null ? null : { server: record.next(), data: userInfo(session, nowMs) }
 }
 
 function serverAnswer(
