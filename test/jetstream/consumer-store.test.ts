@@ -159,6 +159,47 @@ test('confirmed acks and what they removed survive a restart; the rest is delive
   })
 })
 
+test('a checkpoint makes the state of a consumer anew after whatever it does, and not after nothing', async () => {
+  await inDirectory(async (open) => {
+    const first = await open()
+    createConsumer(
+      first.stream,
+      withDefaults({ durable_name: 'c', ack_policy: 'explicit', ack_wait: 5e9, filter_subject: 's' }),
+    )
+    const ledger = first.log.ledgers.get('c')
+    assert.ok(ledger)
+    const isAsBefore = (): boolean => ledger.isUnchanged?.() === true
+    const checkpoint = (): string => {
+      ledger.beforeCapture?.()
+      return ledger.captured()
+    }
+    checkpoint()
+    assert.ok(isAsBefore())
+    first.publish(3)
+    assert.ok(isAsBefore(), 'what is published changes nothing')
+
+    const [reply] = await first.fetch(2)
+    assert.ok(!isAsBefore(), 'delivered')
+    checkpoint()
+    assert.ok(isAsBefore())
+
+    await first.confirm(reply)
+    assert.ok(!isAsBefore(), 'acknowledged')
+    const text = checkpoint()
+    assert.equal(checkpoint(), text)
+
+    const before = first.consumer.info()
+    first.consumer.stop('409 Server Shutdown')
+    await first.store.close()
+    const second = await open()
+    const after = second.consumer.info()
+    assert.equal(after.delivered.stream_seq, before.delivered.stream_seq)
+    assert.equal(after.num_ack_pending, 1)
+    second.consumer.stop('')
+    await second.store.close()
+  })
+})
+
 test('a consumer that was deleted stays away after a restart', async () => {
   await inDirectory(async (open) => {
     const first = await open()

@@ -42,6 +42,30 @@ test('what never ends stays beyond max_age, the rest goes around it', async () =
   assert.deepEqual({ messages, first_seq }, { messages: 1, first_seq: 2 })
 })
 
+test('messages that end one after the other at the front of a stream go as one, and no others with them', async () => {
+  let house = await House.open()
+  await house.stream({ name: 'T', subjects: ['t'], allow_msg_ttl: true })
+  const ends = async (count: number, ttl: string): Promise<void> => {
+    for (let i = 0; i < count; i++) await house.publish('t', 'x', ttl === '' ? [] : [`Nats-TTL: ${ttl}`])
+  }
+  await ends(150, '2')
+  await ends(1, '')
+  await ends(20, '2')
+  await ends(1, '1m')
+  await ends(10, '2')
+  const written = (): number => house.store.journal?.writtenBytes ?? 0
+  const before = written()
+  await house.pass(2200)
+  const after = await house.state('T')
+  assert.deepEqual({ messages: after.messages, first: after.first_seq }, { messages: 2, first: 151 })
+  // The 30 behind the first that stays are removed one by one, with 24 bytes of the journal each.
+  assert.ok(written() - before < 2000, `${written() - before} bytes`)
+  house = await house.crash()
+  const again = await house.state('T', { deleted_details: true })
+  assert.deepEqual({ messages: again.messages, first: again.first_seq }, { messages: 2, first: 151 })
+  assert.equal((again.deleted as number[]).length, 30)
+})
+
 test('wrong times to live are refused, and the option can be enabled, not disabled', async () => {
   const house = await House.open()
   const base = { name: 'E', subjects: ['e'] }

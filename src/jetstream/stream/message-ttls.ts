@@ -82,16 +82,30 @@ export class MessageTtls {
   private step(): boolean {
     const { stream } = this
     if (stream.isClosed) return false
+    const { log } = stream
     const nowMs = stream.clock.now()
     const isMarked = this.markers.isOn
     const over: number[] = []
+    /** The last of those that stand at the front of the stream, one after the other: they go as one. */
+    let through = 0
     let left = STEP
     for (; left > 0 && this.seqs.length > 0 && this.ends[0] <= nowMs; left--) {
       const seq = this.seqs[0]
       this.shift()
-      if (isMarked) over.push(seq)
+      if (isMarked) {
+        over.push(seq)
+        continue
+      }
+      if (seq === (through === 0 ? log.firstSeq : through + 1)) {
+        through = seq
+        continue
+      }
+      if (through > 0) stream.removeThroughSoon(through)
+      through = 0
+      if (seq === log.firstSeq) through = seq
       else stream.removeSoon(seq)
     }
+    if (through > 0) stream.removeThroughSoon(through)
     if (over.length > 0) this.markers.expire(over).catch(stream.host.bus.fault)
     if (left > 0) this.arm()
     return left === 0
@@ -109,7 +123,7 @@ export class MessageTtls {
     let at = this.seqs.length
     while (at > 0) {
       const parent = (at - 1) >> 1
-      if (this.ends[parent] <= endMs) break
+      if (this.isBefore(parent, seq, endMs)) break
       this.put(at, this.seqs[parent], this.ends[parent])
       at = parent
     }
@@ -126,12 +140,17 @@ export class MessageTtls {
     for (;;) {
       let child = 2 * at + 1
       if (child >= size) break
-      if (child + 1 < size && this.ends[child + 1] < this.ends[child]) child++
-      if (this.ends[child] >= endMs) break
+      if (child + 1 < size && this.isBefore(child + 1, this.seqs[child], this.ends[child])) child++
+      if (!this.isBefore(child, seq, endMs)) break
       this.put(at, this.seqs[child], this.ends[child])
       at = child
     }
     this.put(at, seq, endMs)
+  }
+
+  /** Of those that end together the first stored comes first: so they can go as one. */
+  private isBefore(at: number, seq: number, endMs: number): boolean {
+    return this.ends[at] < endMs || (this.ends[at] === endMs && this.seqs[at] < seq)
   }
 
   private put(at: number, seq: number, endMs: number): void {

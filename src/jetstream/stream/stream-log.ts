@@ -105,6 +105,15 @@ export class StreamLog {
     }
   }
 
+  /** The same for everything up to and with `seq`. */
+  removeThroughSoon(seq: number): void {
+    try {
+      this.removeThrough(seq)
+    } catch (error) {
+      this.later.add(error, () => this.removeThrough(seq))
+    }
+  }
+
   /** Removes what matches (null: everything) below `upToSeq` (0: no bound) but the `keep` newest; returns how many. */
   purge(filter: SubjectFilter | null, upToSeq: number, keep: number, fromSeq = 0): number {
     const subject = literalOf(filter)

@@ -1,10 +1,10 @@
 /** What a checkpoint does with one log: takes it as it is at one moment, and writes that into the log's files. */
 
-import { writeCopy, writeDocument, writeFileDurably } from '../files/document.ts'
+import { writeCopy, writeDocumentText, writeFileDurably } from '../files/document.ts'
 import type { SegmentFlusher } from '../log/flusher.ts'
 import type { LogHost } from '../log/log-contents.ts'
 import type { LogFiles } from '../log/log-files.ts'
-import { captureState, type LogState } from '../log/log-state.ts'
+import { captureState } from '../log/log-state.ts'
 import type { MessageLog } from '../log/message-log.ts'
 import type { Chunk } from '../segments/chunk.ts'
 import { type Columns, encodeIndex } from '../segments/columns.ts'
@@ -13,7 +13,8 @@ import type { Segment } from '../segments/segment.ts'
 /** A log as it was at one moment. */
 export interface CapturedLog {
   log: MessageLog
-  state: LogState
+  /** As `captureState` tells it. */
+  state: string
   segments: { segment: Segment; count: number; bytes: number; columns: Columns; chunks: Chunk[] }[]
 }
 
@@ -58,7 +59,7 @@ export async function carryOver(
   }
   // The state names these files: their entries are durable before it is.
   if (segments.length > 0) await fileSystem.syncDirectory(folder)
-  const bytes = await writeDocument(fileSystem, `${folder}/state.json`, state)
+  const bytes = await writeDocumentText(fileSystem, `${folder}/state.json`, state)
   await fileSystem.syncDirectory(folder)
   await writeCopy(fileSystem, `${folder}/state.json`, bytes)
 }

@@ -8,6 +8,8 @@ import { isMissing } from './read-failure.ts'
 
 export const FORMAT = 1
 
+const MAX_HEAD_BYTES = 96
+
 /** A document of a format that this version does not know. */
 export class NewerFormat extends Error {
   constructor(path: string, format: number) {
@@ -53,8 +55,13 @@ export async function writeCopy(fileSystem: FileSystem, path: string, bytes: Buf
 }
 
 /** Returns the bytes of the file. */
-export async function writeDocument(fileSystem: FileSystem, path: string, value: unknown): Promise<Buffer> {
-  const bytes = encodeDocument(value)
+export function writeDocument(fileSystem: FileSystem, path: string, value: unknown): Promise<Buffer> {
+  return writeDocumentText(fileSystem, path, `${JSON.stringify(value, null, 1)}\n`)
+}
+
+/** The same of what is JSON already. */
+export async function writeDocumentText(fileSystem: FileSystem, path: string, text: string): Promise<Buffer> {
+  const bytes = encodeDocument(text)
   await writeFileDurably(fileSystem, path, bytes)
   return bytes
 }
@@ -64,12 +71,16 @@ function checksum(format: number, body: Buffer): number {
   return crc32(body, crc32(String(format)))
 }
 
-function encodeDocument(value: unknown): Buffer {
-  const body = Buffer.from(`${JSON.stringify(value, null, 1)}\n`)
-  const head = Buffer.from(
-    `${JSON.stringify({ format: FORMAT, crc32: checksum(FORMAT, body), length: body.length })}\n`,
-  )
-  return Buffer.concat([head, body])
+function encodeDocument(text: string): Buffer {
+  const length = Buffer.byteLength(text)
+  // The head tells the checksum of what stands behind it: room for the longest one is left before.
+  const bytes = Buffer.allocUnsafeSlow(MAX_HEAD_BYTES + length)
+  const body = bytes.subarray(MAX_HEAD_BYTES)
+  body.write(text)
+  const head = `${JSON.stringify({ format: FORMAT, crc32: checksum(FORMAT, body), length })}\n`
+  const start = MAX_HEAD_BYTES - head.length
+  bytes.write(head, start)
+  return bytes.subarray(start)
 }
 
 /**

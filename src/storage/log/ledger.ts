@@ -11,6 +11,9 @@ export interface LedgerLog {
   touch(): void
 }
 
+/** Longer texts are made anew each time, characters. */
+const MAX_KEPT_TEXT = 4096
+
 /**
  * The durable state of something that reads a log (a consumer): a snapshot of it and the entries since. What
  * they mean is its owner's business.
@@ -21,12 +24,17 @@ export class Ledger {
   meta: Json
   /** Asked at a checkpoint for the whole state; entries before it are forgotten then. */
   snapshot: (() => Buffer) | null = null
+  /** Would that be the same as the last time? Its text is kept for the next checkpoint then. Null: nobody can tell. */
+  isUnchanged: (() => boolean) | null = null
   /** Told before that: what the owner has decided and not done yet is done now. */
   beforeCapture: (() => void) | null = null
   /** After the store was opened: what the owner takes over. */
   recovered: { snapshot: Buffer | null; entries: Buffer[] } | null = null
   private readonly log: LedgerLog
   private journal: Journal | null
+  /** What the last checkpoint wrote, and the metadata in it. */
+  private text: string | null = null
+  private textMeta: Json | null = null
 
   constructor(log: LedgerLog, journal: Journal | null, id: number, name: string, meta: Json) {
     this.log = log
@@ -48,6 +56,16 @@ export class Ledger {
     appendJson(this.journal, LEDGER_META, this.log.id, { id: this.id, meta })
   }
 
+  /** As state files have it, in JSON: made anew only when something has changed, since a log may have thousands. */
+  captured(): string {
+    if (this.text !== null && this.textMeta === this.meta && this.isUnchanged?.() === true) return this.text
+    const text = ledgerText(this)
+    const isKept = this.isUnchanged !== null && text.length <= MAX_KEPT_TEXT
+    this.text = isKept ? text : null
+    this.textMeta = this.meta
+    return text
+  }
+
   /** Adds a copy of `[start, end)`. Without urgency it rides along with the next commit. */
   append(buffer: Buffer, start: number, end: number, urgent: boolean): void {
     if (this.journal === null) return
@@ -63,4 +81,16 @@ export class Ledger {
     this.log.touch()
     appendJson(this.journal, LEDGER_DELETE, this.log.id, { id: this.id })
   }
+}
+
+/** Bytes are base64, in which nothing has to be escaped: a snapshot may have megabytes. */
+function ledgerText(ledger: Ledger): string {
+  const { id, name, meta, recovered } = ledger
+  const head = JSON.stringify({ id, name, meta }).slice(0, -1)
+  if (ledger.snapshot !== null) return `${head},"snapshot":"${ledger.snapshot().toString('base64')}"}`
+  // Before its owner has taken over, what was recovered stays as it is.
+  if (recovered === null) return `${head},"snapshot":null}`
+  const snapshot = recovered.snapshot?.toString('base64') ?? null
+  const entries = recovered.entries.map((entry) => entry.toString('base64'))
+  return `${head},"snapshot":${JSON.stringify(snapshot)},"entries":${JSON.stringify(entries)}}`
 }

@@ -34,8 +34,9 @@ export interface LogState {
   ledgers: { id: number; name: string; meta: Json; snapshot: string | null; entries?: string[] }[]
 }
 
-export function captureState(log: MessageLog, lsn: number): LogState {
-  return {
+/** The log at this moment as the text of its state. */
+export function captureState(log: MessageLog, lsn: number): string {
+  const state: Omit<LogState, 'ledgers'> = {
     name: log.name,
     createdMs: log.createdMs,
     lsn,
@@ -49,24 +50,11 @@ export function captureState(log: MessageLog, lsn: number): LogState {
     nextSegmentId: log.nextSegmentId,
     nextLedgerId: log.nextLedgerId,
     segments: log.segments.map((segment) => segment.state()),
-    ledgers: [...log.ledgers.values()].map((ledger) => ({
-      id: ledger.id,
-      name: ledger.name,
-      meta: ledger.meta,
-      ...contentOf(ledger),
-    })),
   }
-}
-
-/** The owner's whole state; before it took over, what was recovered stays as it is. */
-function contentOf(ledger: Ledger): { snapshot: string | null; entries?: string[] } {
-  if (ledger.snapshot !== null) return { snapshot: ledger.snapshot().toString('base64') }
-  const { recovered } = ledger
-  if (recovered === null) return { snapshot: null }
-  return {
-    snapshot: recovered.snapshot?.toString('base64') ?? null,
-    entries: recovered.entries.map((entry) => entry.toString('base64')),
-  }
+  // A line for each ledger, put together here: most are as the last checkpoint had them.
+  const ledgers: string[] = []
+  for (const ledger of log.ledgers.values()) ledgers.push(ledger.captured())
+  return `${JSON.stringify(state, null, 1).slice(0, -2)},\n "ledgers": [${ledgers.join(',\n  ')}]\n}\n`
 }
 
 /** Fills the log from its state; reads the dictionaries of its segments' indexes, not their messages. */

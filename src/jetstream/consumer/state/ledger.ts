@@ -25,6 +25,8 @@ export class ConsumerLedger {
   private readonly ledger: Ledger | null
   /** Entries that a snapshot cut off in the middle of a turn. */
   private readonly finished: Buffer[] = []
+  /** What the last snapshot was made of. */
+  private readonly taken = { entry: -1, nextStreamSeq: 0, owed: 0 }
   private settled = new Float64Array(64)
   private settledCount = 0
   private readonly onDurable: () => void
@@ -41,6 +43,7 @@ export class ConsumerLedger {
     this.onDurable = () => this.confirmations.release()
     if (ledger === null) return
     ledger.snapshot = () => this.snapshot()
+    ledger.isUnchanged = () => this.isAsTaken()
     ledger.beforeCapture = () => this.flush()
   }
 
@@ -97,7 +100,23 @@ export class ConsumerLedger {
       this.finished.push(Buffer.from(entry.buffer.subarray(0, entry.length)))
       this.steps.clear()
     }
-    return encodeProgress(this.owner.progress, this.steps.number - 1)
+    const { progress } = this.owner
+    this.taken.entry = this.steps.number - 1
+    this.taken.nextStreamSeq = progress.nextStreamSeq
+    this.taken.owed = progress.owed.size
+    return encodeProgress(progress, this.steps.number - 1)
+  }
+
+  /** Whatever changes is a step of an entry, but for what is passed over since it is not wanted, and what is owed no more. */
+  private isAsTaken(): boolean {
+    const { taken, steps } = this
+    const { nextStreamSeq, owed } = this.owner.progress
+    return (
+      steps.isEmpty &&
+      taken.entry === steps.number - 1 &&
+      taken.nextStreamSeq === nextStreamSeq &&
+      taken.owed === owed.size
+    )
   }
 
   /** After damage: the state as it is now is where the entries that follow go on from. */
@@ -114,6 +133,7 @@ export class ConsumerLedger {
   delete(): void {
     if (this.ledger === null) return
     this.ledger.snapshot = null
+    this.ledger.isUnchanged = null
     this.ledger.beforeCapture = null
     this.ledger.delete()
   }
