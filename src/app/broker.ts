@@ -212,14 +212,23 @@ function withoutUser(url: string): string {
   return url.replace(USER_INFO, '$1')
 }
 
+/** What stands for something else, as in a URL; a password with a bare % in it is meant as it is. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
 /** User and password, or a token, that a URL names. */
 function userOf(urls: readonly string[]): { user?: string; password?: string; token?: string } {
   for (const url of urls) {
     const info = USER_INFO.exec(url)?.[2]
     if (info === undefined) continue
     const at = info.indexOf(':')
-    if (at < 0) return { token: decodeURIComponent(info) }
-    return { user: decodeURIComponent(info.slice(0, at)), password: decodeURIComponent(info.slice(at + 1)) }
+    if (at < 0) return { token: decoded(info) }
+    return { user: decoded(info.slice(0, at)), password: decoded(info.slice(at + 1)) }
   }
   return {}
 }

@@ -7,7 +7,7 @@ export const ERROR_HINTS = {
     'Call app.start() or app.run() first; what is needed earlier belongs into a hook of app.onStart.',
   ALREADY_STARTED: 'Make a new App to start again.',
   STOPPED: 'Do it before the stop, for example in a hook of app.onShutdown; make a new App to start again.',
-  INVALID_OPTION: 'See the docstring of the option.',
+  INVALID_OPTION: 'The docstring of the option, and docs/framework, say what it takes.',
   INVALID_NAME: 'Names and keys have no spaces, wildcards or dots at their ends; see the docs of NATS.',
   INVALID_SUBJECT: 'Subjects are tokens separated by dots; *, > and {name} may stand for tokens.',
   DUPLICATE_NAME: 'Give it a name of its own.',
@@ -64,6 +64,8 @@ export const ERROR_HINTS = {
   JOB_FAILED: 'The reason is of its last try; it is with the dead letters of the queue.',
   JOB_REMOVED: 'Somebody removed it before it was handled.',
   JOB_TIMEOUT: 'It may be handled later: `wait` again, or give it more time.',
+  FILE_FAILED:
+    'The reason is of the file system: is the path right, and may the process read and write there?',
   ACK_NOT_CONFIRMED: 'Whether the server has the ack is not known; if not, the message comes again.',
 } as const
 

@@ -197,15 +197,15 @@ export class JetStream {
     store.onCommitted = (batch) => this.committed(batch)
     store.onDrain = () => bus.resumeReading()
     const { watch } = this
-    store.onFailure = (error) => {
+    store.writability.onFailure = (error) => {
       watch.failed(error)
       bus.resumeReading()
     }
-    store.onShortage = (error) => {
+    store.writability.onShortage = (error) => {
       watch.short(error)
       bus.resumeReading()
     }
-    store.onRelief = () => watch.relieved()
+    store.writability.onRelief = () => watch.relieved()
     store.onLost = (log) => watch.lost(log)
     for (const log of store.logs.values()) if (log.lost.count > log.lost.told) watch.lost(log)
   }

@@ -152,7 +152,7 @@ export class JetStreamService {
   /** What an account's JWT says of JetStream. Of its limits it takes whether it has any; null: it has none. */
   async changeAccount(name: string, limits: AccountLimitClaims | null): Promise<void> {
     if (limits !== null && hasJetStream(limits)) await this.jetstream.enable(name)
-    else if (name !== this.jetstream.bus.systemAccount) this.jetstream.disable(name)
+    else this.jetstream.disable(name)
   }
 
   /** Ends what waits: requests are answered, timers cleared. Before the connections go. */

@@ -3,33 +3,25 @@
  * into the logs' own files.
  */
 import type { Clock, FileHandle, FileSystem } from '../ports/index.ts'
-import { type CheckpointDocument, Checkpointer, type CheckpointHost } from './checkpointer.ts'
-import { type Chunk, ChunkBuffers, ChunkCache } from './chunk.ts'
-import { readDocumentOrCopy } from './document.ts'
-import { SegmentFlusher } from './flusher.ts'
-import { IndexCache } from './index-cache.ts'
-import { Journal } from './journal.ts'
-import * as format from './journal-format.ts'
-import { replayJournal } from './journal-reader.ts'
-import { DEFAULT_STORE_LIMITS, type StoreLimits } from './limits.ts'
-import { LogCatalog } from './log-catalog.ts'
-import { LogFiles } from './log-files.ts'
-import { type LogState, recount, restoreState } from './log-state.ts'
-import type { DamagedBytes } from './lost-records.ts'
-import { appendJson, appendTwice, type Json, MessageLog } from './message-log.ts'
-import { isPassing, RETRY_MS } from './passing-error.ts'
-import { RecordView } from './record.ts'
-import { type ReplayHost, replayRecord } from './replay.ts'
-import { Reserve } from './reserve.ts'
-import {
-  type Encryption,
-  endConverting,
-  keepStoreDocument,
-  openSealing,
-  type Sealing,
-} from './sealing/index.ts'
-import type { Segment } from './segment.ts'
-import { sideBySide } from './side-by-side.ts'
+import { Checkpointer, type CheckpointHost } from './checkpoint/checkpointer.ts'
+import { DEFAULT_STORE_LIMITS, type StoreLimits } from './files/limits.ts'
+import { isPassing, RETRY_MS } from './files/passing-error.ts'
+import { Reserve } from './files/reserve.ts'
+import * as format from './format/journal-format.ts'
+import { Journal, type JournalFile, type JournalPosition } from './journal/journal.ts'
+import { appendJson, appendTwice, type Json } from './journal/json-records.ts'
+import { SegmentFlusher } from './log/flusher.ts'
+import { LogCatalog } from './log/log-catalog.ts'
+import { LogFiles } from './log/log-files.ts'
+import { recount } from './log/log-state.ts'
+import type { DamagedBytes } from './log/lost-records.ts'
+import { MessageLog } from './log/message-log.ts'
+import { Recovery, type RecoveryHost } from './recovery/recovery.ts'
+import type { Encryption, Sealing } from './sealing/index.ts'
+import { type Chunk, ChunkBuffers, ChunkCache } from './segments/chunk.ts'
+import { IndexCache } from './segments/index-cache.ts'
+import type { Segment } from './segments/segment.ts'
+import { Writability } from './writability.ts'
 
 export interface StoreOptions {
   /** Where the files are; null for a store in memory only. */
@@ -53,31 +45,22 @@ interface Waiting {
 
 /** Time after opening until what was replayed is carried over into the logs' files, milliseconds. */
 const AFTER_REPLAY_MS = 500
-/** Logs whose files are read side by side at opening. */
-const RESTORED_AT_A_TIME = 16
 /** Time after the deletion of a log until its files go, milliseconds. */
 const AFTER_DELETION_MS = 1000
 
-export class Store implements CheckpointHost, ReplayHost {
+export class Store implements CheckpointHost, RecoveryHost {
   readonly limits: StoreLimits
   readonly catalog = new LogCatalog()
   journal: Journal | null = null
-  isReplaying = false
-  /** Why nothing can be written any more; null: it can. For good. */
-  failure: Error | null = null
-  /** Why nothing new is to be taken for now: no space on the disk. What removes something still is, and may make room. */
-  shortage: Error | null = null
   /** The one notice upwards: this batch, and all before, is durable. */
   onCommitted: ((batch: number) => void) | null = null
-  onFailure: ((error: Error) => void) | null = null
-  /** No space is left, and: there is again. */
-  onShortage: ((error: Error) => void) | null = null
-  onRelief: (() => void) | null = null
   /** Damage was found while the store is in use; what was found at opening is in each log's `lost`. */
   onLost: ((log: MessageLog) => void) | null = null
   /** Called when the store can take more after it was `overloaded`. */
   onDrain: (() => void) | null = null
   overloaded = false
+  /** Can it be written, for now and at all? Tells when that changes. */
+  readonly writability: Writability
   private readonly options: StoreOptions
   readonly buffers: ChunkBuffers
   private readonly cache: ChunkCache
@@ -89,9 +72,9 @@ export class Store implements CheckpointHost, ReplayHost {
   private readonly appended = new Set<MessageLog>()
   private readonly waiting: Waiting[] = []
   private readonly indexes: IndexCache
+  private readonly recovery: Recovery
   private unlock: (() => Promise<void>) | null = null
   private isClosed = false
-  private watchRoomAtBytes = 0
 
   private constructor(options: StoreOptions) {
     this.options = options
@@ -102,9 +85,9 @@ export class Store implements CheckpointHost, ReplayHost {
     const directory = options.directory ?? ''
     const { catalog, cache } = this
     this.files = new LogFiles(options.fileSystem, directory, this.limits.openSegments)
-    this.flusher = new SegmentFlusher(this.files, cache, (error) => this.failedOrShort(error))
+    this.flusher = new SegmentFlusher(this.files, cache, (error) => this.writability.failedOrShort(error))
     this.reserve = new Reserve(options.fileSystem, directory, this.limits, (text) => this.warn(text))
-    this.reserve.onLent = (error) => this.short(error)
+    this.reserve.onLent = (error) => this.writability.short(error)
     this.checkpointer = new Checkpointer({
       host: this,
       catalog,
@@ -115,6 +98,30 @@ export class Store implements CheckpointHost, ReplayHost {
       directory,
       reserve: this.reserve,
     })
+    const store = this
+    this.writability = new Writability({
+      get journal() {
+        return store.journal
+      },
+      checkpointer: this.checkpointer,
+      flusher: this.flusher,
+      fileSystem: options.fileSystem,
+      directory,
+      limits: this.limits,
+      log: (level, text) => options.log?.(level, text),
+    })
+    const recovery = { ...options, directory }
+    this.recovery = new Recovery(recovery, this, this.files, this.reserve)
+  }
+
+  /** Why nothing can be written any more; null: it can. */
+  get failure(): Error | null {
+    return this.writability.failure
+  }
+
+  /** Why nothing new is to be taken for now: no space on the disk. What removes something still is, and may make room. */
+  get shortage(): Error | null {
+    return this.writability.shortage
   }
 
   /** Without a folder: nothing is kept, whatever a log asks for. */
@@ -128,7 +135,7 @@ export class Store implements CheckpointHost, ReplayHost {
    */
   static async open(options: StoreOptions): Promise<Store> {
     const store = new Store(options)
-    if (options.directory !== null) await store.recover(options.directory)
+    if (options.directory !== null) await store.recover(store.recovery)
     return store
   }
 
@@ -175,7 +182,7 @@ export class Store implements CheckpointHost, ReplayHost {
 
   /** Does nothing become durable, for now or for good? Whoever only reads need not wait for it. */
   get isHeldUp(): boolean {
-    return this.failure !== null || (this.journal !== null && this.journal.stall !== null)
+    return this.failure !== null || (this.journal !== null && this.journal.heldUp !== null)
   }
 
   /** Called when something is appended that is to be committed at the end of the turn (see `commit`). */
@@ -227,7 +234,7 @@ export class Store implements CheckpointHost, ReplayHost {
     this.isClosed = true
     if (this.journal !== null) {
       this.journal.mayWait = false
-      if (this.journal.stall !== null) this.failed(this.journal.stall)
+      if (this.journal.heldUp !== null) this.writability.failed(this.journal.heldUp)
     }
     try {
       if (this.journal !== null) await this.closeFiles(this.journal)
@@ -257,21 +264,9 @@ export class Store implements CheckpointHost, ReplayHost {
 
   /** All appended so far is durable, with a `syncInterval` too. Rejects when the store fails before. */
   async durable(): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      if (this.failure !== null) {
-        reject(this.failure)
-        return
-      }
-      this.onFailed.add(reject)
-      this.barrier(() => {
-        this.onFailed.delete(reject)
-        resolve()
-      })
-    })
+    await this.writability.orFailure((done) => this.barrier(done))
     await this.journal?.sync()
   }
-
-  private readonly onFailed = new Set<(error: Error) => void>()
 
   // What logs and segments ask of the store.
 
@@ -281,10 +276,12 @@ export class Store implements CheckpointHost, ReplayHost {
     // At opening: what is found damaged then is carried over soon.
     if (this.journal === null) return
     this.appended.add(log)
-    const { pendingBytes, stall } = this.journal
+    const { pendingBytes, heldUp } = this.journal
     if (!this.overloaded && pendingBytes > this.limits.overloadBytes) this.overloaded = true
-    if (stall !== null && pendingBytes > this.limits.stalledBytes) {
-      this.failed(new Error(`too much waits for space on the disk (${stall.message})`, { cause: stall }))
+    if (heldUp !== null && pendingBytes > this.limits.heldUpBytes) {
+      this.writability.failed(
+        new Error(`too much waits for space on the disk (${heldUp.message})`, { cause: heldUp }),
+      )
     }
   }
 
@@ -345,7 +342,7 @@ export class Store implements CheckpointHost, ReplayHost {
     this.warn(`${log.name}: ${count} record(s) of segment ${segment.id} are damaged and set aside`)
     for (const seq of sequences) log.lost.add(seq, Math.round(bytes / count))
     this.lostRecords(log)
-    if (this.restoring.has(log)) return
+    if (this.recovery.restoring.has(log)) return
     log.messages -= count
     log.bytes -= bytes
     recount(log)
@@ -391,7 +388,7 @@ export class Store implements CheckpointHost, ReplayHost {
       this.flusher.committed(log)
     }
     this.closing.clear()
-    this.watchRoom()
+    this.writability.watchRoom()
     this.onCommitted?.(batch)
     while (this.waiting.length > 0 && this.waiting[0].batch <= batch) (this.waiting.shift() as Waiting).done()
     if (this.overloaded && (this.journal as Journal).pendingBytes < this.limits.drainBytes) {
@@ -400,91 +397,33 @@ export class Store implements CheckpointHost, ReplayHost {
     }
   }
 
-  /** Now and then: is there room for what is in the journal only? Before it has to be written somewhere else. */
-  private watchRoom(): void {
-    const { writtenBytes } = this.journal as Journal
-    if (this.shortage !== null || writtenBytes < this.watchRoomAtBytes) return
-    this.watchRoomAtBytes = writtenBytes + this.limits.layoutBytes
-    this.needRoom().catch((error: Error) => this.short(error))
-  }
-
-  async needRoom(): Promise<void> {
-    const { fileSystem, directory } = this.options
-    const freeBytes = await fileSystem.freeBytes(directory ?? '')
-    const { missingBytes, pendingBytes } = this.journal as Journal
-    // What comes until the next look, and something to spare where it is asked whether there is enough again.
-    const spareBytes = (this.shortage === null ? 2 : 3) * this.limits.layoutBytes + pendingBytes
-    if (freeBytes >= this.checkpointer.neededBytes + missingBytes + spareBytes) return
-    const error = new Error(`ENOSPC: ${freeBytes} bytes are left on the disk`)
-    throw Object.assign(error, { code: 'ENOSPC' })
-  }
-
-  private failed(error: Error): void {
-    if (this.failure !== null) return
-    this.failure = error
-    if (this.journal !== null) this.journal.failure ??= error
-    this.options.log?.('error', `store is read-only from here on: ${error.message}`)
-    this.onFailure?.(error)
-    for (const reject of this.onFailed) reject(error)
-    this.onFailed.clear()
-  }
-
-  /** Something could not be written and may be later: nothing new is taken until a checkpoint has gone through. */
-  private short(error: Error): void {
-    if (this.shortage !== null || this.failure !== null) return
-    this.shortage = error
-    this.flusher.isHeld = true
-    this.options.log?.('error', `nothing new is stored until it can be written again: ${error.message}`)
-    this.onShortage?.(error)
-    this.checkpointer.request(RETRY_MS)
-  }
-
   // What checkpoints tell.
 
+  needRoom(): Promise<void> {
+    return this.writability.needRoom()
+  }
+
   checkpointed(): void {
-    if (this.shortage === null || this.isHeldUp) return
-    this.shortage = null
-    this.flusher.resume()
-    this.options.log?.('info', 'it can be written again: messages are stored as before')
-    this.onRelief?.()
+    if (!this.isHeldUp) this.writability.relieved()
   }
 
   checkpointFailed(error: Error): void {
-    this.failedOrShort(error)
-  }
-
-  private failedOrShort(error: Error): void {
-    if (isPassing(error)) this.short(error)
-    else this.failed(error)
+    this.writability.failedOrShort(error)
   }
 
   // Opening.
 
-  private readonly restoring = new Set<MessageLog>()
-
-  private async recover(directory: string): Promise<void> {
-    const { fileSystem } = this.options
+  private async recover(recovery: Recovery): Promise<void> {
+    this.unlock = await recovery.lock()
     try {
-      await fileSystem.makeDirectory(directory)
-      // A file of a few bytes, for which there may be no room.
-      this.unlock = await this.reserve.lending(this.reserve.documentBytes, () =>
-        fileSystem.lock(`${directory}/lock`),
-      )
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      if (code !== 'EACCES' && code !== 'EPERM' && code !== 'EROFS') throw error
-      throw new Error(
-        `${directory}: not writable (${code}); give this user the permission, or use another directory`,
-        { cause: error },
-      )
-    }
-    try {
-      await this.recoverLocked(directory)
+      await recovery.run()
     } catch (error) {
       await this.abandon()
       await this.unlock()
       throw error
     }
+    // What was replayed is carried over soon: it is in memory, and would be replayed again.
+    if (this.checkpointer.isWanted) this.checkpointer.request(AFTER_REPLAY_MS)
   }
 
   /** It could not be opened: nothing more happens to its files. */
@@ -496,111 +435,22 @@ export class Store implements CheckpointHost, ReplayHost {
     await this.files.close()
   }
 
-  private async recoverLocked(directory: string): Promise<void> {
-    const raw = this.options.fileSystem
-    await raw.makeDirectory(`${directory}/journal`)
-    await raw.makeDirectory(`${directory}/logs`)
-    const sealing = await openSealing(raw, directory, this.options.encryption, (text) => this.warn(text))
-    if (sealing !== null) this.files.fileSystem = sealing.fileSystem
-    const checkpoint = await this.readDocument<CheckpointDocument>(`${directory}/checkpoint.json`)
-    this.catalog.nextId = checkpoint?.nextLogId ?? 1
-    const lsn = checkpoint?.lsn ?? 0
-    for (const id of checkpoint?.deletedLogs ?? []) this.forgotten(id)
-    const lsns = await this.restoreLogs(directory, lsn, new Set(checkpoint?.deletedLogs))
-    await this.replayJournal(directory, sealing, lsn, checkpoint?.nextBatch ?? 1, lsns)
-    // Deleted before another of its name was made, by a record that is not in the journal any more.
-    for (const log of this.catalog.nameless()) this.forget(log)
-    await this.reserve.make().catch((error: Error) => this.failedOrShort(error))
-    if (sealing === null)
-      await this.reserve.lending(this.reserve.documentBytes, () => keepStoreDocument(raw, directory))
-    else if (sealing.isConverting) await this.leaveNothingPlain(raw, directory)
-    // What was replayed is carried over soon: it is in memory, and would be replayed again.
-    if (this.checkpointer.isWanted) this.checkpointer.request(AFTER_REPLAY_MS)
-  }
-
-  /** The logs as their files have them; returns for each the journal record from which on something is missing. */
-  private async restoreLogs(
-    directory: string,
-    checkpointLsn: number,
-    deleted: ReadonlySet<number>,
-  ): Promise<Map<number, number>> {
-    const { catalog, files } = this
-    const lsns = new Map<number, number>()
-    const ids: number[] = []
-    for (const name of await files.fileSystem.list(`${directory}/logs`)) {
-      if (!/^\d+$/.test(name)) continue
-      const id = Number(name)
-      catalog.nextId = Math.max(catalog.nextId, id + 1)
-      if (!deleted.has(id)) ids.push(id)
-    }
-    const restore = async (id: number): Promise<void> => {
-      const lsn = await this.restoreLog(id, checkpointLsn)
-      if (lsn !== null) lsns.set(id, lsn)
-    }
-    await sideBySide(ids, RESTORED_AT_A_TIME, restore)
-    // So may folders that it had removed.
-    await files.fileSystem.syncDirectory(`${directory}/logs`)
-    return lsns
-  }
-
-  /** Null: there is no such log. */
-  private async restoreLog(id: number, checkpointLsn: number): Promise<number | null> {
-    const { catalog, files } = this
-    let isDamaged = false
-    const state = await this.readDocument<LogState>(`${files.folder(id)}/state.json`, () => {
-      isDamaged = true
-    })
-    if (state === null) return null
-    const log = new MessageLog(this, id, state.name, state.meta, false, state.createdMs)
-    catalog.add(log)
-    // Written anew with the next checkpoint.
-    if (isDamaged) this.checkpointer.dirty.add(log)
-    // Of a checkpoint in which the process before was killed: its rename may not be on the disk, and is built upon from here.
-    if (state.lsn > checkpointLsn) await files.fileSystem.syncDirectory(files.folder(id))
-    this.restoring.add(log)
-    await restoreState(log, state, this, files.fileSystem, (segment) => files.indexPath(segment), null)
-    await files.removeLeftovers(log)
-    this.restoring.delete(log)
-    // What came before the checkpoint is in the state, however old that is: files of the journal from then may be half
-    // overwritten. Of a copy, which may lack something, as much is made up for as the journal still has.
-    return isDamaged ? state.lsn : Math.max(state.lsn, checkpointLsn)
-  }
-
-  private async replayJournal(
-    directory: string,
+  goOn(
     sealing: Sealing | null,
-    fromLsn: number,
-    nextBatch: number,
-    lsns: ReadonlyMap<number, number>,
-  ): Promise<void> {
-    const view = new RecordView()
-    let bytes = 0
-    this.isReplaying = true
-    const { files, position } = await replayJournal(
-      this.options.fileSystem,
-      `${directory}/journal`,
-      smallest(lsns.values(), fromLsn),
-      nextBatch,
-      sealing?.sealer ?? null,
-      {
-        entry: (type, logId, buffer, start, end, lsn) => {
-          if (lsn < (lsns.get(logId) ?? fromLsn)) return
-          bytes += format.ENTRY_OVERHEAD_BYTES + end - start
-          replayRecord(this, type, logId, buffer, start, end, view)
-        },
-        damaged: (logId, count, where, bytes) => this.journalDamaged(logId, count, where, bytes),
-      },
-    )
-    this.isReplaying = false
-    this.checkpointer.replayed(bytes)
+    files: JournalFile[],
+    position: JournalPosition,
+    replayedBytes: number,
+  ): void {
+    const { fileSystem, clock, directory, syncInterval = 'always' } = this.options
+    this.checkpointer.replayed(replayedBytes)
     const journal = new Journal(
       {
-        fileSystem: this.options.fileSystem,
-        clock: this.options.clock,
+        fileSystem,
+        clock,
         directory: `${directory}/journal`,
         limits: this.limits,
         sealer: sealing?.sealer ?? null,
-        syncInterval: this.options.syncInterval ?? 'always',
+        syncInterval,
         reserve: this.reserve,
       },
       position,
@@ -608,35 +458,21 @@ export class Store implements CheckpointHost, ReplayHost {
     journal.adopt(files)
     journal.onClosed = () => this.closed()
     journal.onCommitted = (batch) => this.committed(batch)
-    journal.onFailed = (error) => this.failed(error)
-    journal.onShort = (error) => this.short(error)
+    journal.onFailed = (error) => this.writability.failed(error)
+    journal.onShort = (error) => this.writability.short(error)
     journal.onRotated = () => this.checkpointer.begin()
     journal.onIdle = () => this.checkpointer.trim()
     this.journal = journal
     for (const log of this.logs.values()) for (const ledger of log.ledgers.values()) ledger.attach(journal)
   }
 
-  private journalDamaged(logId: number, count: number, where: string, bytes: Buffer | null): void {
-    this.warn(`journal: ${count} damaged record(s), ${where}`)
-    const log = this.catalog.get(logId)
-    log?.replayDamage(count)
-    if (bytes === null) return
-    this.options.onDamaged?.({ log: log?.name ?? '', sequences: [], where, bytes: Buffer.from(bytes) })
-  }
-
-  /** Ends the conversion to an encrypted store: what the journal had is in the logs' files, sealed, and its own files go. */
-  private async leaveNothingPlain(raw: FileSystem, directory: string): Promise<void> {
+  async carryAllOver(): Promise<void> {
     await this.checkpointer.run()
     await (this.journal as Journal).discardFree()
-    await endConverting(raw, directory)
   }
 
-  /** A document, or the copy of it when it is damaged. */
-  private readDocument<T>(path: string, onDamage: () => void = () => {}): Promise<T | null> {
-    return readDocumentOrCopy<T>(this.files.fileSystem, path, (outcome) => {
-      onDamage()
-      this.options.log?.('error', `${path}: damaged; ${outcome}`)
-    })
+  failedOrShort(error: Error): void {
+    this.writability.failedOrShort(error)
   }
 
   // What replay does.
@@ -658,10 +494,4 @@ export class Store implements CheckpointHost, ReplayHost {
   forgotten(logId: number): void {
     this.checkpointer.logDeleted(logId, null)
   }
-}
-
-function smallest(values: Iterable<number>, most: number): number {
-  let least = most
-  for (const value of values) if (value < least) least = value
-  return least
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { App, ContrailError } from '../../src/app/index.ts'
-import { firstInstance, makeApp, until } from './support.ts'
+import { anotherInstance, firstInstance, makeApp, until } from './support.ts'
 
 const messagesOf = async (app: App, stream: string): Promise<number> =>
   (await app.context.jsm.streams.info(stream)).state.messages
@@ -59,7 +59,7 @@ test('from one release to the next: what is mapped and published again changes, 
   await orders.publish('orders.1', 1)
   await until(async () => (await messagesOf(first, 'COPY')) === 1, 'the mirror')
 
-  const second = makeApp(t, { broker: { servers: first.url as string } })
+  const second = makeApp(t, anotherInstance(first))
   second.stream('ORDERS', {
     subjects: ['orders.>'],
     republish: null,

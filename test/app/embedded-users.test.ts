@@ -97,3 +97,12 @@ test('with TLS on the port; the app itself needs none', async (t) => {
   assert.equal(nc.info?.tls_required, true)
   assert.equal((await nc.request('stock.left')).json(), 3)
 })
+
+test('a password in a URL may have a % that stands for itself', async (t) => {
+  const app = await running(t, { user: 'me', password: '50%off' })
+  const url = (app.url as string).replace('//', '//me:50%off@')
+  const other = new App(url, { logLevel: 'silent' })
+  t.after(() => other.stop())
+  await other.start()
+  assert.equal(await other.request('stock.left'), 3)
+})

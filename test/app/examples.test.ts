@@ -8,8 +8,11 @@ import { until } from './support.ts'
 
 const examples = join(import.meta.dirname, '..', '..', 'examples')
 
+/** Windows ends a process where it would be told to stop. */
+const onPosix = { skip: process.platform === 'win32' }
+
 /** Runs an example in an empty folder until it ends, or until it has printed `last`; resolves to what it printed. */
-async function output(t: TestContext, name: string, last?: string): Promise<string> {
+async function output(t: TestContext, name: string, last?: string, mostMs = 20_000): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'contrail-example-'))
   t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
   const { CONTRAIL_TEST_SERVERS: servers, ...environment } = process.env
@@ -26,7 +29,7 @@ async function output(t: TestContext, name: string, last?: string): Promise<stri
   child.on('exit', (exitCode) => {
     code = exitCode
   })
-  await until(() => code !== undefined || (last !== undefined && printed.includes(last)), name, 20_000)
+  await until(() => code !== undefined || (last !== undefined && printed.includes(last)), name, mostMs)
   if (code === undefined) {
     child.kill('SIGTERM')
     await until(() => code !== undefined, `the end of ${name}`, 20_000)
@@ -109,6 +112,17 @@ test('examples/counters-and-copies.ts', async (t) => {
     'views: 42',
   ])
 })
+
+test(
+  'examples/order-pipeline.ts: two instances of each service, deploys and crashes in the middle of the orders',
+  onPosix,
+  async (t) => {
+    assert.equal(
+      await output(t, 'order-pipeline.js', undefined, 90_000),
+      '60 orders placed, 60 shipped, 0 given up\nin stock: 880\n',
+    )
+  },
+)
 
 test('examples/jobs.ts', async (t) => {
   const lines = (await output(t, 'jobs.js')).trim().split('\n')

@@ -54,3 +54,18 @@ test('in memory, too, a stream may have a limit of bytes', async (t) => {
   await app.start()
   assert.equal((await orders.info()).config.max_bytes, 1_000_000)
 })
+
+test('a file that can’t be read or written is named, and changes nothing in the store', async (t) => {
+  const app = makeApp(t)
+  const files = app.objectStore('files')
+  await app.start()
+  await files.put('report', 'first')
+  const missing = join(tmpdir(), 'contrail-no-such-folder', 'report.txt')
+  for (const attempt of [files.putFile('report', missing), files.getFile('report', missing)]) {
+    await assert.rejects(
+      attempt,
+      (error: ContrailError) => error.code === 'FILE_FAILED' && error.message.includes(missing),
+    )
+  }
+  assert.equal(new TextDecoder().decode(await files.get('report')), 'first')
+})

@@ -1,8 +1,8 @@
 /** Buffers of chunks are used again, and never while somebody who has just read may still look at one. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Chunk, ChunkBuffers, ChunkCache } from '../../src/storage/chunk.ts'
-import type { Segment } from '../../src/storage/segment.ts'
+import { Chunk, ChunkBuffers, ChunkCache } from '../../src/storage/segments/chunk.ts'
+import type { Segment } from '../../src/storage/segments/segment.ts'
 
 const FULL = 1024 + (1 << 12)
 

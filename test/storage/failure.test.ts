@@ -27,7 +27,7 @@ for (const code of ['EIO', 'EROFS']) {
     append(log, 'durable')
     await new Promise<void>((resolve) => store.barrier(resolve))
     let told: Error | null = null
-    store.onFailure = (error) => {
+    store.writability.onFailure = (error) => {
       told = error
     }
     fileSystem.fault = (name, path) =>
@@ -90,8 +90,8 @@ for (const [what, isFull] of [
     append(log, 'durable')
     await new Promise<void>((resolve) => store.barrier(resolve))
     const told: string[] = []
-    store.onShortage = (error) => told.push((error as NodeJS.ErrnoException).code ?? '')
-    store.onRelief = () => told.push('relief')
+    store.writability.onShortage = (error) => told.push((error as NodeJS.ErrnoException).code ?? '')
+    store.writability.onRelief = () => told.push('relief')
     fileSystem.fault = (name, path) => (isFull(name, path) ? failure(code) : null)
     let appended = 1
     for (; appended < 2000 && store.shortage === null; appended++) {

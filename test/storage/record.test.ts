@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Random } from '../../src/ports/random.ts'
-import * as format from '../../src/storage/journal-format.ts'
+import * as format from '../../src/storage/format/journal-format.ts'
 import {
   encodeRecord,
   isRecordIntact,
@@ -10,7 +10,7 @@ import {
   RecordView,
   recordLengthAt,
   viewRecord,
-} from '../../src/storage/record.ts'
+} from '../../src/storage/format/record.ts'
 
 function encoded(
   subject: Buffer,

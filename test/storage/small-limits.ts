@@ -12,5 +12,5 @@ export const SMALL_LIMITS: Partial<StoreLimits> = {
   layoutBytes: 2048,
   reserveBytes: 4096,
   documentBytes: 2048,
-  stalledBytes: 256 * 1024,
+  heldUpBytes: 256 * 1024,
 }

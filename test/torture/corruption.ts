@@ -2,8 +2,8 @@
 import { Random } from '../../src/ports/random.ts'
 import { SimulatedClock } from '../../src/ports/simulated-clock.ts'
 import { SimulatedFileSystem } from '../../src/ports/simulated-file-system.ts'
+import { batchBytes, decodeBatchHead } from '../../src/storage/format/journal-format.ts'
 import { type Encryption, type MessageLog, Store } from '../../src/storage/index.ts'
-import { batchBytes, decodeBatchHead } from '../../src/storage/journal-format.ts'
 import { type Read, readAll } from '../storage/read-all.ts'
 import { SMALL_LIMITS } from '../storage/small-limits.ts'
 

@@ -1,4 +1,5 @@
 /** An object store: large things under a name, in chunks, with their digest checked. */
+import { once } from 'node:events'
 import { createReadStream, createWriteStream } from 'node:fs'
 import { Readable, Writable } from 'node:stream'
 import { StoreCompression, type StreamConfig } from '@nats-io/jetstream'
@@ -10,7 +11,7 @@ import {
   Objm,
 } from '@nats-io/obj'
 import { asContrailError, translated } from '../client-errors.ts'
-import { ContrailError } from '../errors.ts'
+import { ContrailError, reasonOf } from '../errors.ts'
 import type { StreamMessage } from '../message.ts'
 import {
   checkOptions,
@@ -118,15 +119,39 @@ export class ObjectStore<Deps extends object = object> implements Declaration {
     return (await this.#ask((obj) => obj.getBlob(name))) ?? undefined
   }
 
+  /** Stores a file under a name. @throws ContrailError FILE_FAILED when it can't be read */
   async putFile(name: string | ObjectStoreMeta, path: string): Promise<ObjectInfo> {
-    return this.put(name, Readable.toWeb(createReadStream(path)) as ReadableStream<Uint8Array>)
+    const file = createReadStream(path)
+    let failure: unknown
+    file.once('error', (thrown) => {
+      failure = thrown
+    })
+    try {
+      // Before anything is asked of the store: a missing file must not take an older object's place.
+      await once(file, 'open')
+      return await this.put(name, Readable.toWeb(file) as ReadableStream<Uint8Array>)
+    } catch (thrown) {
+      throw failure === undefined ? thrown : fileFailure('read', path, failure)
+    }
   }
 
-  /** Writes an object to a file; its digest has been checked when this resolves. Undefined when it is not there. */
+  /**
+   * Writes an object to a file; its digest has been checked when this resolves. Undefined when it is not there.
+   * @throws ContrailError FILE_FAILED when the file can't be written
+   */
   async getFile(name: string, path: string): Promise<ObjectInfo | undefined> {
     const found = await this.#ask((obj) => obj.get(name))
     if (found === null) return undefined
-    await found.data.pipeTo(Writable.toWeb(createWriteStream(path)))
+    const file = createWriteStream(path)
+    let failure: unknown
+    file.once('error', (thrown) => {
+      failure = thrown
+    })
+    try {
+      await found.data.pipeTo(Writable.toWeb(file))
+    } catch (thrown) {
+      throw failure === undefined ? thrown : fileFailure('written', path, failure)
+    }
     // The client resolves to null or to nothing where all is well.
     const failed = await found.error
     if (failed) {
@@ -249,4 +274,10 @@ function streamOf(
     config.compression = options.compression ? StoreCompression.S2 : StoreCompression.None
   }
   return config
+}
+
+function fileFailure(done: 'read' | 'written', path: string, thrown: unknown): ContrailError {
+  return new ContrailError('FILE_FAILED', `"${path}" can't be ${done}: ${reasonOf(thrown)}.`, {
+    cause: thrown,
+  })
 }

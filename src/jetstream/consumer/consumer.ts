@@ -278,7 +278,7 @@ export class Consumer extends ConsumerState implements TurnTask {
       // Who doesn't want to wait does so only for what max_ack_pending holds back, until the time comes for another request's end or
       // heartbeat: so it is in nats-server.
       const hasNothing = halt === 'idle' || isAtEnd
-      this.hadNothing = hasNothing || halt === 'stalled'
+      this.hadNothing = hasNothing || halt === 'ackLimit'
       if (isDue || (hasNothing && this.pulls.impatient > 0)) this.requests.sweep(nowMs, this.hadNothing)
     }
     this.ledger.flush()

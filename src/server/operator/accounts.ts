@@ -82,10 +82,11 @@ export class OperatorAccounts implements ClaimAccounts {
 
   /** The system account: without a JWT, when there is none yet that it could be told by. */
   async openSystem(name: string): Promise<boolean> {
-    const { trust, bus } = this.options
+    const { trust, bus, onJetStream } = this.options
     if ((await this.load(name)) !== null) return true
     const account = new ClaimAccount(name, trust.first?.key ?? trust.keys[0], null, false)
     this.known.set(name, { account, jwt: '', updatedMs: bus.clock.now(), isIncomplete: false, timer: null })
+    await onJetStream(name, null)
     return false
   }
 

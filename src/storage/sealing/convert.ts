@@ -1,6 +1,6 @@
 /** Seals the files of a store that was not encrypted until now. */
 import type { FileSystem } from '../../ports/index.ts'
-import { writeFileDurably } from '../document.ts'
+import { writeFileDurably } from '../files/document.ts'
 import { decodeSeal, type Sealer } from './sealer.ts'
 
 /** Largest block that is made of a file that was written otherwise. */

@@ -1,6 +1,6 @@
 /** Encryption at rest: how the store's files are sealed, and with which key. See docs/storage-format.md. */
 import type { FileSystem } from '../../ports/index.ts'
-import { copyPath, FORMAT, readDocument, writeCopy, writeDocument } from '../document.ts'
+import { copyPath, FORMAT, readDocument, writeCopy, writeDocument } from '../files/document.ts'
 import { sealFiles } from './convert.ts'
 import { type Encryption, type KeyDocument, makeKey, openKey, sealKey, WrongKey } from './key-ring.ts'
 import { SealedFileSystem } from './sealed-file-system.ts'

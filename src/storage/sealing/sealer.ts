@@ -11,7 +11,7 @@
  */
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
-import { getU32, putU32 } from '../record.ts'
+import { getU32, putU32 } from '../format/bytes.ts'
 
 /** 'aes': AES-256-GCM. 'chacha': ChaCha20-Poly1305. */
 export type Cipher = 'aes' | 'chacha'

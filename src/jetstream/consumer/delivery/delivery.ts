@@ -25,7 +25,7 @@ export type Halt =
   /** A record can't be read now. */
   | 'failed'
   /** As many messages are pending as may be. */
-  | 'stalled'
+  | 'ackLimit'
   /** Nobody asks, or the client is to be waited for. */
   | 'idle'
   /** Until `heldUntilMs`. */
@@ -87,7 +87,7 @@ export class Delivery implements LoadWaiter {
         if (deliveries.exhausts(seq, row)) continue
       } else {
         const most = consumer.config.max_ack_pending ?? 0
-        if (most > 0 && progress.ackMode !== 'none' && progress.pending.size >= most) return 'stalled'
+        if (most > 0 && progress.ackMode !== 'none' && progress.pending.size >= most) return 'ackLimit'
         seq = this.nextSeq()
         if (seq === 0) return 'end'
       }

@@ -1,0 +1,122 @@
+/**
+ * Small documents: JSON that a person can read, with a first line by which damage is told. Replaced as a
+ * whole: written beside, made durable, renamed.
+ */
+import { crc32 } from 'node:zlib'
+import type { FileHandle, FileSystem } from '../../ports/index.ts'
+import { isMissing } from './read-failure.ts'
+
+export const FORMAT = 1
+
+/** A document of a format that this version does not know. */
+export class NewerFormat extends Error {
+  constructor(path: string, format: number) {
+    super(
+      `${path}: written in format ${format}, and this version reads up to ${FORMAT}; use a newer Contrail for this directory`,
+    )
+  }
+}
+
+export async function writeFileDurably(fileSystem: FileSystem, path: string, bytes: Buffer): Promise<void> {
+  const temporary = `${path}.tmp`
+  const handle = await fileSystem.open(temporary, true)
+  try {
+    await new Promise<void>((resolve, reject) => handle.truncate(bytes.length, settle(resolve, reject)))
+    await new Promise<void>((resolve, reject) =>
+      handle.write(bytes, 0, bytes.length, 0, settle(resolve, reject)),
+    )
+    await syncFile(handle)
+  } finally {
+    await new Promise<void>((resolve) => handle.close(() => resolve()))
+  }
+  await fileSystem.rename(temporary, path)
+}
+
+export function copyPath(path: string): string {
+  return `${path}.copy`
+}
+
+/**
+ * A second copy, for the case that the first is damaged by the disk. Not synced: the first is what counts. `bytes`: what
+ * `writeDocument` wrote.
+ */
+export async function writeCopy(fileSystem: FileSystem, path: string, bytes: Buffer): Promise<void> {
+  const handle = await fileSystem.open(copyPath(path), true)
+  try {
+    await new Promise<void>((resolve, reject) =>
+      handle.write(bytes, 0, bytes.length, 0, settle(resolve, reject)),
+    )
+    await new Promise<void>((resolve, reject) => handle.truncate(bytes.length, settle(resolve, reject)))
+  } finally {
+    await new Promise<void>((resolve) => handle.close(() => resolve()))
+  }
+}
+
+/** Returns the bytes of the file. */
+export async function writeDocument(fileSystem: FileSystem, path: string, value: unknown): Promise<Buffer> {
+  const bytes = encodeDocument(value)
+  await writeFileDurably(fileSystem, path, bytes)
+  return bytes
+}
+
+/** Covers the format's number too: a flipped bit in it is damage, not a newer version. */
+function checksum(format: number, body: Buffer): number {
+  return crc32(body, crc32(String(format)))
+}
+
+function encodeDocument(value: unknown): Buffer {
+  const body = Buffer.from(`${JSON.stringify(value, null, 1)}\n`)
+  const head = Buffer.from(
+    `${JSON.stringify({ format: FORMAT, crc32: checksum(FORMAT, body), length: body.length })}\n`,
+  )
+  return Buffer.concat([head, body])
+}
+
+/**
+ * @returns the value, or null when there is no such file or it is damaged
+ * @throws NewerFormat
+ */
+export async function readDocument<T>(fileSystem: FileSystem, path: string): Promise<T | null> {
+  const bytes = await fileSystem.readFile(path).catch((error: Error) => {
+    if (!isMissing(error)) throw error
+    return null
+  })
+  if (bytes === null) return null
+  const end = bytes.indexOf(10)
+  try {
+    const head = JSON.parse(bytes.toString('utf8', 0, end)) as {
+      format: number
+      crc32: number
+      length: number
+    }
+    const body = bytes.subarray(end + 1, end + 1 + head.length)
+    if (body.length !== head.length || checksum(head.format, body) !== head.crc32) return null
+    if (head.format > FORMAT) throw new NewerFormat(path, head.format)
+    return JSON.parse(body.toString('utf8')) as T
+  } catch (error) {
+    if (error instanceof NewerFormat) throw error
+    return null
+  }
+}
+
+/** A document, or its copy when it is damaged. `onDamage` is told in words what came of it. */
+export async function readDocumentOrCopy<T>(
+  fileSystem: FileSystem,
+  path: string,
+  onDamage: (outcome: string) => void,
+): Promise<T | null> {
+  const value = await readDocument<T>(fileSystem, path)
+  if (value !== null || !(await fileSystem.exists(path))) return value
+  const copy = await readDocument<T>(fileSystem, copyPath(path))
+  onDamage(copy === null ? 'and so is its copy: what it told is lost' : 'its copy is used')
+  return copy
+}
+
+export function settle(resolve: () => void, reject: (error: Error) => void): (error: Error | null) => void {
+  return (error) => (error === null || error === undefined ? resolve() : reject(error))
+}
+
+/** Makes a file's contents durable. */
+export function syncFile(handle: FileHandle): Promise<void> {
+  return new Promise((resolve, reject) => handle.sync(settle(resolve, reject)))
+}
