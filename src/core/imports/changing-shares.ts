@@ -74,6 +74,11 @@ export class ChangingShares {
     return failed
   }
 
+  /** The imports of an account that are allowed. */
+  importsOf(name: string): readonly ImportDefinition[] {
+    return this.allowed.get(name)?.imports ?? []
+  }
+
   end(): void {
     for (const { end } of this.laid.values()) end()
     this.ways.end()

@@ -1,6 +1,7 @@
 /** /accountz and /accstatz: the accounts, and what goes through them. */
 import type { ClaimAccount } from '../../auth/index.ts'
 import type { Account } from '../../core/index.ts'
+import { withWildcards } from '../../subjects/index.ts'
 import { goTime } from './go-text.ts'
 import type { MonitoredServer } from './monitored-server.ts'
 import { BadQuery, type Query } from './query.ts'
@@ -45,13 +46,50 @@ export function accountDetail(server: MonitoredServer, account: Account): Record
     leafnode_connections: 0,
     client_connections: account.members.size,
     subscriptions: account.interest.size,
-    ...(isSystem ? { exports: systemExports } : {}),
-    imports: importsOf(server, name),
+    ...exportsOf(isSystem, claimed),
+    imports: [...importsOf(server, name), ...claimedImports(known, name)],
     ...(claimed === undefined ? {} : claimsShown(claimed, known?.jwtOf(name) ?? '')),
     name_tag: account.nameTag,
     ...(claimed === undefined ? {} : revokedUsers(claimed)),
     sublist_stats: interestFigures([account]),
   }
+}
+
+function exportsOf(isSystem: boolean, claimed: ClaimAccount | undefined): Record<string, unknown> {
+  const claims = (claimed?.claims?.exports ?? []).map(
+    ({ kind, subject, needsToken, responseType, revocations }) => ({
+      subject,
+      type: kind,
+      ...(needsToken ? { token_req: true } : {}),
+      ...(kind === 'service' ? { response_type: responseTypes[responseType] ?? responseType } : {}),
+      ...(revocations.size === 0
+        ? {}
+        : {
+            revoked_activations: Object.fromEntries(
+              [...revocations].map(([key, at]) => [key, goTime(at * MS_PER_S)]),
+            ),
+          }),
+    }),
+  )
+  const all = [...(isSystem ? systemExports : []), ...claims]
+  return all.length === 0 ? {} : { exports: all }
+}
+
+/** What answers are called here, of those that have another name in a JWT. */
+const responseTypes: Readonly<Record<string, string>> = { '': 'Singleton', Stream: 'Streamed' }
+
+/** What an account imports by its JWT. */
+function claimedImports(known: MonitoredServer['operatorAccounts'], name: string): Record<string, unknown>[] {
+  return (known?.importsOf(name) ?? []).map(({ kind, account, subject, to, share }) => ({
+    subject,
+    account,
+    ...(kind === 'service' ? { to: withWildcards(to).pattern } : {}),
+    local_subject: kind === 'service' ? withWildcards(to).pattern : to,
+    type: kind,
+    invalid: false,
+    share,
+    tracking: false,
+  }))
 }
 
 /** The JWT of an account, and what is said in it. */
@@ -97,7 +135,10 @@ function importsOf(server: MonitoredServer, account: string): Record<string, unk
   const imports = all.map(({ subject, to, share }) =>
     imported(`$SYS.REQ.${subject.replace('*', account)}`, to, share),
   )
-  return hasJetStream(server, account) ? [...imports, imported('$JS.API.>', '$JS.API.>', true)] : imports
+  // By JWTs an account has the way to it, whatever it may do there.
+  const isServed =
+    hasJetStream(server, account) || (server.operatorAccounts !== null && server.jetstream !== null)
+  return isServed ? [...imports, imported('$JS.API.>', '$JS.API.>', true)] : imports
 }
 
 const systemExports = [

@@ -11,7 +11,14 @@ import {
   OperatorIdentity,
   type TrustSettings,
 } from '../../auth/index.ts'
-import { type Account, type Bus, ChangingShares, CloseReason, Session } from '../../core/index.ts'
+import {
+  type Account,
+  type Bus,
+  ChangingShares,
+  CloseReason,
+  type ImportDefinition,
+  Session,
+} from '../../core/index.ts'
 import type { Timer } from '../../ports/index.ts'
 import { mappingsOf } from '../account-settings.ts'
 import { activationEndMs, sharesOf } from './claim-shares.ts'
@@ -59,6 +66,11 @@ export class OperatorAccounts implements ClaimAccounts {
   /** Those that were used. */
   names(): string[] {
     return [...this.known.keys()]
+  }
+
+  /** What an account imports. */
+  importsOf(name: string): readonly ImportDefinition[] {
+    return this.shares.importsOf(name)
   }
 
   jwtOf(name: string): string {

@@ -24,20 +24,29 @@ function forget(data: unknown): void {
   if (typeof data !== 'object' || data === null || Array.isArray(data)) return
   for (const key of [
     'decoded_jwt',
+    'validation_result_jwt',
     'sublist_stats',
     'subscriptions',
     'responses',
-    'exports',
-    'imports',
     'mappings',
     'num_subscriptions',
     'sent',
     'received',
   ])
     delete (data as Record<string, unknown>)[key]
+  // In the order of a Go map.
+  for (const key of ['exports', 'imports']) {
+    const list = (data as Record<string, unknown>)[key]
+    if (Array.isArray(list))
+      list.sort((a, b) => (JSON.stringify(sorted(a)) < JSON.stringify(sorted(b)) ? -1 : 1))
+  }
   const { connections = [] } = data as { connections?: Record<string, unknown>[] }
   for (const each of connections)
     for (const key of ['cid', 'rtt', 'uptime', 'idle', 'out_bytes']) delete each[key]
+}
+
+function sorted(value: object): unknown {
+  return Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
 }
 
 export function parse(text: string): Record<string, unknown> {

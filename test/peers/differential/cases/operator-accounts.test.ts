@@ -197,6 +197,7 @@ differential('what the system account says of accounts and users', async (s) => 
   s.note('told', shown)
   for (const [page, body] of [
     [`ACCOUNT.${exporter.publicKey}.INFO`, ''],
+    [`ACCOUNT.${importer.publicKey}.INFO`, ''],
     [`ACCOUNT.${exporter.publicKey}.CONNZ`, '{"auth":true}'],
     [`ACCOUNT.${exporter.publicKey}.CONNS`, ''],
   ]) {
