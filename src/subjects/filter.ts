@@ -26,7 +26,7 @@ export interface SubjectFilter {
 type Token = { literal: string | null; rest: boolean }
 
 function compile(pattern: string): Token[] {
-  const tokens = latin1Of(pattern).split('.')
+  const tokens = pattern.split('.')
   return tokens.map((token, i) => ({
     literal: token === '*' || (token === '>' && i === tokens.length - 1) ? null : token,
     rest: token === '>' && i === tokens.length - 1,
@@ -64,15 +64,25 @@ const MANY_PATTERNS = 16
  * Builds a filter from patterns; none means everything. Patterns are taken as valid (see `isValidSubject`).
  */
 export function subjectFilter(patterns: readonly string[]): SubjectFilter {
+  return filterOf(patterns, patterns.map(latin1Of))
+}
+
+/** The filter of one subject, UTF-8 bytes `[start, end)`, whether or not they are valid UTF-8. */
+export function filterOfSubject(buffer: Buffer, start: number, end: number): SubjectFilter {
+  return filterOf([buffer.toString('utf8', start, end)], [buffer.toString('latin1', start, end)])
+}
+
+/** `held`: the patterns as latin1 text of their bytes. */
+function filterOf(patterns: readonly string[], held: readonly string[]): SubjectFilter {
   const all = patterns.length === 0 || patterns.includes('>')
-  const literals = patterns.length > MANY_PATTERNS ? patterns.filter((pattern) => !hasWildcard(pattern)) : []
-  const literalBytes = literals.length > 0 ? new LiteralSet(literals.map(latin1Of)) : null
-  const compiled = (literals.length > 0 ? patterns.filter(hasWildcard) : patterns).map(compile)
+  const literals = held.length > MANY_PATTERNS ? held.filter((pattern) => !hasWildcard(pattern)) : []
+  const literalBytes = literals.length > 0 ? new LiteralSet(literals) : null
+  const compiled = (literals.length > 0 ? held.filter(hasWildcard) : held).map(compile)
   const single = patterns.length === 1 ? compiled[0] : null
   return {
     patterns,
     all,
-    literal: single !== null && !hasWildcard(patterns[0]) ? latin1Of(patterns[0]) : null,
+    literal: single !== null && !hasWildcard(held[0]) ? held[0] : null,
     matches(buffer, start, end) {
       if (all) return true
       if (single !== null) return matchBytes(single, buffer, start, end)

@@ -1,5 +1,5 @@
 /** Subjects: what is valid, what matches, who is interested. Pure: no input, no output, no time. */
-export { type SubjectFilter, subjectFilter } from './filter.ts'
+export { filterOfSubject, type SubjectFilter, subjectFilter } from './filter.ts'
 export { hashBytes } from './hash.ts'
 export { type Interested, InterestIndex, type QueueRoute, Route } from './interest.ts'
 export { intersection } from './intersection.ts'

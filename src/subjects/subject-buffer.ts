@@ -1,12 +1,15 @@
 /** Longest subject that a mapping makes: what a stored message has room for. */
 export const MAX_MAPPED_BYTES = 0xffff
 
+/** Room it begins with when something is added. */
+const SMALLEST_BYTES = 256
+const NONE = Buffer.alloc(0)
 const DOT = 46
 const ZERO = 48
 
 /** A subject that is being made, in a buffer that is used again. */
 export class SubjectBuffer {
-  bytes = Buffer.allocUnsafe(256)
+  bytes = NONE
   length = 0
 
   clear(): void {
@@ -57,7 +60,7 @@ export class SubjectBuffer {
   private room(length: number): void {
     const needed = this.length + length
     if (needed <= this.bytes.length) return
-    const larger = Buffer.allocUnsafe(Math.max(needed, this.bytes.length * 2))
+    const larger = Buffer.allocUnsafe(Math.max(needed, this.bytes.length * 2, SMALLEST_BYTES))
     this.bytes.copy(larger, 0, 0, Math.min(this.length, this.bytes.length))
     this.bytes = larger
   }

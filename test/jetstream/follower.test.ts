@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Bus, type Message } from '../../src/core/index.ts'
+import { apiError } from '../../src/jetstream/config/errors.ts'
 import { Follower } from '../../src/jetstream/origins/follower.ts'
 import type { Begin, Taker } from '../../src/jetstream/origins/taker.ts'
 import { Pace } from '../../src/jetstream/stream/pace.ts'
@@ -60,6 +61,7 @@ class Origin {
   readonly asked: Asked[] = []
   readonly confirmed: string[] = []
   readonly barriers: (() => void)[] = []
+  readonly log = { messages: 3, bytes: 300 }
   readonly taker: Kept
   readonly follower: Follower
   overloaded = false
@@ -79,7 +81,7 @@ class Origin {
       {
         name: 'S',
         config: { name: 'S', sources: [this.taker.source] },
-        log: null as never,
+        log: this.log as never,
         clock: this.clock,
         store: store as unknown as Store,
         pace: new Pace(this.clock),
@@ -226,15 +228,44 @@ test('what was not kept is brought again', () => {
   const origin = new Origin()
   origin.join()
   origin.deliver(1, 1)
-  origin.taker.refusal = new Error('full') as never
+  origin.taker.refusal = apiError('JSInsufficientResourcesErr')
   origin.deliver(2, 2)
   origin.deliver(3, 3)
   origin.taker.refusal = null
+  origin.log.messages--
   origin.clock.advance(2001)
   assert.equal(origin.last.config.opt_start_seq, 2)
   origin.join()
   origin.deliver(2, 1)
   assert.deepEqual(origin.taker.got, ['1 m1', '2 m2'])
+})
+
+test('where a copy is refused the origin is asked again when there is room, else rarely', () => {
+  const origin = new Origin()
+  origin.join()
+  origin.deliver(1, 1)
+  origin.taker.refusal = apiError('JSInsufficientResourcesErr')
+  origin.deliver(2, 2)
+  assert.equal(origin.follower.info(0).error?.err_code, 10023)
+  for (let left = 100; left > 0; left--) {
+    origin.clock.advance(100)
+    if (origin.asked.length > 1) assert.fail('asked though nothing has changed')
+  }
+  for (let round = 2; round < 5; round++) {
+    origin.clock.advance(30_000)
+    assert.equal(origin.asked.length, round)
+    origin.join()
+    origin.deliver(2, 1)
+  }
+  assert.equal(origin.follower.info(0).error?.err_code, 10023, 'also while it is asked')
+  origin.taker.refusal = null
+  origin.log.bytes -= 100
+  origin.clock.advance(2001)
+  assert.equal(origin.asked.length, 5)
+  origin.join()
+  origin.deliver(2, 1)
+  assert.deepEqual(origin.taker.got, ['1 m1', '2 m2'])
+  assert.equal(origin.follower.info(0).error, undefined)
 })
 
 test('what waits for the disk is asked for again as soon as that was read', async () => {

@@ -76,10 +76,10 @@ export class House {
   }
 
   /** `headers`: lines without their ends. */
-  send(subject: string, body: string | Buffer = '', headers: string[] = [], reply = ''): void {
+  send(subject: string | Buffer, body: string | Buffer = '', headers: string[] = [], reply = ''): void {
     const head =
       headers.length === 0 ? '' : `NATS/1.0\r\n${headers.map((line) => `${line}\r\n`).join('')}\r\n`
-    const message = new MessageClass(Buffer.from(subject))
+    const message = new MessageClass(Buffer.from(subject as string))
     message.subjectEnd = message.subject.length
     message.reply = Buffer.from(reply)
     message.replyEnd = message.reply.length

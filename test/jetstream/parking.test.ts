@@ -98,12 +98,38 @@ test('a read that fails lets its message be taken again, and the others behind i
   assert.deepEqual(reader.faults, [])
 })
 
-test('what is thrown while waiting messages are taken is told', async () => {
+test('what is thrown while waiting messages are taken is told, and those behind go on', async () => {
   const reader = new Reader()
-  for (const body of ['read 1', 'throw']) reader.publish(messageOf(body))
+  for (const body of ['read 1', 'throw', 'a', 'read 2', 'b']) reader.publish(messageOf(body))
   reader.reads[0].done()
   await tick()
   assert.equal((reader.faults[0] as Error).message, 'throw')
+  assert.deepEqual(reader.taken, ['read 1', 'a'])
+  reader.reads[1].done()
+  await tick()
+  assert.deepEqual(reader.taken, ['read 1', 'a', 'read 2', 'b'])
+  assert.ok(!reader.parking.isOccupied)
+})
+
+test('many that wait are taken in slices, in their order, and others have their turn', async () => {
+  const taken: string[] = []
+  const parking = new Parking(
+    (message) => {
+      taken.push(textOf(message))
+      const endMs = performance.now() + 0.05
+      while (performance.now() < endMs);
+    },
+    (error) => assert.fail(String(error)),
+  )
+  const bodies = Array.from({ length: 600 }, (_, i) => `m${i}`)
+  parking.hold(messageOf('first'), Promise.resolve())
+  for (const body of bodies) parking.add(messageOf(body))
+  await tick()
+  assert.ok(taken.length < bodies.length, 'others have their turn')
+  assert.ok(parking.isOccupied, 'what comes now has to wait')
+  parking.add(messageOf('last'))
+  while (parking.isOccupied) await tick()
+  assert.deepEqual(taken, ['first', ...bodies, 'last'])
 })
 
 test('so many messages wait, and so many bytes, and no more', async () => {

@@ -107,6 +107,16 @@ test('a rollup replaces the messages of its subject, or all', async () => {
   ])
 })
 
+test('a rollup replaces the messages of a subject that is cut inside a letter', async () => {
+  const house = await House.open()
+  await house.stream({ name: 'R', subjects: ['r.*'], allow_rollup_hdrs: true })
+  const [whole, cut] = [Buffer.from('r.\u00e9'), Buffer.from('r.\u00e9').subarray(0, 3)]
+  for (const subject of [whole, cut, cut]) house.send(subject)
+  house.send(cut, 'new', ['Nats-Rollup: sub'])
+  await house.pass(1)
+  assert.equal((await house.state('R')).messages, 2)
+})
+
 test('the value of a rollup counts in any case', async () => {
   const house = await House.open()
   await house.stream({ name: 'R', subjects: ['r.*'], allow_rollup_hdrs: true })

@@ -97,7 +97,7 @@ export class Stream extends StoredStream implements ConsumerStream {
   // What consumers tell
 
   settled(consumer: Consumer, seq: number, done: (seq: number) => void): boolean {
-    return this.retention.settled(consumer, seq, done)
+    return this.retention.settled(consumer, consumer.isCopy, seq, done)
   }
 
   consumerDeleted(consumer: Consumer): void {

@@ -1,7 +1,7 @@
 import type { InternalSubscription, Message, MessageHandler } from '../../core/index.ts'
 import type { Timer } from '../../ports/index.ts'
 import { ApiError, apiError } from '../config/errors.ts'
-import type { StreamSourceInfo } from '../config/types.ts'
+import type { StreamConfig, StreamSourceInfo } from '../config/types.ts'
 import { uniqueId } from '../config/unique-id.ts'
 import { headerOf } from '../headers/header-of.ts'
 import { CONSUMER_STALLED, LAST_CONSUMER, LAST_STREAM } from '../headers/status.ts'
@@ -15,6 +15,8 @@ const LEAST_BETWEEN_MS = 2000
 /** After each time that it failed so much longer, up to the most. */
 const BACKOFF_MS = 10_000
 const LONGEST_BACKOFF_MS = 120_000
+/** Where copies are refused, it is asked for no more often than this while the stream stays as it is. */
+const REFUSED_MS = 30_000
 /** How long to wait for an answer to that, and to a reset. */
 const CREATE_MS = 30_000
 const RESET_MS = 5000
@@ -25,6 +27,14 @@ const IDENTITY_MISMATCH = 10225
 const INBOX_LENGTH = 22
 const CONTROL = Buffer.from('NATS/1.0 100 ')
 const ALL: Begin = { deliver_policy: 'all' }
+
+/** A copy that the stream did not take. */
+interface Refusal {
+  error: ApiError
+  config: StreamConfig
+  messages: number
+  bytes: number
+}
 
 /** The answer to a request for a consumer. */
 interface Answer {
@@ -61,6 +71,8 @@ export class Follower implements MessageHandler {
   private heardMs = 0
   private askedMs = 0
   private hasWorked = false
+  /** Why the last copy was not kept, and what the stream was like: while it is so still, there is no use in asking. */
+  private refusal: Refusal | null = null
   private isClosed = false
 
   constructor(stream: CopyingStream, taker: Taker) {
@@ -127,7 +139,8 @@ export class Follower implements MessageHandler {
     }
     if (kind === 'source' && lastSeq > 0) info.seq = lastSeq
     if (this.heardMs > 0) info.active = Math.max(0, Math.round((nowMs - this.heardMs) * 1e6))
-    if (this.error !== null) info.error = this.error.toJSON()
+    const error = this.error ?? this.refusal?.error ?? null
+    if (error !== null) info.error = error.toJSON()
     if (source.filter_subject) info.filter_subject = source.filter_subject
     const transforms = source.subject_transforms ?? []
     if (transforms.length > 0) info.subject_transforms = transforms
@@ -242,6 +255,42 @@ export class Follower implements MessageHandler {
     this.wait(Math.max(0, LEAST_BETWEEN_MS - (clock.now() - this.askedMs)))
   }
 
+  /** The stream has no room for a copy, or may not have it. It is asked for again when that may be otherwise. */
+  private refused(error: ApiError): void {
+    const { config, log, name, bus, clock } = this.stream
+    if (this.refusal?.error.errCode !== error.errCode) {
+      const { kind, source } = this.taker
+      bus.bus.log(
+        'warn',
+        `stream ${name} can not keep messages of its ${kind} ${source.name}: ${error.message}`,
+      )
+    }
+    this.refusal = { error, config, messages: log.messages, bytes: log.bytes }
+    this.leave()
+    this.askAfterRefusal(clock.now() + REFUSED_MS)
+  }
+
+  private askAfterRefusal(latestMs: number): void {
+    const { clock } = this.stream
+    const wait = (): void => {
+      if (this.isAsRefused() && clock.now() < latestMs) this.timer = clock.setTimer(wait, LEAST_BETWEEN_MS)
+      else this.askInTurn()
+    }
+    this.timer = clock.setTimer(wait, LEAST_BETWEEN_MS)
+  }
+
+  /** Is the stream as it was when it refused a copy? */
+  private isAsRefused(): boolean {
+    const { refusal } = this
+    const { config, log } = this.stream
+    return (
+      refusal !== null &&
+      refusal.config === config &&
+      log.messages >= refusal.messages &&
+      log.bytes >= refusal.bytes
+    )
+  }
+
   /** What is needed to keep the message is being read. */
   private after(reading: Promise<unknown>): void {
     this.leave()
@@ -307,9 +356,10 @@ export class Follower implements MessageHandler {
     const outcome = taker.take(message, streamSeq, reply.sec, reply.nsec)
     if (outcome !== null) {
       if (outcome instanceof Promise) this.after(outcome)
-      else this.again()
+      else this.refused(outcome)
       return
     }
+    this.refusal = null
     this.consumerSeq = consumerSeq
   }
 
@@ -322,6 +372,8 @@ export class Follower implements MessageHandler {
     const headers = message.body.toString('latin1', message.bodyStart, message.bodyEnd)
     const sent = Number(headerOf(headers, LAST_CONSUMER))
     const stalledOn = headerOf(headers, CONSUMER_STALLED)
+    // All that it sends is taken.
+    if (sent === this.consumerSeq) this.refusal = null
     if (sent > 0 && sent !== this.consumerSeq) this.again()
     else if (stalledOn !== '') this.confirm(stalledOn)
   }

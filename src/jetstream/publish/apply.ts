@@ -1,5 +1,5 @@
 import type { Message } from '../../core/index.ts'
-import { subjectFilter } from '../../subjects/index.ts'
+import { filterOfSubject, subjectFilter } from '../../subjects/index.ts'
 import type { StreamConfig } from '../config/types.ts'
 import {
   type PublishHeaders,
@@ -199,7 +199,7 @@ export class Apply {
     if (isKept) this.stream.trimming.trim()
     const isOfSubject = rollupScope(headers, true) === 'subject'
     const { subject, subjectStart, subjectEnd } = message
-    const filter = isOfSubject ? subjectFilter([subject.toString('utf8', subjectStart, subjectEnd)]) : null
+    const filter = isOfSubject ? filterOfSubject(subject, subjectStart, subjectEnd) : null
     this.stream.purgeSoon(filter, isKept ? seq : seq + 1)
   }
 

@@ -1,4 +1,5 @@
 import { Message } from '../../core/index.ts'
+import { Slices } from '../stream/slices.ts'
 
 /** Bounds of what waits on one stream. */
 export interface ParkingLimits {
@@ -8,6 +9,10 @@ export interface ParkingLimits {
 
 /** As nats-server has them for what a stream has not looked at yet. */
 export const PARKING_LIMITS: ParkingLimits = { messages: 100_000, bytes: 128 * 1024 * 1024 }
+
+/** So many messages, or bytes, are taken between two looks at the clock. */
+const MESSAGES_A_LOOK = 128
+const BYTES_A_LOOK = 1024 * 1024
 
 /**
  * The messages of one stream that wait because one of them needs something from the disk first, such as the last value of a counter. They
@@ -62,9 +67,11 @@ export class Parking {
   hold(message: Message, reading: Promise<unknown>): void {
     const copy = copyOf(message)
     this.isReading = true
-    const goOn = (): void => {
+    const goOn = (): undefined | Promise<void> => {
       this.isReading = false
-      if (!this.isClosed) this.run(copy)
+      if (this.isClosed) return
+      this.tryTake(copy)
+      return this.run()
     }
     reading.then(goOn, goOn).catch(this.onFault)
   }
@@ -77,16 +84,39 @@ export class Parking {
     this.bytes = 0
   }
 
-  private run(held: Message): void {
-    this.take(held)
+  /** Takes what waits until one has to read, in slices: they may be many. */
+  private async run(): Promise<void> {
+    const slices = new Slices()
+    let looked = 0
+    let lookedBytes = 0
     while (!this.isReading && this.size > 0) {
-      const message = this.waiting[this.first++]
-      this.bytes -= sizeOf(message)
-      if (this.first === this.waiting.length) {
-        this.waiting = []
-        this.first = 0
-      }
+      const message = this.next()
+      looked++
+      lookedBytes += sizeOf(message)
+      this.tryTake(message)
+      if (looked < MESSAGES_A_LOOK && lookedBytes < BYTES_A_LOOK) continue
+      looked = 0
+      lookedBytes = 0
+      if (slices.isOver) await slices.next()
+    }
+  }
+
+  private next(): Message {
+    const message = this.waiting[this.first++]
+    this.bytes -= sizeOf(message)
+    if (this.first === this.waiting.length) {
+      this.waiting = []
+      this.first = 0
+    }
+    return message
+  }
+
+  /** One that throws does not keep those behind it. */
+  private tryTake(message: Message): void {
+    try {
       this.take(message)
+    } catch (error) {
+      this.onFault(error)
     }
   }
 }

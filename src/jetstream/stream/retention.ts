@@ -1,4 +1,5 @@
 import { Chore } from './chore.ts'
+import { SequenceRuns } from './sequence-runs.ts'
 import type { StreamLog } from './stream-log.ts'
 
 /** Messages looked at in one step. */
@@ -11,34 +12,45 @@ export class Retention {
   /** Where to go on, and whether to begin once more at the end. */
   private next = 0
   private isDueAgain = false
+  /** Of a work queue: what its own consumer is done with, and only those that copy still need. Not known after a restart. */
+  private keptForCopies = new SequenceRuns()
+  /** Those of them that were looked at and are needed still. */
+  private stillNeeded = new SequenceRuns()
 
   constructor(stream: StreamLog) {
     this.stream = stream
     this.chore = new Chore(stream.host.bus.turn, () => this.tryStep())
   }
 
-  /** A consumer is done with a message: it goes when nobody else needs it. False: as soon as the disk can be read; then `done`. */
-  settled(consumer: unknown, seq: number, done: (seq: number) => void): boolean {
+  /**
+   * A consumer is done with a message: it goes when nobody else needs it. `isCopy`: another stream copies by that consumer.
+   * False: as soon as the disk can be read; then `done`.
+   */
+  settled(consumer: unknown, isCopy: boolean, seq: number, done: (seq: number) => void): boolean {
     try {
-      this.settleNow(consumer, seq)
+      this.settleNow(consumer, isCopy, seq)
       return true
     } catch (error) {
       this.stream.later.add(error, () => {
-        this.settleNow(consumer, seq)
+        this.settleNow(consumer, isCopy, seq)
         done(seq)
       })
       return false
     }
   }
 
-  private settleNow(consumer: unknown, seq: number): void {
+  private settleNow(consumer: unknown, isCopy: boolean, seq: number): void {
     const { stream } = this
     const { retention } = stream.config
     if (stream.isClosed || retention === 'limits') return
     // A message of a work queue belongs to one consumer, and to those that other streams copy by.
     if (retention === 'interest' || stream.audience.hasCopies) {
       const subject = stream.log.subjectOf(seq)
-      if (subject === null || stream.audience.needs(seq, subject, consumer)) return
+      if (subject === null) return
+      if (stream.audience.needs(seq, subject, consumer)) {
+        if (retention === 'workqueue' && !isCopy) this.keptForCopies.add(seq)
+        return
+      }
     }
     stream.remove(seq)
   }
@@ -51,9 +63,14 @@ export class Retention {
     this.wantedAnew()
   }
 
-  /** Somebody wants less than before: with interest retention what nobody needs any more is removed. */
+  /**
+   * Somebody wants less than before: with interest retention what nobody needs any more is removed, of a work queue what was kept
+   * for copies only.
+   */
   wantedAnew(): void {
-    if (this.stream.isClosed || this.stream.config.retention !== 'interest') return
+    if (this.stream.isClosed) return
+    const { retention } = this.stream.config
+    if (retention === 'limits' || (retention === 'workqueue' && this.keptForCopies.isEmpty)) return
     if (this.chore.isWaiting) {
       this.isDueAgain = true
       return
@@ -74,7 +91,9 @@ export class Retention {
   private step(): boolean {
     const { stream } = this
     const { log, audience } = stream
-    if (stream.isClosed || stream.config.retention !== 'interest') return false
+    if (stream.isClosed) return false
+    if (stream.config.retention === 'workqueue') return this.stepOfCopies()
+    if (stream.config.retention !== 'interest') return false
     if (audience.size === 0) {
       stream.removeThrough(Math.min(log.lastSeq, log.firstSeq + STEP - 1))
       this.isDueAgain = false
@@ -93,5 +112,26 @@ export class Retention {
       this.next = seq + 1
     }
     return true
+  }
+
+  private stepOfCopies(): boolean {
+    const { log, audience } = this.stream
+    for (let left = STEP; left > 0; left--) {
+      const seq = this.keptForCopies.some
+      if (seq === 0) return this.allLookedAt()
+      const subject = log.has(seq) ? log.subjectOf(seq) : null
+      if (subject !== null && audience.needs(seq, subject, null)) this.stillNeeded.add(seq)
+      else if (subject !== null) this.stream.remove(seq)
+      this.keptForCopies.drop()
+    }
+    return true
+  }
+
+  private allLookedAt(): boolean {
+    const { keptForCopies, isDueAgain } = this
+    this.keptForCopies = this.stillNeeded
+    this.stillNeeded = keptForCopies
+    this.isDueAgain = false
+    return isDueAgain && !this.keptForCopies.isEmpty
   }
 }

@@ -6,10 +6,11 @@ const VERSION_LINE = Buffer.from('NATS/1.0\r\n')
 const SIZE_FIELD = Buffer.from('Nats-Msg-Size: ')
 const CRLF_BYTES = 2
 const NUMBER_BYTES = 20
+const NONE = Buffer.alloc(0)
 
 /** Replaces payloads by their size, told in a header (`Nats-Msg-Size`). One buffer, used again for each message. */
 export class HeadersOnly {
-  private buffer = Buffer.allocUnsafe(512)
+  private buffer = NONE
 
   /** Fills the message's body from a stored record. */
   apply(record: RecordView, message: Message): void {

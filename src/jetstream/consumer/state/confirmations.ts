@@ -2,6 +2,7 @@ import { type Account, Message } from '../../../core/index.ts'
 
 const SMALLEST_BYTES = 1024
 const LENGTH_BYTES = 2
+const NONE = Buffer.alloc(0)
 
 /**
  * Reply subjects of acks that asked for a confirmation, in order, in one buffer. They are answered with an empty message
@@ -9,7 +10,7 @@ const LENGTH_BYTES = 2
  */
 export class Confirmations {
   private readonly account: Account
-  private arena = Buffer.allocUnsafe(SMALLEST_BYTES)
+  private arena = NONE
   private start = 0
   private end = 0
   /** Confirmations since the last `seal`. */
@@ -56,7 +57,8 @@ export class Confirmations {
   private makeRoom(bytes: number): void {
     const used = this.end - this.start
     const isHalfFree = used + bytes <= this.arena.length / 2
-    const target = isHalfFree ? this.arena : Buffer.allocUnsafe(Math.max(this.arena.length * 2, used + bytes))
+    const wanted = Math.max(this.arena.length * 2, used + bytes, SMALLEST_BYTES)
+    const target = isHalfFree ? this.arena : Buffer.allocUnsafe(wanted)
     this.arena.copy(target, 0, this.start, this.end)
     this.arena = target
     this.start = 0

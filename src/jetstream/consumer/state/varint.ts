@@ -1,14 +1,17 @@
 /** Whole numbers up to 2^53 - 1 in as few bytes as they need (7 bits a byte, low bits first). */
 
+const SMALLEST_BYTES = 256
+const NONE = Buffer.alloc(0)
+
 /** A growing buffer that numbers are written to. */
 export class NumberWriter {
-  buffer = Buffer.allocUnsafe(256)
+  buffer = NONE
   length = 0
 
   /** Makes room for `bytes` more. */
   reserve(bytes: number): void {
     if (this.length + bytes <= this.buffer.length) return
-    const bigger = Buffer.allocUnsafe(Math.max(this.buffer.length * 2, this.length + bytes))
+    const bigger = Buffer.allocUnsafe(Math.max(this.buffer.length * 2, this.length + bytes, SMALLEST_BYTES))
     this.buffer.copy(bigger, 0, 0, this.length)
     this.buffer = bigger
   }

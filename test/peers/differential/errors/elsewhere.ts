@@ -61,7 +61,6 @@ export const ELSEWHERE: Readonly<Record<string, string>> = {
   JSConsumerReplacementWithDifferentNameErr: 'an update by the direct way of older servers',
   JSStreamInvalidErr: 'a stream that is being removed in the same moment',
   JSStreamInfoMaxSubjectsErr: NEVER,
-  JSMessageCounterBrokenErr: 'what a counter finds of itself is no number: its messages came from a backup',
   JSMessageSchedulesSchedulerInvalidErr: 'headers that only the server of a schedule sets: schedules.test.ts',
   JSNoAccountErr: 'requests of the system account about another one',
   JSTempStorageFailedErr: NEVER,

@@ -194,6 +194,11 @@ export const PRODUCED: Readonly<Record<string, Act>> = {
   JSMessageIncrMissingErr: publish('', COUNTER, ''),
   JSMessageIncrPayloadErr: publish('Nats-Incr: 1', COUNTER),
   JSMessageIncrInvalidErr: publish('Nats-Incr: much', COUNTER, ''),
+  JSMessageCounterBrokenErr: async (s) => {
+    await stream(COUNTER)(s)
+    await s.request('s.a', '', 'Nats-Incr: 1\nNats-Counter-Sources: no JSON')
+    await s.request('s.a', '', 'Nats-Incr: 1')
+  },
   JSAtomicPublishDisabledErr: publish('Nats-Batch-Id: b\nNats-Batch-Sequence: 1'),
   JSAtomicPublishMissingSeqErr: publish('Nats-Batch-Id: b', ATOMIC),
   JSAtomicPublishIncompleteBatchErr: publish('Nats-Batch-Id: b\nNats-Batch-Sequence: 5', ATOMIC),
