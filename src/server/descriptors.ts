@@ -7,7 +7,7 @@
  */
 import type { Socket } from 'node:net'
 
-/** What the store may need at once: open segments, journals, documents (see storage/limits.ts). */
+/** What the store may need at once: open segments, journals, documents (see storage/files/limits.ts). */
 const RESERVED = 128
 /** Where there are few in all, the store has this share. */
 const RESERVED_SHARE = 0.5
