@@ -76,18 +76,30 @@ async function serve(name: string): Promise<void> {
   await app.run()
 }
 
-/** An instance that is at work. */
+const children = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of children) child.kill('SIGKILL')
+})
+
+/** An instance that is at work. @throws Error when it ends before it is */
 async function instance(name: string, url: string): Promise<ChildProcess> {
   const env = { ...process.env, CONTRAIL_URL: url }
   const child = spawn(process.execPath, [process.argv[1], name], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  await once(child.stdout as NonNullable<typeof child.stdout>, 'data')
+  children.add(child)
+  const ended = once(child, 'exit').then(([code]) => {
+    children.delete(child)
+    throw new Error(`${name} ended with ${code} before it was at work`)
+  })
+  ended.catch(() => {})
+  await Promise.race([once(child.stdout as NonNullable<typeof child.stdout>, 'data'), ended])
   return child
 }
 
 async function play(): Promise<void> {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
   const broker = process.env.CONTRAIL_URL ? brokerFromEnvironment() : ({ memory: true, port: 0 } as const)
   const app = new App(broker, { name: 'shop', logLevel: 'silent' })
   const { sales, stock, shipped, parcels } = pipeline(app)

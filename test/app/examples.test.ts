@@ -29,6 +29,8 @@ async function output(t: TestContext, name: string, last?: string, mostMs = 20_0
   child.on('exit', (exitCode) => {
     code = exitCode
   })
+  // What does not end by itself is told to, so that it ends what it has started.
+  t.after(() => code === undefined && child.kill('SIGTERM'))
   await until(() => code !== undefined || (last !== undefined && printed.includes(last)), name, mostMs)
   if (code === undefined) {
     child.kill('SIGTERM')

@@ -6,6 +6,7 @@ import type { Runtime } from '../runtime.ts'
 import { type Declare, LEFT } from '../stores/declaring.ts'
 import { type Difference, differences, sentenceOf } from '../stores/differences.ts'
 import { droppedOf, remembering } from '../stores/dropped.ts'
+import { untilAnswered } from '../stores/heard.ts'
 import { subjectCovers } from '../subject-pattern.ts'
 
 /** Where a new consumer begins: says nothing to one that exists. */
@@ -41,7 +42,7 @@ export async function declareConsumer(
   const name = config.durable_name as string
   const what = `The consumer "${name}" of the stream "${stream}"`
   for (let isAgain = false; ; isAgain = true) {
-    const existing = await translated(`${what} can't be looked up`, () =>
+    const existing = await untilAnswered(`${what} can't be looked up`, () =>
       consumers.info(stream, name).catch((thrown) => {
         if (isApiError(thrown, CONSUMER_NOT_FOUND)) return undefined
         throw thrown
@@ -52,9 +53,10 @@ export async function declareConsumer(
       throw new ContrailError('CONSUMER_MISSING', `The stream "${stream}" has no consumer "${name}".`)
     }
     try {
-      return await consumers.add(stream, marked(runtime, config, undefined))
+      const wanted = marked(runtime, config, undefined)
+      return await untilAnswered(`${what} can't be made`, () => consumers.add(stream, wanted))
     } catch (thrown) {
-      if (isAgain || !isApiError(thrown, ...EXISTS)) throw asContrailError(thrown, `${what} can't be made`)
+      if (isAgain || !isApiError(thrown, ...EXISTS)) throw thrown
     }
   }
 }

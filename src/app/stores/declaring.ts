@@ -1,12 +1,13 @@
 /** How a stream (a bucket's too) comes to be as it is declared: made, updated, compared; and what an update may not do unasked. */
 import { DiscardPolicy, RetentionPolicy, type StreamConfig, type StreamInfo } from '@nats-io/jetstream'
-import { asContrailError, isApiError, STREAM_NOT_FOUND, translated } from '../client-errors.ts'
+import { asContrailError, isApiError, STREAM_NOT_FOUND } from '../client-errors.ts'
 import { ContrailError, reasonOf } from '../errors.ts'
 import { oneOf } from '../options.ts'
 import type { Claim, Runtime } from '../runtime.ts'
 import { NS_PER_MS } from '../units.ts'
 import { type Difference, differences, sentenceOf } from './differences.ts'
 import { droppedOf, remembering } from './dropped.ts'
+import { untilAnswered } from './heard.ts'
 
 /**
  * What happens at the start: 'ensure' (default) makes or updates it, but refuses changes by which messages are lost;
@@ -43,7 +44,7 @@ export async function declareStream(
   const { streams } = runtime.jsm
   const isEnsured = declare === 'ensure' || declare === 'allow-loss'
   const bindings = { stream: wanted.name }
-  const existing = await translated(`${upper(what)} can't be looked up`, () =>
+  const existing = await untilAnswered(`${upper(what)} can't be looked up`, () =>
     streams.info(wanted.name).catch((thrown) => {
       if (isApiError(thrown, STREAM_NOT_FOUND)) return undefined
       throw thrown
@@ -52,7 +53,7 @@ export async function declareStream(
   if (existing === undefined) {
     if (declare === 'check') throw new ContrailError('STREAM_MISSING', `There is no ${bare(what)}.`)
     const marked = isEnsured ? { ...wanted, metadata: remembering(runtime, wanted, undefined) } : wanted
-    await translated(`${upper(what)}${subjectsOf(wanted)} can't be made`, () =>
+    await untilAnswered<unknown>(`${upper(what)}${subjectsOf(wanted)} can't be made`, () =>
       make === undefined ? streams.add(stated(marked) as never) : make(),
     )
     if (isEnsured && make !== undefined) await remember(runtime, wanted)

@@ -139,8 +139,7 @@ export class Follower implements MessageHandler {
     }
     if (kind === 'source' && lastSeq > 0) info.seq = lastSeq
     if (this.heardMs > 0) info.active = Math.max(0, Math.round((nowMs - this.heardMs) * 1e6))
-    const error = this.error ?? this.refusal?.error ?? null
-    if (error !== null) info.error = error.toJSON()
+    if (this.error !== null) info.error = this.error.toJSON()
     if (source.filter_subject) info.filter_subject = source.filter_subject
     const transforms = source.subject_transforms ?? []
     if (transforms.length > 0) info.subject_transforms = transforms
