@@ -66,7 +66,11 @@ export function makeApp(
   app.onShutdown(async ({ nc }) => {
     if (servers === undefined || broker !== undefined) return
     const jsm = await jetstreamManager(nc)
-    for await (const stream of jsm.streams.list()) await jsm.streams.delete(stream.config.name)
+    for await (const { config } of jsm.streams.list()) {
+      // A nats-server removes a stream's files behind its answer: one of the same name that is made at once may find messages there.
+      await jsm.streams.purge(config.name).catch(() => {})
+      await jsm.streams.delete(config.name)
+    }
   })
   t.after(async () => {
     await app.stop()
