@@ -57,15 +57,18 @@ export class ChangingShares {
     const { wanted: shares } = laid
     const failed: FailedImport[] = []
     const imports: { wanted: ImportDefinition; shared: ReturnType<typeof checkImport> }[] = []
-    this.allowed.set(name, { ...shares, imports: [] })
+    /** Those that are allowed so far, and the one that is looked at. */
+    const own: ImportDefinition[] = []
+    const allowed = { ...shares, imports: own }
+    this.allowed.set(name, allowed)
     for (const wanted of shares.imports) {
-      const others = imports.map((each) => each.wanted)
+      own.push(wanted)
       try {
-        const shared = checkImport(this.allowed, { ...shares, imports: [...others, wanted] }, wanted)
+        const shared = checkImport(this.allowed, allowed, wanted)
         checkMapping(wanted)
         imports.push({ wanted, shared })
-        this.allowed.set(name, { ...shares, imports: [...others, wanted] })
       } catch (error) {
+        own.pop()
         if (!(error instanceof ImportError)) throw error
         failed.push({ wanted, error })
       }

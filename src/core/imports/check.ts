@@ -61,15 +61,14 @@ function isAllowed(found: ExportDefinition, importer: string, wanted: ImportDefi
   return accounts === null || accounts.includes(importer)
 }
 
+/** Is there one before it that says the same? */
 function isTwice({ imports }: AccountShares, wanted: ImportDefinition): boolean {
-  return imports.some(
-    (each) =>
-      each !== wanted &&
-      imports.indexOf(each) < imports.indexOf(wanted) &&
-      each.kind === wanted.kind &&
-      each.account === wanted.account &&
-      (wanted.kind === 'stream' ? each.subject === wanted.subject : each.to === wanted.to),
-  )
+  for (const each of imports) {
+    if (each === wanted) return false
+    const isSame = wanted.kind === 'stream' ? each.subject === wanted.subject : each.to === wanted.to
+    if (isSame && each.kind === wanted.kind && each.account === wanted.account) return true
+  }
+  return false
 }
 
 function twiceText({ kind, to, account, subject }: ImportDefinition): string {
