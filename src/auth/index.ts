@@ -6,7 +6,7 @@ export { type CertificateNames, certificateNames, userOfCertificate } from './ce
 export { ConfiguredUsers, type UserRecord, type Users } from './configured-users.ts'
 export { CONNECTION_TYPES, type ConnectionType, connectionType } from './connection-types.ts'
 export * from './jwt/index.ts'
-export { decodeKey, isPublicKey, isSigned, KeyKind, type KeyKindName } from './nkey.ts'
+export { decodeKey, encodeKey, isPublicKey, isSigned, type KeyKindName } from './nkey.ts'
 export * from './operator/index.ts'
 export { isHashed } from './password.ts'
 export {

@@ -1,5 +1,5 @@
 /** Public nkeys, and what was signed by them. */
-import { createPublicKey, verify } from 'node:crypto'
+import { createPublicKey, type KeyObject, verify } from 'node:crypto'
 import { Codec } from '@nats-io/nkeys/lib/codec.js'
 
 /** Letters of a public key: a byte for its kind, 32 of the key, two of a checksum, in base 32. */
@@ -9,7 +9,7 @@ const RAW_BYTES = 32
 const ED25519_DER = Buffer.from('302a300506032b6570032100', 'hex')
 
 /** Kinds of keys: the byte before the key. */
-export const KeyKind = {
+const KeyKind = {
   account: 0,
   curve: 23 << 3,
   operator: 14 << 3,
@@ -28,6 +28,13 @@ export function decodeKey(text: string, kind: KeyKindName): Buffer | null {
   } catch {
     return null
   }
+}
+
+/** A public key of node:crypto (ed25519, x25519) as text. */
+export function encodeKey(key: KeyObject, kind: KeyKindName): string {
+  // The key itself is the end of its DER form.
+  const raw = key.export({ type: 'spki', format: 'der' }).subarray(-RAW_BYTES)
+  return Buffer.from(Codec.encode(KeyKind[kind], raw)).toString('latin1')
 }
 
 /** What kind of key it is; null for no key. */

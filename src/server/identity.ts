@@ -1,7 +1,6 @@
 /** Who a server is: keys in the form of nkeys, made anew at each start. */
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
-import { Codec } from '@nats-io/nkeys/lib/codec.js'
-import { KeyKind } from '../auth/index.ts'
+import { encodeKey } from '../auth/index.ts'
 
 /** The key itself is the end of its DER form. */
 const KEY_BYTES = 32
@@ -20,8 +19,8 @@ export class ServerIdentity {
     const sealing = generateKeyPairSync('x25519')
     this.signer = signing.privateKey
     this.curve = sealing.privateKey
-    this.id = encode(KeyKind.server, signing.publicKey)
-    this.curveKey = encode(KeyKind.curve, sealing.publicKey)
+    this.id = encodeKey(signing.publicKey, 'server')
+    this.curveKey = encodeKey(sealing.publicKey, 'curve')
   }
 
   /** The signature, as base64url. */
@@ -43,9 +42,4 @@ export interface Sealer {
   seal(message: Uint8Array, recipient: string): Uint8Array
   /** Null for what was not sealed by the sender. */
   open(message: Uint8Array, sender: string): Uint8Array | null
-}
-
-function encode(kind: number, key: KeyObject): string {
-  const raw = key.export({ type: 'spki', format: 'der' }).subarray(-KEY_BYTES)
-  return Buffer.from(Codec.encode(kind, raw)).toString('latin1')
 }

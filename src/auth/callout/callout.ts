@@ -1,11 +1,10 @@
 /** Asks a service in an account about everybody who wants to connect (ADR-26). */
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto'
-import { Codec } from '@nats-io/nkeys/lib/codec.js'
 import type { Account, Credentials, Message } from '../../core/index.ts'
 import type { Clock } from '../../ports/index.ts'
 import { quoted } from '../../wire/index.ts'
 import { JwtError, type UserClaims } from '../jwt/index.ts'
-import { KeyKind } from '../nkey.ts'
+import { encodeKey } from '../nkey.ts'
 import { type ExpectedAnswer, readAnswer } from './answer.ts'
 import { type CalloutServer, encodeRequest } from './request.ts'
 
@@ -121,7 +120,5 @@ function openedWith(
 
 /** A public key that nobody has the seed of: the answer has to name it, so that none is good twice. */
 function newUserKey(): string {
-  const { publicKey } = generateKeyPairSync('ed25519')
-  const raw = publicKey.export({ type: 'spki', format: 'der' }).subarray(-KEY_BYTES)
-  return Buffer.from(Codec.encode(KeyKind.user, raw)).toString('latin1')
+  return encodeKey(generateKeyPairSync('ed25519').publicKey, 'user')
 }
