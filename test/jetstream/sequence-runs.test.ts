@@ -24,6 +24,16 @@ test('each sequence that was added is there once, whatever their order', () => {
   }
 })
 
+test('where there is no room those go that are gone, and no others', () => {
+  const runs = new SequenceRuns()
+  for (let i = 0; i < 65_536; i++) runs.add(2 * i + 1)
+  runs.add(200_001, 500)
+  assert.equal(runs.some, 131_071, 'too little has gone to be looked for')
+  runs.add(200_001, 131_001)
+  const kept = drained(runs).sort((a, b) => a - b)
+  assert.deepEqual([kept[0], kept.at(-1), kept.length], [131_001, 200_001, 37])
+})
+
 test('a million in order take one run, and too many out of order are left out', () => {
   const runs = new SequenceRuns()
   for (let seq = 1; seq <= 200_000; seq += 2) runs.add(seq)

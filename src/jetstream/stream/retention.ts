@@ -48,7 +48,7 @@ export class Retention {
       const subject = stream.log.subjectOf(seq)
       if (subject === null) return
       if (stream.audience.needs(seq, subject, consumer)) {
-        if (retention === 'workqueue' && !isCopy) this.keptForCopies.add(seq)
+        if (retention === 'workqueue' && !isCopy) this.keptForCopies.add(seq, stream.log.firstSeq)
         return
       }
     }

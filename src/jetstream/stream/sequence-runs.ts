@@ -1,10 +1,14 @@
 /** So many runs are known at most: what comes out of order beyond that is not noted. */
 const MOST_RUNS = 65_536
+/** Where there is no room, it is looked for what is gone when the least has moved on by so much. */
+const LOOK_AGAIN = 1024
 
 /** Sequences, those that follow each other as one: they mostly come in order, up or down. A sequence is added once. */
 export class SequenceRuns {
-  private readonly first: number[] = []
-  private readonly end: number[] = []
+  private first: number[] = []
+  private end: number[] = []
+  /** The least when it was last looked for what is gone. */
+  private least = 0
 
   get isEmpty(): boolean {
     return this.first.length === 0
@@ -15,7 +19,9 @@ export class SequenceRuns {
     return this.isEmpty ? 0 : this.end[this.end.length - 1]
   }
 
-  add(seq: number): void {
+  /** `least`: what lies before it is gone, and need not be known any more where there is no room. */
+  add(seq: number, least = 0): void {
+    if (this.first.length >= MOST_RUNS && least >= this.least + LOOK_AGAIN) this.dropBefore(least)
     const last = this.end.length - 1
     if (last >= 0 && this.end[last] === seq - 1) this.end[last] = seq
     else if (last >= 0 && this.first[last] === seq + 1) this.first[last] = seq
@@ -23,6 +29,13 @@ export class SequenceRuns {
       this.first.push(seq)
       this.end.push(seq)
     }
+  }
+
+  private dropBefore(least: number): void {
+    this.least = least
+    const { first, end } = this
+    this.first = first.filter((_, i) => end[i] >= least)
+    this.end = end.filter((seq) => seq >= least)
   }
 
   /** Drops the one that `some` gives. */
