@@ -7,6 +7,8 @@ import { RemovableLog } from './removable-log.ts'
 
 const NO_BYTES = Buffer.alloc(0)
 const FEW_OF_A_SUBJECT = 64
+/** Room for the subjects that a filter matches, at first. */
+const FEW_SUBJECTS = 1024
 
 export class SearchableLog extends RemovableLog {
   private readonly asked: SubjectBytes = { buffer: NO_BYTES, start: 0, end: 0 }
@@ -178,10 +180,16 @@ export class SearchableLog extends RemovableLog {
 
   /** Last live sequence of each subject that matches, in no order. */
   lastSeqs(filter: SubjectFilter | null): Float64Array {
-    const seqs = new Float64Array(this.table.count)
+    const { lasts, count: subjects } = this.table
+    // A filter may match a few of a million.
+    let seqs = new Float64Array(filter === null ? subjects : Math.min(subjects, FEW_SUBJECTS))
     let count = 0
-    const { lasts } = this.table
     this.list.eachSlot(filter, (slot) => {
+      if (count === seqs.length) {
+        const wider = new Float64Array(Math.min(subjects, count * 2))
+        wider.set(seqs)
+        seqs = wider
+      }
       seqs[count++] = lasts[slot]
     })
     return seqs.subarray(0, count)
