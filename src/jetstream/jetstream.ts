@@ -3,7 +3,7 @@ import { JetStreamAccount } from './account/account.ts'
 import { Stream } from './account/stream.ts'
 import { Api } from './api/dispatch.ts'
 import { Consumer } from './consumer/consumer.ts'
-import { streamOfIds } from './publish/msg-id-log.ts'
+import { accountOfLog, streamOfIds } from './publish/msg-id-log.ts'
 import { type Log, StoreWatch } from './store-watch.ts'
 import { StreamHost, type StreamHostOptions } from './stream/host.ts'
 import type { StreamMeta } from './stream/stream-log.ts'
@@ -59,7 +59,7 @@ export class JetStream {
   /** Names of the accounts that have streams on the disk. */
   storedAccounts(): Set<string> {
     const names = [...this.host.store.logs.keys()].filter((name) => streamOfIds(name) === null)
-    return new Set(names.map((name) => name.slice(0, name.lastIndexOf('/'))))
+    return new Set(names.map(accountOfLog))
   }
 
   /** JetStream for one more account: its streams are recovered. Of no effect where it is enabled. */
@@ -161,7 +161,7 @@ export class JetStream {
 
   private tellClosed(): void {
     for (const name of this.host.store.logs.keys())
-      if (streamOfIds(name) === null && !this.accounts.has(name.slice(0, name.lastIndexOf('/'))))
+      if (streamOfIds(name) === null && !this.accounts.has(accountOfLog(name)))
         this.log('warn', `stream ${name} belongs to an account without JetStream and stays closed`)
   }
 
@@ -170,7 +170,7 @@ export class JetStream {
     const recovered: Promise<void>[] = []
     for (const [name, log] of [...store.logs]) {
       if (streamOfIds(name) !== null) continue
-      const account = accounts.get(name.slice(0, name.lastIndexOf('/')))
+      const account = accounts.get(accountOfLog(name))
       if (account === undefined) continue
       const meta = log.meta as unknown as StreamMeta
       if (meta.isRestoring) {

@@ -30,7 +30,7 @@ const ALL: Begin = { deliver_policy: 'all' }
 
 /** A copy that the stream did not take. */
 interface Refusal {
-  error: ApiError
+  errCode: number
   config: StreamConfig
   messages: number
   bytes: number
@@ -257,14 +257,14 @@ export class Follower implements MessageHandler {
   /** The stream has no room for a copy, or may not have it. It is asked for again when that may be otherwise. */
   private refused(error: ApiError): void {
     const { config, log, name, bus, clock } = this.stream
-    if (this.refusal?.error.errCode !== error.errCode) {
+    if (this.refusal?.errCode !== error.errCode) {
       const { kind, source } = this.taker
       bus.bus.log(
         'warn',
         `stream ${name} can not keep messages of its ${kind} ${source.name}: ${error.message}`,
       )
     }
-    this.refusal = { error, config, messages: log.messages, bytes: log.bytes }
+    this.refusal = { errCode: error.errCode, config, messages: log.messages, bytes: log.bytes }
     this.leave()
     this.askAfterRefusal(clock.now() + REFUSED_MS)
   }

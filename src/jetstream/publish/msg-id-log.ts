@@ -25,6 +25,11 @@ export function streamOfIds(name: string): string | null {
   return at < 0 ? null : `${name.slice(0, at)}/${name.slice(at + FOLDER.length)}`
 }
 
+/** The account of a stream, by the name of its log. */
+export function accountOfLog(name: string): string {
+  return name.slice(0, name.lastIndexOf('/'))
+}
+
 /**
  * The ids of the duplicate window on disk, in a log of their own: they outlive their messages, whatever removes those. The
  * ids of a turn are one record, committed together with the messages; it goes when it is older than the window.
