@@ -69,6 +69,7 @@ export function compacted(
 export function takeOver(fresh: Segment, old: Segment): void {
   const shift = fresh.firstSeq - old.firstSeq
   fresh.isSealed = true
+  if (fresh.packing === 'none' && old.packing !== 'none') fresh.packing = 'wanted'
   for (let position = 0; position < fresh.count; position++) {
     if (old.isDeleted(position + shift)) fresh.markDeleted(position)
   }
