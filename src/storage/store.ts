@@ -87,7 +87,7 @@ export class Store implements CheckpointHost, RecoveryHost {
     const directory = options.directory ?? ''
     const { catalog, cache } = this
     this.files = new LogFiles(options.fileSystem, directory, this.limits.openSegments, (text) =>
-      this.warn(text),
+      options.log?.('info', text),
     )
     this.flusher = new SegmentFlusher(this.files, cache, (error) => this.writability.failedOrShort(error))
     this.reserve = new Reserve(options.fileSystem, directory, this.limits, (text) => this.warn(text))

@@ -170,6 +170,11 @@ export class Checkpointer {
   /** Begins one at once; while one runs, another follows it. */
   begin(): void {
     if (this.isClosed || this.host.failure !== null) return
+    // Asked for by what was found while the store is opened, which takes its time.
+    if (this.host.journal === null) {
+      this.request(RETRY_MS)
+      return
+    }
     if (this.running !== null) {
       this.isWantedAgain = true
       return

@@ -14,19 +14,19 @@ export class LogFiles {
   fileSystem: FileSystem
   private readonly directory: string
   private readonly mostOpen: number
-  private readonly warn: (text: string) => void
+  private readonly tell: (text: string) => void
   private openHandles: SegmentFile[] = []
   /** Ids of the logs whose folder is there. */
   private readonly withFolder = new Set<number>()
 
-  /** `mostOpen`: files of sealed segments kept open. `warn`: told of damage. */
+  /** `mostOpen`: files of sealed segments kept open. `tell`: told of damage, of which the records tell more. */
   constructor(
     fileSystem: FileSystem,
     directory: string,
     mostOpen: number,
-    warn: (text: string) => void = () => {},
+    tell: (text: string) => void = () => {},
   ) {
-    this.warn = warn
+    this.tell = tell
     this.fileSystem = fileSystem
     this.directory = directory
     this.mostOpen = mostOpen
@@ -98,7 +98,7 @@ export class LogFiles {
   }
 
   private damaged(segment: SegmentFile): void {
-    this.warn(`${this.dataPath(segment)}: something in it was changed; what is left of it is used`)
+    this.tell(`${this.dataPath(segment)}: something in it was changed; what is left of it is used`)
   }
 
   /** Bytes of the data that the file has, 0 when there is none. */
