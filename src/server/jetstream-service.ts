@@ -7,6 +7,7 @@ import { type AccountLimitClaims, hasJetStream } from '../auth/index.ts'
 import type { Bus } from '../core/index.ts'
 import {
   type Consumer,
+  isCompressed,
   JetStream,
   type JetStreamAccount,
   type JetStreamLimitOptions,
@@ -75,6 +76,7 @@ export class JetStreamService {
         limits: settings.storage.limits ?? {},
         clock: settings.clock,
         syncInterval: settings.syncInterval,
+        compresses: isCompressed,
         ...(settings.encryption === null ? {} : { encryption: settings.encryption }),
         log: (level, text) => logger.log(level, text),
       })
