@@ -160,6 +160,11 @@ export class JetStreamService {
     else this.jetstream.disable(name)
   }
 
+  /** Removes all streams of an account; `done` when they are gone for good. */
+  purgeAccount(name: string, done: () => void): number {
+    return this.jetstream.purge(name, done)
+  }
+
   /** Ends what waits: requests are answered, timers cleared. Before the connections go. */
   async stopServing(): Promise<void> {
     await this.jetstream.close()

@@ -10,9 +10,11 @@ import {
 const MOST_STEPS = 1024
 
 /** @throws ImportError for an export that can't be */
-export function checkExport({ subject, accountTokenPosition: position }: ExportDefinition): void {
-  if (!isValidSubject(subject)) throw new ImportError('invalid subject')
-  if (position > 0 && subject.split('.')[position - 1] !== '*') throw new ImportError('invalid subject')
+export function checkExport({ kind, subject, accountTokenPosition: position }: ExportDefinition): void {
+  // nats-server takes a stream's subject that none can be published to.
+  if (kind === 'service' && !isValidSubject(subject)) throw new ImportError('invalid subject')
+  if (position > 0 && subject.split('.')[position - 1] !== '*')
+    throw new ImportError('sublist: invalid subject')
 }
 
 /**
