@@ -61,6 +61,7 @@ export function normaliseOutput(text: string): string {
     .replace(SHORT_TIME, '<date>')
     .replace(DURATION, '<duration>')
     .replace(URL, '<server>')
+    .replace(/(Client ID: )\d+/, '$1<id>')
     .replace(COMPRESSED, '<size> compressed')
     .replace(FOLDER, '<folder>')
     .replace(/[ \t]+$/gm, '')
