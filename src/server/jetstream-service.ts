@@ -3,25 +3,20 @@
 import { statfs } from 'node:fs/promises'
 import { totalmem } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
-import { type AccountLimitClaims, hasJetStream, type JetStreamClaims } from '../auth/index.ts'
+import { type AccountLimitClaims, hasJetStream } from '../auth/index.ts'
 import type { Bus } from '../core/index.ts'
 import {
-  type AccountTiers,
   ApiError,
-  type Consumer,
   JetStream,
   type JetStreamAccount,
   type JetStreamLimitOptions,
-  type Stream,
   settleLimits,
-  shownConfig,
-  streamState,
-  WITHOUT_TIERS,
 } from '../jetstream/index.ts'
 import type { FileSystem } from '../ports/index.ts'
 import { Store } from '../storage/index.ts'
+import { claimedTiers } from './claimed-tiers.ts'
 import type { Logger } from './logger.ts'
-import { goDuration, goTime, NO_LIMIT } from './monitor/go-text.ts'
+import { goDuration } from './monitor/go-text.ts'
 import type { Settings } from './options.ts'
 import type { SecuritySettings } from './security.ts'
 import { storeFailure } from './store-failure.ts'
@@ -44,13 +39,6 @@ const SHOWN_SYNC_MS = 120_000
 const CIPHER_NAMES = { aes: 'AES-GCM', chacha: 'ChaCha20-Poly1305' }
 const STORE_FOLDER = 'jetstream'
 const ENABLING_FAILED = 'Error enabling jetstream on configured accounts'
-
-/** What /jsz was asked to show. */
-export interface DetailsWanted {
-  streams: boolean
-  consumers: boolean
-  config: boolean
-}
 
 export class JetStreamService {
   private readonly settingsShown: Record<string, unknown>
@@ -249,27 +237,6 @@ export class JetStreamService {
     }
   }
 
-  /** One account of /jsz. */
-  accountDetail(account: JetStreamAccount, wanted: DetailsWanted): Record<string, unknown> {
-    const { name, nameTag } = account.account
-    const { usage } = account
-    const limits = usage.hasTiers ? null : usage.limitsOrNone
-    return {
-      name: nameTag,
-      id: name,
-      memory: usage.memory,
-      storage: usage.storage,
-      reserved_memory: unsigned(limits?.maxMemory ?? 0),
-      reserved_storage: unsigned(limits?.maxStore ?? 0),
-      accounts: 0,
-      ha_assets: 0,
-      api: { level: 0, total: account.apiTotal, errors: account.apiErrors },
-      ...(wanted.streams && account.streams.size > 0
-        ? { stream_detail: [...account.streams.values()].map((stream) => streamDetail(stream, wanted)) }
-        : {}),
-    }
-  }
-
   /** `jetstream` of /varz. */
   varz(): Record<string, unknown> {
     const { config, limits } = this.settingsShown
@@ -283,11 +250,6 @@ export class JetStreamService {
   }
 }
 
-/** As Go shows a number below 0 that it takes for one without a sign. */
-function unsigned(value: number): number {
-  return value < 0 ? NO_LIMIT : value
-}
-
 /** Why the accounts can't have what they are to have. */
 function accountsMistake(error: unknown): string {
   if (!(error instanceof ApiError)) return (error as Error).message
@@ -296,54 +258,6 @@ function accountsMistake(error: unknown): string {
 
 function withCode(error: unknown): string {
   return error instanceof ApiError ? `${error.message} (${error.errCode})` : (error as Error).message
-}
-
-function claimedTiers({ jetstream, tiers }: AccountLimitClaims): AccountTiers {
-  if (jetstream.memoryBytes !== 0 || jetstream.storageBytes !== 0)
-    return { [WITHOUT_TIERS]: claimedLimits(jetstream) }
-  return Object.fromEntries([...tiers].map(([name, claims]) => [name, claimedLimits(claims)]))
-}
-
-function claimedLimits(claims: JetStreamClaims): AccountTiers[string] {
-  const limit = (value: number): number => (value > 0 ? value : -1)
-  return {
-    maxMemory: claims.memoryBytes,
-    maxStore: claims.storageBytes,
-    maxStreams: claims.streams,
-    maxConsumers: claims.consumers,
-    maxAckPending: limit(claims.maxAckPending),
-    memoryMaxStreamBytes: limit(claims.memoryStreamBytes),
-    storeMaxStreamBytes: limit(claims.storageStreamBytes),
-    maxBytesRequired: claims.needsMaxBytes,
-  }
-}
-
-function streamDetail(stream: Stream, wanted: DetailsWanted): Record<string, unknown> {
-  return {
-    name: stream.name,
-    created: goTime(stream.createdMs),
-    cluster: { leader: stream.host.serverName },
-    ...(wanted.config ? { config: storedConfig(stream) } : {}),
-    state: streamState(stream),
-    ...(wanted.consumers && stream.consumers.size > 0
-      ? {
-          consumer_detail: [...stream.consumers.values()].map((consumer) => consumerDetail(consumer, wanted)),
-        }
-      : {}),
-  }
-}
-
-/** Without what is added where it is asked for by the API. */
-function storedConfig(stream: Stream): Record<string, unknown> {
-  const { metadata, ...config } = shownConfig(stream)
-  if (metadata === undefined) return config
-  const { '_nats.level': _level, '_nats.ver': _version, ...stored } = metadata
-  return { ...config, metadata: stored }
-}
-
-function consumerDetail(consumer: Consumer, wanted: DetailsWanted): Record<string, unknown> {
-  const { config, ...rest } = consumer.info()
-  return wanted.config ? { ...rest, config } : rest
 }
 
 /** `limits` of /varz and /jsz: what was set. */
