@@ -49,9 +49,9 @@ export function updateStream(request: ApiRequest): object | Promise<object> {
     pedantic ?? false,
     account.view,
   )
+  account.checkUpdate(stream, config)
   checkConsumerLimits(stream.consumers.values(), stream.config, config)
   if (account.overlaps(config, stream)) throw apiError('JSStreamSubjectOverlapErr')
-  account.checkUpdate(stream, config)
   stream.update(config)
   const answer = (): object => {
     const info = streamInfo(stream)

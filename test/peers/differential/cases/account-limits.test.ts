@@ -188,6 +188,32 @@ differential('which of several reasons is told', async (s) => {
   await orders.api('STREAM.UPDATE.B', stream('B', { max_bytes: 401 }))
 })
 
+differential('which of several reasons is told of an update', async (s) => {
+  await s.api('STREAM.CREATE.S', stream('S', { max_bytes: 1000 }))
+  await s.api('STREAM.CREATE.T', stream('T', { max_bytes: 500 }))
+  await s.api('CONSUMER.CREATE.T.c', consumer('T', 'c', { max_ack_pending: 40 }))
+  const over = { max_bytes: 1001 }
+  const few = { consumer_limits: { max_ack_pending: 10 } }
+  await s.api('STREAM.UPDATE.T', stream('T', { ...over, subjects: ['S.x'] }))
+  await s.api('STREAM.UPDATE.T', stream('T', { ...over, ...few }))
+  await s.api('STREAM.UPDATE.T', stream('T', { ...few, subjects: ['S.x'] }))
+  await s.api('STREAM.UPDATE.T', stream('T', { ...over, storage: 'memory' }))
+  await s.api('STREAM.UPDATE.T', stream('T', { ...over, retention: 'workqueue' }))
+  await s.api('STREAM.UPDATE.T', stream('T', { ...over, num_replicas: 3 }))
+  await s.api('STREAM.UPDATE.T', stream('T', { ...over, max_consumers: 9 }))
+  await s.api('STREAM.UPDATE.U', stream('U', { max_bytes: 9000 }))
+  await s.api('STREAM.CREATE.U', stream('U', { max_bytes: 9000, subjects: ['S.x'] }))
+  await s.api('STREAM.DELETE.S')
+  await s.api('STREAM.CREATE.U', stream('U', { max_bytes: 9000, subjects: ['T.x'] }))
+  await s.api('STREAM.CREATE.U', stream('U', { max_bytes: 9000, mirror: { name: 'U' } }))
+  await s.api('STREAM.CREATE.U', { name: 'U', max_bytes: 9000, mirror: { name: 'T' } })
+  await s.api('STREAM.CREATE.U', {
+    name: 'U',
+    max_bytes: 9000,
+    sources: [{ name: 'T', filter_subject: 'x' }],
+  })
+})
+
 differential('an account without room, and one without JetStream', async (s) => {
   const nothing = await enter(s, 'nothing')
   await nothing.api('INFO')
