@@ -90,6 +90,8 @@ export class ConfiguredUsers implements Authenticator {
     return this.byPassword(credentials)
   }
 
+  readonly hasUser = (name: string): boolean => this.named.has(name) || this.keyed.has(name)
+
   /** The name or key of the user somebody says to be, '' for none that is known. Nothing is proved by that. */
   nameOf({ options, peer }: Credentials): string {
     const { nkey, user, pass, auth_token: token } = options
