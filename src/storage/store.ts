@@ -217,6 +217,11 @@ export class Store implements CheckpointHost, RecoveryHost {
     }
   }
 
+  /** Is all appended so far durable? */
+  get isSettled(): boolean {
+    return this.journal === null || this.journal.isIdle
+  }
+
   /** Calls `done` once all appended so far is durable: at once when nothing is outstanding. */
   barrier(done: () => void): void {
     const { journal } = this
