@@ -12,6 +12,9 @@ export interface CookieNames {
 
 const fields = ['jwt', 'user', 'pass', 'auth_token'] as const
 
+const NAME = /^[\w!#$%&'*+.^`|~-]+$/
+const VALUE = /^[ !#-:<-[\]-~]*$/
+
 /** What the cookies of a request show; null: nothing. Of several with one name the last counts, as with nats-server. */
 export function shownByCookies({ headers }: IncomingMessage, names: CookieNames): ShownByCookies | null {
   if (headers.cookie === undefined || fields.every((field) => names[field] === '')) return null
@@ -28,9 +31,10 @@ function cookiesOf(header: string): [string, string][] {
   for (const part of header.split(';')) {
     const at = part.indexOf('=')
     const name = (at < 0 ? part : part.slice(0, at)).trim()
-    const value = at < 0 ? '' : part.slice(at + 1).trim()
+    // As Go reads it, white space in front belongs to the value.
+    const value = at < 0 ? '' : part.slice(at + 1).trimEnd()
     const bare = value.length > 1 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value
-    if (name !== '' && /^[ !#-:<-[\]-~]*$/.test(bare)) found.push([name, bare])
+    if (NAME.test(name) && VALUE.test(bare)) found.push([name, bare])
   }
   return found
 }

@@ -4,6 +4,7 @@ import { Responses } from '../../src/core/imports/responses.ts'
 import { fakeBus } from './fakes.ts'
 
 const MINUTE_MS = 60_000
+const service = { responseType: 'singleton', responseThresholdMs: MINUTE_MS } as const
 
 function setUp() {
   const { bus, clock } = fakeBus()
@@ -24,8 +25,8 @@ test('who expects too many answers loses its own, and nobody else any', () => {
   const { bus, responses } = setUp()
   const quiet = bus.account('QUIET')
   const loud = bus.account('LOUD')
-  responses.expect(quiet, 'answer', 'singleton', MINUTE_MS)
-  for (let i = 0; i < 300_000; i++) responses.expect(loud, 'x', 'singleton', MINUTE_MS)
+  responses.expect(quiet, 'answer', service)
+  for (let i = 0; i < 300_000; i++) responses.expect(loud, 'x', service)
   assert.ok(responses.size <= 131_072 + 1, `${responses.size}`)
   assert.equal(responses.awaitedBy(quiet), 1)
 })
@@ -33,8 +34,8 @@ test('who expects too many answers loses its own, and nobody else any', () => {
 test('answers that never come are forgotten by themselves', () => {
   const { bus, clock, responses } = setUp()
   const importer = bus.account('IMPORTER')
-  responses.expect(importer, 'a', 'singleton', MINUTE_MS)
-  responses.expect(importer, 'b', 'stream', 10 * MINUTE_MS)
+  responses.expect(importer, 'a', service)
+  responses.expect(importer, 'b', { responseType: 'stream', responseThresholdMs: 10 * MINUTE_MS })
   clock.advance(2 * MINUTE_MS)
   assert.equal(responses.size, 1)
   clock.advance(10 * MINUTE_MS)

@@ -15,7 +15,7 @@ import {
   type UserClaims,
   type UserRights,
 } from '../jwt/index.ts'
-import { isSigned } from '../nkey.ts'
+import { isNonceSigned } from '../nkey.ts'
 import type { ClaimAccount } from './claim-account.ts'
 import { CalloutIdentity, OperatorIdentity, rightsOf } from './operator-identity.ts'
 import type { TrustSettings } from './trusted.ts'
@@ -195,7 +195,7 @@ function checkWay({ connectionTypes }: UserRights, { peer }: Credentials): void 
 
 function checkSignature({ head }: UserClaims, { options, nonce }: Credentials): void {
   if (options.sig === '') throw new Refusal('Signature missing')
-  if (!isSigned(nonce, options.sig, head.subject, 'user')) throw new Refusal('Signature not verified')
+  if (!isNonceSigned(nonce, options.sig, head.subject)) throw new Refusal('Signature not verified')
 }
 
 function capitalised(text: string): string {

@@ -5,7 +5,7 @@ import type { Account } from '../account.ts'
 import { deliverAlong } from '../delivery.ts'
 import type { Origin } from '../origin.ts'
 import type { Receiver, Subscription } from '../subscription.ts'
-import type { ResponseType } from './definitions.ts'
+import type { ExportDefinition } from './definitions.ts'
 
 /** Answers that may be expected of one account at a time, by all that ask together. */
 const MOST_EXPECTED = 262_144
@@ -15,14 +15,16 @@ const LEAST_SHARE = 1024
 const SWEEP_MS = 30_000
 const LINE_END = 2
 
+type Service = Pick<ExportDefinition, 'responseThresholdMs' | 'responseType'>
+
 interface Expected {
   readonly token: string
   /** Who has asked. */
   readonly account: Account
   /** Where the answer goes, as latin1 text. */
   readonly reply: Buffer
-  readonly type: ResponseType
-  readonly thresholdMs: number
+  /** The service that was asked. */
+  readonly service: Service
   sinceMs: number
 }
 
@@ -54,10 +56,10 @@ export class Responses implements Receiver {
   }
 
   /** An answer to this subject of the other account is expected. Returns what it is known by. */
-  expect(account: Account, reply: string, type: ResponseType, thresholdMs: number): string {
+  expect(account: Account, reply: string, service: Service): string {
     const token = randomBytes(12).toString('base64url')
     const sinceMs = this.clock.now()
-    const expected = { token, account, reply: Buffer.from(reply, 'latin1'), type, thresholdMs, sinceMs }
+    const expected = { token, account, reply: Buffer.from(reply, 'latin1'), service, sinceMs }
     this.expected.set(token, expected)
     let own = this.byImporter.get(account)
     if (own === undefined) {
@@ -115,7 +117,7 @@ export class Responses implements Receiver {
       message.subjectEnd,
     )
     const expected = this.expected.get(token)
-    if (expected === undefined) return false
+    if (expected === undefined || hasPassed(message, expected.service)) return false
     const nowMs = this.clock.now()
     if (isLate(expected, nowMs)) {
       this.drop(expected)
@@ -123,13 +125,14 @@ export class Responses implements Receiver {
     }
     const answer = new Message(message.subject)
     answer.copyFrom(message)
+    answer.via = { service: expected.service, before: message.via }
     answer.subject = expected.reply
     answer.subjectStart = 0
     answer.subjectEnd = expected.reply.length
     this.leadBack(answer, expected)
     const { interest } = expected.account
     const isDelivered = deliverAlong(interest.route(answer.subject, 0, answer.subjectEnd), answer, origin) > 0
-    const isLast = expected.type === 'singleton' || message.bodyEnd - message.bodyStart === 0
+    const isLast = expected.service.responseType === 'singleton' || message.bodyEnd - message.bodyStart === 0
     if (isLast || !isDelivered) this.drop(expected)
     else this.renew(expected, nowMs)
     return isDelivered
@@ -143,12 +146,12 @@ export class Responses implements Receiver {
   }
 
   /** What the answer asks back comes the other way. */
-  private leadBack(answer: Message, { account, type, thresholdMs }: Expected): void {
+  private leadBack(answer: Message, { account, service }: Expected): void {
     if (answer.replyEnd - answer.replyStart <= LINE_END) return
     const reply = answer.reply.toString('latin1', answer.replyStart, answer.replyEnd)
     if (reply.startsWith('$JS.ACK.')) return
     const others = this.others(account)
-    const subject = Buffer.from(others.subjectOf(others.expect(this.account, reply, type, thresholdMs)))
+    const subject = Buffer.from(others.subjectOf(others.expect(this.account, reply, service)))
     answer.reply = subject
     answer.replyStart = 0
     answer.replyEnd = subject.length
@@ -156,6 +159,12 @@ export class Responses implements Receiver {
   }
 }
 
-function isLate({ sinceMs, thresholdMs }: Expected, nowMs: number): boolean {
-  return nowMs - sinceMs > thresholdMs
+function isLate({ sinceMs, service }: Expected, nowMs: number): boolean {
+  return nowMs - sinceMs > service.responseThresholdMs
+}
+
+/** Has the message come through this service before? An answer to a subject that asks it again would go round for ever. */
+export function hasPassed({ via }: Message, service: object): boolean {
+  for (let passed = via; passed !== null; passed = passed.before) if (passed.service === service) return true
+  return false
 }
