@@ -6,6 +6,7 @@ import type { JetStreamLimitOptions } from '../jetstream/index.ts'
 import type { Clock, FileSystem } from '../ports/index.ts'
 import { realClock } from '../ports/real-clock.ts'
 import type { Encryption, StoreLimits } from '../storage/index.ts'
+import { quoted } from '../wire/index.ts'
 import type { Logger } from './logger.ts'
 import { type OperationOptions, type OperationSettings, settleOperation } from './operation-options.ts'
 import { emptySecret, type SecuritySettings, settleSecurity } from './security.ts'
@@ -70,6 +71,11 @@ export interface ServerOptions extends OperationOptions, SecurityOptions {
   writeDeadline?: number
   /** TLS for clients by TCP. Default: none. */
   tls?: TlsOptions
+  /**
+   * May proxies say, by the PROXY protocol (1 or 2), who is behind them? Whoever reaches the port can then say it comes from
+   * anywhere: only where it is reached through proxies alone. Default: false.
+   */
+  proxyProtocol?: boolean
   /** Clients by WebSocket. Default: none. */
   websocket?: WebSocketOptions
   /** Port of the monitoring over HTTP; 0 or -1: any free one (see `server.monitorPort`). Default: none. */
@@ -125,6 +131,7 @@ export interface Settings extends OperationSettings {
   limits: CoreLimits
   security: SecuritySettings
   tls: TlsSettings | null
+  proxyProtocol: boolean
   websocket: WebSocketSettings | null
   monitorHost: string
   monitorPort: number | null
@@ -178,6 +185,12 @@ export function settle(options: ServerOptions): Settings {
   const domain = options.domain ?? ''
   if (/[\s.*>]/.test(domain)) throw new Error(`invalid domain name: may not contain ".", "*" or ">"`)
   refuseEmptyKeys(options)
+  const { operators = [], trustedKeys = [] } = options.operator ?? {}
+  const { jwtCookie = '' } = options.websocket ?? {}
+  if (jwtCookie !== '' && operators.length + trustedKeys.length === 0)
+    throw new Error(
+      `trusted operators or trusted keys configuration is required for JWT authentication via cookie ${quoted(jwtCookie)}`,
+    )
   return {
     ...settleOperation(options),
     host,
@@ -194,6 +207,7 @@ export function settle(options: ServerOptions): Settings {
     strict: options.strict ?? true,
     limits,
     security: settleSecurity(options, options.tls?.verifyAndMap ?? false),
+    proxyProtocol: options.proxyProtocol ?? false,
     websocket: options.websocket === undefined ? null : settleWebSocket(options.websocket, host),
     tls: options.tls === undefined || isOnlyAllowed(options.tls) ? null : settleTls(options.tls),
     monitorHost: options.monitorHost ?? host,

@@ -20,6 +20,7 @@ const fixedSettings: Readonly<Partial<Record<keyof Settings, Fixed>>> = {
     show: (value: Settings['syncInterval']) => (value === 'always' ? value : formatDuration(value)),
   },
   domain: { name: 'JetStreamDomain' },
+  proxyProtocol: { name: 'ProxyProtocol' },
   monitorHost: { name: 'HTTPHost' },
   monitorPort: { name: 'HTTPPort', show: (port: number | null) => String(port === null ? 0 : port || -1) },
   monitorIsSecure: { name: 'HTTPSPort' },

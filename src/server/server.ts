@@ -338,7 +338,13 @@ export class Server {
       this.handshakes = new TlsHandshakes(settings.tls)
     }
     if (settings.port !== null) {
-      const listener = new TcpListener(bus, this.admission, this.guard, this.handshakes)
+      const listener = new TcpListener(
+        bus,
+        this.admission,
+        this.guard,
+        this.handshakes,
+        settings.proxyProtocol,
+      )
       const wanted = hostPort(settings.host, settings.port)
       const listening = listener.listen(settings.host, settings.port)
       const failure = `Error listening on port: ${wanted}`
@@ -349,6 +355,7 @@ export class Server {
         'info',
         `Listening for client connections on ${hostPort(settings.host, this.boundPort)}`,
       )
+      if (settings.proxyProtocol) logger.log('info', 'PROXY protocol enabled for client connections')
     }
     if (settings.websocket !== null) await this.openWebSocket(settings.websocket)
     logger.log('info', 'Server is ready')
