@@ -51,6 +51,8 @@ export interface ServerOptions extends OperationOptions, SecurityOptions {
    * as are made).
    */
   jetstreamLimits?: JetStreamLimitOptions
+  /** Are requests to JetStream's API with fields that nobody knows refused (10025)? Default: true. Else such fields are passed over. */
+  strict?: boolean
   /** Largest message (headers and payload), bytes. Default: 1 MiB; at most 64 MiB. */
   maxPayload?: number
   /** Longest protocol line, bytes. Default: 4096. */
@@ -125,6 +127,7 @@ export interface Settings extends OperationSettings {
   maxFileStore: number | null
   domain: string
   jetstreamLimits: JetStreamLimitOptions
+  strict: boolean
   limits: CoreLimits
   security: SecuritySettings
   tls: TlsSettings | null
@@ -201,6 +204,7 @@ export function settle(options: ServerOptions): Settings {
     maxFileStore: options.maxFileStore ?? null,
     domain,
     jetstreamLimits: options.jetstreamLimits ?? {},
+    strict: options.strict ?? true,
     limits,
     security: settleSecurity(options, options.tls?.verifyAndMap ?? false),
     proxyProtocol: options.proxyProtocol ?? false,

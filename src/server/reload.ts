@@ -60,11 +60,7 @@ export function reloaded(now: Settings, next: Settings): Settings {
   if (!same(withoutPreload(now), withoutPreload(wanted)))
     throw new Error('config reload not supported for operators and their resolver')
   check('SystemAccount', now.security.systemAccount, wanted.security.systemAccount, String)
-  if (now.jetstream) {
-    checkStore(now, wanted)
-    if (!same(now.security.jetstreamAccounts, wanted.security.jetstreamAccounts))
-      throw new Error('config reload not supported for the accounts that have jetstream')
-  }
+  if (now.jetstream) checkStore(now, wanted)
   return wanted
 }
 

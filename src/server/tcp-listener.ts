@@ -166,6 +166,10 @@ export class TcpListener {
   }
 
   private secure(socket: Socket, protocol: ClientProtocol, handshakes: TlsHandshakes): void {
+    if (!handshakes.admits()) {
+      protocol.session.refuse(THROTTLED, CloseReason.maxConnections)
+      return
+    }
     const transport = protocol.transport as SocketTransport
     transport.hold()
     handshakes.begin(socket, {
@@ -243,6 +247,7 @@ export class TcpListener {
   }
 }
 
+const THROTTLED = 'Connection throttling is active. Please try again later.'
 /** A proxy has so long to say who comes, milliseconds: twice what one read of nats-server waits. */
 const PROXY_MS = 10_000
 /** The first byte of a TLS handshake. */

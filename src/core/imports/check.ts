@@ -13,9 +13,11 @@ const MOST_DEPTH = 1024
 const MOST_STEPS = 200_000
 
 /** @throws ImportError for an export that can't be */
-export function checkExport({ subject, accountTokenPosition: position }: ExportDefinition): void {
-  if (!isValidSubject(subject)) throw new ImportError('invalid subject')
-  if (position > 0 && subject.split('.')[position - 1] !== '*') throw new ImportError('invalid subject')
+export function checkExport({ kind, subject, accountTokenPosition: position }: ExportDefinition): void {
+  // nats-server takes a stream's subject that none can be published to.
+  if (kind === 'service' && !isValidSubject(subject)) throw new ImportError('invalid subject')
+  if (position > 0 && subject.split('.')[position - 1] !== '*')
+    throw new ImportError('sublist: invalid subject')
 }
 
 /**
