@@ -82,7 +82,7 @@ test('requests of others are no part of a stream that is shared', () => {
   ])
   const [asks, answers, curious, renaming] = ['A', 'B', 'C', 'D'].map((user) => client({ user }))
   answers.say('SUB service 1\r\n')
-  for (const each of [curious, renaming]) each.say('SUB > 1\r\nSUB > q 2\r\n')
+  for (const [at, each] of [curious, renaming].entries()) each.say(`SUB > 1\r\nSUB > q${at} 2\r\n`)
   asks.say('SUB inbox 1\r\nPUB service inbox 1\r\nx\r\n')
   assert.match(answers.take(), /HMSG service 1 _R_/)
   for (const each of [curious, renaming]) assert.equal(each.take(), '')
