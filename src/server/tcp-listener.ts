@@ -3,7 +3,8 @@ import { type Bus, type ClientProtocol, CloseReason, type LogLevel, type PeerTls
 import type { Admission } from './admission.ts'
 import { Descriptors, RefusalLog } from './descriptors.ts'
 import type { Guard } from './guard.ts'
-import { type ProxiedAddress, type ProxyHeader, readProxyHeader } from './proxy-header.ts'
+import type { ProxiedAddress } from './proxy-header.ts'
+import { awaitProxyHeader } from './proxy-wait.ts'
 import { readInto } from './read-into.ts'
 import { SocketTransport } from './socket-transport.ts'
 import type { TlsHandshakes } from './tls-handshakes.ts'
@@ -248,8 +249,6 @@ export class TcpListener {
 }
 
 const THROTTLED = 'Connection throttling is active. Please try again later.'
-/** A proxy has so long to say who comes, milliseconds: twice what one read of nats-server waits. */
-const PROXY_MS = 10_000
 /** The first byte of a TLS handshake. */
 const TLS_HANDSHAKE = 22
 
@@ -267,32 +266,6 @@ function firstBytes(socket: Socket, patienceMs: number, tell: (chunk: Buffer | n
   socket.once('close', () => {
     if (timer !== null) clearTimeout(timer)
   })
-}
-
-type WholeHeader = Exclude<ProxyHeader, { kind: 'cut' }>
-
-/** Waits for what a proxy says, and leaves what comes behind it to be read. Who sends too little is told of as one that is bad. */
-function awaitProxyHeader(socket: Socket, tell: (header: WholeHeader) => void): void {
-  let bytes = Buffer.alloc(0)
-  const end = (header: WholeHeader): void => {
-    clearTimeout(timer)
-    socket.off('data', onData)
-    socket.pause()
-    const rest = header.kind === 'read' ? bytes.subarray(header.length) : bytes
-    if (rest.length > 0 && header.kind !== 'bad') socket.unshift(rest)
-    tell(header)
-  }
-  const onData = (chunk: Buffer): void => {
-    bytes = Buffer.concat([bytes, chunk])
-    const header = readProxyHeader(bytes)
-    if (header.kind !== 'cut') end(header)
-  }
-  const timer = setTimeout(
-    () => end({ kind: 'bad', reason: 'timeout reading PROXY protocol header' }),
-    PROXY_MS,
-  )
-  socket.on('data', onData)
-  socket.once('close', () => clearTimeout(timer))
 }
 
 /** What INFO says of TLS. */

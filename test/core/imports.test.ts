@@ -68,6 +68,30 @@ test('an answer to a subject that asks the same service again is no request', ()
   assert.equal(asks.take(), 'MSG service 1 1\r\ny\r\n')
 })
 
+test('requests of others are no part of a stream that is shared', () => {
+  const { bus, client } = fakeBus({
+    authenticator: { isRequired: true, authenticate: ({ options }) => ({ account: options.user, user: '' }) },
+  })
+  const stream = (subject: string): ExportDefinition => ({ ...service(subject), kind: 'stream' })
+  const takes = (to: string): ImportDefinition => ({ ...taken('B', '>', to), kind: 'stream' })
+  connectShares(bus, [
+    { name: 'A', exports: [], imports: [taken('B', 'service')] },
+    { name: 'B', exports: [service('service'), stream('>')], imports: [] },
+    { name: 'C', exports: [], imports: [takes('>')] },
+    { name: 'D', exports: [], imports: [takes('theirs.>')] },
+  ])
+  const [asks, answers, curious, renaming] = ['A', 'B', 'C', 'D'].map((user) => client({ user }))
+  answers.say('SUB service 1\r\n')
+  for (const [at, each] of [curious, renaming].entries()) each.say(`SUB > 1\r\nSUB > q${at} 2\r\n`)
+  asks.say('SUB inbox 1\r\nPUB service inbox 1\r\nx\r\n')
+  assert.match(answers.take(), /HMSG service 1 _R_/)
+  for (const each of [curious, renaming]) assert.equal(each.take(), '')
+  // What is published there is.
+  answers.say('PUB service 1\r\ny\r\n')
+  assert.equal(curious.take(), 'MSG service 1 1\r\ny\r\nMSG service 2 1\r\ny\r\n')
+  assert.equal(renaming.take(), 'MSG theirs.service 1 1\r\ny\r\nMSG theirs.service 2 1\r\ny\r\n')
+})
+
 test('what the server sends to a service says nothing of who asks that a client has written', () => {
   const { bus, client } = fakeBus({
     authenticator: { isRequired: true, authenticate: ({ options }) => ({ account: options.user, user: '' }) },

@@ -31,6 +31,18 @@ test('every flag sets its option', () => {
   })
 })
 
+test('flags for TLS leave of the file what they say nothing of', () => {
+  const tls = {
+    cert: 'a',
+    key: 'b',
+    cipherSuites: ['TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384'],
+    minVersion: '1.3' as const,
+  }
+  const launch: Launch = { server: { tls }, log: {} }
+  parseCommandLine('--tls --tlscert c --tlskey d --tlsverify --tlscacert e'.split(' ')).apply(launch)
+  assert.deepEqual(launch.server.tls, { ...tls, cert: 'c', key: 'd', verify: true, ca: 'e' })
+})
+
 test('one dash, two dashes and an equal sign are the same', () => {
   for (const words of [['-p', '1'], ['--p', '1'], ['-p=1'], ['--port=1'], ['-port', '1']]) {
     assert.equal(read(...words).server.port, 1)

@@ -58,7 +58,7 @@ export class StreamImport {
   }
 }
 
-/** Gives messages on as they are. */
+/** Gives messages on as they are, but for requests and answers of services: what others ask is not for those who take a stream. */
 class Plain implements Receiver {
   readonly isClient = false
   protected readonly followed: Subscription
@@ -73,7 +73,7 @@ class Plain implements Receiver {
 
   deliver(_shadow: Subscription, message: Message, origin: Origin | null): boolean {
     const { followed } = this
-    return !followed.isClosed && followed.receiver.deliver(followed, message, origin)
+    return message.via === null && !followed.isClosed && followed.receiver.deliver(followed, message, origin)
   }
 }
 
@@ -94,6 +94,7 @@ class Shadow extends Plain {
   }
 
   override deliver(shadow: Subscription, message: Message, origin: Origin | null): boolean {
+    if (message.via !== null) return false
     const subject = this.isBusy ? new SubjectBuffer() : this.subject
     const mapped = this.isBusy ? new Message(message.subject) : this.message
     const length = this.transform.apply(message.subject, message.subjectStart, message.subjectEnd, subject)
