@@ -58,6 +58,8 @@ const inside = {
 const onlyBy = { 'app>server': 'app/embedded-broker.ts' }
 
 const openings = [
+  'app/nearest.ts',
+  'app/server-urls.ts',
   'server/process.ts',
   'ports/alarm.ts',
   'ports/real-clock.ts',
