@@ -323,3 +323,26 @@ test('a packed file whose end was cut off is read as far as it goes', async () =
   }
   assert.equal(damaged, 0)
 })
+
+test('a store with packed segments may be encrypted later', async () => {
+  const machine = disk()
+  const { files, clock } = machine
+  const store = await open(machine)
+  const log = store.createLog('log', packedLog, { inMemory: false })
+  const expected = await fill(store, log, clock, 1000)
+  await store.close()
+  assert.ok((await dataFiles(files)).packed.length >= 2)
+  const encryption = { key: 'a key that is long enough', cipher: 'chacha', cost: 2 } as const
+  for (let starts = 0; starts < 2; starts++) {
+    const again = await open(machine, { encryption })
+    const found = again.logs.get('log') as MessageLog
+    assert.ok(found.segments.some((segment) => segment.isPacked))
+    assert.deepEqual(await readAll(found), expected)
+    await again.close()
+    assert.deepEqual((await dataFiles(files)).packed, [])
+  }
+  assert.deepEqual(
+    machine.told.filter((text) => text.includes('changed') || text.includes('damaged')),
+    [],
+  )
+})
