@@ -16,7 +16,7 @@ await first.publish('orders.1')
 console.log(await first.request('hello'))
 
 const second = await load('second')
-console.log(await second.request('hello'), '- the first has', first.state)
+console.log(await second.request('hello'), '- and who has the first hears the', await first.request('hello'))
 const { state } = await second.context.jsm.streams.info('ORDERS')
 console.log('still there:', state.messages)
 await second.stop()

@@ -28,6 +28,7 @@ function registry(): Map<string, Place> {
 
 /**
  * Makes an app and starts it, in place of the one that an earlier load of the module has made under this name: that one is stopped first.
+ * What it resolves to is always the app that runs: an earlier load speaks to the later one's.
  * Where making it throws the earlier one goes on. With `new App({ share: true })` the embedded server stays meanwhile.
  * In production, where modules are loaded once, it only makes and starts; while Next.js builds it only makes.
  * @throws what making or starting throws
@@ -44,8 +45,22 @@ export async function hot<A extends Replaceable>(name: string, make: () => A | P
     await before?.stop()
     await app.start()
     place.app = app
-    return app
+    return following(app, place)
   })
   place.last = next.catch(() => {})
   return next
+}
+
+/**
+ * Who was given `app` has the one that runs now: a bundler may load the module again for one route, while another route keeps what it
+ * has imported before.
+ */
+function following<A extends Replaceable>(app: A, place: Place): A {
+  return new Proxy(app, {
+    get: (_, name) => {
+      const now = place.app ?? app
+      const value: unknown = Reflect.get(now, name, now)
+      return typeof value === 'function' ? value.bind(now) : value
+    },
+  })
 }

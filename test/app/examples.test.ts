@@ -157,5 +157,5 @@ test('examples/contract.ts', async (t) => {
 
 test('examples/hot.ts', async (t) => {
   const printed = await output(t, 'hot.js')
-  assert.equal(printed, 'first\nsecond - the first has stopped\nstill there: 1\n')
+  assert.equal(printed, 'first\nsecond - and who has the first hears the second\nstill there: 1\n')
 })

@@ -59,7 +59,7 @@ await second.app.stop()
   const [one, two, three] = printed.trim().split('\n')
   const [url, seq, answers] = one.split(' ')
   assert.deepEqual([seq, answers], ['1', '1'])
-  assert.deepEqual(two.split(' '), [url, '2', '2', 'stopped'])
+  assert.deepEqual(two.split(' '), [url, '2', '2', 'running'])
   assert.equal(three, 'a mistake running')
 })
 
@@ -134,4 +134,25 @@ test('while a build loads the modules nothing is started', async (t) => {
   })
   const app = await hot('build', () => new App({ share: true }, { log: new MemoryLog() }))
   assert.equal(app.state, 'new')
+})
+
+test('who keeps the app of an earlier load speaks to the one that runs', async () => {
+  const load = (text: string) =>
+    hot('kept', () => {
+      const app = new App(
+        { memory: true, share: true },
+        { name: text, log: new MemoryLog(), stopTimeout: '5s' },
+      )
+      app.subscribe('version', () => text)
+      return app
+    })
+  const first = await load('one')
+  const { request } = first
+  assert.equal(await request('version'), 'one')
+  const second = await load('two')
+  assert.ok(first instanceof App)
+  assert.deepEqual([first.name, first.state], ['two', 'running'])
+  assert.equal(await first.request('version'), 'two')
+  await second.stop()
+  assert.equal(first.state, 'stopped')
 })

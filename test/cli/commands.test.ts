@@ -193,3 +193,11 @@ test('who reads the output may have had enough of it', async () => {
   const [[code], stderr] = await Promise.all([once(child, 'exit'), text(child.stderr)])
   assert.deepEqual([code, stderr], [0, ''])
 })
+
+test('a command that is none is told with the one that may be meant, in help too', async (t) => {
+  for (const words of [['streems'], ['help', 'streems']]) {
+    const { code, stderr } = await run(folder(t), words)
+    assert.match(stderr, /unknown command "streems"\. Did you mean "streams"\?/)
+    assert.equal(code, 2)
+  }
+})

@@ -75,3 +75,21 @@ test('every command has its place in docs/framework', () => {
   for (const name of names) assert.match(commands, new RegExp(`\`(?:contrail )?${name}\\b`), name)
   assert.ok(pages.length > 10 && existsSync(folder))
 })
+
+test('every option of the commands has its place in docs', () => {
+  const pages = ['docs/framework', 'docs'].flatMap((folder) =>
+    readdirSync(join(root, folder))
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => read(`${folder}/${name}`)),
+  )
+  const text = pages.join('\n')
+  const files = readdirSync(join(root, 'src', 'cli'), { recursive: true, encoding: 'utf8' })
+  const options = new Set<string>()
+  for (const file of files.filter((name) => name.endsWith('.ts'))) {
+    const [, help = ''] = /export const help = `(.*?)(?<!\\)`/s.exec(read(`src/cli/${file}`)) ?? []
+    for (const [option] of help.matchAll(/--[a-z][a-z-]*/g)) options.add(option)
+  }
+  assert.ok(options.size > 20, [...options].join())
+  const missing = [...options].filter((option) => !new RegExp(`${option}(?![a-z-])`).test(text))
+  assert.deepEqual(missing, [])
+})
