@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { SimulatedClock } from '../../src/ports/simulated-clock.ts'
 import { SimulatedFileSystem } from '../../src/ports/simulated-file-system.ts'
 import { type Json, type MessageLog, Store, type StoreOptions } from '../../src/storage/index.ts'
+import { PackedFile } from '../../src/storage/packing/packed-file.ts'
 import { findBlocks, unpackAll } from '../../src/storage/packing/packed-format.ts'
 import { subjectFilter } from '../../src/subjects/index.ts'
 import { type Read, readAll } from './read-all.ts'
@@ -286,4 +287,62 @@ test('a segment that can not be packed for want of room stays as it is, and noth
   assert.equal(again.failure, null)
   assert.equal((await readAll(again.logs.get('log') as MessageLog)).length, 600)
   await again.close()
+})
+
+test('a packed file whose end was cut off is read as far as it goes', async () => {
+  const machine = disk()
+  const { files, clock } = machine
+  const store = await open(machine)
+  const log = store.createLog('log', packedLog, { inMemory: false })
+  await fill(store, log, clock, 700)
+  await store.close()
+  const [path] = (await dataFiles(files)).packed
+  const whole = unpackAll(await files.readFile(path), () => assert.fail('it is damaged'))
+  const read = (file: PackedFile, from: number, to: number): Promise<Buffer> =>
+    new Promise((resolve, reject) => {
+      const buffer = Buffer.alloc(to - from)
+      file.read(buffer, 0, to - from, from, (error, bytes) =>
+        error === null ? resolve(buffer.subarray(0, bytes)) : reject(error),
+      )
+    })
+  const close = (file: PackedFile): Promise<void> => new Promise((resolve) => file.close(() => resolve()))
+  let damaged = 0
+  const opened = (): Promise<PackedFile> => PackedFile.open(files, path, () => damaged++)
+  const file = await opened()
+  assert.equal(file.contentBytes, whole.length)
+  assert.deepEqual(await read(file, 5000, 60_000), whole.subarray(5000, 60_000))
+  assert.deepEqual(await read(file, 10, whole.length + 100), whole.subarray(10))
+  await new Promise<void>((resolve) => file.truncate(30_000, () => resolve()))
+  for (const each of [file, await opened()]) {
+    const { contentBytes } = each
+    // The block in which the new end is stays whole.
+    assert.ok(contentBytes >= 30_000 && contentBytes < 36_000, `${contentBytes}`)
+    assert.deepEqual(await read(each, 0, 30_000), whole.subarray(0, 30_000))
+    assert.deepEqual(await read(each, 29_000, whole.length), whole.subarray(29_000, contentBytes))
+    await close(each)
+  }
+  assert.equal(damaged, 0)
+})
+
+test('a store with packed segments may be encrypted later', async () => {
+  const machine = disk()
+  const { files, clock } = machine
+  const store = await open(machine)
+  const log = store.createLog('log', packedLog, { inMemory: false })
+  const expected = await fill(store, log, clock, 1000)
+  await store.close()
+  assert.ok((await dataFiles(files)).packed.length >= 2)
+  const encryption = { key: 'a key that is long enough', cipher: 'chacha', cost: 2 } as const
+  for (let starts = 0; starts < 2; starts++) {
+    const again = await open(machine, { encryption })
+    const found = again.logs.get('log') as MessageLog
+    assert.ok(found.segments.some((segment) => segment.isPacked))
+    assert.deepEqual(await readAll(found), expected)
+    await again.close()
+    assert.deepEqual((await dataFiles(files)).packed, [])
+  }
+  assert.deepEqual(
+    machine.told.filter((text) => text.includes('changed') || text.includes('damaged')),
+    [],
+  )
 })
