@@ -46,6 +46,8 @@ export class Bus implements ProtocolHost {
   readonly startedMs: number
   /** Told when a client is known, and when one is refused for what it has shown. */
   observer: LoginObserver | null = null
+  /** What messages of the server say of it. Default: nothing. */
+  describeServer: () => Record<string, unknown> = () => ({})
   slowConsumers = 0
   staleConnections = 0
   totalConnections = 0

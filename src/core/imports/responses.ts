@@ -5,7 +5,11 @@ import type { Account } from '../account.ts'
 import { deliverAlong } from '../delivery.ts'
 import type { Origin } from '../origin.ts'
 import type { Receiver, Subscription } from '../subscription.ts'
+import type { MessageTrace } from '../tracing/message-trace.ts'
+import { setHeader } from '../tracing/set-header.ts'
+import { TRACE_DEST, TRACE_DISABLED } from '../tracing/trace-headers.ts'
 import type { ResponseType } from './definitions.ts'
+import type { LatencyMeasure } from './latency.ts'
 
 /** Answers that may be expected in one account at a time; the oldest are given up first. */
 const MOST_EXPECTED = 262_144
@@ -17,6 +21,8 @@ interface Expected {
   readonly reply: Buffer
   readonly type: ResponseType
   readonly thresholdMs: number
+  /** How long the answer takes is told; null: it isn't, or not any more. */
+  measure: LatencyMeasure | null
   sinceMs: number
 }
 
@@ -27,7 +33,7 @@ export class Responses implements Receiver {
   readonly pattern: string
   private readonly prefix: string
   private readonly expected = new Map<string, Expected>()
-  private readonly clock: Clock
+  readonly clock: Clock
   private readonly others: (account: Account) => Responses
   private readonly account: Account
 
@@ -45,19 +51,58 @@ export class Responses implements Receiver {
   }
 
   /** An answer to this subject of the other account is expected. Returns what it is known by. */
-  expect(account: Account, reply: string, type: ResponseType, thresholdMs: number): string {
+  expect(
+    account: Account,
+    reply: string,
+    type: ResponseType,
+    thresholdMs: number,
+    measure: LatencyMeasure | null = null,
+  ): string {
     const token = randomBytes(12).toString('base64url')
     const sinceMs = this.clock.now()
-    this.expected.set(token, { account, reply: Buffer.from(reply, 'latin1'), type, thresholdMs, sinceMs })
+    const expected = { account, reply: Buffer.from(reply, 'latin1'), type, thresholdMs, measure, sinceMs }
+    this.expected.set(token, expected)
+    if (measure !== null) this.watch(token, expected, measure)
     for (const [oldest, { sinceMs: since, thresholdMs: most }] of this.expected) {
       if (this.expected.size <= MOST_EXPECTED && sinceMs - since <= most) break
-      this.expected.delete(oldest)
+      this.forget(oldest)
     }
     return token
   }
 
+  /** A subject of the account's answers that nobody expects one on. */
+  unused(): string {
+    return this.subjectOf(randomBytes(12).toString('base64url'))
+  }
+
   forget(token: string): void {
+    this.expected.get(token)?.measure?.stop()
     this.expected.delete(token)
+  }
+
+  /** Nobody has got the request. */
+  undeliverable(token: string): void {
+    this.expected.get(token)?.measure?.end('unavailable')
+    this.forget(token)
+  }
+
+  /** What is measured ends when the answer takes too long, and when nobody waits for it any more. */
+  private watch(token: string, { account, reply, thresholdMs }: Expected, measure: LatencyMeasure): void {
+    const end = (how: 'timeout' | 'not awaited'): void => {
+      measure.end(how)
+      this.forget(token)
+    }
+    const timer = this.clock.setTimer(() => end('timeout'), thresholdMs)
+    const isAwaited = (): boolean => account.isAwaited(reply, 0, reply.length)
+    const unlisten = isAwaited()
+      ? account.onInterestChange(() => {
+          if (!isAwaited()) end('not awaited')
+        })
+      : () => {}
+    measure.onStop = () => {
+      timer.clear()
+      unlisten()
+    }
   }
 
   deliver(_subscription: Subscription, message: Message, origin: Origin | null): boolean {
@@ -70,9 +115,11 @@ export class Responses implements Receiver {
     if (expected === undefined) return false
     const nowMs = this.clock.now()
     if (nowMs - expected.sinceMs > expected.thresholdMs) {
-      this.expected.delete(token)
+      this.forget(token)
       return false
     }
+    expected.measure?.end('answered', origin)
+    expected.measure = null
     const answer = new Message(message.subject)
     answer.copyFrom(message)
     answer.subject = expected.reply
@@ -82,9 +129,31 @@ export class Responses implements Receiver {
     const { interest } = expected.account
     const isDelivered = deliverAlong(interest.route(answer.subject, 0, answer.subjectEnd), answer, origin) > 0
     const isLast = expected.type === 'singleton' || message.bodyEnd - message.bodyStart === 0
-    if (isLast || !isDelivered) this.expected.delete(token)
+    if (isLast || !isDelivered) this.forget(token)
     else expected.sinceMs = nowMs
     return isDelivered
+  }
+
+  /** A traced answer is traced up to here: the trace doesn't follow it to who has asked. */
+  deliverTraced(
+    subscription: Subscription,
+    message: Message,
+    origin: Origin | null,
+    trace: MessageTrace,
+  ): boolean {
+    const text = message.subject.toString('latin1', message.subjectStart, message.subjectEnd)
+    const token = text.slice(this.prefix.length)
+    const expected = this.expected.get(token)
+    if (expected === undefined) return false
+    trace.serviceImport(expected.account.name, text, expected.reply.toString('utf8'))
+    if (trace.isOnly) {
+      this.forget(token)
+      return true
+    }
+    const untraced = new Message(message.subject)
+    untraced.copyFrom(message)
+    setHeader(untraced, TRACE_DEST, TRACE_DISABLED)
+    return this.deliver(subscription, untraced, origin)
   }
 
   /** What the answer asks back comes the other way. */

@@ -9,6 +9,7 @@ import { mappings } from './mapping-keys.ts'
 import { permissions } from './permission-keys.ts'
 import type { KeyTable, Reader } from './reader.ts'
 import { exports, imports } from './share-keys.ts'
+import { messageTrace } from './tracing-keys.ts'
 import { namesOf, refuseDoubles, users } from './user-keys.ts'
 import { type ConfigEntry, ConfigMap, type Place, typeName } from './value.ts'
 
@@ -78,6 +79,8 @@ const accountKeys: KeyTable<AccountOptions> = {
   imports: (target, entry, reader) => {
     target.imports = imports(entry, reader)
   },
+  msg_trace: accountTrace,
+  trace_dest: accountTrace,
   mappings: accountMappings,
   maps: accountMappings,
   limits: (target, entry, reader) => {
@@ -86,6 +89,10 @@ const accountKeys: KeyTable<AccountOptions> = {
     const unknown = (key: string): string => `Unknown field "${key}" parsing account limits`
     reader.each(reader.map(entry), found, limitKeys, refusedLimits, false, unknown)
   },
+}
+
+function accountTrace(...[target, entry, reader]: Parameters<KeyTable<AccountOptions>[string]>): void {
+  target.messageTrace = messageTrace(entry, reader) ?? target.messageTrace
 }
 
 function accountMappings(...[target, entry, reader]: Parameters<KeyTable<AccountOptions>[string]>): void {
@@ -137,6 +144,4 @@ function withoutPlace(reader: Reader, mistake: string): boolean {
 
 const later = 'Contrail does not serve it yet'
 
-const refusedKeys: Readonly<Record<string, string>> = Object.fromEntries(
-  ['msg_trace', 'nkey', 'trace_dest'].map((key) => [key, later]),
-)
+const refusedKeys: Readonly<Record<string, string>> = Object.fromEntries(['nkey'].map((key) => [key, later]))

@@ -2,12 +2,13 @@
 import type { ExportOptions, ImportOptions } from '../security-options.ts'
 import { parseDurationMs } from './number.ts'
 import type { KeyTable, Reader } from './reader.ts'
+import { latency } from './tracing-keys.ts'
 import { type ConfigEntry, ConfigMap, typeName } from './value.ts'
 
 export function exports(entry: ConfigEntry, reader: Reader): ExportOptions[] {
   return items(entry, reader, 'Exports', (map, item) => {
     const found: ExportOptions = {}
-    reader.each(map, found, exportKeys, refusedExportKeys)
+    reader.each(map, found, exportKeys, {})
     if (found.stream !== undefined && found.service !== undefined) {
       reader.fail(`Detected stream "${found.stream}" but already saw a service`)
     }
@@ -15,6 +16,9 @@ export function exports(entry: ConfigEntry, reader: Reader): ExportOptions[] {
     if (found.stream !== undefined && item.some((key) => key.startsWith('response'))) {
       reader.fail('Detected response directive on non-service')
     }
+    if (found.stream !== undefined)
+      for (const key of ['latency', 'allow_trace'])
+        refuseKey(map, key, `Detected ${key} directive on non-service`, reader)
     return found
   })
 }
@@ -22,15 +26,23 @@ export function exports(entry: ConfigEntry, reader: Reader): ExportOptions[] {
 export function imports(entry: ConfigEntry, reader: Reader): ImportOptions[] {
   return items(entry, reader, 'Imports', (map) => {
     const found: ImportOptions = {}
-    reader.each(map, found, importKeys, refusedImportKeys)
+    reader.each(map, found, importKeys, {})
     if (found.stream !== undefined && found.service !== undefined) {
       reader.fail('Detected stream but already saw a service')
     }
+    if (found.service !== undefined)
+      refuseKey(map, 'allow_trace', 'Detected allow_trace directive on a non-stream', reader)
     if (found.prefix !== undefined && found.to !== undefined) {
       reader.fail("Stream import can not have a 'prefix' and a 'to' property")
     }
     return found.stream === undefined && found.service === undefined ? null : found
   })
+}
+
+/** The key does not go with what else there is. */
+function refuseKey(map: ConfigMap, key: string, mistake: string, reader: Reader): void {
+  const found = [...map.entries.values()].find((each) => each.key.toLowerCase() === key)
+  if (found !== undefined) reader.fail(mistake, found.place)
 }
 
 function items<Item>(
@@ -76,11 +88,13 @@ const exportKeys: KeyTable<ExportOptions> = {
   account_token_position: (target, entry, reader) => {
     target.accountTokenPosition = reader.integer(entry)
   },
+  latency: (target, entry, reader) => {
+    target.latency = latency(entry, reader)
+  },
+  allow_trace: (target, entry, reader) => {
+    target.allowTrace = reader.boolean(entry)
+  },
 }
-
-const later = 'Contrail does not serve it yet'
-const refusedExportKeys: Readonly<Record<string, string>> = { latency: later, allow_trace: later }
-const refusedImportKeys: Readonly<Record<string, string>> = { allow_trace: later }
 
 const responseTypes: ReadonlyMap<string, NonNullable<ExportOptions['responseType']>> = new Map([
   ['single', 'singleton'],
@@ -122,6 +136,9 @@ const importKeys: KeyTable<ImportOptions> = {
   },
   share: (target, entry, reader) => {
     target.share = reader.boolean(entry)
+  },
+  allow_trace: (target, entry, reader) => {
+    target.allowTrace = reader.boolean(entry)
   },
 }
 

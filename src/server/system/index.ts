@@ -3,6 +3,7 @@ import {
   type Account,
   type InternalSubscription,
   type Message,
+  type MessageTrace,
   type Origin,
   Session,
 } from '../../core/index.ts'
@@ -34,6 +35,7 @@ export class SystemAccount {
     this.record = new ServerRecord(server)
     this.events = new SystemEvents(server, system, this.record)
     bus.observer = this.events
+    bus.describeServer = () => this.record.next()
     for (const subject of this.subjects()) this.serve(system, subject)
     bus.onAccount((account) => this.serveAccount(account))
   }
@@ -80,7 +82,16 @@ export class SystemAccount {
       // Commands without a reply are carried out too.
       void this.answer(request, account, reply).catch(this.server.bus.fault)
     }
-    this.subscriptions.push(account.subscribe(subject, { onMessage }))
+    const isImported = account !== this.system
+    // To others than the system account these are services of that account, which are not traced.
+    const onTraced = (message: Message, origin: Origin | null, trace: MessageTrace): boolean => {
+      const asked = message.subject.toString('utf8', message.subjectStart, message.subjectEnd)
+      if (isImported) trace.serviceImport(trace.systemAccount, asked, servedAs(asked, account.name))
+      if (trace.isOnly) return false
+      onMessage(message, origin)
+      return true
+    }
+    this.subscriptions.push(account.subscribe(subject, { onMessage, onTraced }))
   }
 
   private async answer(request: Request, account: Account, reply: string): Promise<void> {
@@ -91,4 +102,10 @@ export class SystemAccount {
     if (answer === null || reply === '' || server.bus.isClosed) return
     account.publishText(reply, JSON.stringify(answer))
   }
+}
+
+/** What a question of an account about itself is to the system account. */
+function servedAs(asked: string, account: string): string {
+  if (asked === '$SYS.REQ.USER.INFO') return `$SYS.REQ.USER.${account}.INFO`
+  return asked.replace(/^\$SYS\.REQ\.(ACCOUNT|SERVER)\.PING\./, () => `$SYS.REQ.ACCOUNT.${account}.`)
 }

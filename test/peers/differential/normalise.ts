@@ -45,6 +45,8 @@ const SHORT_TIME = /\b\d\d:\d\d:\d\d\b/g
 const DURATION = /\b\d+(\.\d+)?(ms|µs|us|ns|s)\b/g
 /** The differences between two configurations are printed with these or with ordinary spaces, by chance. */
 const NO_BREAK_SPACE = /\u00a0/g
+/** The number of a connection. */
+const CONNECTION = /\bcid:\d+/g
 const URL = /127\.0\.0\.1:\d+/g
 
 /** What a program printed: the same for dates as people read them, durations that were measured, and where the server is. */
@@ -55,6 +57,7 @@ export function normaliseOutput(text: string): string {
     .replace(SHORT_TIME, '<date>')
     .replace(DURATION, '<duration>')
     .replace(URL, '<server>')
+    .replace(CONNECTION, 'cid:<id>')
     .replace(/[ \t]+$/gm, '')
     .replace(/[─━]+/g, '─')
     .replace(/ {2,}/g, '  ')
