@@ -8,6 +8,7 @@ import type { Peer } from './origin.ts'
 import type { Transport } from './output.ts'
 import { ClientProtocol, type LoginObserver, type ProtocolHost } from './protocol.ts'
 import type { Session } from './session.ts'
+import type { TraceHost } from './tracing/send-trace.ts'
 import { Traffic } from './traffic.ts'
 import { Turn } from './turn.ts'
 
@@ -48,6 +49,8 @@ export class Bus implements ProtocolHost {
   observer: LoginObserver | null = null
   /** What messages of the server say of it. Default: nothing. */
   describeServer: () => Record<string, unknown> = () => ({})
+  /** Packs what messages of the server say, where that is asked for. Default: it can't. */
+  encode: TraceHost['encode'] = () => null
   slowConsumers = 0
   staleConnections = 0
   totalConnections = 0
@@ -149,6 +152,7 @@ export class Bus implements ProtocolHost {
   /** A client has gone. Called by its session. */
   dismiss(session: Session): void {
     this.connections.delete(session.id)
+    this.observer?.left(session)
   }
 
   /** Stops reading from clients until `resumeReading`: what they sent is to be stored first. */

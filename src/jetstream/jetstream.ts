@@ -91,6 +91,21 @@ export class JetStream {
     }
   }
 
+  /** Removes all streams of an account, also where JetStream is not enabled for it. Returns how many there were; `done`: they are gone for good. */
+  purge(name: string, done: () => void): number {
+    const { store } = this.host
+    const streams = [...(this.accounts.get(name)?.streams.values() ?? [])]
+    for (const stream of streams) {
+      stream.delete()
+      stream.advisories.action('delete')
+    }
+    for (const [log, each] of [...store.logs])
+      if (streamOfIds(log) === null && accountOfLog(log) === name) store.deleteLog(each)
+    this.tidy()
+    store.barrier(done)
+    return streams.length
+  }
+
   private constructor(options: JetStreamOptions) {
     this.host = new StreamHost(options)
     this.log = options.log ?? (() => {})

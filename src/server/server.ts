@@ -407,7 +407,6 @@ export class Server {
       this.reloadSource()
     }
     const system = new SystemAccount(seen, { reload })
-    this.admission.onClosed((gone, reason) => system.events.gone(gone, reason))
     this.system = system
   }
 

@@ -116,6 +116,10 @@ export class TcpListener {
   }
 
   private secure(socket: Socket, protocol: ClientProtocol, handshakes: TlsHandshakes): void {
+    if (!handshakes.admits()) {
+      protocol.session.refuse(THROTTLED, CloseReason.maxConnections)
+      return
+    }
     const transport = protocol.transport as SocketTransport
     transport.hold()
     handshakes.begin(socket, {
@@ -181,6 +185,7 @@ export class TcpListener {
   }
 }
 
+const THROTTLED = 'Connection throttling is active. Please try again later.'
 /** The first byte of a TLS handshake. */
 const TLS_HANDSHAKE = 22
 

@@ -2,7 +2,6 @@
  * Who is interested in which subject: a trie of tokens, and in front of it a bounded cache of routes
  * keyed by the bytes of the subject, so that the usual message is routed without making a string.
  */
-import { equalBytes } from '../wire/ascii.ts'
 import { FNV_OFFSET, FNV_PRIME, hashBytes } from './hash.ts'
 
 const DOT = 46
@@ -62,19 +61,27 @@ class Node<S> {
   }
 }
 
-/** One remembered route. `length` bytes of `key` are the whole subject, or the prefix that decides. */
+/** One remembered route. The key, latin1, is the whole subject or the prefix that decides. */
 class Entry<S> {
   readonly hash: number
-  readonly key: Buffer
+  readonly key: string
   readonly route: Route<S>
   /** Lookups since it was last in somebody's way: a busy entry is not thrown out by a passing one. */
   hits = 0
 
-  constructor(hash: number, key: Buffer, route: Route<S>) {
+  constructor(hash: number, key: string, route: Route<S>) {
     this.hash = hash
     this.key = key
     this.route = route
   }
+}
+
+/** A text is one object beside its entry; a Buffer would be three, far apart. */
+function isText(text: string, buffer: Buffer, start: number, end: number): boolean {
+  const { length } = text
+  if (length !== end - start) return false
+  for (let i = 0; i < length; i++) if (text.charCodeAt(i) !== buffer[start + i]) return false
+  return true
 }
 
 /** Slots in which an entry may be: as many neighbours. */
@@ -96,7 +103,7 @@ class RouteTable<S> {
       const entry = this.entries[slot ^ way]
       if (entry === null) return null
       if (entry.hash !== hash || entry.route.generation !== generation) continue
-      if (!equalBytes(entry.key, 0, entry.key.length, buffer, start, end)) continue
+      if (!isText(entry.key, buffer, start, end)) continue
       if (entry.hits < 8) entry.hits++
       return entry.route
     }
@@ -119,7 +126,7 @@ class RouteTable<S> {
       present.hits--
       return
     }
-    this.entries[slot] = new Entry(hash, Buffer.from(buffer.subarray(start, end)), route)
+    this.entries[slot] = new Entry(hash, buffer.toString('latin1', start, end), route)
   }
 
   clear(): void {

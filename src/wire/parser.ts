@@ -14,6 +14,7 @@ import {
   unknownOperation,
 } from './failures.ts'
 import { Message } from './message.ts'
+import { givePayloadBuffer, takePayloadBuffer } from './payload-buffers.ts'
 import * as verbs from './verbs.ts'
 
 const CR = 13
@@ -27,8 +28,6 @@ const MAX_ARGUMENTS = 5
 const VERB_ROOM = 16
 /** Beside an operation of the largest size, what may have been read before the feeding stopped. */
 const HELD_ROOM = 256 * 1024
-/** Payloads up to this size come from Node's shared pool. */
-const POOLED_BYTES = 2048
 
 /** What a parser reports. All calls happen within `parse`; buffers are only valid during the call. */
 export interface Operations {
@@ -73,8 +72,9 @@ export class Parser {
   private carriesArguments = false
   /** A bare verb the end of whose line has not arrived, 0 for none. */
   private unended = 0
-  /** A payload (with its CRLF) of which a part has arrived; `EMPTY` when there is none. */
+  /** Has room for a payload (with its CRLF) of which a part has arrived; `EMPTY` when there is none. */
   private payload: Buffer = EMPTY
+  private payloadBytes = 0
   private payloadLength = 0
   /** Nothing more is taken: stopped for good, or held. */
   private isHalted = false
@@ -358,8 +358,8 @@ export class Parser {
         message.replyEnd -= offset
       }
     }
-    const bytes = size + 2
-    this.payload = bytes <= POOLED_BYTES ? Buffer.allocUnsafe(bytes) : Buffer.allocUnsafeSlow(bytes)
+    this.payloadBytes = size + 2
+    this.payload = takePayloadBuffer(size + 2)
     this.payloadLength = 0
     message.body = this.payload
     message.bodyStart = 0
@@ -371,11 +371,12 @@ export class Parser {
   private continuePayload(chunk: Buffer): number {
     const taken = this.addToPayload(chunk, 0)
     const { payload, message } = this
-    if (payload === EMPTY || this.payloadLength < payload.length) return taken
+    if (payload === EMPTY || this.payloadLength < this.payloadBytes) return taken
     this.payload = EMPTY
     if (message.headerLength > 0) this.operations.onPublishWithHeaders(message)
     else this.operations.onPublish(message)
     message.body = EMPTY
+    givePayloadBuffer(payload)
     message.subject = EMPTY
     message.reply = EMPTY
     return taken
@@ -385,10 +386,10 @@ export class Parser {
   private addToPayload(chunk: Buffer, at: number): number {
     const { payload } = this
     const length = this.payloadLength
-    const stop = Math.min(at + payload.length - length, chunk.length)
+    const stop = Math.min(at + this.payloadBytes - length, chunk.length)
     chunk.copy(payload, length, at, stop)
     this.payloadLength = length + stop - at
-    const size = payload.length - 2
+    const size = this.payloadBytes - 2
     if (
       (this.payloadLength > size && payload[size] !== CR) ||
       (this.payloadLength > size + 1 && payload[size + 1] !== LF)

@@ -215,7 +215,7 @@ test('imports that are not allowed, or go in circles, are refused', async (t) =>
       },
       /import forms a cycle/,
     ],
-    [{ A: { exports: [{ service: 'a.*', accountTokenPosition: 1 }] } }, /"a\.\*": invalid subject/],
+    [{ A: { exports: [{ service: 'a.*', accountTokenPosition: 1 }] } }, /"a\.\*": sublist: invalid subject/],
     [
       {
         A: { exports: [{ stream: 'a.*' }] },

@@ -2,6 +2,7 @@
 import { connect, type NatsConnection } from '@nats-io/transport-node'
 import { PeerServer } from '../peers/servers.ts'
 import type { Outcome } from './main.ts'
+import { Probe } from './probe.ts'
 
 const MESSAGES = 1_000_000
 const FILTERS = 45_000
@@ -45,21 +46,23 @@ const REQUESTS: Record<string, [string, object]> = {
 export async function heavyRequests(progress: (text: string) => void): Promise<Outcome> {
   const server = await new PeerServer('contrail').start()
   const nc = await connect({ servers: server.url })
-  const other = await connect({ servers: server.url })
+  const other = await Probe.start(Number(new URL(server.url).port))
   const waits: [string, number][] = []
   const failures: string[] = []
   try {
     await fill(nc, progress)
     for (const [what, [verb, body]] of Object.entries(REQUESTS)) {
       progress(`heavy requests: ${what}`)
-      const { worstMs, error } = await whileProbed(other, () => ask(nc, verb, body))
+      await other.worstMs()
+      const error = await ask(nc, verb, body)
+      const worstMs = await other.worstMs()
       waits.push([what, worstMs])
       if (error !== '') failures.push(`${what}: ${error}`)
       if (worstMs > MOST_MS) failures.push(`${what}: another client waited ${worstMs.toFixed(0)} ms`)
     }
   } finally {
     await nc.close()
-    await other.close()
+    await other.stop()
     await server.dispose()
   }
   waits.sort(([, a], [, b]) => b - a)
@@ -102,24 +105,4 @@ async function ask(nc: NatsConnection, verb: string, body: object): Promise<stri
     nc.publish(subject, JSON.stringify(body), { reply: inbox })
   })
   return ''
-}
-
-/** How long a ping of somebody else took at most meanwhile. */
-async function whileProbed(
-  other: NatsConnection,
-  work: () => Promise<string>,
-): Promise<{ worstMs: number; error: string }> {
-  let isOver = false
-  let worstMs = 0
-  const probing = (async () => {
-    while (!isOver) {
-      const begun = performance.now()
-      await other.flush()
-      worstMs = Math.max(worstMs, performance.now() - begun)
-    }
-  })()
-  const error = await work()
-  isOver = true
-  await probing
-  return { worstMs, error }
 }

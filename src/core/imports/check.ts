@@ -28,9 +28,11 @@ export function checkLatency({ exports }: AccountShares, { latency, responseType
 }
 
 /** @throws ImportError for an export that can't be */
-export function checkExport({ subject, accountTokenPosition: position }: ExportDefinition): void {
-  if (!isValidSubject(subject)) throw new ImportError('invalid subject')
-  if (position > 0 && subject.split('.')[position - 1] !== '*') throw new ImportError('invalid subject')
+export function checkExport({ kind, subject, accountTokenPosition: position }: ExportDefinition): void {
+  // nats-server takes a stream's subject that none can be published to.
+  if (kind === 'service' && !isValidSubject(subject)) throw new ImportError('invalid subject')
+  if (position > 0 && subject.split('.')[position - 1] !== '*')
+    throw new ImportError('sublist: invalid subject')
 }
 
 /**

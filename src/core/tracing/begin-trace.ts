@@ -77,7 +77,8 @@ export function isSampled(sampling: number): boolean {
 }
 
 function encodingOf(accepted: string): TraceEncoding {
+  if (accepted === '') return ''
   const text = accepted.toLowerCase()
   if (text.includes('snappy') || text.includes('s2')) return 'snappy'
-  return text.includes('gzip') ? 'gzip' : ''
+  return text.includes('gzip') ? 'gzip' : 'identity'
 }

@@ -12,8 +12,8 @@ export const NOT_DELIVERED = {
   clientClosed: 'Not delivered because client is closed',
 } as const
 
-/** How the trace is told, as `content-encoding` names it; '': plainly. */
-export type TraceEncoding = 'gzip' | 'snappy' | ''
+/** How the trace is told, as `Content-Encoding` names it; '': plainly, and nothing is said of it. */
+export type TraceEncoding = 'gzip' | 'identity' | 'snappy' | ''
 
 type Fields = Record<string, unknown>
 

@@ -1,8 +1,7 @@
-import { gzipSync } from 'node:zlib'
 import type { Clock } from '../../ports/index.ts'
 import type { Account } from '../account.ts'
 import type { LogLevel } from '../log.ts'
-import type { MessageTrace } from './message-trace.ts'
+import type { MessageTrace, TraceEncoding } from './message-trace.ts'
 
 /** What tracing needs of the bus. */
 export interface TraceHost {
@@ -11,14 +10,20 @@ export interface TraceHost {
   readonly log: (level: LogLevel, text: string) => void
   /** What messages of the server say of it. */
   describeServer: () => Record<string, unknown>
+  /** Packs a text, with the headers that say how; null: it can't. */
+  encode: (
+    text: string,
+    encoding: Exclude<TraceEncoding, ''>,
+  ) => { readonly body: Uint8Array; readonly headers: string } | null
 }
 
-/** Publishes a trace as ADR-41 has it, from the server itself. Snappy is not written: who takes it reads plain JSON too. */
+/** Publishes a trace as ADR-41 has it, from the server itself, packed as the message's `Accept-Encoding` wants it. */
 export function sendTrace(host: TraceHost, account: Account, trace: MessageTrace): void {
-  const { request, events, destination } = trace
+  const { request, events, destination, encoding } = trace
   const json = goText({ server: host.describeServer(), request, events })
-  if (trace.encoding !== 'gzip') account.publishText(destination, json)
-  else account.publishText(destination, gzipSync(json), '', 'NATS/1.0\r\nContent-Encoding: gzip\r\n\r\n')
+  const packed = encoding === '' ? null : host.encode(json, encoding)
+  if (packed === null) account.publishText(destination, json)
+  else account.publishText(destination, packed.body, '', packed.headers)
 }
 
 /** As Go writes JSON; what is no UTF-8 is told as such. */

@@ -27,6 +27,11 @@ export class Streams extends Map<string, Stream> {
     return this.copies.get(name) ?? []
   }
 
+  /** Is there any? */
+  isCopied(name: string): boolean {
+    return this.copies.has(name)
+  }
+
   override set(name: string, stream: Stream): this {
     this.delete(name)
     super.set(name, stream)

@@ -1,13 +1,14 @@
 import { Message } from '../../core/index.ts'
 import type { RecordView } from '../../storage/index.ts'
 import type { Stream } from '../account/stream.ts'
-import { formatTime } from '../config/time-text.ts'
+import { DirectMessage } from './direct-message.ts'
 import type { ApiRequest } from './request.ts'
 
 /** Where the messages that a direct get finds are sent. */
 export class DirectAnswer {
   private readonly request: ApiRequest
   private readonly message_: Message
+  private readonly encoded = new DirectMessage()
 
   constructor(request: ApiRequest) {
     this.request = request
@@ -27,18 +28,8 @@ export class DirectAnswer {
       this.send(Buffer.alloc(0), payloadStart, view.bodyEnd, view.buffer)
       return
     }
-    // The stored headers end with an empty line, in front of which the others go.
-    const own =
-      view.headerLength > 0
-        ? view.buffer.subarray(view.bodyStart, payloadStart - 2)
-        : Buffer.from('NATS/1.0\r\n')
-    // As bytes: a mapping may have cut it within a letter.
-    const subject = view.buffer.subarray(view.subjectStart, view.subjectEnd)
-    const rest =
-      `\r\nNats-Sequence: ${view.seq}\r\n` +
-      `Nats-Time-Stamp: ${formatTime(view.sec, view.nsec)}\r\n${more}\r\n`
-    const head = [Buffer.from(`Nats-Stream: ${stream.name}\r\nNats-Subject: `), subject, Buffer.from(rest)]
-    this.send(Buffer.concat([own, ...head]), payloadStart, view.bodyEnd, view.buffer)
+    this.encoded.fill(this.message_, stream.name, view, more)
+    this.request.account.account.publish(this.message_)
   }
 
   private send(headers: Buffer, start: number, end: number, payload: Buffer): void {

@@ -9,6 +9,7 @@ import { sendNoResponders } from '../headers/status.ts'
 import { auditRequest } from './audit.ts'
 import { consumerNext } from './consumer-next.ts'
 import { directGet } from './direct-get.ts'
+import { DirectLast } from './direct-last.ts'
 import type { ApiRequest } from './request.ts'
 import { type ApiRoute, ROUTES } from './routes.ts'
 
@@ -17,12 +18,15 @@ const RESPONSE_TYPE = 'io.nats.jetstream.api.v1.'
 /** The JetStream API of one account: from a request's subject to its handler, and the answer back. */
 export class Api implements RequestHandler {
   private readonly account: JetStreamAccount
+  private readonly directLast: DirectLast
 
   constructor(account: JetStreamAccount) {
     this.account = account
+    this.directLast = new DirectLast(account)
   }
 
   onRequest(message: Message, origin: Origin | null, skippedTokens: number): void {
+    if (this.directLast.serve(message, skippedTokens)) return
     const subject = message.subject.toString('utf8', message.subjectStart, message.subjectEnd)
     const tokens = subject.split('.').slice(skippedTokens)
     const bodyStart = message.bodyStart + message.headerLength

@@ -1,9 +1,9 @@
 import { type Interested, InterestIndex, latin1Of } from '../../subjects/index.ts'
 import type { Consumer } from './consumer.ts'
 
-/** Bounds for the subjects whose routes are remembered; three times as many as there are filters are wanted. */
+/** Bounds for the subjects whose routes are remembered; three times as many as there are filters are wanted, twice as many needed. */
 const FEWEST_SLOTS = 256
-const MOST_SLOTS = 32_768
+const MOST_SLOTS = 262_144
 
 /** One of the filters of a consumer. */
 export class Wish implements Interested {
@@ -46,7 +46,7 @@ export class ConsumerIndex {
     const wishes = consumer.filter.patterns.map((pattern) => new Wish(pattern, consumer))
     this.wishes.set(consumer, wishes)
     for (const wish of wishes) this.index.insert(wish)
-    if (this.index.size > this.slots && this.slots < MOST_SLOTS) this.enlarge()
+    if (this.index.size * 2 > this.slots && this.slots < MOST_SLOTS) this.enlarge()
   }
 
   /** By what its filters were when it was added. */

@@ -1,6 +1,6 @@
 import type { Account } from '../../core/index.ts'
 import type { Clock } from '../../ports/index.ts'
-import type { MessageLog, SubjectBytes } from '../../storage/index.ts'
+import type { Json, MessageLog, SubjectBytes } from '../../storage/index.ts'
 import type { SubjectFilter } from '../../subjects/index.ts'
 import { apiError } from '../config/errors.ts'
 import type { StreamConfig } from '../config/types.ts'
@@ -16,6 +16,11 @@ export interface StreamMeta {
   config: StreamConfig
   /** It is being restored from a backup: after a restart it is not there. */
   isRestoring?: boolean
+}
+
+/** Are the segments of a log with this metadata to be compressed? Metadata of other logs has no configuration. */
+export function isCompressed(meta: Json): boolean {
+  return (meta as unknown as Partial<StreamMeta>).config?.compression === 's2'
 }
 
 /** Sequences looked at by a purge at a time. */

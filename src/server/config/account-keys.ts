@@ -1,5 +1,6 @@
 /** `accounts { NAME { users, jetstream, … } }`, or a list of names. */
 
+import { isPublicKey } from '../../auth/index.ts'
 import { settleAccounts } from '../account-settings.ts'
 import type { Launch } from '../launch.ts'
 import type { ServerOptions } from '../options.ts'
@@ -11,7 +12,7 @@ import type { KeyTable, Reader } from './reader.ts'
 import { exports, imports } from './share-keys.ts'
 import { messageTrace } from './tracing-keys.ts'
 import { namesOf, refuseDoubles, users } from './user-keys.ts'
-import { type ConfigEntry, ConfigMap, type Place, typeName } from './value.ts'
+import { type ConfigEntry, ConfigMap, goValue, type Place, typeName } from './value.ts'
 
 export function accounts({ server }: Launch, entry: ConfigEntry, reader: Reader): void {
   const { data } = entry.value
@@ -34,7 +35,7 @@ export function accounts({ server }: Launch, entry: ConfigEntry, reader: Reader)
         const account: AccountOptions = {}
         found[each.key] = account
         const map = reader.map(each)
-        reader.each(map, account, accountKeys, refusedKeys)
+        reader.each(map, account, accountKeys, {})
         const users = [...map.entries.values()].find(({ key }) => key.toLowerCase() === 'users')
         if (users !== undefined) reader.at(users, () => checkUsers(account, server, seen, reader))
       })
@@ -65,7 +66,10 @@ function checkName(name: string, found: Record<string, AccountOptions>, reader: 
 
 const accountKeys: KeyTable<AccountOptions> = {
   users: (target, entry, reader) => {
-    target.users = users(entry, reader)
+    // nats-server says no place.
+    if (!Array.isArray(entry.value.data))
+      reader.errors.push(`Expected users field to be an array, got ${goValue(entry.value)}`)
+    else target.users = users(entry, reader)
   },
   default_permissions: (target, entry, reader) => {
     target.defaultPermissions = permissions(entry, reader)
@@ -81,13 +85,22 @@ const accountKeys: KeyTable<AccountOptions> = {
   },
   msg_trace: accountTrace,
   trace_dest: accountTrace,
+  // The name of the account among servers that trust one another by it.
+  nkey: (_target, entry, reader) => {
+    const key = reader.string(entry)
+    if (!isPublicKey(key, 'account'))
+      reader.fail(`Not a valid public nkey for an account: ${JSON.stringify(key)}`)
+  },
   mappings: accountMappings,
   maps: accountMappings,
   limits: (target, entry, reader) => {
     const found: AccountLimitOptions = {}
     target.limits = found
     const unknown = (key: string): string => `Unknown field "${key}" parsing account limits`
-    reader.each(reader.map(entry), found, limitKeys, refusedLimits, false, unknown)
+    const { data } = entry.value
+    if (!(data instanceof ConfigMap))
+      return reader.fail(`Expected account limits to be a map/struct, got ${goValue(entry.value)}`)
+    reader.each(data, found, limitKeys, {}, false, unknown)
   },
 }
 
@@ -114,11 +127,13 @@ const limitKeys: KeyTable<AccountLimitOptions> = {
   max_subs: limit('maxSubscriptions'),
   max_payload: limit('maxPayload'),
   max_pay: limit('maxPayload'),
+  // There are none.
+  max_leafnodes: wholeNumber,
+  max_leafs: wholeNumber,
 }
 
-const refusedLimits: Readonly<Record<string, string>> = {
-  max_leafnodes: 'Contrail does not serve them yet',
-  max_leafs: 'Contrail does not serve them yet',
+function wholeNumber(...[, entry, reader]: Parameters<LimitKey>): void {
+  reader.integer(entry)
 }
 
 function jetstream(entry: ConfigEntry, reader: Reader): boolean {
@@ -141,7 +156,3 @@ function withoutPlace(reader: Reader, mistake: string): boolean {
   reader.errors.push(mistake)
   return false
 }
-
-const later = 'Contrail does not serve it yet'
-
-const refusedKeys: Readonly<Record<string, string>> = Object.fromEntries(['nkey'].map((key) => [key, later]))

@@ -60,7 +60,8 @@ function globalMappings(...[{ server }, entry, reader]: Parameters<Key>): void {
 }
 
 function systemAccount(...[{ server }, entry, reader]: Parameters<Key>): void {
-  server.systemAccount = reader.string(entry)
+  const { data } = entry.value
+  server.systemAccount = typeof data === 'string' ? data : reader.fail('system account name must be a string')
 }
 
 const later = 'Contrail does not serve it yet'

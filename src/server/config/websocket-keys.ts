@@ -3,7 +3,7 @@ import type { WebSocketOptions } from '../websocket-options.ts'
 import { parseDurationMs } from './number.ts'
 import type { KeyTable, Reader } from './reader.ts'
 import { tls } from './tls-keys.ts'
-import { type ConfigEntry, ConfigMap } from './value.ts'
+import { type ConfigEntry, ConfigMap, typeName } from './value.ts'
 
 export function websocket(entry: ConfigEntry, reader: Reader): WebSocketOptions {
   const found: WebSocketOptions = { port: 0 }
@@ -47,7 +47,7 @@ const websocketKeys: KeyTable<WebSocketOptions> = {
     try {
       target.handshakeTimeout = typeof data === 'number' ? data * 1000 : parseDurationMs(reader.string(entry))
     } catch (error) {
-      reader.fail(`error parsing handshake_timeout: ${(error as Error).message}`)
+      reader.fail((error as Error).message)
     }
   },
   headers: (target, entry, reader) => {
@@ -55,7 +55,10 @@ const websocketKeys: KeyTable<WebSocketOptions> = {
     for (const each of reader.map(entry).entries.values()) {
       const { data } = each.value
       if (data instanceof ConfigMap || Array.isArray(data))
-        reader.fail('error parsing headers: unsupported type')
+        reader.fail(
+          `error parsing header key ${each.key}: unsupported type ${typeName(each.value)}`,
+          each.place,
+        )
       headers[each.key] = String(data)
     }
     target.headers = headers

@@ -52,7 +52,7 @@ function accountJsz(server: MonitoredServer, query: Query): unknown {
   const name = query.text('acc')
   const found = server.jetstream?.accounts().find((each) => each.account.name === name)
   if (found === undefined || server.jetstream === null)
-    throw new Error(`JetStream not enabled for account ${name}`)
+    throw new Error(`account ${JSON.stringify(name)} not jetstream enabled`)
   const consumers = query.boolean('consumers')
   const wanted = {
     streams: query.boolean('streams') || consumers,

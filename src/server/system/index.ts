@@ -8,6 +8,8 @@ import {
   Session,
 } from '../../core/index.ts'
 import type { MonitoredServer } from '../monitor/monitored-server.ts'
+import { servePurges } from './account-purge.ts'
+import { encode, encodingHeader } from './encoding.ts'
 import { SystemEvents } from './events.ts'
 import type { Request, SystemActions } from './request.ts'
 import { ServerRecord } from './server-record.ts'
@@ -36,7 +38,9 @@ export class SystemAccount {
     this.events = new SystemEvents(server, system, this.record)
     bus.observer = this.events
     bus.describeServer = () => this.record.next()
+    bus.encode = (text, encoding) => ({ body: encode(text, encoding), headers: encodingHeader(encoding) })
     for (const subject of this.subjects()) this.serve(system, subject)
+    if (server.settings.jetstream) this.subscriptions.push(servePurges(server, system))
     bus.onAccount((account) => this.serveAccount(account))
   }
 
@@ -76,6 +80,7 @@ export class SystemAccount {
           .split('.')
           .slice(2),
         body: message.body.toString('utf8', message.bodyStart + message.headerLength, message.bodyEnd),
+        head: message.body.toString('latin1', message.bodyStart, message.bodyStart + message.headerLength),
         session: origin instanceof Session ? origin : null,
         account,
       }
@@ -96,11 +101,12 @@ export class SystemAccount {
 
   private async answer(request: Request, account: Account, reply: string): Promise<void> {
     // Most servers are never asked: the pages are loaded when the first request comes.
-    const { answerTo } = await import('./requests.ts')
+    const { answerTo, published } = await import('./requests.ts')
     const { server, record, events, actions } = this
     const answer = answerTo(request, { server, record, events, actions })
     if (answer === null || reply === '' || server.bus.isClosed) return
-    account.publishText(reply, JSON.stringify(answer))
+    const { body, headers } = published(answer, request)
+    account.publishText(reply, body, '', headers)
   }
 }
 

@@ -88,6 +88,8 @@ export class Session {
   private readonly names = new Map<string, string>()
   private readonly prefix: string
   private readonly subscriptions = new Map<string, string>()
+  /** By commands: there may be streams though this session has no connection. */
+  private hasCommanded = false
   private nextSid = 100
   private inbox = 0
 
@@ -290,15 +292,24 @@ export class Session {
 
   /** A command of the `nats` command line, words parted by spaces; notes how it ended, and what it printed. */
   async nats(command: string, ...more: string[]): Promise<void> {
+    this.hasCommanded = true
     const args = [...command.split(' '), ...more]
     const { code, output } = await new NatsCli(this.server.url).try(args)
-    this.note(`nats ${args.join(' ')}`, { code, output: normaliseOutput(output).split('\n') })
+    this.note(`nats ${normaliseOutput(args.join(' '))}`, {
+      code,
+      output: normaliseOutput(output).split('\n'),
+    })
   }
 
   /** The same for a command that prints its lines in any order: they are compared sorted. */
-  async natsInAnyOrder(command: string): Promise<void> {
-    const { code, output } = await new NatsCli(this.server.url).try(command.split(' '))
-    this.note(`nats ${command}`, { code, output: normaliseOutput(output).split('\n').sort() })
+  async natsInAnyOrder(command: string, ...more: string[]): Promise<void> {
+    this.hasCommanded = true
+    const args = [...command.split(' '), ...more]
+    const { code, output } = await new NatsCli(this.server.url).try(args)
+    this.note(`nats ${normaliseOutput(args.join(' '))}`, {
+      code,
+      output: normaliseOutput(output).split('\n').sort(),
+    })
   }
 
   // Both.
@@ -323,7 +334,7 @@ export class Session {
   async end(): Promise<void> {
     for (const line of this.lines) line.close()
     // A script that only sent bytes has left no streams.
-    if (this.client === null) return
+    if (this.client === null && !this.hasCommanded) return
     const client = await this.connection()
     await sync(client)
     const left = client.frames.filter((frame) => frame.op !== 'INFO')
@@ -333,7 +344,7 @@ export class Session {
     for (const stream of own) await this.ask(`$JS.API.STREAM.DELETE.${stream}`, '', '')
     // nats-server removes the files behind its answer: the next case must not find them.
     if (own.length > 0 && this.prefix === '') await sleep(120)
-    this.client.close()
+    client.close()
   }
 
   private async ask(subject: string, body: unknown, headers: string): Promise<Frame> {
@@ -415,7 +426,8 @@ function parse(frame: Frame): unknown {
 function described(frame: Frame): unknown {
   const { op, subject, reply, headers, line } = frame
   const place = subject !== undefined && /^_(REPLY|MANY)\./.test(subject) ? '<inbox>' : subject
-  return { op, line, subject: place, reply, headers, body: parse(frame) }
+  // nats-server puts an empty reply into what it tells itself: two spaces.
+  return { op, line, subject: place, reply: reply || undefined, headers, body: parse(frame) }
 }
 
 function shown(frame: Frame): unknown {

@@ -10,7 +10,7 @@ const SERVER_LEVEL = '_nats.level'
 function requiredLevel(config: ConsumerConfig): number {
   if (config.ack_policy === 'flow_control') return 4
   const hasGroups = (config.priority_policy ?? 'none') !== 'none'
-  // The zero time is no pause.
+  // The command line says "never" by the beginning of time.
   const isPaused = config.pause_until !== undefined && config.pause_until !== ZERO_TIME
   return hasGroups || isPaused ? 1 : 0
 }

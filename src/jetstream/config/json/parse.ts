@@ -121,14 +121,18 @@ class Reader {
 
   private string(): string {
     const begin = this.at++
+    // Most have neither escapes nor surrogates, and are what is written.
+    let isPlain = true
     for (; this.at < this.text.length; this.at++) {
       const c = this.text.charCodeAt(this.at)
       if (c === 34) {
         this.at++
+        if (isPlain) return this.text.slice(begin + 1, this.at - 1)
         return JSON.parse(this.text.slice(begin, this.at)).replace(/\p{Surrogate}/gu, '\ufffd')
       }
       if (c < 32) this.fail('in string literal')
       if (c === 92) this.escape()
+      if (c === 92 || c >= 0xd800) isPlain = false
     }
     return this.fail('')
   }

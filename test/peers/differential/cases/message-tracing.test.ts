@@ -123,6 +123,19 @@ differential('traceparent, by what the account wants', async (s) => {
   }
 })
 
+differential('traces that are packed', async (s) => {
+  const a = await watched(s, 'a')
+  for (const encoding of ['gzip', 'Snappy', 's2', 'br']) {
+    await a.send(traced('x', { 'Accept-Encoding': encoding }))
+    const frames = (await a.take()).filter(({ subject }) => subject === TRACES)
+    s.note(encoding, [
+      frames.length,
+      frames[0]?.headers,
+      frames[0]?.payload?.slice(0, encoding === 'br' ? 9 : 2),
+    ])
+  }
+})
+
 differential('subjects that are mapped', async (s) => {
   const a = await watched(s, 'a')
   await a.send('SUB > 1\r\nUNSUB 900\r\n')
