@@ -110,6 +110,8 @@ function latencyOf({ subject, sampling = EVERY }: NonNullable<ExportOptions['lat
 function tracingOf(given: AccountOptions['messageTrace']): AccountTracing | null {
   if (given === undefined) return null
   const { destination, sampling = EVERY } = given
+  if (!(sampling >= 1 && sampling <= EVERY))
+    throw new Error(`Trace destination sampling value ${sampling} is invalid, needs to be [1..100]`)
   if (!isLiteralSubject(destination)) throw new Error(`Trace destination "${destination}" is not valid`)
   return { destination, sampling }
 }

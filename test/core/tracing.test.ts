@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { connectShares, type ExportDefinition, type ImportDefinition } from '../../src/core/index.ts'
 import { mayBeTraced, readTraceHeaders } from '../../src/core/tracing/trace-headers.ts'
-import { fakeBus } from './fakes.ts'
+import { Dice, fakeBus } from './fakes.ts'
 
 const SAMPLED = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
 
@@ -35,6 +35,33 @@ test('only lines that begin with the name of a header of tracing count', () => {
   assert.equal(may('Nats-Trace-Dest2: a\r\ntraceparents: b\r\n'), false)
   assert.equal(may('Nats-Trace'), false)
   assert.equal(may(''), false)
+})
+
+test('wherever such a line stands, and whatever is around it, it is found', () => {
+  const dice = new Dice(7)
+  const pieces = [
+    'Nats-Trace-Dest:',
+    'traceparent:',
+    'TraceParent:',
+    '\r\n',
+    '\n',
+    'Nats-',
+    'Trace',
+    'a',
+    'parent:',
+    ': x',
+  ]
+  let found = 0
+  for (let i = 0; i < 20_000; i++) {
+    let lines = ''
+    for (let n = dice.roll(12); n > 0; n--) lines += dice.pick(pieces)
+    const text = `NATS/1.0\r\n${lines}`
+    const bytes = Buffer.from(`before\nNats${text}\nNats-Trace-Dest: behind`)
+    const expected = /\n(Nats-Trace-Dest|[Tt]race[Pp]arent):/.test(text)
+    if (expected) found++
+    assert.equal(mayBeTraced(bytes, 11, 11 + text.length), expected, JSON.stringify(text))
+  }
+  assert.ok(found > 1000)
 })
 
 test('the sampled bit of traceparent decides, and a destination goes before it', () => {

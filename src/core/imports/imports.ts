@@ -117,7 +117,8 @@ export class Ways {
     if (found === undefined) {
       found = new Responses(account, this.house.clock, (other) => this.responsesOf(other))
       this.responses.set(account, found)
-      this.ends.push(shadow(account, found.pattern, found))
+      const responses = found
+      this.ends.push(shadow(account, found.pattern, found), () => responses.close())
     }
     return found
   }

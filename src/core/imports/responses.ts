@@ -14,6 +14,8 @@ import type { LatencyMeasure } from './latency.ts'
 /** Answers that may be expected in one account at a time; the oldest are given up first. */
 const MOST_EXPECTED = 262_144
 const LINE_END = 2
+/** Answers that are measured, and given up when nobody waits for them; of more it isn't seen before their time is over. */
+const MOST_WATCHED = 4096
 
 interface Expected {
   readonly account: Account
@@ -34,6 +36,7 @@ export class Responses implements Receiver {
   private readonly prefix: string
   private readonly expected = new Map<string, Expected>()
   readonly clock: Clock
+  private watched = 0
   private readonly others: (account: Account) => Responses
   private readonly account: Account
 
@@ -86,6 +89,11 @@ export class Responses implements Receiver {
     this.forget(token)
   }
 
+  /** Nothing is measured any more: the ways between accounts end. */
+  close(): void {
+    for (const { measure } of this.expected.values()) measure?.stop()
+  }
+
   /** What is measured ends when the answer takes too long, and when nobody waits for it any more. */
   private watch(token: string, { account, reply, thresholdMs }: Expected, measure: LatencyMeasure): void {
     const end = (how: 'timeout' | 'not awaited'): void => {
@@ -94,14 +102,18 @@ export class Responses implements Receiver {
     }
     const timer = this.clock.setTimer(() => end('timeout'), thresholdMs)
     const isAwaited = (): boolean => account.isAwaited(reply, 0, reply.length)
-    const unlisten = isAwaited()
+    const isWatched = this.watched < MOST_WATCHED && isAwaited()
+    if (isWatched) this.watched++
+    const unlisten = isWatched
       ? account.onInterestChange(() => {
           if (!isAwaited()) end('not awaited')
         })
-      : () => {}
+      : null
     measure.onStop = () => {
       timer.clear()
+      if (unlisten === null) return
       unlisten()
+      this.watched--
     }
   }
 
