@@ -17,8 +17,8 @@ import { TRACE_DEST, TRACE_DISABLED } from '../tracing/trace-headers.ts'
 import type { ExportDefinition, ImportDefinition } from './definitions.ts'
 import { LatencyMeasure } from './latency.ts'
 import { sampleOf } from './latency-sample.ts'
-import { clientInfo, withRequestInfo } from './request-info.ts'
-import type { Responses } from './responses.ts'
+import { clientInfo, withoutRequestInfo, withRequestInfo } from './request-info.ts'
+import { hasPassed, type Responses } from './responses.ts'
 
 /** Requests pass through so many accounts at most. */
 const MOST_HOPS = 16
@@ -76,17 +76,19 @@ export class ServiceImport implements Receiver {
   }
 
   private pass(message: Message, origin: Origin | null, trace: MessageTrace | null): boolean {
-    if (message.hops >= MOST_HOPS) return false
+    if (message.hops >= MOST_HOPS || hasPassed(message, this.shared)) return false
     const request = new Message(message.subject)
     request.copyFrom(message)
     request.hops = message.hops + 1
+    request.via = { service: this.shared, before: message.via }
     if (!this.readdress(request)) return false
     const measure = this.measure(message, origin)
     const token = this.expectAnswer(request, measure)
     if (measure !== null && message.replyStart === message.replyEnd) measure.end('bad request')
     this.tellWhoAsks(request, origin)
     const { exporter } = this
-    const mapped = exporter.mapSubject(request)
+    // A message that is being delivered in that account may hold its own place for subjects.
+    const mapped = exporter.mappings === null ? 'kept' : exporter.mapSubject(request, new SubjectBuffer())
     if (mapped === 'lost') return false
     const delivered =
       trace === null
@@ -152,8 +154,7 @@ export class ServiceImport implements Receiver {
     if (request.replyStart === request.replyEnd) return ''
     const reply = request.reply.toString('latin1', request.replyStart, request.replyEnd)
     if (reply.startsWith(ACK_PREFIX)) return ''
-    const { responseType, responseThresholdMs } = this.shared
-    const token = this.responses.expect(this.importer, reply, responseType, responseThresholdMs, measure)
+    const token = this.responses.expect(this.importer, reply, this.shared, measure)
     const subject = Buffer.from(this.responses.subjectOf(token))
     request.reply = subject
     request.replyStart = 0
@@ -163,7 +164,11 @@ export class ServiceImport implements Receiver {
   }
 
   private tellWhoAsks(request: Message, origin: Origin | null): void {
-    if (origin === null) return
+    // What the server itself sends may hold what a client once wrote: a message of a stream, say.
+    if (origin === null) {
+      if (!request.hasRequestInfo) withoutRequestInfo(request)
+      return
+    }
     // A request that has come through an account before says already who asks.
     if (request.hops > 1 && request.hasRequestInfo) withRequestInfo(request, null, this.importer.name)
     else withRequestInfo(request, clientInfo(origin, this.share, this.exporter.bus.serverName), '')
