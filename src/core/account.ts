@@ -24,6 +24,12 @@ export interface Follower {
   follow(subscription: Subscription): Followed | null
 }
 
+/** Where traces go of messages that ask for one by `traceparent`, and of how many in a hundred. */
+export interface AccountTracing {
+  readonly destination: string
+  readonly sampling: number
+}
+
 /** One isolated subject space: its subscriptions, and delivery to them. */
 export class Account {
   readonly name: string
@@ -40,6 +46,8 @@ export class Account {
   /** What subjects that clients publish to become; null: they stay. */
   mappings: Mappings | null = null
   limits: AccountLimits = NO_ACCOUNT_LIMITS
+  /** Null: `traceparent` means nothing here. */
+  tracing: AccountTracing | null = null
   /** What people call it: its name, unless it says otherwise. */
   nameTag: string
   /** What clients that are gone had published and got. */

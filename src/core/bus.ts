@@ -8,6 +8,7 @@ import type { Peer } from './origin.ts'
 import type { Transport } from './output.ts'
 import { ClientProtocol, type LoginObserver, type ProtocolHost } from './protocol.ts'
 import type { Session } from './session.ts'
+import type { TraceHost } from './tracing/send-trace.ts'
 import { Traffic } from './traffic.ts'
 import { Turn } from './turn.ts'
 
@@ -46,6 +47,10 @@ export class Bus implements ProtocolHost {
   readonly startedMs: number
   /** Told when a client is known, and when one is refused for what it has shown. */
   observer: LoginObserver | null = null
+  /** What messages of the server say of it. Default: nothing. */
+  describeServer: () => Record<string, unknown> = () => ({})
+  /** Packs what messages of the server say, where that is asked for. Default: it can't. */
+  encode: TraceHost['encode'] = () => null
   slowConsumers = 0
   staleConnections = 0
   totalConnections = 0

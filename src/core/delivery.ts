@@ -2,6 +2,7 @@ import type { Route } from '../subjects/index.ts'
 import type { Message } from '../wire/index.ts'
 import type { Origin } from './origin.ts'
 import type { Subscription } from './subscription.ts'
+import type { MessageTrace } from './tracing/message-trace.ts'
 
 /** Delivers along a route: to every plain subscription, and to one member of each queue group. Returns how many got it. */
 export function deliverAlong(route: Route<Subscription>, message: Message, origin: Origin | null): number {
@@ -18,6 +19,24 @@ export function deliverAlong(route: Route<Subscription>, message: Message, origi
       }
       if (++member === members.length) member = 0
     }
+  }
+  return delivered
+}
+
+/** The same for a message that is traced. One that is traced only goes nowhere, and counts as if it had. */
+export function deliverTraced(
+  route: Route<Subscription>,
+  message: Message,
+  origin: Origin | null,
+  trace: MessageTrace,
+): number {
+  let delivered = 0
+  const give = (subscription: Subscription): boolean =>
+    subscription.receiver.deliverTraced(subscription, message, origin, trace)
+  for (const subscription of route.plain) if (give(subscription)) delivered++
+  for (const { members } of route.queues) {
+    const first = Math.floor(Math.random() * members.length)
+    if (members.some((_, i) => give(members[(first + i) % members.length]))) delivered++
   }
   return delivered
 }

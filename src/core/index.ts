@@ -6,7 +6,7 @@
  * once per turn.
  */
 export { Message } from '../wire/index.ts'
-export { Account } from './account.ts'
+export { Account, type AccountTracing } from './account.ts'
 export { type Authenticator, type Credentials, type Identity, openAuthenticator } from './authenticator.ts'
 export { Bus, type BusOptions } from './bus.ts'
 export { CloseReason } from './close-reason.ts'
@@ -18,6 +18,7 @@ export {
   type ExportDefinition,
   type ImportDefinition,
   ImportError,
+  type LatencyDefinition,
   type ResponseType,
   type ShareKind,
 } from './imports/definitions.ts'
@@ -32,5 +33,8 @@ export { ClientProtocol, type LoginObserver } from './protocol.ts'
 export { Session } from './session.ts'
 export { type Receiver, Subscription } from './subscription.ts'
 export { Target } from './target.ts'
+export { MessageTrace, type StreamTrace } from './tracing/message-trace.ts'
+export { replaceHeader } from './tracing/set-header.ts'
+export { TRACE_DEST, TRACE_DISABLED } from './tracing/trace-headers.ts'
 export { Traffic } from './traffic.ts'
 export { Turn, type TurnTask } from './turn.ts'

@@ -19,6 +19,9 @@ import type { Peer, PeerTls } from './origin.ts'
 import { Output, type Transport } from './output.ts'
 import { Session, type SessionHost, type SessionProtocol } from './session.ts'
 import type { Subscription } from './subscription.ts'
+import { beginTrace } from './tracing/begin-trace.ts'
+import type { TraceHost } from './tracing/send-trace.ts'
+import { mayBeTraced } from './tracing/trace-headers.ts'
 
 /** CONNECT's protocol field: 0, or 1 for clients that take INFO at any time. */
 const INFO_PROTOCOL = 1
@@ -32,7 +35,7 @@ export interface LoginObserver {
 }
 
 /** What the protocol needs of the bus. */
-export interface ProtocolHost extends SessionHost {
+export interface ProtocolHost extends SessionHost, TraceHost {
   readonly authenticator: Authenticator
   readonly observer: LoginObserver | null
   /** Fields of INFO that are the same for every client. */
@@ -184,6 +187,12 @@ export class ClientProtocol implements Operations, SessionProtocol {
     return false
   }
 
+  onPublishWithHeaders(message: Message): void {
+    const { body, bodyStart, headerLength } = message
+    if (mayBeTraced(body, bodyStart, bodyStart + headerLength)) this.publishTraced(message)
+    else this.onPublish(message)
+  }
+
   onPublish(message: Message): void {
     const { session } = this
     const { options } = session
@@ -203,6 +212,40 @@ export class ClientProtocol implements Operations, SessionProtocol {
     const delivered = session.publish(message)
     if (delivered > 0 || !options.no_responders || message.replyStart === message.replyEnd) return
     if (!session.isClosed) this.answerNobody(message)
+  }
+
+  /** The same with the steps told, if the message is traced; else it goes its way. */
+  private publishTraced(message: Message): void {
+    const { session } = this
+    const { options } = session
+    const begun = beginTrace(this.host, session, message)
+    if (begun.is === 'none') {
+      this.onPublish(message)
+      return
+    }
+    this.activity++
+    if (begun.is === 'denied') this.refusePublishTo(begun.destination, false)
+    if (begun.is !== 'traced') return
+    const { trace } = begun
+    if (
+      options.pedantic &&
+      !isLiteralSubjectBytes(message.subject, message.subjectStart, message.subjectEnd)
+    ) {
+      this.sendError('Invalid Publish Subject')
+    }
+    const { subject } = message
+    const verdict = session.admit(message)
+    if (message.subject !== subject)
+      trace.mapped(message.subject.toString('utf8', message.subjectStart, message.subjectEnd))
+    if (verdict !== 'allowed') {
+      trace.refused(this.refusePublish(message, verdict))
+    } else {
+      if (options.verbose) this.write(OK)
+      const delivered = session.publishTraced(message, trace)
+      const isAsked = options.no_responders && message.replyStart !== message.replyEnd
+      if (delivered === 0 && isAsked && !session.isClosed) this.answerNobody(message)
+    }
+    trace.end()
   }
 
   onSubscribe(subject: string, queue: string, sid: string): void {
@@ -245,8 +288,18 @@ export class ClientProtocol implements Operations, SessionProtocol {
     this.keepAlive.onPong(this.host.clock.now())
   }
 
-  onPayloadTooLarge(size: number): void {
+  onPayloadTooLarge(size: number, message: Message): void {
     const { session } = this
+    const { body, bodyStart, headerLength } = message
+    if (headerLength > 0 && mayBeTraced(body, bodyStart, bodyStart + headerLength)) {
+      message.bodyEnd = bodyStart + size
+      const begun = beginTrace(this.host, session, message)
+      if (begun.is === 'denied') this.refusePublishTo(begun.destination, false)
+      if (begun.is === 'traced') {
+        begun.trace.refused('maximum payload exceeded')
+        begun.trace.end()
+      }
+    }
     this.host.log(
       'error',
       `${session.label()} - maximum payload exceeded: ${size} vs ${this.maxPayloadBytes}`,
@@ -480,16 +533,24 @@ export class ClientProtocol implements Operations, SessionProtocol {
     this.write(Buffer.from(`INFO ${JSON.stringify(info)} \r\n`))
   }
 
-  private refusePublish(message: Message, verdict: 'denied' | 'reply denied'): void {
+  /** Returns what the client is told. */
+  private refusePublish(message: Message, verdict: 'denied' | 'reply denied'): string {
     const isReply = verdict === 'reply denied'
-    const text = quoted(
+    return this.refusePublishTo(
       isReply
         ? message.reply.toString('utf8', message.replyStart, message.replyEnd)
         : message.subject.toString('utf8', message.subjectStart, message.subjectEnd),
+      isReply,
     )
-    this.sendError(`Permissions Violation for Publish ${isReply ? 'with Reply of' : 'to'} ${text}`)
+  }
+
+  private refusePublishTo(subject: string, isReply: boolean): string {
+    const text = quoted(subject)
+    const told = `Permissions Violation for Publish ${isReply ? 'with Reply of' : 'to'} ${text}`
+    this.sendError(told)
     const what = isReply ? 'Reply' : 'Subject'
     this.host.log('error', `${this.session.label()} - Publish Violation - ${what} ${text}`)
+    return told
   }
 
   private refuseSubscription(subject: string, queue: string, sid: string): void {

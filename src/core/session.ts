@@ -6,13 +6,15 @@ import type { Account, AccountHost } from './account.ts'
 import type { Identity } from './authenticator.ts'
 import { CloseReason } from './close-reason.ts'
 import { type ConnectOptions, defaultConnectOptions } from './connect-options.ts'
-import { deliverAlong } from './delivery.ts'
+import { deliverAlong, deliverTraced } from './delivery.ts'
 import type { Origin, Peer, WaitedFor, Waiting } from './origin.ts'
 import type { Permissions } from './permissions.ts'
 import { ReplyPermits } from './reply-permits.ts'
 import { isReservedReply, isReservedSubject } from './reserved-subjects.ts'
 import { Stall } from './stall.ts'
 import { type Receiver, Subscription } from './subscription.ts'
+import type { TracedPublisher } from './tracing/begin-trace.ts'
+import { type MessageTrace, NOT_DELIVERED } from './tracing/message-trace.ts'
 import type { TrafficCounters } from './traffic.ts'
 
 /** A publisher whose receiver is this far behind (share of max_pending, bytes at most) waits for a moment. */
@@ -65,7 +67,7 @@ export type PublishVerdict = 'allowed' | 'denied' | 'reply denied'
 export type SubscribeVerdict = 'done' | 'denied' | 'too many tokens' | 'too many' | 'invalid'
 
 /** One client, whatever it speaks and comes by: who it is, its subscriptions, and what becomes of it when it is slow. */
-export class Session implements Origin, Receiver, TrafficCounters, WaitedFor {
+export class Session implements TracedPublisher, Receiver, TrafficCounters, WaitedFor {
   readonly isClient = true
   readonly id: number
   readonly peer: Peer
@@ -233,6 +235,22 @@ export class Session implements Origin, Receiver, TrafficCounters, WaitedFor {
     return deliverAlong(route, message, this)
   }
 
+  /** The same for a message that is traced. */
+  publishTraced(message: Message, trace: MessageTrace): number {
+    const { subject, subjectStart, subjectEnd } = message
+    return deliverTraced(this.account.interest.route(subject, subjectStart, subjectEnd), message, this, trace)
+  }
+
+  /** May it have traces published to this subject? Its answers to what it got are not asked about. */
+  mayTraceTo(subject: Buffer): boolean {
+    if (isReservedSubject(subject, 0, subject.length, this.isSystem)) return false
+    return (
+      this.permissions === null ||
+      this.permissions.mayPublish(subject, 0, subject.length) ||
+      (this.replies?.use(subject, 0, subject.length) ?? false)
+    )
+  }
+
   /** Subscribes the client. An id that is in use stays with what it is used for. */
   subscribe(subject: string, queue: string, sid: string): SubscribeVerdict {
     const { permissions } = this
@@ -302,6 +320,26 @@ export class Session implements Origin, Receiver, TrafficCounters, WaitedFor {
     if (++subscription.delivered === subscription.max) this.dropSubscription(subscription)
     if (pending > this.stallBytes) this.fallBehind(pending, origin)
     return true
+  }
+
+  deliverTraced(
+    subscription: Subscription,
+    message: Message,
+    origin: Origin | null,
+    trace: MessageTrace,
+    named = subscription,
+  ): boolean {
+    const why = this.refusal(subscription, message, origin)
+    trace.egress(this, named.subject, named.queue, why)
+    return why === '' && (trace.isOnly || this.deliver(subscription, message, origin))
+  }
+
+  /** Why it doesn't get a message, in the order in which nats-server looks; '' for nothing. */
+  private refusal(subscription: Subscription, message: Message, origin: Origin | null): string {
+    if (origin === this && !this.options.echo) return NOT_DELIVERED.noEcho
+    if (subscription.isFiltered && !this.mayReceive(message, subscription.queue)) return NOT_DELIVERED.denied
+    if (subscription.isClosed) return NOT_DELIVERED.subscriptionClosed
+    return this.isClosed ? NOT_DELIVERED.clientClosed : ''
   }
 
   /** More has been encoded for the client than it has taken; `origin`: whose doing it is. */

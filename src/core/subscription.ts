@@ -1,5 +1,6 @@
 import type { Message } from '../wire/index.ts'
 import type { Origin } from './origin.ts'
+import type { MessageTrace } from './tracing/message-trace.ts'
 
 /** What takes the messages of subscriptions: a client's session, or a handler inside the server. */
 export interface Receiver {
@@ -9,6 +10,17 @@ export interface Receiver {
   readonly pendingBytes: number
   /** Takes a message of one of its subscriptions, or doesn't (false): not permitted, its own with echo off, closed. */
   deliver(subscription: Subscription, message: Message, origin: Origin | null): boolean
+  /**
+   * The same for a message that is traced; the trace is told. Takes nothing of one that is traced only. `named`: the subscription
+   * that the trace shows, where it is another one; left out: it is none.
+   */
+  deliverTraced(
+    subscription: Subscription,
+    message: Message,
+    origin: Origin | null,
+    trace: MessageTrace,
+    named?: Subscription,
+  ): boolean
 }
 
 /** Something that is there as long as a subscription. */

@@ -2,14 +2,16 @@
 import {
   type AccountLimits,
   type AccountShares,
+  type AccountTracing,
   type Bus,
   checkShares,
   connectShares,
   type ExportDefinition,
   type ImportDefinition,
+  type LatencyDefinition,
   Mappings,
 } from '../core/index.ts'
-import { hasWildcard } from '../subjects/index.ts'
+import { hasWildcard, isLiteralSubject } from '../subjects/index.ts'
 import type {
   AccountLimitOptions,
   AccountOptions,
@@ -25,6 +27,7 @@ const EVERY = 100
 export interface AccountSettings extends AccountShares {
   readonly mappings: MappingsOptions
   readonly limits: AccountLimits
+  readonly tracing: AccountTracing | null
 }
 
 /**
@@ -42,8 +45,9 @@ export function settleAccounts(
     imports: (account.imports ?? []).map(importOf),
     mappings: account.mappings ?? {},
     limits: limitsOf(account.limits),
+    tracing: tracingOf(account.messageTrace),
   }))
-  const bare = { exports: [], imports: [], limits: limitsOf(undefined) }
+  const bare = { exports: [], imports: [], limits: limitsOf(undefined), tracing: null }
   settled.push({ ...bare, ...global })
   if (!Object.hasOwn(accounts, system)) settled.push({ ...bare, name: system, mappings: {} })
   checkShares(settled)
@@ -53,10 +57,11 @@ export function settleAccounts(
 
 /** Makes the accounts of a bus as they are set. Returns what takes away again what goes between them. */
 export function openAccounts(bus: Bus, settled: readonly AccountSettings[]): () => void {
-  for (const { name, mappings, limits } of settled) {
+  for (const { name, mappings, limits, tracing } of settled) {
     const account = bus.account(name)
     account.mappings = mappingsOf(mappings)
     account.limits = limits
+    account.tracing = tracing
   }
   return connectShares(bus, settled)
 }
@@ -93,10 +98,25 @@ function exportOf(given: ExportOptions): ExportDefinition {
     accountTokenPosition: given.accountTokenPosition ?? 0,
     responseType: given.responseType ?? 'singleton',
     responseThresholdMs: given.responseThreshold ?? RESPONSE_THRESHOLD_MS,
+    ...(given.latency === undefined ? {} : { latency: latencyOf(given.latency) }),
+    allowTrace: given.allowTrace ?? false,
   }
 }
 
-function importOf({ stream, service, to, prefix, share }: ImportOptions): ImportDefinition {
+function latencyOf({ subject, sampling = EVERY }: NonNullable<ExportOptions['latency']>): LatencyDefinition {
+  return { subject, sampling: sampling === 'headers' ? 0 : sampling }
+}
+
+function tracingOf(given: AccountOptions['messageTrace']): AccountTracing | null {
+  if (given === undefined) return null
+  const { destination, sampling = EVERY } = given
+  if (!(sampling >= 1 && sampling <= EVERY))
+    throw new Error(`Trace destination sampling value ${sampling} is invalid, needs to be [1..100]`)
+  if (!isLiteralSubject(destination)) throw new Error(`Trace destination "${destination}" is not valid`)
+  return { destination, sampling }
+}
+
+function importOf({ stream, service, to, prefix, share, allowTrace }: ImportOptions): ImportDefinition {
   const from = stream ?? service
   if (from === undefined || (stream !== undefined && service !== undefined)) {
     throw new Error('an import is either a stream or a service')
@@ -116,6 +136,7 @@ function importOf({ stream, service, to, prefix, share }: ImportOptions): Import
     subject: from.subject,
     to: to ?? before + from.subject,
     share: share ?? false,
+    allowTrace: allowTrace ?? false,
   }
 }
 

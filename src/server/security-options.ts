@@ -63,6 +63,13 @@ export interface ExportOptions {
   responseType?: 'chunked' | 'singleton' | 'stream'
   /** Milliseconds in which answers are let through, from the request or the answer before. Default: 120,000. */
   responseThreshold?: number
+  /**
+   * Of services that answer once: how long they take is published to `subject`, for so many of a hundred requests (`sampling`, 1 to
+   * 100), or for those whose headers say that they are traced ('headers'). Default: it isn't.
+   */
+  latency?: { subject: string; sampling?: number | 'headers' }
+  /** Of services: are traced messages (ADR-41) traced here, too? Default: false. */
+  allowTrace?: boolean
 }
 
 /** What an account takes from another one. One of `stream` and `service`. */
@@ -75,6 +82,8 @@ export interface ImportOptions {
   prefix?: string
   /** Is the service told all about the client (`Nats-Request-Info`)? Default: false, only its account and round trip. */
   share?: boolean
+  /** Of streams: are traced messages (ADR-41) traced here, too? Default: false. */
+  allowTrace?: boolean
 }
 
 /** Where messages go that are published to a subject. */
@@ -133,6 +142,11 @@ export interface AccountOptions {
   /** What subjects that its clients publish to become. */
   mappings?: MappingsOptions
   limits?: AccountLimitOptions
+  /**
+   * Where traces go of messages with a sampled `traceparent` (ADR-41), and of how many in a hundred (1 to 100; default: 100). Default:
+   * such messages are not traced.
+   */
+  messageTrace?: { destination: string; sampling?: number }
 }
 
 /** A service that decides who may connect (ADR-26). */

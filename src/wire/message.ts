@@ -37,6 +37,9 @@ export class Message {
   /** Its headers have the server's word of who asks. */
   hasRequestInfo = false
 
+  /** Who is told what becomes of it, where somebody is; not copied. */
+  traced: object | null = null
+
   constructor(buffer: Buffer) {
     this.subject = buffer
     this.reply = buffer

@@ -40,13 +40,18 @@ export interface Operations {
   readonly acceptsHeaders: boolean
   onConnect(json: string): void
   onPublish(message: Message): void
+  /** The same for HPUB. */
+  onPublishWithHeaders(message: Message): void
   onSubscribe(subject: string, queue: string, sid: string): void
   /** `max` is -1 when none (or an unreadable one) was given. */
   onUnsubscribe(sid: string, max: number): void
   onPing(): void
   onPong(): void
-  /** The payload of `size` bytes is larger than allowed; the connection is to be closed. */
-  onPayloadTooLarge(size: number): void
+  /**
+   * The payload of `size` bytes is larger than allowed; the connection is to be closed. `message` has the subject, and of the headers
+   * what has come already.
+   */
+  onPayloadTooLarge(size: number, message: Message): void
   /** The client broke the protocol; the connection is to be closed. */
   onFailure(failure: ProtocolFailure): void
   /**
@@ -289,7 +294,14 @@ export class Parser {
       return this.fail(badArguments(`${what} Header Size larger then TotalSize`, line, from, end), chunk)
     }
     if (size > operations.maxPayloadBytes) {
-      operations.onPayloadTooLarge(size)
+      message.subject = line
+      message.subjectStart = starts[0]
+      message.subjectEnd = ends[0]
+      message.body = chunk
+      message.bodyStart = at
+      message.headerLength = Math.min(headerLength, chunk.length - at)
+      message.bodyEnd = at + message.headerLength
+      operations.onPayloadTooLarge(size, message)
       this.stop()
       return chunk.length
     }
@@ -314,7 +326,8 @@ export class Parser {
       message.wireStart = starts[1]
       message.wireEnd = bodyEnd + 2
     }
-    operations.onPublish(message)
+    if (hasHeaders) operations.onPublishWithHeaders(message)
+    else operations.onPublish(message)
     return bodyEnd + 2
   }
 
@@ -360,7 +373,8 @@ export class Parser {
     const { payload, message } = this
     if (payload === EMPTY || this.payloadLength < this.payloadBytes) return taken
     this.payload = EMPTY
-    this.operations.onPublish(message)
+    if (message.headerLength > 0) this.operations.onPublishWithHeaders(message)
+    else this.operations.onPublish(message)
     message.body = EMPTY
     givePayloadBuffer(payload)
     message.subject = EMPTY

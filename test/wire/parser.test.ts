@@ -24,6 +24,9 @@ class Recorder implements Operations {
     const wire = message.body.toString('latin1', message.wireStart, message.wireEnd).replace(' 007', ' 7')
     assert.equal(wire, `${reply === '' ? '' : `${reply} `}${sizes}\r\n${body}\r\n`)
   }
+  onPublishWithHeaders(message: Message): void {
+    this.onPublish(message)
+  }
   onSubscribe(subject: string, queue: string, sid: string): void {
     this.seen.push(`sub ${subject}|${queue}|${sid}`)
   }

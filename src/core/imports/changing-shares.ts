@@ -1,6 +1,6 @@
 /** What accounts share and take, where accounts come, change and go one by one. */
-import { checkExport, checkImport } from './check.ts'
-import type { AccountShares, ImportDefinition } from './definitions.ts'
+import { checkExport, checkImport, checkLatency } from './check.ts'
+import type { AccountShares, ExportDefinition, ImportDefinition } from './definitions.ts'
 import { ImportError } from './definitions.ts'
 import { type AccountHouse, checkMapping, Ways } from './imports.ts'
 
@@ -34,7 +34,7 @@ export class ChangingShares {
   set(shares: AccountShares): FailedImport[] {
     const { name } = shares
     this.forget(name)
-    const wanted = { ...shares, exports: shares.exports.filter(canBe) }
+    const wanted = { ...shares, exports: shares.exports.filter(canBe).map((each) => measured(shares, each)) }
     this.laid.set(name, { wanted, end: () => {} })
     for (const { account } of shares.imports) this.importersOf(account).add(name)
     const failed = this.lay(name)
@@ -102,6 +102,18 @@ export class ChangingShares {
       this.importers.set(name, found)
     }
     return found
+  }
+}
+
+/** Without latency, where that can't be told. */
+function measured(shares: AccountShares, shared: ExportDefinition): ExportDefinition {
+  try {
+    checkLatency(shares, shared)
+    return shared
+  } catch (error) {
+    if (!(error instanceof ImportError)) throw error
+    const { latency: _, ...rest } = shared
+    return rest
   }
 }
 

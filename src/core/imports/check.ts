@@ -1,5 +1,11 @@
 /** Which imports are allowed: by the exports of the other account, and without circles. */
-import { isSubset, isValidSubject, subjectsCollide, withWildcards } from '../../subjects/index.ts'
+import {
+  isLiteralSubject,
+  isSubset,
+  isValidSubject,
+  subjectsCollide,
+  withWildcards,
+} from '../../subjects/index.ts'
 import {
   type AccountShares,
   type ExportDefinition,
@@ -11,6 +17,18 @@ import {
 const MOST_DEPTH = 1024
 /** Imports that are looked at for one: ways that part and meet again would take for ever. */
 const MOST_STEPS = 200_000
+const EVERY = 100
+
+/** @throws ImportError for latency that can't be told, in nats-server's words */
+export function checkLatency({ exports }: AccountShares, { latency, responseType }: ExportDefinition): void {
+  if (latency === undefined) return
+  const { sampling, subject } = latency
+  if (sampling !== 0 && !(sampling >= 1 && sampling <= EVERY))
+    throw new ImportError('bad sampling percentage, should be 1-100')
+  const isLoop = exports.some((each) => each.kind === 'service' && isSubset(subject, each.subject))
+  if (!isLiteralSubject(subject) || isLoop) throw new ImportError('invalid publish subject')
+  if (responseType !== 'singleton') throw new ImportError('bad service response type')
+}
 
 /** @throws ImportError for an export that can't be */
 export function checkExport({ kind, subject, accountTokenPosition: position }: ExportDefinition): void {

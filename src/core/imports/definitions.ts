@@ -4,6 +4,14 @@ export type ShareKind = 'service' | 'stream'
 /** How many answers a request to a service may have. */
 export type ResponseType = 'chunked' | 'singleton' | 'stream'
 
+/** Who is told how long a service takes. */
+export interface LatencyDefinition {
+  /** Of a hundred requests; 0: those whose headers ask for it. */
+  readonly sampling: number
+  /** Of the account that shares. */
+  readonly subject: string
+}
+
 export interface ExportDefinition {
   readonly kind: ShareKind
   /** Pattern in the account that shares. */
@@ -18,6 +26,10 @@ export interface ExportDefinition {
   readonly responseType: ResponseType
   /** Of services: answers are let through for so many milliseconds. */
   readonly responseThresholdMs: number
+  /** Of services: how long answers take is told. Left out: it isn't. */
+  readonly latency?: LatencyDefinition
+  /** Of services: is a message that is traced traced here, too? Left out: no. */
+  readonly allowTrace?: boolean
 }
 
 export interface ImportDefinition {
@@ -30,6 +42,8 @@ export interface ImportDefinition {
   readonly to: string
   /** Is the service told all about the client? */
   readonly share: boolean
+  /** Of streams: is a message that is traced traced here, too? Left out: no. */
+  readonly allowTrace?: boolean
   /** What lets the account import it, '' for nothing. Left out: nothing. */
   readonly token?: string
 }

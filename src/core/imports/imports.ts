@@ -2,7 +2,7 @@ import type { Clock } from '../../ports/index.ts'
 import { hasWildcard, latin1Of, SubjectTransform, withPlaces } from '../../subjects/index.ts'
 import type { Account } from '../account.ts'
 import { type Receiver, Subscription } from '../subscription.ts'
-import { checkExport, checkImport } from './check.ts'
+import { checkExport, checkImport, checkLatency } from './check.ts'
 import {
   type AccountShares,
   type ExportDefinition,
@@ -31,6 +31,12 @@ export function checkShares(all: readonly AccountShares[]): void {
       for (const name of each.accounts ?? []) {
         if (!byName.has(name)) throw new ImportError(`"${name}" account not defined for ${each.kind} export`)
       }
+      const { latency } = each
+      if (latency === undefined) continue
+      attempt(
+        `Error adding service latency sampling for "${each.subject}" on subject "${latency.subject}"`,
+        () => checkLatency(shares, each),
+      )
     }
   }
   for (const shares of all) {
@@ -86,7 +92,7 @@ export class Ways {
     const streams: StreamImport[] = []
     for (const { wanted, shared } of imports) {
       const exporter = house.account(wanted.account)
-      if (wanted.kind === 'stream') streams.push(new StreamImport(exporter, wanted))
+      if (wanted.kind === 'stream') streams.push(new StreamImport(importer, exporter, wanted))
       else {
         const receiver = new ServiceImport(importer, exporter, shared, wanted, this.responsesOf(exporter))
         ends.push(shadow(importer, ServiceImport.patternOf(wanted), receiver))

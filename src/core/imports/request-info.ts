@@ -14,17 +14,19 @@ export type ClientInfo = Record<string, unknown>
 /** What a service is told of a client: its account, and with `share` all about it. */
 export function clientInfo(origin: Origin, share: boolean, serverName: string): ClientInfo {
   const { options } = origin
-  const known: ClientInfo = { acc: origin.accountName, rtt: Math.round(origin.rttMs * NANOS_PER_MS) }
-  if (!share) return withoutEmpty(known)
+  const acc = origin.accountName
+  const rtt = Math.round(origin.rttMs * NANOS_PER_MS)
+  if (!share) return withoutEmpty({ acc, rtt })
   return withoutEmpty({
     start: new Date(origin.startedMs).toISOString(),
     host: origin.peer.host,
     id: origin.id,
-    ...known,
+    acc,
     user: origin.user,
     name: options.name,
     lang: options.lang,
     ver: options.version,
+    rtt,
     server: serverName,
     kind: 'Client',
     client_type: 'nats',

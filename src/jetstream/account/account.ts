@@ -1,4 +1,11 @@
-import type { Account, InternalSubscription, Message, MessageHandler, Origin } from '../../core/index.ts'
+import type {
+  Account,
+  InternalSubscription,
+  Message,
+  MessageHandler,
+  MessageTrace,
+  Origin,
+} from '../../core/index.ts'
 import type { Json } from '../../storage/index.ts'
 import { type AccountTiers, UNLIMITED } from '../config/account-limits.ts'
 import { apiError } from '../config/errors.ts'
@@ -142,5 +149,16 @@ class Prefixed implements MessageHandler {
 
   onMessage(message: Message, origin: Origin | null): void {
     this.api.onRequest(message, origin, this.skippedTokens)
+  }
+
+  /** Requests go to a service of the system account, which is not traced; those for messages to consumers and streams themselves. */
+  onTraced(message: Message, origin: Origin | null, trace: MessageTrace): boolean {
+    const asked = message.subject.toString('utf8', message.subjectStart, message.subjectEnd)
+    const rest = asked.split('.').slice(this.skippedTokens).join('.')
+    const isDirect = rest.startsWith('CONSUMER.MSG.NEXT.') || rest.startsWith('DIRECT.GET')
+    if (!isDirect) trace.serviceImport(trace.systemAccount, asked, asked)
+    if (trace.isOnly) return false
+    this.onMessage(message, origin)
+    return true
   }
 }

@@ -15,6 +15,8 @@ export class Answers {
   /** The last refusal and its text: a flood is refused for one reason. */
   private lastRefusal: ApiError | null = null
   private refusalText = ''
+  /** Told of each refusal, while a message is traced. */
+  onRefusal: ((error: ApiError) => void) | null = null
 
   constructor(stream: StreamLog, acks: PubAcks) {
     this.stream = stream
@@ -29,6 +31,7 @@ export class Answers {
 
   /** What is wrong. */
   refuse(message: Message, error: ApiError): void {
+    this.onRefusal?.(error)
     if (message.replyStart === message.replyEnd || this.isSilent) return
     if (error !== this.lastRefusal) {
       this.lastRefusal = error

@@ -1,5 +1,14 @@
-import type { Message, MessageHandler } from '../../core/index.ts'
-import { apiError } from '../config/errors.ts'
+import {
+  Message,
+  type MessageHandler,
+  type MessageTrace,
+  type Origin,
+  replaceHeader,
+  type StreamTrace,
+  TRACE_DEST,
+  TRACE_DISABLED,
+} from '../../core/index.ts'
+import { type ApiError, apiError } from '../config/errors.ts'
 import type { StreamConfig } from '../config/types.ts'
 import { BATCH_ID, INCR, PublishHeaders } from '../headers/publish-headers.ts'
 import type { Schedules } from '../schedules/schedules.ts'
@@ -18,6 +27,7 @@ import { MessageIds } from './message-ids.ts'
 import { Parking } from './parking.ts'
 import type { PubAcks } from './pub-acks.ts'
 import { SUBJECT_TOO_LONG, SubjectMapping } from './subject-mapping.ts'
+import { DUPLICATE, isOfStore, tracedError } from './traced-errors.ts'
 
 /** Shared: the headers are looked at while a message is handled, and not after. */
 const headers = new PublishHeaders()
@@ -53,7 +63,10 @@ export class Ingest implements MessageHandler {
     this.answers = new Answers(stream, acks)
     this.counters = stream.config.allow_msg_counter ? new Counters(stream) : null
     this.checks = new PublishChecks(stream, this.ids, schedules, this.limits, this.counters)
-    this.parking = new Parking((message) => this.take(message), stream.host.bus.fault)
+    this.parking = new Parking(
+      (message) => (message.traced === null ? this.take(message) : this.takeTraced(message)),
+      stream.host.bus.fault,
+    )
     const parts = {
       stream,
       schedules,
@@ -92,6 +105,75 @@ export class Ingest implements MessageHandler {
   onMessage(message: Message): void {
     if (!this.parking.isOccupied) this.take(message)
     else if (!this.parking.add(message)) this.answers.refuse(message, apiError('JSStreamTooManyRequests'))
+  }
+
+  /** The same for a message that is traced: what becomes of it is told. What is traced only is checked, and not stored. */
+  onTraced(given: Message, _origin: Origin | null, trace: MessageTrace): boolean {
+    const event = trace.stream(this.stream.name)
+    const message = new Message(given.subject)
+    message.copyFrom(given)
+    message.traced = event
+    // What is stored does not begin a trace when it is delivered.
+    if (!trace.isOnly) replaceHeader(message, TRACE_DEST, TRACE_DISABLED)
+    if (!this.parking.isOccupied) this.takeTraced(message)
+    else if (!this.parking.add(message)) {
+      const error = apiError('JSStreamTooManyRequests')
+      this.answers.refuse(message, error)
+      event.end({ error: tracedError(error, headers) })
+    }
+    return true
+  }
+
+  private takeTraced(given: Message): void {
+    const event = given.traced as StreamTrace
+    const { answers, checks, parking } = this
+    const refusals: ApiError[] = []
+    answers.onRefusal = (error) => refusals.push(error)
+    checks.duplicateOf = 0
+    const noInterest = this.isUnwanted(given)
+    try {
+      if (event.isOnly) this.probe(given)
+      else this.take(given)
+    } finally {
+      answers.onRefusal = null
+    }
+    if (parking.isHolding) return
+    const subject = subjectOf(this.mapping.apply(given))
+    const [refusal] = refusals
+    if (refusal === undefined)
+      event.end(checks.duplicateOf > 0 ? { error: DUPLICATE } : { subject, noInterest })
+    else {
+      const error = tracedError(refusal, headers)
+      event.end(isOfStore(refusal) ? { subject, noInterest, error } : { error })
+    }
+  }
+
+  /** All that is done with a message, except for storing it. */
+  private probe(given: Message): void {
+    const { answers, checks, counters, stream } = this
+    headers.found = 0
+    if (given.headerLength > 0)
+      headers.parse(given.body, given.bodyStart, given.bodyStart + given.headerLength)
+    const message = this.mapping.apply(given)
+    const reading =
+      message !== null && counters !== null && headers.has(INCR) ? counters.prepare(message) : null
+    if (reading !== null) {
+      this.parking.hold(given, reading)
+      return
+    }
+    const error = stream.config.sealed
+      ? apiError('JSStreamSealedErr')
+      : message === null
+        ? SUBJECT_TOO_LONG
+        : checks.check(message, headers, stream.clock.now())
+    if (error !== null && !isOfStore(error)) answers.refuse(given, error)
+    else if (checks.duplicateOf > 0) answers.acknowledge(given, checks.duplicateOf, true)
+  }
+
+  private isUnwanted(given: Message): boolean {
+    const message = this.mapping.apply(given)
+    if (this.stream.config.retention !== 'interest' || message === null) return false
+    return !this.stream.audience.isWanted(message.subject, message.subjectStart, message.subjectEnd)
   }
 
   private take(given: Message): void {
@@ -162,4 +244,8 @@ export class Ingest implements MessageHandler {
     this.atomicBatches.clear()
     this.fastBatches.clear()
   }
+}
+
+function subjectOf(message: Message | null): string {
+  return message === null ? '' : message.subject.toString('utf8', message.subjectStart, message.subjectEnd)
 }

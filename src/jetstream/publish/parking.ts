@@ -46,6 +46,11 @@ export class Parking {
     return this.isReading || this.size > 0
   }
 
+  /** Is one held that was being taken? */
+  get isHolding(): boolean {
+    return this.isReading
+  }
+
   /** Messages that wait. */
   get size(): number {
     return this.waiting.length - this.first
@@ -136,5 +141,6 @@ function copyOf(message: Message): Message {
   copy.body = Buffer.from(body.subarray(bodyStart, bodyEnd))
   copy.headerLength = message.headerLength
   copy.bodyEnd = copy.body.length
+  copy.traced = message.traced
   return copy
 }

@@ -11,6 +11,7 @@ import { mappings } from './mapping-keys.ts'
 import { permissions } from './permission-keys.ts'
 import type { KeyTable, Reader } from './reader.ts'
 import { exports, imports } from './share-keys.ts'
+import { messageTrace } from './tracing-keys.ts'
 import { namesOf, refuseDoubles, users } from './user-keys.ts'
 import { type ConfigEntry, ConfigMap, goValue, type Place, typeName } from './value.ts'
 
@@ -35,7 +36,7 @@ export function accounts({ server }: Launch, entry: ConfigEntry, reader: Reader)
         const account: AccountOptions = {}
         found[each.key] = account
         const map = reader.map(each)
-        reader.each(map, account, accountKeys, refusedKeys)
+        reader.each(map, account, accountKeys, {})
         const users = [...map.entries.values()].find(({ key }) => key.toLowerCase() === 'users')
         if (users !== undefined) reader.at(users, () => checkUsers(account, server, seen, reader))
       })
@@ -83,6 +84,8 @@ const accountKeys: KeyTable<AccountOptions> = {
   imports: (target, entry, reader) => {
     target.imports = imports(entry, reader)
   },
+  msg_trace: accountTrace,
+  trace_dest: accountTrace,
   // The name of the account among servers that trust one another by it.
   nkey: (_target, entry, reader) => {
     const key = reader.string(entry)
@@ -100,6 +103,10 @@ const accountKeys: KeyTable<AccountOptions> = {
       return reader.fail(`Expected account limits to be a map/struct, got ${goValue(entry.value)}`)
     reader.each(data, found, limitKeys, {}, false, unknown)
   },
+}
+
+function accountTrace(...[target, entry, reader]: Parameters<KeyTable<AccountOptions>[string]>): void {
+  target.messageTrace = messageTrace(entry, reader) ?? target.messageTrace
 }
 
 function accountMappings(...[target, entry, reader]: Parameters<KeyTable<AccountOptions>[string]>): void {
@@ -129,9 +136,3 @@ const limitKeys: KeyTable<AccountLimitOptions> = {
 function wholeNumber(...[, entry, reader]: Parameters<LimitKey>): void {
   reader.integer(entry)
 }
-
-const later = 'Contrail does not serve it yet'
-
-const refusedKeys: Readonly<Record<string, string>> = Object.fromEntries(
-  ['msg_trace', 'trace_dest'].map((key) => [key, later]),
-)

@@ -2,12 +2,13 @@
 import type { ExportOptions, ImportOptions } from '../security-options.ts'
 import { parseDurationMs } from './number.ts'
 import type { KeyTable, Reader } from './reader.ts'
+import { latency } from './tracing-keys.ts'
 import { type ConfigEntry, ConfigMap, typeName } from './value.ts'
 
 export function exports(entry: ConfigEntry, reader: Reader): ExportOptions[] {
   return items(entry, reader, 'Exports', (map, item) => {
     const found: ExportOptions = {}
-    reader.each(map, found, exportKeys, refusedExportKeys)
+    reader.each(map, found, exportKeys, {})
     if (found.stream !== undefined && found.service !== undefined) {
       const [first, second] = item.filter(({ key }) => /^(stream|service)$/i.test(key))
       const [was, is] = [first.key.toLowerCase(), second.key.toLowerCase()] as ['service', 'stream']
@@ -18,6 +19,9 @@ export function exports(entry: ConfigEntry, reader: Reader): ExportOptions[] {
     if (found.stream !== undefined && response !== undefined) {
       reader.fail('Detected response directive on non-service', response.place)
     }
+    if (found.stream !== undefined)
+      for (const key of ['latency', 'allow_trace'])
+        refuseKey(item, key, `Detected ${key} directive on non-service`, reader)
     return found
   })
 }
@@ -26,16 +30,24 @@ export function imports(entry: ConfigEntry, reader: Reader): ImportOptions[] {
   const services = new Map<string, string>()
   return items(entry, reader, 'Imports', (map, item) => {
     const found: ImportOptions = {}
-    reader.each(map, found, importKeys, refusedImportKeys)
+    reader.each(map, found, importKeys, {})
     if (found.stream !== undefined && found.service !== undefined) {
       reader.fail('Detected stream but already saw a service')
     }
+    if (found.service !== undefined)
+      refuseKey(item, 'allow_trace', 'Detected allow_trace directive on a non-stream', reader)
     if (found.prefix !== undefined && found.to !== undefined) {
       reader.fail("Stream import can not have a 'prefix' and a 'to' property")
     }
     if (found.service !== undefined) refuseTwice(found.service, found.to, services, reader, item)
     return found.stream === undefined && found.service === undefined ? null : found
   })
+}
+
+/** The key does not go with what else there is. */
+function refuseKey(item: readonly ConfigEntry[], key: string, mistake: string, reader: Reader): void {
+  const found = item.find((each) => each.key.toLowerCase() === key)
+  if (found !== undefined) reader.fail(mistake, found.place)
 }
 
 /** `services`: subjects of imports before, and what was said of each. */
@@ -97,11 +109,13 @@ const exportKeys: KeyTable<ExportOptions> = {
   account_token_position: (target, entry, reader) => {
     target.accountTokenPosition = reader.integer(entry)
   },
+  latency: (target, entry, reader) => {
+    target.latency = latency(entry, reader)
+  },
+  allow_trace: (target, entry, reader) => {
+    target.allowTrace = reader.boolean(entry)
+  },
 }
-
-const later = 'Contrail does not serve it yet'
-const refusedExportKeys: Readonly<Record<string, string>> = { latency: later, allow_trace: later }
-const refusedImportKeys: Readonly<Record<string, string>> = { allow_trace: later }
 
 const responseTypes: ReadonlyMap<string, NonNullable<ExportOptions['responseType']>> = new Map([
   ['single', 'singleton'],
@@ -143,6 +157,9 @@ const importKeys: KeyTable<ImportOptions> = {
   },
   share: (target, entry, reader) => {
     target.share = reader.boolean(entry)
+  },
+  allow_trace: (target, entry, reader) => {
+    target.allowTrace = reader.boolean(entry)
   },
 }
 

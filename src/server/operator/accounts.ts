@@ -250,7 +250,7 @@ export class OperatorAccounts implements ClaimAccounts {
     })
   }
 
-  private describe(account: Account, { head, limits, mappings }: AccountClaims): void {
+  private describe(account: Account, { head, limits, mappings, trace }: AccountClaims): void {
     const { bus } = this.options
     account.nameTag = head.name || account.name
     account.limits = {
@@ -258,6 +258,7 @@ export class OperatorAccounts implements ClaimAccounts {
       maxSubscriptions: limits.subscriptions,
       maxPayloadBytes: limits.payloadBytes,
     }
+    account.tracing = trace === null ? null : { destination: trace.destination, sampling: trace.sampling }
     try {
       // Those for clusters are not for one server.
       const entries = [...mappings].map(([from, to]) => [

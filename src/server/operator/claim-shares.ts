@@ -55,6 +55,7 @@ export function activationEndMs({ imports }: AccountClaims, nowMs: number): numb
 
 function exportOf(claim: ExportClaim, exporter: ClaimAccount, now: () => number): ExportDefinition {
   const { kind, subject, needsToken, responseThresholdMs, responseType, accountTokenPosition } = claim
+  const { latency, allowTrace } = claim
   return {
     kind: kind as ShareKind,
     subject,
@@ -62,6 +63,8 @@ function exportOf(claim: ExportClaim, exporter: ClaimAccount, now: () => number)
     accountTokenPosition,
     responseType: responseTypes.get(responseType) ?? 'singleton',
     responseThresholdMs: responseThresholdMs || RESPONSE_THRESHOLD_MS,
+    ...(latency === null ? {} : { latency: { sampling: latency.sampling, subject: latency.results } }),
+    allowTrace,
     ...(needsToken
       ? {
           admits: (importer: string, wanted: ImportDefinition) =>
@@ -72,8 +75,8 @@ function exportOf(claim: ExportClaim, exporter: ClaimAccount, now: () => number)
 }
 
 function importOf(claim: ImportClaim): ClaimedImport {
-  const { kind, account, subject, to, localSubject, share } = claim
-  const shared = { kind: kind as ShareKind, account, share: kind === 'service' && share, claim }
+  const { kind, account, subject, to, localSubject, share, allowTrace } = claim
+  const shared = { kind: kind as ShareKind, account, share: kind === 'service' && share, allowTrace, claim }
   if (localSubject !== '') return { ...shared, subject, to: localSubject }
   if (to === '') return { ...shared, subject, to: subject }
   // The outdated way: of a service the subject there, of a stream what stands before the subject here.

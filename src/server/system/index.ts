@@ -3,11 +3,13 @@ import {
   type Account,
   type InternalSubscription,
   type Message,
+  type MessageTrace,
   type Origin,
   Session,
 } from '../../core/index.ts'
 import type { MonitoredServer } from '../monitor/monitored-server.ts'
 import { servePurges } from './account-purge.ts'
+import { encode, encodingHeader } from './encoding.ts'
 import { SystemEvents } from './events.ts'
 import type { Request, SystemActions } from './request.ts'
 import { ServerRecord } from './server-record.ts'
@@ -35,6 +37,8 @@ export class SystemAccount {
     this.record = new ServerRecord(server)
     this.events = new SystemEvents(server, system, this.record)
     bus.observer = this.events
+    bus.describeServer = () => this.record.next()
+    bus.encode = (text, encoding) => ({ body: encode(text, encoding), headers: encodingHeader(encoding) })
     for (const subject of this.subjects()) this.serve(system, subject)
     if (server.settings.jetstream) this.subscriptions.push(servePurges(server, system))
     bus.onAccount((account) => this.serveAccount(account))
@@ -83,7 +87,16 @@ export class SystemAccount {
       // Commands without a reply are carried out too.
       void this.answer(request, account, reply).catch(this.server.bus.fault)
     }
-    this.subscriptions.push(account.subscribe(subject, { onMessage }))
+    const isImported = account !== this.system
+    // To others than the system account these are services of that account, which are not traced.
+    const onTraced = (message: Message, origin: Origin | null, trace: MessageTrace): boolean => {
+      const asked = message.subject.toString('utf8', message.subjectStart, message.subjectEnd)
+      if (isImported) trace.serviceImport(trace.systemAccount, asked, servedAs(asked, account.name))
+      if (trace.isOnly) return false
+      onMessage(message, origin)
+      return true
+    }
+    this.subscriptions.push(account.subscribe(subject, { onMessage, onTraced }))
   }
 
   private async answer(request: Request, account: Account, reply: string): Promise<void> {
@@ -95,4 +108,10 @@ export class SystemAccount {
     const { body, headers } = published(answer, request)
     account.publishText(reply, body, '', headers)
   }
+}
+
+/** What a question of an account about itself is to the system account. */
+function servedAs(asked: string, account: string): string {
+  if (asked === '$SYS.REQ.USER.INFO') return `$SYS.REQ.USER.${account}.INFO`
+  return asked.replace(/^\$SYS\.REQ\.(ACCOUNT|SERVER)\.PING\./, () => `$SYS.REQ.ACCOUNT.${account}.`)
 }

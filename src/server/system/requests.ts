@@ -27,6 +27,8 @@ type Options = ReturnType<typeof readOptions>
 /** Null: nobody is answered, since another server is meant. */
 export function answerTo(request: Request, answering: Answering): unknown {
   const { record } = answering
+  // Nothing can be asked for there: what it says is not looked at.
+  if (request.tokens[0] === 'USER') return userAnswer(request, answering)
   let options: Options
   try {
     options = readOptions(request.body)
@@ -35,7 +37,6 @@ export function answerTo(request: Request, answering: Answering): unknown {
     return { server: record.next(), error: { code: BAD_REQUEST, description: error.message } }
   }
   const [kind, whose, page = 'STATSZ'] = request.tokens
-  if (kind === 'USER') return userAnswer(request, answering)
   if (kind === 'ACCOUNT') return accountAnswer(request, whose, page, options, answering)
   return serverAnswer(request, whose, page, options, answering)
 }

@@ -46,6 +46,8 @@ const SHORT_TIME = /\b\d\d:\d\d:\d\d\b/g
 const DURATION = /\b\d+(\.\d+)?(ms|µs|us|ns|s)\b/g
 /** The differences between two configurations are printed with these or with ordinary spaces, by chance. */
 const NO_BREAK_SPACE = /\u00a0/g
+/** The number of a connection. */
+const CONNECTION = /\bcid:\d+/g
 const URL = /127\.0\.0\.1:\d+/g
 
 /** Both pack in S2, each in its own way. */
@@ -64,6 +66,7 @@ export function normaliseOutput(text: string): string {
     .replace(SHORT_TIME, '<date>')
     .replace(DURATION, '<duration>')
     .replace(URL, '<server>')
+    .replace(CONNECTION, 'cid:<id>')
     .replace(COMPRESSED, '<size>')
     .replace(LAST_SEEN, 'Last Seen: <when>')
     .replace(/(Client ID: )\d+/, '$1<id>')
