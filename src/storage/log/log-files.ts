@@ -2,6 +2,7 @@
 import type { FileHandle, FileSystem } from '../../ports/index.ts'
 import { syncFile } from '../files/document.ts'
 import { isMissing, ReadFailure } from '../files/read-failure.ts'
+import { wipeFile } from '../files/wipe.ts'
 import type { Chunk, SegmentFile } from '../segments/chunk.ts'
 import type { MessageLog } from './message-log.ts'
 
@@ -10,6 +11,8 @@ export class LogFiles {
   readonly unsynced = new Set<SegmentFile>()
   /** Replaced once where the store turns out to be encrypted. */
   fileSystem: FileSystem
+  /** As the disk has it, encrypted or not. */
+  private readonly raw: FileSystem
   private readonly directory: string
   private readonly mostOpen: number
   private openHandles: SegmentFile[] = []
@@ -19,6 +22,7 @@ export class LogFiles {
   /** `mostOpen`: files of sealed segments kept open. */
   constructor(fileSystem: FileSystem, directory: string, mostOpen: number) {
     this.fileSystem = fileSystem
+    this.raw = fileSystem
     this.directory = directory
     this.mostOpen = mostOpen
   }
@@ -48,6 +52,16 @@ export class LogFiles {
   readData(segment: SegmentFile): Buffer {
     try {
       return this.fileSystem.readFileSync(this.dataPath(segment))
+    } catch (error) {
+      if (isMissing(error)) return Buffer.alloc(0)
+      throw new ReadFailure(this.dataPath(segment), error)
+    }
+  }
+
+  /** As much of the data as the file has, which may be less than the segment. */
+  async readAhead(segment: SegmentFile): Promise<Buffer> {
+    try {
+      return await this.fileSystem.readFile(this.dataPath(segment))
     } catch (error) {
       if (isMissing(error)) return Buffer.alloc(0)
       throw new ReadFailure(this.dataPath(segment), error)
@@ -161,11 +175,14 @@ export class LogFiles {
     }
   }
 
-  async removeSegment(segment: SegmentFile): Promise<void> {
+  /** `wipes`: it is overwritten before. */
+  async removeSegment(segment: SegmentFile, wipes = false): Promise<void> {
     await this.closeHandle(segment)
     this.unsynced.delete(segment)
     for (const path of [this.dataPath(segment), this.indexPath(segment)]) {
-      if (await this.fileSystem.exists(path)) await this.fileSystem.remove(path)
+      if (!(await this.fileSystem.exists(path))) continue
+      if (wipes) await wipeFile(this.raw, path)
+      await this.fileSystem.remove(path)
     }
   }
 
@@ -193,7 +210,11 @@ export class LogFiles {
     if (left.length === 0) return
     // The state that doesn't name them may have been put there just before a kill, and is not on the disk for sure.
     await this.fileSystem.syncDirectory(folder)
-    for (const name of left) await this.fileSystem.remove(`${folder}/${name}`)
+    for (const name of left) {
+      // It may hold what was to be overwritten.
+      await wipeFile(this.raw, `${folder}/${name}`).catch(() => {})
+      await this.fileSystem.remove(`${folder}/${name}`)
+    }
   }
 
   private trimHandles(keep: SegmentFile): void {
