@@ -21,7 +21,9 @@ export function deleteMessage(request: ApiRequest): object | Promise<object> {
   const isBehind = seq > log.lastSeq
   if (stream.remove(seq, !no_erase)) {
     const { store } = stream.host
-    return no_erase || log.inMemory ? { success: true } : store.erased().then(() => ({ success: true }), notErased)
+    return no_erase || log.inMemory
+      ? { success: true }
+      : store.erased().then(() => ({ success: true }), notErased)
   }
   // nats-server's two kinds of storage say it differently.
   if (!log.inMemory && isBefore) throw failed('no message found')
