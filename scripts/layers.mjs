@@ -14,7 +14,7 @@ const mayUse = {
   core: ['ports', 'wire', 'subjects'],
   auth: ['core', 'ports', 'subjects', 'wire'],
   jetstream: ['ports', 'storage', 'core', 'subjects', 'wire', 'archive'],
-  server: ['ports', 'storage', 'jetstream', 'auth', 'core', 'subjects', 'wire'],
+  server: ['ports', 'storage', 'jetstream', 'auth', 'core', 'subjects', 'wire', 'archive'],
   app: ['server', 'subjects/hash.ts'],
   opentelemetry: ['app'],
   nestjs: ['app'],

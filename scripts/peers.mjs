@@ -1,8 +1,9 @@
 // `npm run peers`: the programs Contrail is checked against, in .peers/ and once: nats-server and the nats CLI (built by
-// go), nats-py (in a virtual environment); and Chromium.
+// go), nats-py (in a virtual environment); and, where they can be had, Chromium and the tools of peer-tools.mjs.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fail, root, run, say } from './house.mjs'
+import { ensurePeerTools } from './peer-tools.mjs'
 
 const versions = { 'nats-server': 'v2.15.2', nats: 'v0.5.0', 'nats-py': '2.16.0' }
 const modules = [
@@ -19,6 +20,7 @@ const isWindows = process.platform === 'win32'
 
 ensureBrowser()
 if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) {
+  ensurePeerTools(folder)
   say(`peers are in ${folder}`)
   process.exit(0)
 }
@@ -55,6 +57,7 @@ const pip = [
 if (run(venvPython, pip) !== 0) fail('pip could not install nats-py; its message is above')
 
 writeFileSync(stamp, wanted)
+ensurePeerTools(folder)
 say(`peers are in ${folder}`)
 
 /** Chromium for the tests in a browser; the only peer that they go without where it can't be had. */

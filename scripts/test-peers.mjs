@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs'
 import { join, sep } from 'node:path'
 import { become, ensureBuilt, ensureCompiled, ensureInstalled, fail, files, root, say } from './house.mjs'
+import { peerTools, readPeerTools } from './peer-tools.mjs'
 
 const isWindows = process.platform === 'win32'
 const exe = isWindows ? '.exe' : ''
@@ -14,6 +15,12 @@ const peers = [
 ]
 const missing = peers.filter((path) => !existsSync(join(root, path)))
 if (missing.length > 0) fail(`${missing.join(', ')} missing: run \`npm run peers\` first`)
+
+const tools = readPeerTools(join(root, '.peers'))
+for (const name of Object.keys(peerTools)) {
+  const why = tools[name]?.missing ?? (tools[name] ? '' : 'run `npm run peers`')
+  if (why !== '') say(`WILL NOT RUN: the tests of ${name}: ${why}`)
+}
 
 ensureInstalled()
 ensureBuilt()

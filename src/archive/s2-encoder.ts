@@ -1,17 +1,22 @@
 /** Bytes into S2 framing, chunk by chunk. */
 import { crc32c, masked } from './crc32c.ts'
 import { encodeBlock, MAX_ENCODED_BYTES } from './s2-block.ts'
-import { CHECKSUM_BYTES, CHUNK, HEAD_BYTES, S2_IDENTIFIER } from './s2-format.ts'
+import { CHECKSUM_BYTES, CHUNK, HEAD_BYTES, S2_IDENTIFIER, SNAPPY_IDENTIFIER } from './s2-format.ts'
 
 export class S2Encoder {
   readonly #emit: (chunk: Buffer) => void
+  readonly #identifier: Buffer
   readonly #block = Buffer.allocUnsafe(MAX_ENCODED_BYTES)
   #used = 0
   #hasBegun = false
 
-  /** @param emit gets each chunk; the buffer is the receiver's */
-  constructor(emit: (chunk: Buffer) => void) {
+  /**
+   * @param emit gets each chunk; the buffer is the receiver's
+   * @param format how the stream calls itself; what is in it can be read as either
+   */
+  constructor(emit: (chunk: Buffer) => void, format: 's2' | 'snappy' = 's2') {
     this.#emit = emit
+    this.#identifier = format === 's2' ? S2_IDENTIFIER : SNAPPY_IDENTIFIER
   }
 
   write(bytes: Uint8Array): void {
@@ -28,7 +33,7 @@ export class S2Encoder {
   flush(): void {
     if (!this.#hasBegun) {
       this.#hasBegun = true
-      this.#emit(Buffer.concat([head(CHUNK.identifier, S2_IDENTIFIER.length), S2_IDENTIFIER]))
+      this.#emit(Buffer.concat([head(CHUNK.identifier, this.#identifier.length), this.#identifier]))
     }
     if (this.#used === 0) return
     const block = this.#block.subarray(0, this.#used)

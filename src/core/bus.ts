@@ -147,6 +147,7 @@ export class Bus implements ProtocolHost {
   /** A client has gone. Called by its session. */
   dismiss(session: Session): void {
     this.connections.delete(session.id)
+    this.observer?.left(session)
   }
 
   /** Stops reading from clients until `resumeReading`: what they sent is to be stored first. */

@@ -27,6 +27,8 @@ const INFO_PROTOCOL = 1
 export interface LoginObserver {
   loggedIn(session: Session): void
   refused(session: Session): void
+  /** It counts in its account no more, whether it had been let in or not. */
+  left(session: Session): void
 }
 
 /** What the protocol needs of the bus. */

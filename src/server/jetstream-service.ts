@@ -18,7 +18,7 @@ import {
 import type { FileSystem } from '../ports/index.ts'
 import { Store } from '../storage/index.ts'
 import type { Logger } from './logger.ts'
-import { goDuration, goTime } from './monitor/go-text.ts'
+import { goDuration, goTime, NO_LIMIT } from './monitor/go-text.ts'
 import type { Settings } from './options.ts'
 import { storeFailure } from './store-failure.ts'
 import { API_LEVEL } from './versions.ts'
@@ -35,6 +35,8 @@ export interface JetStreamServiceOptions {
 /** Share of the machine's memory, and of the free disk, that streams may use when nothing is said. */
 const DEFAULT_SHARE = 0.75
 const NANOS_PER_MS = 1e6
+/** nats-server shows its default beside `sync_always`. */
+const SHOWN_SYNC_MS = 120_000
 const CIPHER_NAMES = { aes: 'AES-GCM', chacha: 'ChaCha20-Poly1305' }
 const STORE_FOLDER = 'jetstream'
 
@@ -108,7 +110,8 @@ export class JetStreamService {
       max_memory: maxMemory,
       max_storage: maxStore,
       store_dir: directory ?? '',
-      sync_interval: settings.syncInterval === 'always' ? 0 : settings.syncInterval * NANOS_PER_MS,
+      sync_interval:
+        (settings.syncInterval === 'always' ? SHOWN_SYNC_MS : settings.syncInterval) * NANOS_PER_MS,
       ...(settings.syncInterval === 'always' ? { sync_always: true } : {}),
       strict: true,
       ...(settings.domain === '' ? {} : { domain: settings.domain }),
@@ -200,7 +203,7 @@ export class JetStreamService {
 
   /** One account of /jsz. */
   accountDetail(account: JetStreamAccount, wanted: DetailsWanted): Record<string, unknown> {
-    const { name } = account.account
+    const { name, nameTag } = account.account
     let memory = 0
     let storage = 0
     for (const { log } of account.streams.values()) {
@@ -208,12 +211,12 @@ export class JetStreamService {
       else storage += log.bytes
     }
     return {
-      name,
+      name: nameTag,
       id: name,
       memory,
       storage,
-      reserved_memory: 0,
-      reserved_storage: 0,
+      reserved_memory: NO_LIMIT,
+      reserved_storage: NO_LIMIT,
       accounts: 0,
       ha_assets: 0,
       api: { level: 0, total: account.apiTotal, errors: account.apiErrors },

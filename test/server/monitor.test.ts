@@ -289,3 +289,9 @@ test('pages of what one node has not are answered as by a nats-server that is al
   const stacks = await (await fetch(`${server.monitorUrl}/stacksz`)).text()
   assert.match(stacks, /^main thread \[running\]:\n/)
 })
+
+test('/jsz says of an account without limits what Go makes of -1, to the digit', async (t) => {
+  const server = await monitored(t, { jetstream: true })
+  const { text } = await get(server, '/jsz?accounts=1')
+  assert.match(text, /"reserved_memory": 18446744073709551615,\s+"reserved_storage": 18446744073709551615,/)
+})

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { connect, type NatsConnection } from '@nats-io/transport-node'
+import { gunzipSync } from 'node:zlib'
+import { connect, headers, type NatsConnection } from '@nats-io/transport-node'
+import { S2Decoder } from '../../src/archive/index.ts'
 import type { Bus } from '../../src/core/index.ts'
 import type { Server } from '../../src/server/index.ts'
 import { eventually } from './program.ts'
@@ -239,4 +241,28 @@ test('comings and goings in an account are told', async (t) => {
     [gone.reason, gone.sent, gone.received],
     ['Client Closed', { msgs: 1, bytes: 3 }, { msgs: 0, bytes: 0 }],
   )
+})
+
+test('answers are packed as the request wants them', async (t) => {
+  const { client } = await setUp(t)
+  const ask = async (accepted: string, subject = '$SYS.REQ.SERVER.PING.CONNZ', body = '') => {
+    const wanted = headers()
+    wanted.set('Accept-Encoding', accepted)
+    const { data, headers: head } = await client.request(subject, body, { timeout: 2000, headers: wanted })
+    return { data: Buffer.from(data), encoding: head?.get('Content-Encoding') }
+  }
+  const of = (bytes: Buffer): unknown => JSON.parse(bytes.toString()).data.num_connections
+  const packed = await ask('gzip, deflate')
+  assert.deepEqual([packed.encoding, of(gunzipSync(packed.data))], ['gzip', 1])
+  for (const accepted of ['snappy', 'gzip, S2']) {
+    const { encoding, data } = await ask(accepted)
+    const parts: Buffer[] = []
+    new S2Decoder((bytes) => parts.push(bytes)).write(data)
+    assert.deepEqual([encoding, of(Buffer.concat(parts))], ['snappy', 1])
+    assert.equal(data.toString('latin1', 4, 10), 'sNaPpY')
+  }
+  const plain = await ask('br')
+  assert.deepEqual([plain.encoding, of(plain.data)], ['identity', 1])
+  const bad = await ask('gzip', '$SYS.REQ.SERVER.PING.CONNZ', '{bad')
+  assert.deepEqual([bad.encoding, JSON.parse(bad.data.toString()).error.code], [undefined, 400])
 })

@@ -169,6 +169,7 @@ export class Restore {
       account.streams.set(stream.name, stream)
       stream.open()
       account.streamMade(stream)
+      stream.advisories.action('create')
       this.tell('COMPLETE', this.times())
       const info = { type: 'io.nats.jetstream.api.v1.stream_create_response', ...streamInfo(stream) }
       account.account.publishText(reply, encodeJson(info))

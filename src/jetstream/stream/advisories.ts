@@ -40,7 +40,6 @@ export class StreamAdvisories {
     if (!account.hasInterest(subject)) return
     const event = {
       ...eventHead('io.nats.jetstream.advisory.v1.stream_batch_abandoned', stream.clock.now()),
-      account: account.name,
       stream: stream.name,
       ...(stream.host.domain === '' ? {} : { domain: stream.host.domain }),
       batch,

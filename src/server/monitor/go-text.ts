@@ -30,8 +30,17 @@ export function goDuration(ms: number): string {
   return formatDuration(Math.round(ms * 1000) / 1000)
 }
 
+/** "No limit" among bytes that Go counts without a sign: -1, read as a uint64. `goJson` writes it to the digit. */
+export const NO_LIMIT = 2 ** 64
+/** What JavaScript makes of it: a Go program would not find room for it. */
+const ROUNDED = '18446744073709552000'
+const EXACT = '18446744073709551615'
+
 /** JSON as Go writes it: indented by two, `<`, `>` and `&` escaped. */
 export function goJson(value: unknown, indent = true): string {
-  const text = JSON.stringify(value, null, indent ? 2 : undefined)
+  const text = JSON.stringify(value, null, indent ? 2 : undefined).replaceAll(
+    `:${indent ? ' ' : ''}${ROUNDED}`,
+    `:${indent ? ' ' : ''}${EXACT}`,
+  )
   return text.replaceAll('<', '\\u003c').replaceAll('>', '\\u003e').replaceAll('&', '\\u0026')
 }

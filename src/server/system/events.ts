@@ -20,6 +20,8 @@ export class SystemEvents implements LoginObserver {
   private readonly account: Account
   private readonly record: ServerRecord
   private timer: Timer | null = null
+  /** Who was let in. */
+  private readonly known = new WeakSet<Session>()
   private readonly unlisten: () => void
 
   constructor(server: MonitoredServer, account: Account, record: ServerRecord) {
@@ -32,6 +34,7 @@ export class SystemEvents implements LoginObserver {
   loggedIn(session: Session): void {
     const { account } = session
     if (account.name === GLOBAL_ACCOUNT) return
+    this.known.add(session)
     this.connections(account)
     this.tell(`$SYS.ACCOUNT.${account.name}.CONNECT`, () => ({
       ...this.head('io.nats.server.advisory.v1.client_connect'),
@@ -43,8 +46,11 @@ export class SystemEvents implements LoginObserver {
   gone(session: Session, reason: string): void {
     const { account } = session
     if (account.name === GLOBAL_ACCOUNT) return
-    this.connections(account)
     this.tell(`$SYS.ACCOUNT.${account.name}.DISCONNECT`, () => this.disconnect(session, reason))
+  }
+
+  left(session: Session): void {
+    if (this.known.has(session)) this.connections(session.account)
   }
 
   refused(session: Session): void {

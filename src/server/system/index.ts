@@ -74,6 +74,7 @@ export class SystemAccount {
           .split('.')
           .slice(2),
         body: message.body.toString('utf8', message.bodyStart + message.headerLength, message.bodyEnd),
+        head: message.body.toString('latin1', message.bodyStart, message.bodyStart + message.headerLength),
         session: origin instanceof Session ? origin : null,
         account,
       }
@@ -85,10 +86,11 @@ export class SystemAccount {
 
   private async answer(request: Request, account: Account, reply: string): Promise<void> {
     // Most servers are never asked: the pages are loaded when the first request comes.
-    const { answerTo } = await import('./requests.ts')
+    const { answerTo, published } = await import('./requests.ts')
     const { server, record, events, actions } = this
     const answer = answerTo(request, { server, record, events, actions })
     if (answer === null || reply === '' || server.bus.isClosed) return
-    account.publishText(reply, JSON.stringify(answer))
+    const { body, headers } = published(answer, request)
+    account.publishText(reply, body, '', headers)
   }
 }

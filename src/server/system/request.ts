@@ -10,6 +10,8 @@ export interface Request {
   /** Tokens of the subject behind `$SYS.REQ.`. */
   readonly tokens: readonly string[]
   readonly body: string
+  /** Its headers as they came, '' without any. */
+  readonly head: string
   readonly session: Session | null
   /** Of the account it came from. */
   readonly account: Account

@@ -1,9 +1,11 @@
 /** From a request of the system account to its answer. */
 import type { Account } from '../../core/index.ts'
 import { accstatz } from '../monitor/accounts.ts'
+import { goJson } from '../monitor/go-text.ts'
 import type { MonitoredServer } from '../monitor/monitored-server.ts'
 import { BadQuery } from '../monitor/query.ts'
 import { accountPages, kick, lameDuckOf, serverPages, userInfo } from './answers.ts'
+import { encode, encodingHeader, encodingOf } from './encoding.ts'
 import type { SystemEvents } from './events.ts'
 import { BadRequest, isMeant, queryOf, readOptions } from './options.ts'
 import type { Request, SystemActions } from './request.ts'
@@ -36,6 +38,18 @@ export function answerTo(request: Request, answering: Answering): unknown {
   if (kind === 'USER') return userAnswer(request, answering)
   if (kind === 'ACCOUNT') return accountAnswer(request, whose, page, options, answering)
   return serverAnswer(request, whose, page, options, answering)
+}
+
+/** An answer as it goes out: packed where that is asked for, and it is one with data. */
+export function published(
+  answer: unknown,
+  { head }: Request,
+): { body: string | Uint8Array; headers: string } {
+  const text = goJson(answer, false)
+  const isPage = typeof answer === 'object' && answer !== null && 'server' in answer && !('statsz' in answer)
+  const encoding = !isPage || 'error' in answer ? null : encodingOf(head)
+  if (encoding === null) return { body: text, headers: '' }
+  return { body: encode(text, encoding), headers: encodingHeader(encoding) }
 }
 
 function userAnswer({ session }: Request, { record, server }: Answering): unknown {

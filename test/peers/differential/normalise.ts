@@ -26,6 +26,7 @@ const VARYING = new Set([
   'rtt',
   'average_processing_time',
   'pause_remaining',
+  'ack_time',
 ])
 
 export function normaliseText(text: string, names: ReadonlyMap<string, string>): string {
@@ -47,6 +48,11 @@ const DURATION = /\b\d+(\.\d+)?(ms|µs|us|ns|s)\b/g
 const NO_BREAK_SPACE = /\u00a0/g
 const URL = /127\.0\.0\.1:\d+/g
 
+/** Both pack in S2, each in its own way. */
+const COMPRESSED = /\d+(\.\d+)? [KM]?i?B compressed/g
+/** Of a server under comparison. */
+const FOLDER = /\/[^ "]*contrail-peer-[a-z-]+-\w+/g
+
 /** What a program printed: the same for dates as people read them, durations that were measured, and where the server is. */
 export function normaliseOutput(text: string): string {
   return text
@@ -55,6 +61,8 @@ export function normaliseOutput(text: string): string {
     .replace(SHORT_TIME, '<date>')
     .replace(DURATION, '<duration>')
     .replace(URL, '<server>')
+    .replace(COMPRESSED, '<size> compressed')
+    .replace(FOLDER, '<folder>')
     .replace(/[ \t]+$/gm, '')
     .replace(/[─━]+/g, '─')
     .replace(/ {2,}/g, '  ')
@@ -65,9 +73,13 @@ export function normalise(value: unknown, names: ReadonlyMap<string, string>): u
   if (Array.isArray(value)) return value.map((each) => normalise(each, names))
   if (typeof value !== 'object' || value === null) return value
   const result: Record<string, unknown> = {}
+  const isPacked = 'type' in value && value.type === 'io.nats.jetstream.advisory.v1.restore_complete'
   for (const [key, each] of Object.entries(value)) {
     // How long ago something was heard of an origin; -1: never.
-    const varies = VARYING.has(key) || (key === 'active' && typeof each === 'number' && each >= 0)
+    const varies =
+      VARYING.has(key) ||
+      (isPacked && key === 'bytes') ||
+      (key === 'active' && typeof each === 'number' && each >= 0)
     result[normaliseText(key, names)] = varies ? `<${key}>` : normalise(each, names)
   }
   return result

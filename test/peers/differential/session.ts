@@ -292,7 +292,10 @@ export class Session {
   async nats(command: string, ...more: string[]): Promise<void> {
     const args = [...command.split(' '), ...more]
     const { code, output } = await new NatsCli(this.server.url).try(args)
-    this.note(`nats ${args.join(' ')}`, { code, output: normaliseOutput(output).split('\n') })
+    this.note(`nats ${normaliseOutput(args.join(' '))}`, {
+      code,
+      output: normaliseOutput(output).split('\n'),
+    })
   }
 
   /** The same for a command that prints its lines in any order: they are compared sorted. */
@@ -415,7 +418,8 @@ function parse(frame: Frame): unknown {
 function described(frame: Frame): unknown {
   const { op, subject, reply, headers, line } = frame
   const place = subject !== undefined && /^_(REPLY|MANY)\./.test(subject) ? '<inbox>' : subject
-  return { op, line, subject: place, reply, headers, body: parse(frame) }
+  // nats-server puts an empty reply into what it tells itself: two spaces.
+  return { op, line, subject: place, reply: reply || undefined, headers, body: parse(frame) }
 }
 
 function shown(frame: Frame): unknown {
