@@ -294,7 +294,11 @@ export class Checkpointer {
     }
     this.coveredBytes = coveredBytes
     await journal.release(document.lsn, this.host.shortage !== null, isErasing)
-    if (isErasing && this.eraser.isGood) await this.write(document)
+    if (isErasing && this.eraser.isGood) {
+      // All of it is done: that the next start need not do it again is nobody's to wait for.
+      this.eraser.end(null)
+      await this.write(document)
+    }
     // Only with this in hand is anything new taken again.
     if (this.host.shortage !== null) {
       await this.reserve.make()

@@ -352,6 +352,8 @@ export class Journal {
 
   /** Overwrites what is left in the files that are free. */
   async wipeFree(): Promise<void> {
+    // The file that is left is there for the next time.
+    this.sparesKept = Math.max(1, this.sparesKept)
     // Nothing goes on in one of them meanwhile.
     const files = this.free.splice(0)
     try {

@@ -179,11 +179,11 @@ export class LogFiles {
   async removeSegment(segment: SegmentFile, wipes = false): Promise<void> {
     await this.closeHandle(segment)
     this.unsynced.delete(segment)
-    for (const path of [this.dataPath(segment), this.indexPath(segment)]) {
-      if (!(await this.fileSystem.exists(path))) continue
-      if (wipes) await wipeFile(this.raw, path)
-      await this.fileSystem.remove(path)
-    }
+    const paths: string[] = []
+    for (const path of [this.dataPath(segment), this.indexPath(segment)])
+      if (await this.fileSystem.exists(path)) paths.push(path)
+    if (wipes) await Promise.all(paths.map((path) => wipeFile(this.raw, path)))
+    for (const path of paths) await this.fileSystem.remove(path)
   }
 
   /** Removes a log's folder. Its state goes first: without that nothing else there is taken for anything. */
