@@ -124,8 +124,9 @@ class RealFile implements FileHandle {
       this.onIdle = () => this.close(done)
       return
     }
-    if (this.durableFd >= 0) fs.closeSync(this.durableFd)
-    fs.close(this.fd, (error) => done(error ?? null))
+    const closeOwn = (): void => fs.close(this.fd, (error) => done(error ?? null))
+    if (this.durableFd < 0) closeOwn()
+    else fs.close(this.durableFd, closeOwn)
   }
 
   private ended(): void {
