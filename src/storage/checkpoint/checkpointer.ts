@@ -220,7 +220,7 @@ export class Checkpointer {
   private ended(): void {
     this.running = null
     if (this.host.shortage !== null) this.request(RETRY_MS)
-    else if (this.eraser.isPending && !this.isWantedAgain) this.request(RETRY_MS)
+    else if (this.eraser.isPending && !this.isWantedAgain) this.request(this.eraser.retryMs)
     if (!this.isWantedAgain) return
     this.isWantedAgain = false
     this.begin()

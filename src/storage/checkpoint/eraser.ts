@@ -3,7 +3,7 @@
  * are rewritten, the journal goes on in another file, and what both had until then is overwritten before it is removed or
  * used again. A file is never changed while something needs it, so that a crash at any step leaves the old one or the new.
  */
-import { isPassing } from '../files/passing-error.ts'
+import { isPassing, RETRY_MS } from '../files/passing-error.ts'
 import { ReadFailure } from '../files/read-failure.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { LogCatalog } from '../log/log-catalog.ts'
@@ -23,6 +23,8 @@ interface Waiter {
 
 /** A segment whose data is just being moved to its file is looked at so often. */
 const TRIES = 4
+/** What fails again and again is tried less and less often, up to this many milliseconds apart. */
+const LONGEST_RETRY_MS = 60_000
 
 export interface EraserParts {
   host: ReclaimHost
@@ -43,6 +45,7 @@ export class Eraser {
   /** What is under way, and who waits for that. */
   private current: { wanted: Wanted; waiters: Waiter[] } | null = null
   private failure: Error | null = null
+  private failures = 0
 
   constructor(parts: EraserParts) {
     this.parts = parts
@@ -56,6 +59,11 @@ export class Eraser {
   /** Is there anything at all? Then files are overwritten before they are removed. */
   get isBusy(): boolean {
     return this.isDue || this.current !== null
+  }
+
+  /** Time until what failed is to be tried again, milliseconds. */
+  get retryMs(): number {
+    return Math.min(LONGEST_RETRY_MS, RETRY_MS * 2 ** Math.max(0, this.failures - 1))
   }
 
   /** A message was removed, and is to be overwritten. */
@@ -116,9 +124,11 @@ export class Eraser {
     this.current = null
     const failure = error ?? this.failure
     if (failure === null) {
+      this.failures = 0
       for (const { resolve } of current.waiters) resolve()
       return
     }
+    this.failures++
     // Of what is under way all is done once more.
     for (const [log, seqs] of current.wanted) for (const [seq, segment] of seqs) this.add(log, seq, segment)
     this.isDue = true
