@@ -11,14 +11,18 @@ interface Waiting {
   failed(reason: string): void
 }
 
-/** TLS handshakes of sockets that a listener has accepted. */
 /** Certificates of a client that are looked at. */
 const LONGEST_CHAIN = 16
+const SECOND_MS = 1000
+
+/** TLS handshakes of sockets that a listener has accepted. */
 export class TlsHandshakes {
   settings: TlsSettings
   private server: NodeTlsServer
   /** By the address of the client. */
   private readonly waiting = new Map<string, Waiting>()
+  private secondEndsMs = Number.NEGATIVE_INFINITY
+  private inThisSecond = 0
 
   constructor(settings: TlsSettings) {
     this.settings = settings
@@ -29,6 +33,18 @@ export class TlsHandshakes {
   change(settings: TlsSettings): void {
     this.server = this.makeServer(settings)
     this.settings = settings
+  }
+
+  /** May one more begin now? Counts it, as nats-server does: the first of a second is free. */
+  admits(): boolean {
+    const { mostInASecond } = this.settings
+    if (mostInASecond <= 0) return true
+    const nowMs = performance.now()
+    if (nowMs > this.secondEndsMs) {
+      this.secondEndsMs = nowMs + SECOND_MS
+      this.inThisSecond = 0
+    } else this.inThisSecond++
+    return this.inThisSecond < mostInASecond
   }
 
   /** Begins; the socket has not been read from. `failed`: it is closed. */

@@ -22,6 +22,8 @@ const CIPHERS: Readonly<Record<string, string>> = {
   TLS_CHACHA20_POLY1305_SHA256: 'TLS_CHACHA20_POLY1305_SHA256',
 }
 
+const INSECURE = /^TLS_RSA_WITH_|_CBC_SHA256$|_RC4_|_3DES_/
+
 const CURVES: Readonly<Record<string, string>> = {
   CURVEP256: 'P-256',
   CURVEP384: 'P-384',
@@ -38,6 +40,11 @@ export function openSslCiphers(names: readonly string[]): string {
 function cipher(name: string): string {
   if (Object.hasOwn(CIPHERS, name)) return CIPHERS[name]
   throw new Error(`unrecognized cipher ${name}`)
+}
+
+/** Those among them that Go calls insecure: without forward secrecy, or with a MAC behind the encryption by SHA-1 or RC4. */
+export function insecureCiphers(names: readonly string[]): string[] {
+  return names.filter((name) => INSECURE.test(name))
 }
 
 /** @throws Error for a name that is none */

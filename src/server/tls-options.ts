@@ -32,6 +32,8 @@ export interface TlsOptions {
   pinnedCerts?: readonly string[]
   /** Are clients without TLS taken, too? Default: false. */
   allowNonTls?: boolean
+  /** Handshakes begun in a second, at most; who comes beyond is told so, and closed. Not with `handshakeFirst`. Default: 0, any number. */
+  connectionRateLimit?: number
 }
 
 export interface TlsSettings {
@@ -43,9 +45,12 @@ export interface TlsSettings {
   readonly handshakeFirstMs: number | null
   readonly pinnedCerts: readonly string[]
   readonly allowsPlain: boolean
+  /** Handshakes in a second; 0: any number. */
+  readonly mostInASecond: number
 }
 
 const DEFAULT_TIMEOUT_MS = 2000
+const NO_PAIR = 'error parsing X509 certificate/key pair: '
 
 /**
  * Reads what the options name.
@@ -53,8 +58,8 @@ const DEFAULT_TIMEOUT_MS = 2000
  */
 export function settleTls(given: TlsOptions): TlsSettings {
   const { verifyAndMap = false, verify = verifyAndMap, handshakeFirst = false } = given
-  if (given.cert === '') throw new Error('TLS Server certificate must be present and valid')
-  if (given.key === '') throw new Error('TLS Server private key must be present and valid')
+  if (given.cert === '') throw new Error("missing 'cert_file' in TLS configuration")
+  if (given.key === '') throw new Error("missing 'key_file' in TLS configuration")
   const cert = pem(given.cert, 'certificate')
   const key = pem(given.key, 'key')
   checkPair(cert, key)
@@ -63,7 +68,7 @@ export function settleTls(given: TlsOptions): TlsSettings {
     options: {
       cert,
       key,
-      ...(given.ca === undefined ? {} : { ca: pem(given.ca, 'CA') }),
+      ...(given.ca === undefined ? {} : { ca: authorities(given.ca) }),
       minVersion,
       requestCert: verify,
       // Without authorities to check by, nobody would pass.
@@ -79,37 +84,47 @@ export function settleTls(given: TlsOptions): TlsSettings {
     handshakeFirstMs: handshakeFirst === false ? null : handshakeFirst === true ? 0 : handshakeFirst,
     pinnedCerts: (given.pinnedCerts ?? []).map(pin),
     allowsPlain: given.allowNonTls ?? false,
+    mostInASecond: given.connectionRateLimit ?? 0,
   }
 }
 
+function authorities(given: string): string {
+  const text = pem(given, 'CA', '')
+  if (!text.includes('-----BEGIN CERTIFICATE-----')) throw new Error('failed to parse root ca certificate')
+  return text
+}
+
 function checkPair(cert: string, key: string): void {
+  if (!key.includes('PRIVATE KEY-----') && key.includes('-----BEGIN CERTIFICATE-----'))
+    throw new Error(`${NO_PAIR}tls: found a certificate rather than a key in the PEM for the private key`)
   let isPair: boolean
   try {
     isPair = new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))
   } catch (error) {
-    throw new Error(`error parsing X509 certificate/key pair: ${(error as Error).message}`)
+    throw new Error(`${NO_PAIR}${(error as Error).message}`)
   }
   if (!isPair) {
-    throw new Error('error parsing X509 certificate/key pair: tls: private key does not match public key')
+    throw new Error(`${NO_PAIR}tls: private key does not match public key`)
   }
 }
 
-function pem(given: string, what: string): string {
+function pem(given: string, what: string, before = NO_PAIR): string {
   if (given.includes('-----BEGIN ')) return given
   let text: string
   try {
     text = readFileSync(given, 'utf8')
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file or directory' : error
-    throw new Error(`error parsing X509 certificate/key pair: open ${given}: ${reason}`)
+    throw new Error(`${before}open ${given}: ${reason}`)
   }
   if (!text.includes('-----BEGIN ')) throw new Error(`${given} holds no ${what} in PEM form`)
   return text
 }
 
-function pin(given: string): string {
+/** @throws Error where it can't be one */
+export function pin(given: string): string {
   if (/^[A-Fa-f0-9]{64}$/.test(given)) return given.toLowerCase()
   throw new Error(
-    `error parsing 'pinned_certs' key ${given} does not look like lower case hex-encoded sha256 of DER encoded SubjectPublicKeyInfo`,
+    `error parsing tls config, 'pinned_certs' key ${given} does not look like hex-encoded sha256 of DER encoded SubjectPublicKeyInfo`,
   )
 }

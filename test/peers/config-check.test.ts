@@ -15,10 +15,12 @@ after(() => rmSync(scratch, { recursive: true, force: true }))
 const environment = { ...process.env, SERVER_NAME: 'nats-0' }
 
 const snippets = new Map<string, string>()
-for (const part of readFileSync(join(folder, 'snippets.txt'), 'utf8').split(/^=== /m).slice(1)) {
-  const end = part.indexOf('\n')
-  snippets.set(part.slice(0, end), part.slice(end + 1))
-}
+const certificates = JSON.stringify(join(root, 'test', 'peers', 'certificates')).slice(1, -1)
+for (const list of ['snippets.txt', 'more-snippets.txt'])
+  for (const part of readFileSync(join(folder, list), 'utf8').split(/^=== /m).slice(1)) {
+    const end = part.indexOf('\n')
+    snippets.set(part.slice(0, end), part.slice(end + 1).replaceAll('@/', `${certificates}/`))
+  }
 const files = readdirSync(folder)
   .filter((name) => name.endsWith('.conf'))
   .map((name) => join(folder, name))

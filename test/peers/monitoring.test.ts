@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test'
 import { jetstream, jetstreamManager } from '@nats-io/jetstream'
 import { connect, type NatsConnection } from '@nats-io/transport-node'
 import { freePort, type Kind, PeerServer } from './servers.ts'
+import { shape } from './shape.ts'
 
 const config = `
 server_name: one
@@ -74,15 +75,6 @@ before(async () => {
   await Promise.all([theirs.start(), ours.start()])
 })
 after(() => Promise.all([theirs.stop(), ours.stop()]))
-
-/** Every path of keys, with the type of what is there; of a list all members together. */
-function shape(value: unknown, path = '', into = new Set<string>()): Set<string> {
-  if (Array.isArray(value)) for (const each of value) shape(each, `${path}[]`, into)
-  else if (typeof value === 'object' && value !== null)
-    for (const [key, each] of Object.entries(value)) shape(each, `${path}.${key}`, into)
-  else into.add(`${path} ${typeof value}`)
-  return into
-}
 
 /** What differs by what the servers are made of. */
 const ignored = [

@@ -1,76 +1,9 @@
 /** The system account by the nats command line: each command says of Contrail what it says of nats-server, but for numbers. */
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { after, before, test } from 'node:test'
-import { jetstream, jetstreamManager } from '@nats-io/jetstream'
-import { connect, type NatsConnection } from '@nats-io/transport-node'
-import { type Kind, natsCli, needPeer, PeerServer } from './servers.ts'
-
-const config = `
-server_name: one
-server_tags: [a]
-jetstream { sync_interval: "2m" }
-accounts {
-  $SYS { users [ { user: sys, password: sys } ] }
-  A { jetstream: enabled, users [ { user: a, password: a } ] }
-}
-`
-
-class Watched {
-  readonly server: PeerServer
-  client: NatsConnection | null = null
-  id = ''
-
-  constructor(kind: Kind) {
-    this.server = new PeerServer(kind, { flags: [], config })
-  }
-
-  async start(): Promise<void> {
-    await this.server.start()
-    const client = await connect({ servers: this.server.url, user: 'a', pass: 'a', name: 'watched' })
-    this.client = client
-    this.id = client.info?.server_id ?? ''
-    client.subscribe('foo.>', { queue: 'q' })
-    const manager = await jetstreamManager(client)
-    await manager.streams.add({ name: 'S', subjects: ['s'] })
-    await manager.consumers.add('S', { durable_name: 'C', ack_policy: 'explicit' })
-    await jetstream(client).publish('s', 'hello')
-    await client.flush()
-  }
-
-  async stop(): Promise<void> {
-    await this.client?.close()
-    await this.server.dispose()
-  }
-
-  /** Exit code, and what the command line prints. */
-  run(user: string, words: readonly string[]): Promise<{ code: number; lines: string[] }> {
-    const all = ['-s', this.server.url, '--user', user, '--password', user, '--timeout', '2s', ...words]
-    return new Promise((resolve) => {
-      execFile(needPeer(natsCli), all, (error, stdout, stderr) => {
-        resolve({ code: Number(error?.code ?? 0), lines: plain((stdout + stderr).replaceAll(this.id, 'ID')) })
-      })
-    })
-  }
-}
-
-/** Without what differs by the moment and the machine: numbers, their units, widths of columns. */
-function plain(text: string): string[] {
-  return text
-    .split('\n')
-    .map((line) =>
-      line
-        .replace(/[─═╭╮╰╯├┤┬┴┼│]+/g, '|')
-        .replace(/sha256:[0-9a-f]{64}/g, 'DIGEST')
-        .replace(/Go Version: .*/, 'Go Version: V')
-        .replace(/Storage Directory: .*/, 'Storage Directory: D')
-        .replace(/(\d[\d.,:-]*|never)( ?(ns|µs|ms|s|m|h|B|KiB|MiB|GiB|TiB|%))?/g, '#')
-        .replace(/#(#|\s)*/g, '# ')
-        .replace(/[ |]+/g, ' ')
-        .trim(),
-    )
-    .filter((line) => line !== '')
-}
+import { connect } from '@nats-io/transport-node'
+import { shape } from './shape.ts'
+import { Watched } from './watched.ts'
 
 let theirs: Watched
 let ours: Watched
@@ -107,15 +40,6 @@ for (const [user, command] of [
     if (command.includes('account info')) for (const { lines } of [wanted, got]) lines.sort()
     assert.deepEqual(got, wanted)
   })
-}
-
-/** Every path of keys, with the type of what is there; of a list all members together. */
-function shape(value: unknown, path = '', into = new Set<string>()): Set<string> {
-  if (Array.isArray(value)) for (const each of value) shape(each, `${path}[]`, into)
-  else if (typeof value === 'object' && value !== null)
-    for (const [key, each] of Object.entries(value)) shape(each, `${path}.${key}`, into)
-  else into.add(`${path} ${value === null ? 'null' : typeof value}`)
-  return into
 }
 
 async function ask(watched: Watched, user: string, subject: string, body: string): Promise<string[]> {

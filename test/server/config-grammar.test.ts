@@ -49,6 +49,20 @@ const valid: [string, string, unknown][] = [
     'a: 127.0.0.1:4222\nb: 2m30s\nc: 1x',
     { a: '127.0.0.1:4222', b: '2m30s', c: '1x' },
   ],
+  [
+    'numbers are read from left to right',
+    'a: -1k\nb: 1k5\nc: 1.5\nd: -0.5\ne: 10kbx\nf: 2024-01-01T00:00:00Z\ng: [1,2]\nh: 1.2.3',
+    {
+      a: -1000,
+      b: '1k5',
+      c: 1.5,
+      d: -0.5,
+      e: '10kbx',
+      f: new Date('2024-01-01T00:00:00Z'),
+      g: [1, 2],
+      h: '1.2.3',
+    },
+  ],
   ['double quotes know escapes', String.raw`a: "x\ty\"z\\ \x41"`, { a: 'x\ty"z\\ A' }],
   ['single quotes know none', String.raw`a: 'x\ty'`, { a: String.raw`x\ty` }],
   [

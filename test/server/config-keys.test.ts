@@ -157,7 +157,7 @@ const mistakes: [string, string][] = [
   ['accounts { A: 1 }', '1:11: Expected map entries for accounts'],
   [
     'accounts { A { exports: [ { stream: a, service: b } ] } }',
-    '1:15: Detected stream "a" but already saw a service',
+    '1:39: Detected service "b" but already saw a stream',
   ],
   ['accounts { A { exports: [ { service: a, response: maybe } ] } }', '1:40: Unknown response type: "maybe"'],
   [

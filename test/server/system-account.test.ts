@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
+import { jetstreamManager } from '@nats-io/jetstream'
 import { connect, headers, type NatsConnection } from '@nats-io/transport-node'
 import { S2Decoder } from '../../src/archive/index.ts'
 import type { Bus } from '../../src/core/index.ts'
@@ -20,7 +21,7 @@ class Insider {
     this.account = (server as unknown as { bus: Bus }).bus.account('$SYS')
   }
 
-  ask(subject: string, body: unknown = ''): Promise<Json> {
+  ask(subject: string, body: unknown = '', prefix = '$SYS.REQ'): Promise<Json> {
     const inbox = `_INBOX.insider.${++this.asked}`
     return new Promise((resolve) => {
       const subscription = this.account.subscribe(inbox, {
@@ -30,7 +31,7 @@ class Insider {
         },
       })
       this.account.publishText(
-        `$SYS.REQ.${subject}`,
+        `${prefix}.${subject}`,
         typeof body === 'string' ? body : JSON.stringify(body),
         inbox,
       )
@@ -228,14 +229,14 @@ test('comings and goings in an account are told', async (t) => {
   client.publish('x', 'abc')
   await client.flush()
   await client.close()
-  const last = () => events.at(-1)?.subject === '$SYS.ACCOUNT.A.DISCONNECT'
+  const last = () => events.length === 4
   await eventually(last, () => JSON.stringify(events))
   assert.deepEqual(
     events.map(({ subject }) => subject.slice('$SYS.ACCOUNT.A.'.length)),
     ['SERVER.CONNS', 'CONNECT', 'SERVER.CONNS', 'DISCONNECT'],
   )
-  const [first, connected, , gone] = events.map(({ event }) => event)
-  assert.equal(first.conns, 1)
+  const [first, connected, after, gone] = events.map(({ event }) => event)
+  assert.deepEqual([first.conns, after.conns, after.total_conns], [1, 0, 0])
   assert.deepEqual([connected.client.user, connected.client.acc, connected.client.name], ['u', 'A', 'one'])
   assert.deepEqual(
     [gone.reason, gone.sent, gone.received],
@@ -265,4 +266,21 @@ test('answers are packed as the request wants them', async (t) => {
   assert.deepEqual([plain.encoding, of(plain.data)], ['identity', 1])
   const bad = await ask('gzip', '$SYS.REQ.SERVER.PING.CONNZ', '{bad')
   assert.deepEqual([bad.encoding, JSON.parse(bad.data.toString()).error.code], [undefined, 400])
+})
+
+test('all streams of an account are purged for the system account', async (t) => {
+  const { client, insider } = await setUp(t)
+  const manager = await jetstreamManager(client)
+  for (const name of ['A', 'B']) await manager.streams.add({ name, subjects: [name] })
+  const purge = (account: string) => insider.ask(`ACCOUNT.PURGE.${account}`, '', '$JS.API')
+  assert.deepEqual(await purge('NOPE'), {
+    type: 'io.nats.jetstream.api.v1.account_purge_response',
+    initiated: true,
+  })
+  assert.equal((await purge('a/b')).error.err_code, 10051)
+  assert.equal((await manager.getAccountInfo()).streams, 2)
+  assert.equal((await purge('$G')).initiated, true)
+  assert.equal((await manager.getAccountInfo()).streams, 0)
+  await manager.streams.add({ name: 'A', subjects: ['A'] })
+  await assert.rejects(client.request('$JS.API.ACCOUNT.PURGE.$G', '', { timeout: 200 }))
 })

@@ -175,7 +175,7 @@ test('the oldest version and the ciphers are those that are said', async (t) => 
 
 test('what can not be is refused at the start', async (t) => {
   for (const [tls, text] of [
-    [{ cert: '', key: '' }, /TLS Server certificate must be present/],
+    [{ cert: '', key: '' }, /missing 'cert_file' in TLS configuration/],
     [{ ...certificate, cert: '/nowhere/x.pem' }, /open \/nowhere\/x\.pem: no such file or directory/],
     [{ ...certificate, cipherSuites: ['NOPE'] }, /unrecognized cipher NOPE/],
     [{ ...certificate, curves: ['NOPE'] }, /unrecognized curve preference NOPE/],
@@ -184,4 +184,23 @@ test('what can not be is refused at the start', async (t) => {
   ] as const) {
     await assert.rejects(start(t, { port: 0, tls }), { message: text })
   }
+})
+
+test('who comes beyond the handshakes of a second is told so', async (t) => {
+  const server = await start(t, { port: 0, tls: { ...certificate, connectionRateLimit: 2 } })
+  const heard = (): Promise<string> =>
+    new Promise((resolve) => {
+      let text = ''
+      const socket = connectSocket(server.port as number, '127.0.0.1')
+      socket.on('data', (bytes) => {
+        text += bytes.toString()
+      })
+      socket.on('close', () => resolve(text))
+      setTimeout(() => socket.end(), 200)
+    })
+  const all = await Promise.all([heard(), heard(), heard()])
+  const told = all.filter((text) =>
+    /-ERR 'Connection throttling is active. Please try again later.'/.test(text),
+  )
+  assert.equal(told.length, 1, all.join('\n'))
 })

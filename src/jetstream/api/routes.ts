@@ -99,6 +99,9 @@ const list: (Omit<ApiRoute, 'arity' | 'path'> & { verb: string; tokens?: number 
     empty: { deliver_subject: '' },
   },
   { verb: 'STREAM.PEER.REMOVE', tokens: 1, type: 'stream_remove_peer_response', handle: clusterOnly },
+  { verb: 'STREAM.PEER.EVACUATE', tokens: 1, type: 'stream_evacuate_peer_response', handle: clusterOnly },
+  { verb: 'STREAM.CANCEL_MOVE', tokens: 1, type: 'stream_cancel_move_response', handle: clusterOnly },
+  { verb: 'CONSUMER.PEER.EVACUATE', tokens: 2, type: 'consumer_evacuate_peer_response', handle: clusterOnly },
   { verb: 'STREAM.LEADER.STEPDOWN', tokens: 1, type: 'stream_leader_stepdown_response', handle: clusterOnly },
   {
     verb: 'CONSUMER.LEADER.STEPDOWN',

@@ -1,16 +1,18 @@
 /** `accounts { NAME { users, jetstream, … } }`, or a list of names. */
 
+import { isPublicKey } from '../../auth/index.ts'
 import { settleAccounts } from '../account-settings.ts'
 import type { Launch } from '../launch.ts'
 import type { ServerOptions } from '../options.ts'
 import { GLOBAL_ACCOUNT, SYSTEM_ACCOUNT } from '../security.ts'
 import type { AccountLimitOptions, AccountOptions } from '../security-options.ts'
+import { accountJetStream } from './account-jetstream-keys.ts'
 import { mappings } from './mapping-keys.ts'
 import { permissions } from './permission-keys.ts'
 import type { KeyTable, Reader } from './reader.ts'
 import { exports, imports } from './share-keys.ts'
 import { namesOf, refuseDoubles, users } from './user-keys.ts'
-import { type ConfigEntry, ConfigMap, type Place, typeName } from './value.ts'
+import { type ConfigEntry, ConfigMap, goValue, type Place, typeName } from './value.ts'
 
 export function accounts({ server }: Launch, entry: ConfigEntry, reader: Reader): void {
   const { data } = entry.value
@@ -64,13 +66,16 @@ function checkName(name: string, found: Record<string, AccountOptions>, reader: 
 
 const accountKeys: KeyTable<AccountOptions> = {
   users: (target, entry, reader) => {
-    target.users = users(entry, reader)
+    // nats-server says no place.
+    if (!Array.isArray(entry.value.data))
+      reader.errors.push(`Expected users field to be an array, got ${goValue(entry.value)}`)
+    else target.users = users(entry, reader)
   },
   default_permissions: (target, entry, reader) => {
     target.defaultPermissions = permissions(entry, reader)
   },
   jetstream: (target, entry, reader) => {
-    target.jetstream = jetstream(entry, reader)
+    target.jetstream = accountJetStream(entry, reader)
   },
   exports: (target, entry, reader) => {
     target.exports = exports(entry, reader)
@@ -78,13 +83,22 @@ const accountKeys: KeyTable<AccountOptions> = {
   imports: (target, entry, reader) => {
     target.imports = imports(entry, reader)
   },
+  // The name of the account among servers that trust one another by it.
+  nkey: (_target, entry, reader) => {
+    const key = reader.string(entry)
+    if (!isPublicKey(key, 'account'))
+      reader.fail(`Not a valid public nkey for an account: ${JSON.stringify(key)}`)
+  },
   mappings: accountMappings,
   maps: accountMappings,
   limits: (target, entry, reader) => {
     const found: AccountLimitOptions = {}
     target.limits = found
     const unknown = (key: string): string => `Unknown field "${key}" parsing account limits`
-    reader.each(reader.map(entry), found, limitKeys, refusedLimits, false, unknown)
+    const { data } = entry.value
+    if (!(data instanceof ConfigMap))
+      return reader.fail(`Expected account limits to be a map/struct, got ${goValue(entry.value)}`)
+    reader.each(data, found, limitKeys, {}, false, unknown)
   },
 }
 
@@ -107,36 +121,17 @@ const limitKeys: KeyTable<AccountLimitOptions> = {
   max_subs: limit('maxSubscriptions'),
   max_payload: limit('maxPayload'),
   max_pay: limit('maxPayload'),
+  // There are none.
+  max_leafnodes: wholeNumber,
+  max_leafs: wholeNumber,
 }
 
-const refusedLimits: Readonly<Record<string, string>> = {
-  max_leafnodes: 'Contrail does not serve them yet',
-  max_leafs: 'Contrail does not serve them yet',
-}
-
-function jetstream(entry: ConfigEntry, reader: Reader): boolean {
-  const { data } = entry.value
-  if (typeof data === 'boolean') return data
-  if (typeof data !== 'string') {
-    return withoutPlace(
-      reader,
-      `Expected map, bool or string to define JetStream, got ${typeName(entry.value)}`,
-    )
-  }
-  const word = data.toLowerCase()
-  if (word === 'enabled' || word === 'enable') return true
-  if (word === 'disabled' || word === 'disable') return false
-  return withoutPlace(reader, `Expected 'enabled' or 'disabled' for string value, got '${data}'`)
-}
-
-/** As nats-server tells it. */
-function withoutPlace(reader: Reader, mistake: string): boolean {
-  reader.errors.push(mistake)
-  return false
+function wholeNumber(...[, entry, reader]: Parameters<LimitKey>): void {
+  reader.integer(entry)
 }
 
 const later = 'Contrail does not serve it yet'
 
 const refusedKeys: Readonly<Record<string, string>> = Object.fromEntries(
-  ['msg_trace', 'nkey', 'trace_dest'].map((key) => [key, later]),
+  ['msg_trace', 'trace_dest'].map((key) => [key, later]),
 )

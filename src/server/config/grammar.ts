@@ -4,7 +4,8 @@
  */
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { parseNumber } from './number.ts'
+import { integerValue } from './number.ts'
+import { numberWord } from './number-word.ts'
 import { Scanner } from './scanner.ts'
 import { type ConfigEntry, ConfigError, ConfigMap, type ConfigValue, type Place, show } from './value.ts'
 
@@ -172,8 +173,10 @@ class ConfigParser {
     if (first === '') throw scanner.fail('Unexpected EOF.')
     if (first === '{') return this.nested(place, () => this.map())
     if (first === '[') return this.nested(place, () => this.array())
-    if (first === "'") return string(place, this.singleQuoted())
-    if (first === '"') return string(place, this.doubleQuoted())
+    // The place of what is in quotes is behind them.
+    const inside = { ...place, column: place.column + 1 }
+    if (first === "'") return string(inside, this.singleQuoted())
+    if (first === '"') return string(inside, this.doubleQuoted())
     if (first === '(') return string(place, this.block())
     if (first === '.') throw scanner.fail('Floats must start with a digit')
     return this.plain(place)
@@ -296,6 +299,14 @@ class ConfigParser {
     const { scanner } = this
     let text = ''
     let isEscaped = false
+    if (/[\d-]/.test(scanner.peek())) {
+      const word = numberWord(scanner)
+      if (word.kind === 'integer') return { place, data: integerValue(word.text), isFloat: false }
+      if (word.kind === 'float') return { place, data: Number(word.text), isFloat: true }
+      if (word.kind === 'date') return { place, data: new Date(word.text), isFloat: false }
+      if (word.kind === 'text') return string(place, word.text)
+      text = word.text
+    }
     for (;;) {
       const character = scanner.peek()
       if (character === '' || /[\s,;\]}]/.test(character)) break
@@ -311,9 +322,6 @@ class ConfigParser {
     if (text.startsWith('$')) return this.variable(text.slice(1), place)
     const truth = booleans.get(text.toLowerCase())
     if (truth !== undefined) return { place, data: truth, isFloat: false }
-    const number = parseNumber(text)
-    if (number !== null) return { place, data: number.value, isFloat: number.isFloat }
-    if (/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(text)) return { place, data: new Date(text), isFloat: false }
     return string(place, text)
   }
 

@@ -60,7 +60,8 @@ function globalMappings(...[{ server }, entry, reader]: Parameters<Key>): void {
 }
 
 function systemAccount(...[{ server }, entry, reader]: Parameters<Key>): void {
-  server.systemAccount = reader.string(entry)
+  const { data } = entry.value
+  server.systemAccount = typeof data === 'string' ? data : reader.fail('system account name must be a string')
 }
 
 const later = 'Contrail does not serve it yet'
@@ -68,7 +69,5 @@ const later = 'Contrail does not serve it yet'
 /** Keys that nats-server knows and Contrail refuses. */
 export const refusedTopKeys: Readonly<Record<string, string>> = {
   ...refusedClusterKeys,
-  ...Object.fromEntries(
-    ['ocsp', 'ocsp_cache', 'proxies', 'proxy_protocol', 'resolver_tls'].map((key) => [key, later]),
-  ),
+  ...Object.fromEntries(['ocsp', 'ocsp_cache', 'proxies', 'resolver_tls'].map((key) => [key, later])),
 }

@@ -15,7 +15,10 @@ export function mappings(entry: ConfigEntry, reader: Reader): MappingsOptions {
       if (typeof data === 'string') found[each.key] = data
       else {
         const values: readonly ConfigValue[] = Array.isArray(data) ? data : [each.value]
-        found[each.key] = values.flatMap((value) => destination(value, reader) ?? [])
+        const destinations = values.flatMap((value) => destination(value, reader) ?? [])
+        // Of clusters only: here the subject stays as it is.
+        if (destinations.length === 0 && values.length > 0) return
+        found[each.key] = destinations
       }
       if (reader.errors.length > mistakes) return
       try {
@@ -30,6 +33,7 @@ export function mappings(entry: ConfigEntry, reader: Reader): MappingsOptions {
 
 interface Found {
   destination: string
+  cluster?: string
   weight?: number
 }
 
@@ -50,6 +54,8 @@ function destination({ data }: ConfigValue, reader: Reader): MappingOptions | nu
   if (weight === undefined) {
     return reader.fail(`Missing weight for mapping destination "${found.destination}"`)
   }
+  // It counts on the servers of that cluster.
+  if (found.cluster !== undefined) return null
   return { destination: found.destination, weight }
 }
 
@@ -66,9 +72,8 @@ const destinationKeys: KeyTable<Found> = {
     if (weight > 100 || weight < 0) reader.fail(`Invalid weight ${weight} for mapping destination`)
     target.weight = weight
   },
-  cluster: (_target, entry, reader) => {
-    reader.string(entry)
-    reader.fail('destinations of a cluster mean nothing on one machine')
+  cluster: (target, entry, reader) => {
+    target.cluster = reader.string(entry)
   },
 }
 

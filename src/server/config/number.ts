@@ -1,5 +1,6 @@
 /** Numbers and times as configuration files and flags write them. */
 import { parseDuration } from '../../jetstream/index.ts'
+import { ConfigError } from './value.ts'
 
 const KIBI = 1024
 const units = new Map<string, number>()
@@ -8,16 +9,19 @@ for (const [i, letter] of [...'kmgtpe'].entries()) {
   for (const end of ['b', 'i', 'ib']) units.set(letter + end, KIBI ** (i + 1))
 }
 
+const MOST = 2n ** 63n
+
 /**
- * `12`, `-1`, `1.5`, `10k` (1000), `10kb`, `10Ki`, `10KiB` (1024), and so on up to `e`. Null when it is no number.
+ * `12`, `-1`, `10k` (1000), `10kb`, `10Ki`, `10KiB` (1024), and so on up to `e`.
+ * @throws ConfigError beyond 64 bits, or with a unit that is none
  */
-export function parseNumber(text: string): { value: number; isFloat: boolean } | null {
-  const match = /^(-?\d+)(\.\d+)?([a-zA-Z]*)$/.exec(text)
-  if (match === null) return null
-  const [, whole, fraction, suffix] = match
-  if (fraction !== undefined) return suffix === '' ? { value: Number(text), isFloat: true } : null
+export function integerValue(text: string): number {
+  const [, digits = '', suffix = ''] = /^(-?\d+)([a-zA-Z]*)$/.exec(text) ?? []
   const unit = suffix === '' ? 1 : units.get(suffix.toLowerCase())
-  return unit === undefined ? null : { value: Number(whole) * unit, isFloat: false }
+  if (digits === '' || unit === undefined) throw new ConfigError(`expected integer, but got '${text}'`)
+  const exact = BigInt(digits)
+  if (exact >= MOST || exact < -MOST) throw new ConfigError(`integer '${text}' is out of the range`)
+  return Number(digits) * unit
 }
 
 /**

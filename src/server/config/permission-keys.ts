@@ -3,7 +3,7 @@ import { ruleMistake } from '../../auth/index.ts'
 import type { PermissionOptions, SubjectPermissionOptions } from '../security-options.ts'
 import { parseDurationMs } from './number.ts'
 import type { KeyTable, Reader } from './reader.ts'
-import { type ConfigEntry, ConfigMap, goValue, show, typeName } from './value.ts'
+import { type ConfigEntry, ConfigMap, goValue, type Place, show, typeName } from './value.ts'
 
 /** The value of a key that is about permissions. */
 export function permissions(entry: ConfigEntry, reader: Reader): PermissionOptions {
@@ -42,10 +42,10 @@ function subjects(entry: ConfigEntry, reader: Reader, allowsQueue: boolean): Sub
   const found: SubjectPermissionOptions = {}
   if (data instanceof ConfigMap) {
     const take = (key: 'allow' | 'deny') => (_: SubjectPermissionOptions, each: ConfigEntry) => {
-      found[key] = patterns(each, reader, allowsQueue)
+      found[key] = patterns(each, reader, allowsQueue, each.place)
     }
     reader.each(data, found, { allow: take('allow'), deny: take('deny') }, {}, false, unknownSubjectField)
-  } else found.allow = patterns(entry, reader, allowsQueue)
+  } else found.allow = patterns(entry, reader, allowsQueue, null)
   if (found.allow?.length === 0) {
     // As nats-server has it; whoever wrote it may have meant the opposite.
     reader.warnings.push(`${show(entry.place)}: an empty list of what is allowed allows everything`)
@@ -54,7 +54,8 @@ function subjects(entry: ConfigEntry, reader: Reader, allowsQueue: boolean): Sub
   return found
 }
 
-function patterns(entry: ConfigEntry, reader: Reader, allowsQueue: boolean): string[] {
+/** `place`: where mistakes are told to be; null: nats-server says no place. */
+function patterns(entry: ConfigEntry, reader: Reader, allowsQueue: boolean, place: Place | null): string[] {
   const { data } = entry.value
   let found: string[]
   if (typeof data === 'string') found = [data]
@@ -71,8 +72,7 @@ function patterns(entry: ConfigEntry, reader: Reader, allowsQueue: boolean): str
   }
   for (const pattern of found) {
     const mistake = ruleMistake(pattern, allowsQueue)
-    // nats-server says no place.
-    if (mistake !== null) reader.errors.push(mistake)
+    if (mistake !== null) reader.errors.push(place === null ? mistake : `${show(place)}: ${mistake}`)
   }
   return found
 }

@@ -9,18 +9,22 @@ export function exports(entry: ConfigEntry, reader: Reader): ExportOptions[] {
     const found: ExportOptions = {}
     reader.each(map, found, exportKeys, refusedExportKeys)
     if (found.stream !== undefined && found.service !== undefined) {
-      reader.fail(`Detected stream "${found.stream}" but already saw a service`)
+      const [first, second] = item.filter(({ key }) => /^(stream|service)$/i.test(key))
+      const [was, is] = [first.key.toLowerCase(), second.key.toLowerCase()] as ['service', 'stream']
+      reader.fail(`Detected ${is} "${found[is]}" but already saw a ${was}`, second.place)
     }
     if (found.stream === undefined && found.service === undefined) return null
-    if (found.stream !== undefined && item.some((key) => key.startsWith('response'))) {
-      reader.fail('Detected response directive on non-service')
+    const response = item.find(({ key }) => key.toLowerCase().startsWith('response'))
+    if (found.stream !== undefined && response !== undefined) {
+      reader.fail('Detected response directive on non-service', response.place)
     }
     return found
   })
 }
 
 export function imports(entry: ConfigEntry, reader: Reader): ImportOptions[] {
-  return items(entry, reader, 'Imports', (map) => {
+  const services = new Map<string, string>()
+  return items(entry, reader, 'Imports', (map, item) => {
     const found: ImportOptions = {}
     reader.each(map, found, importKeys, refusedImportKeys)
     if (found.stream !== undefined && found.service !== undefined) {
@@ -29,15 +33,30 @@ export function imports(entry: ConfigEntry, reader: Reader): ImportOptions[] {
     if (found.prefix !== undefined && found.to !== undefined) {
       reader.fail("Stream import can not have a 'prefix' and a 'to' property")
     }
+    if (found.service !== undefined) refuseTwice(found.service, found.to, services, reader, item)
     return found.stream === undefined && found.service === undefined ? null : found
   })
+}
+
+/** `services`: subjects of imports before, and what was said of each. */
+function refuseTwice(
+  { account, subject }: { account: string; subject: string },
+  to: string | undefined,
+  services: Map<string, string>,
+  reader: Reader,
+  item: readonly ConfigEntry[],
+): void {
+  const known = services.get(to ?? subject)
+  const place = item.find(({ key }) => key.toLowerCase() === 'service')?.place
+  if (known !== undefined) reader.fail(`Duplicate service import subject "${to ?? subject}", ${known}`, place)
+  services.set(to ?? subject, `previously used in import for account "${account}", subject "${subject}"`)
 }
 
 function items<Item>(
   entry: ConfigEntry,
   reader: Reader,
   what: string,
-  read: (map: ConfigMap, keys: string[]) => Item | null,
+  read: (map: ConfigMap, entries: readonly ConfigEntry[]) => Item | null,
 ): Item[] {
   const { data } = entry.value
   if (!Array.isArray(data)) return reader.fail(`${what} should be an array, got ${typeName(entry.value)}`)
@@ -46,8 +65,7 @@ function items<Item>(
     if (!(value.data instanceof ConfigMap)) {
       return reader.fail(`${what.slice(0, -1)} Items should be a map with type entry, got ${typeName(value)}`)
     }
-    const keys = [...value.data.entries.values()].map(({ key }) => key.toLowerCase())
-    const item = read(value.data, keys)
+    const item = read(value.data, [...value.data.entries.values()])
     if (item !== null) found.push(item)
   }
   return found
@@ -66,6 +84,9 @@ const exportKeys: KeyTable<ExportOptions> = {
     target.accounts = reader
       .array(entry)
       .map(({ data }) => (typeof data === 'string' ? data : reader.fail('Expected the name of an account')))
+    if (target.accounts.length > 0) return
+    // As nats-server has it: an export to an empty list is one to all.
+    delete target.accounts
   },
   response: responseType,
   response_type: responseType,

@@ -1,18 +1,26 @@
 /** `tls { cert_file, key_file, ca_file, verify, … }`. */
-import { openSslCiphers, openSslCurves } from '../tls-names.ts'
-import { settleTls, type TlsOptions } from '../tls-options.ts'
+import { insecureCiphers, openSslCiphers, openSslCurves } from '../tls-names.ts'
+import { pin, settleTls, type TlsOptions } from '../tls-options.ts'
 import { parseDurationMs } from './number.ts'
 import type { KeyTable, Reader } from './reader.ts'
 import { type ConfigEntry, ConfigMap, type Place, typeName } from './value.ts'
 
 /** What handshake-first waits for, where it is said to find out by itself. */
 const AUTO_MS = 50
+const ALLOW_INSECURE = 'allow_insecure_cipher_suites'
 
 export function tls(entry: ConfigEntry, reader: Reader): TlsOptions {
   const found: TlsOptions = { cert: '', key: '' }
   const unknown = (key: string): string => `error parsing tls config, unknown field "${key}"`
   const mistakes = reader.errors.length
-  reader.each(reader.map(entry), found, tlsKeys, refusedKeys, false, unknown)
+  const { data } = entry.value
+  if (!(data instanceof ConfigMap)) return reader.wrongType(entry.value, 'map[string]interface {}')
+  reader.each(data, found, tlsKeys, refusedKeys, false, unknown)
+  const insecure = insecureCiphers(found.cipherSuites ?? [])
+  if (insecure.length > 0 && !allowsInsecure(data))
+    reader.fail(
+      `insecure cipher suites configured without 'allow_insecure_cipher_suites' option set: ${insecure.join(', ')}`,
+    )
   // Files are read to see whether they can be; without any nats-server says nothing until the start.
   if (reader.errors.length === mistakes && (found.cert !== '' || found.key !== '')) {
     try {
@@ -22,6 +30,11 @@ export function tls(entry: ConfigEntry, reader: Reader): TlsOptions {
     }
   }
   return found
+}
+
+function allowsInsecure(map: ConfigMap): boolean {
+  const found = [...map.entries.values()].find(({ key }) => key.toLowerCase() === ALLOW_INSECURE)
+  return found?.value.data === true
 }
 
 type Key = KeyTable<TlsOptions>[string]
@@ -53,7 +66,13 @@ const tlsKeys: KeyTable<TlsOptions> = {
   verify_and_map: switched('verifyAndMap'),
   // Of connections that the server makes itself.
   insecure: () => {},
-  allow_insecure_cipher_suites: () => {},
+  [ALLOW_INSECURE]: (_target, entry, reader) => {
+    reader.boolean(entry)
+  },
+  // For Windows, and macOS.
+  cert_store: (_target, _entry, reader) => {
+    reader.fail('cert_store not compatible with current operating system')
+  },
   cipher_suites: (target, entry, reader) => {
     target.cipherSuites = known(entry, reader, openSslCiphers)
   },
@@ -64,7 +83,19 @@ const tlsKeys: KeyTable<TlsOptions> = {
     target.timeout = timeoutMs(entry, reader)
   },
   pinned_certs: (target, entry, reader) => {
-    target.pinnedCerts = names(entry, reader)
+    target.pinnedCerts = reader.array(entry).map(({ data, place }) => {
+      try {
+        return pin(String(data))
+      } catch (error) {
+        return reader.fail((error as Error).message, place)
+      }
+    })
+  },
+  connection_rate_limit: (target, entry, reader) => {
+    const { data, isFloat } = entry.value
+    if (typeof data !== 'number' || isFloat)
+      reader.fail("error parsing tls config, 'connection_rate_limit' wrong type")
+    target.connectionRateLimit = data as number
   },
   handshake_first: handshakeFirst,
   first: handshakeFirst,
@@ -89,10 +120,8 @@ const refusedKeys: Readonly<Record<string, string>> = Object.fromEntries(
     'cert_match',
     'cert_match_by',
     'cert_match_skip_invalid',
-    'cert_store',
     'certificates',
     'certs',
-    'connection_rate_limit',
     'ocsp_peer',
     'verify_cert_and_check_known_urls',
   ].map((key) => [key, later]),
@@ -113,12 +142,6 @@ function known(entry: ConfigEntry, reader: Reader, check: (names: string[]) => u
     attempt([String(data)], place)
     return String(data)
   })
-}
-
-function names(entry: ConfigEntry, reader: Reader): string[] {
-  return reader
-    .array(entry)
-    .map(({ data }) => (typeof data === 'string' ? data : reader.fail('expected a name')))
 }
 
 /** Seconds as a number, or a duration. */

@@ -3,7 +3,7 @@ import type { WebSocketOptions } from '../websocket-options.ts'
 import { parseDurationMs } from './number.ts'
 import type { KeyTable, Reader } from './reader.ts'
 import { tls } from './tls-keys.ts'
-import { type ConfigEntry, ConfigMap } from './value.ts'
+import { type ConfigEntry, ConfigMap, typeName } from './value.ts'
 
 export function websocket(entry: ConfigEntry, reader: Reader): WebSocketOptions {
   const found: WebSocketOptions = { port: 0 }
@@ -17,6 +17,12 @@ const switched =
   (name: 'compression' | 'noTls' | 'sameOrigin'): Key =>
   (target, entry, reader) => {
     target[name] = reader.boolean(entry)
+  }
+
+const named =
+  (name: 'jwtCookie' | 'passCookie' | 'tokenCookie' | 'userCookie'): Key =>
+  (target, entry, reader) => {
+    target[name] = reader.string(entry)
   }
 
 const websocketKeys: KeyTable<WebSocketOptions> = {
@@ -47,15 +53,22 @@ const websocketKeys: KeyTable<WebSocketOptions> = {
     try {
       target.handshakeTimeout = typeof data === 'number' ? data * 1000 : parseDurationMs(reader.string(entry))
     } catch (error) {
-      reader.fail(`error parsing handshake_timeout: ${(error as Error).message}`)
+      reader.fail((error as Error).message)
     }
   },
+  jwt_cookie: named('jwtCookie'),
+  user_cookie: named('userCookie'),
+  pass_cookie: named('passCookie'),
+  token_cookie: named('tokenCookie'),
   headers: (target, entry, reader) => {
-    const headers: Record<string, string> = {}
+    const headers: Record<string, string> = Object.create(null)
     for (const each of reader.map(entry).entries.values()) {
       const { data } = each.value
       if (data instanceof ConfigMap || Array.isArray(data))
-        reader.fail('error parsing headers: unsupported type')
+        reader.fail(
+          `error parsing header key ${each.key}: unsupported type ${typeName(each.value)}`,
+          each.place,
+        )
       headers[each.key] = String(data)
     }
     target.headers = headers
@@ -65,17 +78,10 @@ const websocketKeys: KeyTable<WebSocketOptions> = {
 const later = 'Contrail does not serve it yet'
 
 const refusedKeys: Readonly<Record<string, string>> = Object.fromEntries(
-  [
-    'advertise',
-    'authentication',
-    'authorization',
-    'jwt_cookie',
-    'no_auth_user',
-    'pass_cookie',
-    'ping_interval',
-    'token_cookie',
-    'user_cookie',
-  ].map((key) => [key, later]),
+  ['advertise', 'authentication', 'authorization', 'no_auth_user', 'ping_interval'].map((key) => [
+    key,
+    later,
+  ]),
 )
 
 function host(...[target, entry, reader]: Parameters<Key>): void {

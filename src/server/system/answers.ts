@@ -4,6 +4,7 @@ import { accountDetail, accountStatistics, accountz, accstatz } from '../monitor
 import { connz } from '../monitor/connz.ts'
 import { gatewayz, ipqueuesz, leafz, routez } from '../monitor/fixed.ts'
 import { healthz } from '../monitor/healthz.ts'
+import { jetstreamDetail } from '../monitor/jetstream-detail.ts'
 import { jsz } from '../monitor/jsz.ts'
 import type { MonitoredServer } from '../monitor/monitored-server.ts'
 import { debugVars } from '../monitor/process-pages.ts'
@@ -52,14 +53,14 @@ function accountJsz(server: MonitoredServer, query: Query): unknown {
   const name = query.text('acc')
   const found = server.jetstream?.accounts().find((each) => each.account.name === name)
   if (found === undefined || server.jetstream === null)
-    throw new Error(`JetStream not enabled for account ${name}`)
+    throw new Error(`account ${JSON.stringify(name)} not jetstream enabled`)
   const consumers = query.boolean('consumers')
   const wanted = {
     streams: query.boolean('streams') || consumers,
     consumers,
     config: query.boolean('config'),
   }
-  return server.jetstream.accountDetail(found, wanted)
+  return jetstreamDetail(found, wanted)
 }
 
 function accountInfo(server: MonitoredServer, query: Query): unknown {

@@ -42,15 +42,11 @@ export class SystemEvents implements LoginObserver {
     }))
   }
 
-  /** A client has gone. */
-  gone(session: Session, reason: string): void {
-    const { account } = session
-    if (account.name === GLOBAL_ACCOUNT) return
-    this.tell(`$SYS.ACCOUNT.${account.name}.DISCONNECT`, () => this.disconnect(session, reason))
-  }
-
   left(session: Session): void {
-    if (this.known.has(session)) this.connections(session.account)
+    const { account, closeReason } = session
+    if (account.name === GLOBAL_ACCOUNT) return
+    if (this.known.has(session)) this.connections(account)
+    this.tell(`$SYS.ACCOUNT.${account.name}.DISCONNECT`, () => this.disconnect(session, closeReason))
   }
 
   refused(session: Session): void {

@@ -7,6 +7,7 @@ import {
   Session,
 } from '../../core/index.ts'
 import type { MonitoredServer } from '../monitor/monitored-server.ts'
+import { servePurges } from './account-purge.ts'
 import { SystemEvents } from './events.ts'
 import type { Request, SystemActions } from './request.ts'
 import { ServerRecord } from './server-record.ts'
@@ -35,6 +36,7 @@ export class SystemAccount {
     this.events = new SystemEvents(server, system, this.record)
     bus.observer = this.events
     for (const subject of this.subjects()) this.serve(system, subject)
+    if (server.settings.jetstream) this.subscriptions.push(servePurges(server, system))
     bus.onAccount((account) => this.serveAccount(account))
   }
 

@@ -49,7 +49,10 @@ const NO_BREAK_SPACE = /\u00a0/g
 const URL = /127\.0\.0\.1:\d+/g
 
 /** Both pack in S2, each in its own way. */
-const COMPRESSED = /\d+(\.\d+)? [KM]?i?B compressed/g
+const COMPRESSED =
+  /\d+(\.\d+)? [KM]?i?B (?=compressed|uncompressed)|(?<=Reading backup in .* with |\[)\d+(\.\d+)? [KM]?i?B\b|\d+(\.\d+)? [KM]?i?B\/s/g
+/** Of an origin: how soon it is first heard of is of the moment. */
+const LAST_SEEN = /Last Seen: .*/g
 /** Of a server under comparison. */
 const FOLDER = /\/[^ "]*contrail-peer-[a-z-]+-\w+/g
 
@@ -61,7 +64,9 @@ export function normaliseOutput(text: string): string {
     .replace(SHORT_TIME, '<date>')
     .replace(DURATION, '<duration>')
     .replace(URL, '<server>')
-    .replace(COMPRESSED, '<size> compressed')
+    .replace(COMPRESSED, '<size>')
+    .replace(LAST_SEEN, 'Last Seen: <when>')
+    .replace(/(Client ID: )\d+/, '$1<id>')
     .replace(FOLDER, '<folder>')
     .replace(/[ \t]+$/gm, '')
     .replace(/[─━]+/g, '─')

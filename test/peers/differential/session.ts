@@ -88,6 +88,8 @@ export class Session {
   private readonly names = new Map<string, string>()
   private readonly prefix: string
   private readonly subscriptions = new Map<string, string>()
+  /** By commands: there may be streams though this session has no connection. */
+  private hasCommanded = false
   private nextSid = 100
   private inbox = 0
 
@@ -290,6 +292,7 @@ export class Session {
 
   /** A command of the `nats` command line, words parted by spaces; notes how it ended, and what it printed. */
   async nats(command: string, ...more: string[]): Promise<void> {
+    this.hasCommanded = true
     const args = [...command.split(' '), ...more]
     const { code, output } = await new NatsCli(this.server.url).try(args)
     this.note(`nats ${normaliseOutput(args.join(' '))}`, {
@@ -299,9 +302,14 @@ export class Session {
   }
 
   /** The same for a command that prints its lines in any order: they are compared sorted. */
-  async natsInAnyOrder(command: string): Promise<void> {
-    const { code, output } = await new NatsCli(this.server.url).try(command.split(' '))
-    this.note(`nats ${command}`, { code, output: normaliseOutput(output).split('\n').sort() })
+  async natsInAnyOrder(command: string, ...more: string[]): Promise<void> {
+    this.hasCommanded = true
+    const args = [...command.split(' '), ...more]
+    const { code, output } = await new NatsCli(this.server.url).try(args)
+    this.note(`nats ${normaliseOutput(args.join(' '))}`, {
+      code,
+      output: normaliseOutput(output).split('\n').sort(),
+    })
   }
 
   // Both.
@@ -326,7 +334,7 @@ export class Session {
   async end(): Promise<void> {
     for (const line of this.lines) line.close()
     // A script that only sent bytes has left no streams.
-    if (this.client === null) return
+    if (this.client === null && !this.hasCommanded) return
     const client = await this.connection()
     await sync(client)
     const left = client.frames.filter((frame) => frame.op !== 'INFO')
@@ -336,7 +344,7 @@ export class Session {
     for (const stream of own) await this.ask(`$JS.API.STREAM.DELETE.${stream}`, '', '')
     // nats-server removes the files behind its answer: the next case must not find them.
     if (own.length > 0 && this.prefix === '') await sleep(120)
-    this.client.close()
+    client.close()
   }
 
   private async ask(subject: string, body: unknown, headers: string): Promise<Frame> {

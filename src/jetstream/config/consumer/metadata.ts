@@ -1,4 +1,5 @@
 import { API_LEVEL, COMPATIBLE_VERSION } from '../stream/metadata.ts'
+import { ZERO_TIME } from '../time-text.ts'
 import type { ConsumerConfig } from '../types.ts'
 
 /** What nats-server writes into the metadata of consumers (ADR-44). */
@@ -9,7 +10,9 @@ const SERVER_LEVEL = '_nats.level'
 function requiredLevel(config: ConsumerConfig): number {
   if (config.ack_policy === 'flow_control') return 4
   const hasGroups = (config.priority_policy ?? 'none') !== 'none'
-  return hasGroups || config.pause_until !== undefined ? 1 : 0
+  // The command line says "never" by the beginning of time.
+  const isPaused = config.pause_until !== undefined && config.pause_until !== ZERO_TIME
+  return hasGroups || isPaused ? 1 : 0
 }
 
 /** Notes the API level that the configuration needs. */
