@@ -244,6 +244,7 @@ export class JetStream {
       }
       // Now that all are there who may want a message.
       for (const consumer of stream.consumers.values()) consumer.ledger.settleOwed()
+      stream.retention.recovered()
       recovered.push(stream.ingest.ids.recover())
     }
     await Promise.all(recovered)

@@ -281,6 +281,21 @@ export class Store implements CheckpointHost, RecoveryHost {
     await this.journal?.sync()
   }
 
+  /**
+   * The bytes of what logs have removed by `erase` so far are on disk no more: not in segments, not in the journal. Rejects
+   * when that is not possible for now; it is done later, after a restart too.
+   */
+  async erased(): Promise<void> {
+    let failure: Error | null = null
+    await this.writability.orFailure((done) => {
+      this.checkpointer.eraser.settled().then(done, (error: Error) => {
+        failure = error
+        done()
+      })
+    })
+    if (failure !== null) throw failure
+  }
+
   // What logs and segments ask of the store.
 
   changed(log: MessageLog): void {
@@ -305,6 +320,12 @@ export class Store implements CheckpointHost, RecoveryHost {
     if (log.inMemory) return
     this.checkpointer.segmentEmptied(log, segment)
     this.flusher.segmentEmptied(log, segment)
+  }
+
+  erasing(log: MessageLog, seq: number, segment: Segment | null): void {
+    this.checkpointer.eraser.add(log, seq, segment)
+    // At opening it is seen to soon.
+    if (this.journal !== null) this.checkpointer.begin()
   }
 
   segmentSparse(log: MessageLog): void {
@@ -489,6 +510,10 @@ export class Store implements CheckpointHost, RecoveryHost {
   }
 
   // What replay does.
+
+  erasureLeft(): void {
+    this.checkpointer.eraser.addJournal()
+  }
 
   replayed(log: MessageLog): void {
     this.checkpointer.dirty.add(log)

@@ -264,33 +264,36 @@ test('a work queue keeps for its own consumer what a source has copied, over a r
   await until(house, 'O', (state) => state.messages === 0)
 })
 
-test('what a work queue kept only for a source goes with the source, and nothing else', async () => {
-  const house = await House.open()
-  await house.stream({ ...ORIGIN, retention: 'workqueue', allow_direct: false })
-  const config = { durable_name: 'c', ack_policy: 'explicit', filter_subject: 'o.1' }
-  await house.api('CONSUMER.CREATE.O.c', { stream_name: 'O', config })
-  const to = { name: 'S', subjects: ['own'], max_msgs: 1, discard: 'new' }
-  await house.stream({ ...to, sources: [{ name: 'O' }] })
-  // The stream with the source takes one, and has room for no more.
-  for (let i = 0; i < 4; i++) for (const subject of ['o.0', 'o.1']) await house.publish(subject, `m${i}`)
-  await until(house, 'S', (state) => state.messages === 1)
-  const replies: string[] = []
-  house.bus.account('$G').subscribe('in', {
-    onMessage: ({ reply, replyStart, replyEnd }) =>
-      replies.push(reply.toString('utf8', replyStart, replyEnd)),
+for (const between of ['', ', after a restart', ', after a power failure']) {
+  test(`what a work queue kept only for a source goes with the source, and nothing else${between}`, async () => {
+    let house = await House.open()
+    await house.stream({ ...ORIGIN, retention: 'workqueue', allow_direct: false })
+    const config = { durable_name: 'c', ack_policy: 'explicit', filter_subject: 'o.1' }
+    await house.api('CONSUMER.CREATE.O.c', { stream_name: 'O', config })
+    const to = { name: 'S', subjects: ['own'], max_msgs: 1, discard: 'new' }
+    await house.stream({ ...to, sources: [{ name: 'O' }] })
+    // The stream with the source takes one, and has room for no more.
+    for (let i = 0; i < 4; i++) for (const subject of ['o.0', 'o.1']) await house.publish(subject, `m${i}`)
+    await until(house, 'S', (state) => state.messages === 1)
+    const replies: string[] = []
+    house.bus.account('$G').subscribe('in', {
+      onMessage: ({ reply, replyStart, replyEnd }) =>
+        replies.push(reply.toString('utf8', replyStart, replyEnd)),
+    })
+    house.send('$JS.API.CONSUMER.MSG.NEXT.O.c', JSON.stringify({ batch: 3 }), [], 'in')
+    await house.pass(10)
+    for (const reply of replies) await house.ask(reply, '+ACK')
+    const left = async (): Promise<unknown> => (await house.state('O', { subjects_filter: '>' })).subjects
+    assert.equal(((await left()) as Json)['o.1'], 4, 'the source needs them')
+    if (between !== '') house = await (between.includes('power') ? house.crash() : house.restart())
+    assert.equal(errorOf(await house.api('STREAM.UPDATE.S', { ...to, sources: [] })), null)
+    await until(house, 'O', (state) => (state.messages as number) <= 5)
+    await house.pass(10)
+    // One is nobody's and one is to be delivered still.
+    assert.equal(((await left()) as Json)['o.1'], 1)
+    assert.ok((((await left()) as Json)['o.0'] as number) >= 3, 'what no consumer has taken stays')
   })
-  house.send('$JS.API.CONSUMER.MSG.NEXT.O.c', JSON.stringify({ batch: 3 }), [], 'in')
-  await house.pass(10)
-  for (const reply of replies) await house.ask(reply, '+ACK')
-  const left = async (): Promise<unknown> => (await house.state('O', { subjects_filter: '>' })).subjects
-  assert.equal(((await left()) as Json)['o.1'], 4, 'the source needs them')
-  assert.equal(errorOf(await house.api('STREAM.UPDATE.S', { ...to, sources: [] })), null)
-  await until(house, 'O', (state) => (state.messages as number) <= 5)
-  await house.pass(10)
-  // One is nobody's and one is to be delivered still.
-  assert.equal(((await left()) as Json)['o.1'], 1)
-  assert.ok((((await left()) as Json)['o.0'] as number) >= 3, 'what no consumer has taken stays')
-})
+}
 
 test('a work queue keeps no consumer of sources that are taken out, and those that stay go on', async () => {
   let house = await House.open()

@@ -47,7 +47,7 @@ function open(
 /** One case: a store by the seed, stopped cleanly or not, damaged at one place, opened and read. */
 export async function corruptOnce(seed: number, encryption?: Encryption): Promise<Corrupted> {
   const random = new Random(seed)
-  const { fileSystem, expected } = await filled(seed, random, encryption)
+  const { fileSystem, expected, unanswered } = await filled(seed, random, encryption)
   const paths = fileSystem.paths().filter((path) => !path.endsWith('lock'))
   const path = paths[random.below(paths.length)]
   const size = await damageable(fileSystem, path)
@@ -59,7 +59,7 @@ export async function corruptOnce(seed: number, encryption?: Encryption): Promis
   else fileSystem.zeroSector(path, Math.floor(at / SECTOR_BYTES))
   const told: string[] = []
   try {
-    const missing = await check(fileSystem, expected, encryption, told)
+    const missing = await check(fileSystem, expected, unanswered, encryption, told)
     const hasData = /\.(segment|journal)$/.test(path)
     // A sector has room for so many records of the smallest size, and one that reaches into it.
     const most = PACKED_DATA.test(path) ? MOST_IN_A_BLOCK : hasData ? (damage === 'bit' ? 2 : 16) : 0
@@ -96,11 +96,15 @@ async function damageable(fileSystem: SimulatedFileSystem, path: string): Promis
   return Math.floor(last / SECTOR_BYTES) * SECTOR_BYTES
 }
 
-async function filled(
-  seed: number,
-  random: Random,
-  encryption: Encryption | undefined,
-): Promise<{ fileSystem: SimulatedFileSystem; expected: Map<string, Read[]> }> {
+interface Filled {
+  fileSystem: SimulatedFileSystem
+  expected: Map<string, Read[]>
+  /** Messages whose erasure was not answered yet: they are there again where damage hits their removal. */
+  unanswered: ReadonlySet<string>
+}
+
+async function filled(seed: number, random: Random, encryption: Encryption | undefined): Promise<Filled> {
+  const unanswered = new Set<string>()
   const fileSystem = new SimulatedFileSystem(seed)
   const store = await open(fileSystem, encryption)
   const logs = Array.from({ length: LOGS }, (_, i) => store.createLog(`log${i}`, { i }, { inMemory: false }))
@@ -111,6 +115,15 @@ async function filled(
     const subject = Buffer.from(`s.${random.below(4)}`)
     const body = Buffer.from(`${log.name} ${log.lastSeq + 1} ${'x'.repeat(random.below(150))}`)
     log.append(subject, 0, subject.length, body, 0, 0, body.length, 1_700_000_000, log.lastSeq)
+    // In one of four some are overwritten, and the store is left in the middle of it, or behind it.
+    if (seed % 4 === 1 && random.chance(0.1)) {
+      const seq = 1 + random.below(log.lastSeq)
+      if (log.erase(seq)) unanswered.add(`${log.name} ${seq}`)
+    }
+    if (seed % 4 === 1 && random.chance(0.05)) {
+      await store.erased()
+      unanswered.clear()
+    }
     if (!random.chance(0.3)) continue
     await new Promise<void>((resolve) => store.barrier(resolve))
     if (isUnhurried) for (let turns = random.below(MOST_TURNS); turns > 0; turns--) await Promise.resolve()
@@ -120,17 +133,18 @@ async function filled(
   for (const log of logs) expected.set(log.name, await readAll(log))
   if (seed % 2 === 0) {
     await store.close()
-    return { fileSystem, expected }
+    return { fileSystem, expected, unanswered }
   }
   // Killed, not without power: one fault at a time.
   fileSystem.hasCrashed = true
-  return { fileSystem: fileSystem.afterKill(seed), expected }
+  return { fileSystem: fileSystem.afterKill(seed), expected, unanswered }
 }
 
 /** How many messages are missing. @throws Error when anything served is wrong, or the store can't be used */
 async function check(
   fileSystem: SimulatedFileSystem,
   expected: Map<string, Read[]>,
+  unanswered: ReadonlySet<string>,
   encryption: Encryption | undefined,
   told: string[],
 ): Promise<number> {
@@ -140,7 +154,8 @@ async function check(
     const log = store.logs.get(name)
     if (log === undefined) throw new Error(`${name} is gone`)
     const bySeq = new Map(messages.map((message) => [message.seq, JSON.stringify(message)]))
-    const found = await readAll(log)
+    const all = await readAll(log)
+    const found = all.filter(({ seq }) => bySeq.has(seq) || !unanswered.has(`${name} ${seq}`))
     for (const message of found) {
       if (bySeq.get(message.seq) !== JSON.stringify(message))
         throw new Error(`${name} ${message.seq} is wrong`)

@@ -172,7 +172,7 @@ class Client {
     const answer = await this.answer(
       nc,
       '$JS.API.STREAM.MSG.DELETE.EVENTS',
-      JSON.stringify({ seq, no_erase: true }),
+      JSON.stringify({ seq, no_erase: this.random.chance(0.5) }),
     )
     if (answer.json<{ success?: boolean }>().success === true) this.removed.add(seq)
   }

@@ -160,7 +160,7 @@ class Workload {
       )
       if (seq === undefined) return
       known.removing.add(seq)
-      await jsm.streams.deleteMessage(EVENTS, seq, false)
+      await jsm.streams.deleteMessage(EVENTS, seq, random.chance(0.5))
       known.removed.add(seq)
     } else if (dice < 0.95) {
       const last = Math.max(0, ...known.events.keys())

@@ -10,6 +10,7 @@ import { type ObjectStore, Objm } from '@nats-io/obj'
 import { connect } from '@nats-io/transport-node'
 import { Random } from '../../src/ports/random.ts'
 import { PeerServer } from '../peers/servers.ts'
+import { CopiesKilled } from './copies-killed.ts'
 import type { Outcome } from './main.ts'
 import type { RealDisk } from './real-disk.ts'
 
@@ -29,6 +30,7 @@ interface Promised {
   /** Key → value and revision. */
   keys: Map<string, { value: string; revision: number }>
   objects: Map<string, string>
+  copies: CopiesKilled
 }
 
 export async function killRounds(
@@ -47,6 +49,7 @@ export async function killRounds(
     jobs: new Set(),
     keys: new Map(),
     objects: new Map(),
+    copies: new CopiesKilled(),
   }
   let acknowledged = 0
   // The official object store tidies up behind a put that failed, and nobody hears that this failed too.
@@ -56,7 +59,7 @@ export async function killRounds(
   }
   process.on('unhandledRejection', ignored)
   try {
-    await layOut(server)
+    await layOut(server, promised)
     for (let round = 1; round <= rounds; round++) {
       progress(
         `${part}: round ${round} of ${rounds}, ${acknowledged} acknowledged, ${failures.length} failures`,
@@ -76,7 +79,7 @@ export async function killRounds(
         promised.jobs.clear()
         promised.done.clear()
         promised.keys.clear()
-        await layOut(server)
+        await layOut(server, promised)
       }
     }
   } finally {
@@ -93,13 +96,13 @@ export async function killRounds(
   }
 }
 
-function size({ messages, done, jobs, keys, objects }: Promised): number {
+function size({ messages, done, jobs, keys, objects, copies }: Promised): number {
   let revisions = 0
   for (const { revision } of keys.values()) revisions = Math.max(revisions, revision)
-  return messages.size + done.size + jobs.size + revisions + objects.size
+  return messages.size + done.size + jobs.size + revisions + objects.size + copies.acknowledged
 }
 
-async function layOut(server: PeerServer): Promise<void> {
+async function layOut(server: PeerServer, { copies }: Promised): Promise<void> {
   const nc = await connect({ servers: server.url })
   const jsm = await jetstreamManager(nc)
   await jsm.streams.add({ name: 'S', subjects: ['s.>'], max_msgs: 100_000, description: 'kept' })
@@ -110,6 +113,7 @@ async function layOut(server: PeerServer): Promise<void> {
     ack_wait: 300e9,
     max_ack_pending: 5000,
   })
+  await copies.layOut(jsm)
   await new Kvm(jetstream(nc)).create('K', { history: 3 })
   await new Objm(jetstream(nc)).create('O')
   await nc.close()
@@ -133,6 +137,7 @@ async function underLoad(
     doJobs(nc, js, promised, () => isOver),
     putKeys(kv, round, promised, () => isOver),
     putObjects(store, round, promised, () => isOver),
+    promised.copies.run(nc, js, round, () => isOver),
   ])
   await new Promise((resolve) => setTimeout(resolve, forMs))
   // What is acknowledged between the power failure and the end of the process counts too.
@@ -158,6 +163,7 @@ async function publish(
     all.set('Lane', `${lane}`)
     const { seq } = await js.publish(subject, payload, { msgID: id, headers: all, timeout: 2000 })
     promised.messages.set(seq, { id, payload, subject })
+    promised.copies.stored(seq, payload)
   }
 }
 
@@ -217,7 +223,8 @@ async function check(server: PeerServer, promised: Promised): Promise<string[]> 
   const nc = await connect({ servers: server.url })
   const jsm = await jetstreamManager(nc)
   const wrong: string[] = []
-  for (const part of [checkStream, checkJobs, checkKeys, checkObjects]) {
+  const checkCopies = () => promised.copies.check(jsm, wrong)
+  for (const part of [checkStream, checkJobs, checkKeys, checkObjects, checkCopies]) {
     await part(jsm, promised, wrong).catch((thrown: Error) => wrong.push(thrown.message))
   }
   await nc.close()

@@ -46,6 +46,8 @@ const TIGHT_BYTES = 27_000
 /** One in five rather leaves what has changed in the journal than to carry it over, as with many logs. */
 const isManyLogs = (seed: number): boolean => seed % 5 === 2
 const MANY_LOGS = { fewLogs: 0, journalBytesPerLog: 4096, replayBytes: 10_000 }
+/** One in two has messages overwritten. */
+const isErasing = (seed: number): boolean => seed % 7 < 4
 /** A full disk is looked at again after so long. */
 const RETRY_MS = 1000
 
@@ -100,11 +102,20 @@ class Workload {
   private readonly isTight: boolean
   /** Rounds in which nothing new was taken. */
   tightRounds = 0
+  /** Of each message what no other has; and of those whose erasure was answered. */
+  private readonly marks = new Map<string, string>()
+  readonly erased = new Set<string>()
+  /** Something that was to be erased, and is there. */
+  left: string | null = null
+  private erasing: string[] = []
+  private readonly erases: boolean
+  private sent = 0
 
   constructor(seed: number, store: Store, clock: SimulatedClock, disk: SimulatedFileSystem) {
     this.disk = disk
     this.time = clock
     this.isTight = isTight(seed)
+    this.erases = isErasing(seed)
     this.random = new Random(seed)
     this.store = store
     this.clock = isRelaxed(seed) ? clock : null
@@ -119,13 +130,29 @@ class Workload {
       this.rounds.push(textOf(this.model))
       const number = this.rounds.length - 1
       if (this.store.shortage !== null) this.tightRounds++
+      const { erasing } = this
+      this.erasing = []
       await this.durable()
+      if (erasing.length > 0) await this.erasedNow(erasing)
       this.acknowledged = number
       this.batches.push(this.store.committedBatch)
       this.clock?.advance(this.random.below(SYNC_INTERVAL_MS))
       if (this.isUnhurried && round % 20 === 19) this.time.advance(IDLE_MS)
       if (this.isUnhurried) for (let i = this.random.below(MOST_TURNS); i > 0; i--) await Promise.resolve()
     }
+  }
+
+  /** One in two goes on before it is answered. */
+  private async erasedNow(marks: string[]): Promise<void> {
+    const answered = this.store.erased().then(
+      () => {
+        for (const [path, content] of this.disk.contents())
+          for (const mark of marks) if (content.includes(mark)) this.left ??= `${mark} is left in ${path}`
+        for (const mark of marks) this.erased.add(mark)
+      },
+      () => {},
+    )
+    if (!this.isTight && this.random.chance(0.5)) await answered
   }
 
   private async durable(): Promise<void> {
@@ -175,13 +202,18 @@ class Workload {
     if (dice < 0.6) {
       if (isFull) return
       const subject = Buffer.from(`s.${random.below(5)}`)
-      const body = Buffer.from(`${name}:${log.lastSeq + 1}:${'x'.repeat(random.below(200))}`)
+      const mark = `${name}:${log.lastSeq + 1}:${++this.sent};`
+      const body = Buffer.from(mark + 'x'.repeat(random.below(200)))
+      this.marks.set(`${name} ${log.lastSeq + 1}`, mark)
       const seq = log.append(subject, 0, subject.length, body, 0, 0, body.length, 1, 2)
       expected.messages.set(seq, `${subject}|${body}`)
       expected.lastSeq = seq
     } else if (dice < 0.75) {
       const seq = 1 + random.below(log.lastSeq + 1)
-      assert.equal(log.remove(seq), expected.messages.delete(seq))
+      const isThere = expected.messages.delete(seq)
+      const erases = this.erases && random.chance(0.4)
+      assert.equal(erases ? log.erase(seq) : log.remove(seq), isThere)
+      if (erases && isThere) this.erasing.push(this.marks.get(`${name} ${seq}`) as string)
     } else if (dice < 0.8) {
       const seq = log.firstSeq + random.below(5)
       log.removeThrough(seq)
@@ -235,6 +267,17 @@ async function contentOf(store: Store): Promise<string> {
     model.set(log.name, { messages, lastSeq: log.lastSeq, ledger: histories.get(log.name) ?? '' })
   }
   return textOf(model)
+}
+
+/** What was answered as erased and is in some file; null: nothing. Of an encrypted store it can't be told. */
+function leftOf(workload: Workload | null, machine: SimulatedFileSystem): string | null {
+  if (workload === null || workload.left !== null) return workload?.left ?? null
+  if (workload.erased.size === 0) return null
+  for (const [path, content] of machine.contents()) {
+    const text = content.toString('latin1')
+    for (const mark of workload.erased) if (text.includes(mark)) return `${mark} is left in ${path}`
+  }
+  return null
 }
 
 export interface CrashOptions {
@@ -327,6 +370,8 @@ export async function crashOnce(
     const found = await contentOf(store)
     await store.close()
     roundOf(found)
+    const left = leftOf(done, machine)
+    if (left !== null) throw new Error(left)
     hasPacked ||= hasPackedSegment(machine)
     return { crashed, acknowledged, tightRounds, isPacked: hasPacked, failure: null }
   } catch (thrown) {

@@ -4,22 +4,31 @@ import { type ApiRequest, isEmptyRequest, streamNamed } from './request.ts'
 
 const FIELDS = { seq: 'uint64', no_erase: 'bool' } as const
 
-/** `STREAM.MSG.DELETE.<stream>`. */
-export function deleteMessage(request: ApiRequest): object {
+/** `STREAM.MSG.DELETE.<stream>`; but with `no_erase` it is answered when the message is overwritten on disk. */
+export function deleteMessage(request: ApiRequest): object | Promise<object> {
   if (isEmptyRequest(request.body)) throw apiError('JSBadRequestErr')
   const asked = readRequest<{ seq?: number; no_erase?: boolean }>(request, FIELDS, 'JSApiMsgDeleteRequest')
-  const { seq = 0 } = asked
+  const { seq = 0, no_erase = false } = asked
   const stream = streamNamed(request)
   if (stream.config.sealed) throw apiError('JSStreamSealedErr')
   if (stream.config.deny_delete) throw failed('message delete not permitted')
   const { log } = stream
   const isBefore = seq < log.firstSeq
   const isBehind = seq > log.lastSeq
-  if (stream.remove(seq)) return { success: true }
+  if (stream.remove(seq, !no_erase)) {
+    const { store } = stream.host
+    return no_erase || log.inMemory
+      ? { success: true }
+      : store.erased().then(() => ({ success: true }), notErased)
+  }
   // nats-server's two kinds of storage say it differently.
   if (!log.inMemory && isBefore) throw failed('no message found')
   if (!log.inMemory && isBehind) throw failed('stream store EOF')
   throw apiError('JSSequenceNotFoundErrF', { seq })
+}
+
+function notErased(error: Error): never {
+  throw failed(`the message is removed, and overwritten later: ${error.message}`)
 }
 
 function failed(err: string): Error {

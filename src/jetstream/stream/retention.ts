@@ -1,5 +1,5 @@
 import { Chore } from './chore.ts'
-import { SequenceRuns } from './sequence-runs.ts'
+import { KeptForCopies } from './kept-for-copies.ts'
 import type { StreamLog } from './stream-log.ts'
 
 /** Messages looked at in one step. */
@@ -12,13 +12,11 @@ export class Retention {
   /** Where to go on, and whether to begin once more at the end. */
   private next = 0
   private isDueAgain = false
-  /** Of a work queue: what its own consumer is done with, and only those that copy still need. Not known after a restart. */
-  private keptForCopies = new SequenceRuns()
-  /** Those of them that were looked at and are needed still. */
-  private stillNeeded = new SequenceRuns()
+  private readonly keptForCopies: KeptForCopies
 
   constructor(stream: StreamLog) {
     this.stream = stream
+    this.keptForCopies = new KeptForCopies(stream.log)
     this.chore = new Chore(stream.host.bus.turn, () => this.tryStep())
   }
 
@@ -48,7 +46,7 @@ export class Retention {
       const subject = stream.log.subjectOf(seq)
       if (subject === null) return
       if (stream.audience.needs(seq, subject, consumer)) {
-        if (retention === 'workqueue' && !isCopy) this.keptForCopies.add(seq, stream.log.firstSeq)
+        if (retention === 'workqueue' && !isCopy) this.keptForCopies.add(seq)
         return
       }
     }
@@ -61,6 +59,11 @@ export class Retention {
     const { log, audience, config } = stream
     if (config.retention === 'interest' && audience.size === 0 && log.messages === 0) stream.wasPurged = true
     this.wantedAnew()
+  }
+
+  /** After a start, when all consumers are there: those that copied may have gone just before the end of the process before. */
+  recovered(): void {
+    if (this.stream.config.retention === 'workqueue') this.wantedAnew()
   }
 
   /**
@@ -117,21 +120,19 @@ export class Retention {
   private stepOfCopies(): boolean {
     const { log, audience } = this.stream
     for (let left = STEP; left > 0; left--) {
-      const seq = this.keptForCopies.some
+      const seq = this.keptForCopies.next()
       if (seq === 0) return this.allLookedAt()
       const subject = log.has(seq) ? log.subjectOf(seq) : null
-      if (subject !== null && audience.needs(seq, subject, null)) this.stillNeeded.add(seq)
-      else if (subject !== null) this.stream.remove(seq)
-      this.keptForCopies.drop()
+      const isNeeded = subject !== null && audience.needs(seq, subject, null)
+      if (subject !== null && !isNeeded) this.stream.remove(seq)
+      this.keptForCopies.looked(seq, isNeeded)
     }
     return true
   }
 
   private allLookedAt(): boolean {
     const { keptForCopies, isDueAgain } = this
-    this.keptForCopies = this.stillNeeded
-    this.stillNeeded = keptForCopies
     this.isDueAgain = false
-    return isDueAgain && !this.keptForCopies.isEmpty
+    return isDueAgain && !keptForCopies.isEmpty
   }
 }

@@ -31,6 +31,26 @@ export class SequenceRuns {
     }
   }
 
+  get count(): number {
+    return this.first.length
+  }
+
+  each(visit: (first: number, last: number) => void): void {
+    for (let i = 0; i < this.first.length; i++) visit(this.first[i], this.end[i])
+  }
+
+  /** The same for all from the first to the last of a run. */
+  addRun(first: number, last: number): void {
+    if (this.first.length >= MOST_RUNS) return
+    this.first.push(first)
+    this.end.push(last)
+  }
+
+  /** What lies before it is gone. */
+  forgetBefore(least: number): void {
+    if (least > this.least) this.dropBefore(least)
+  }
+
   private dropBefore(least: number): void {
     this.least = least
     const { first, end } = this

@@ -75,9 +75,9 @@ export class StreamLog {
     this.countBytes()
   }
 
-  /** Removes one message; false when it is not there. */
-  remove(seq: number): boolean {
-    if (!this.log.remove(seq)) return false
+  /** Removes one message; false when it is not there. `erases`: its bytes are overwritten too, see `Store.erased`. */
+  remove(seq: number, erases = false): boolean {
+    if (!(erases ? this.log.erase(seq) : this.log.remove(seq))) return false
     this.countBytes()
     if (this.audience.size > 0) this.audience.removed(seq, this.log.removed)
     return true

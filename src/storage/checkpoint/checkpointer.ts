@@ -18,6 +18,7 @@ import type { ChunkCache } from '../segments/chunk.ts'
 import { isSparse } from '../segments/compaction.ts'
 import type { Segment } from '../segments/segment.ts'
 import { type CapturedLog, captureLog, carryOver } from './carry-over.ts'
+import { Eraser } from './eraser.ts'
 import { type Emptied, emptiedNow, Reclaimer, type ReclaimHost } from './reclaim.ts'
 
 export interface CheckpointDocument {
@@ -26,6 +27,8 @@ export interface CheckpointDocument {
   nextBatch: number
   /** Logs that are deleted, and whose files could not be removed yet. */
   deletedLogs?: number[]
+  /** Journal files that are free are being overwritten. */
+  isErasing?: boolean
 }
 
 /** What a checkpoint is to do, as of the moment in which it began. */
@@ -74,7 +77,9 @@ export class Checkpointer {
   private readonly directory: string
   private readonly reserve: Reserve
   private readonly reclaimer: Reclaimer
-  private emptied: Omit<Emptied, 'replacedBy'>[] = []
+  /** What is to be overwritten. */
+  readonly eraser: Eraser
+  private emptied: Pick<Emptied, 'log' | 'segment'>[] = []
   /** Logs with segments in which little lives. */
   private readonly sparse = new Set<MessageLog>()
   /** Logs whose files are to go, by number; null: nothing else is known of it. */
@@ -108,6 +113,14 @@ export class Checkpointer {
     this.directory = parts.directory
     this.reserve = parts.reserve
     this.reclaimer = new Reclaimer(parts.host, parts.files, parts.flusher, parts.reserve)
+    this.eraser = new Eraser({
+      host: parts.host,
+      catalog: parts.catalog,
+      files: parts.files,
+      cache: parts.cache,
+      reclaimer: this.reclaimer,
+      changed: (log) => this.dirty.add(log),
+    })
   }
 
   /** The segment has no live message: its files can go. */
@@ -134,7 +147,7 @@ export class Checkpointer {
 
   /** Is there something that the last checkpoint lacks? */
   get isWanted(): boolean {
-    return this.dirty.size > 0 || this.deletedLogs.size > 0
+    return this.dirty.size > 0 || this.deletedLogs.size > 0 || this.eraser.isPending
   }
 
   /** So much was replayed at the start, and is in no other file yet. */
@@ -149,7 +162,7 @@ export class Checkpointer {
   private get isWorthwhile(): boolean {
     const { limits, journal, shortage } = this.host
     const logs = this.dirty.size - limits.fewLogs
-    if (logs <= 0 || shortage !== null) return true
+    if (logs <= 0 || shortage !== null || this.eraser.isPending) return true
     const left = (journal as Journal).writtenBytes - this.coveredBytes
     return left >= Math.min(logs * limits.journalBytesPerLog, limits.replayBytes)
   }
@@ -212,6 +225,7 @@ export class Checkpointer {
   private ended(): void {
     this.running = null
     if (this.host.shortage !== null) this.request(RETRY_MS)
+    else if (this.eraser.isPending && !this.isWantedAgain) this.request(this.eraser.retryMs)
     if (!this.isWantedAgain) return
     this.isWantedAgain = false
     this.begin()
@@ -244,13 +258,26 @@ export class Checkpointer {
    * only what lets files go that are not needed. False: not all is carried over.
    */
   async run(isWhole = true): Promise<boolean> {
+    try {
+      const isDone = await this.runOnce(isWhole)
+      this.eraser.end(isDone ? null : new Error('the store is closed before it has come to it'))
+      return isDone
+    } catch (error) {
+      this.eraser.end(error as Error)
+      throw error
+    }
+  }
+
+  private async runOnce(isWhole: boolean): Promise<boolean> {
     const journal = this.host.journal as Journal
     this.reserve.fit(this.storedBytes())
     // Before the rest takes the room.
     if (this.host.shortage === null) await this.reserve.make()
     else await this.reclaim(journal)
+    const isErasing = isWhole && (await this.beginErasing(journal))
     const coveredBytes = journal.writtenBytes
     const work = this.begun(journal, isWhole)
+    if (isWhole) this.eraser.noteAgain()
     const { document } = work
     try {
       // What is removed was so durably.
@@ -264,17 +291,19 @@ export class Checkpointer {
         return false
       }
       if (work.deleted.length > 0) document.deletedLogs = work.deleted.map(({ id }) => id)
-      const path = `${this.directory}/checkpoint.json`
-      const bytes = await writeDocument(this.files.fileSystem, path, document)
-      await this.files.fileSystem.syncDirectory(this.directory)
-      await writeCopy(this.files.fileSystem, path, bytes)
+      await this.write(isErasing ? { ...document, isErasing } : document)
     } finally {
       // What is left is for the next one.
       for (const log of work.left) if (this.catalog.has(log)) this.dirty.add(log)
       for (const each of work.emptied) this.emptied.push(each)
     }
     this.coveredBytes = coveredBytes
-    await journal.release(document.lsn, this.host.shortage !== null)
+    await journal.release(document.lsn, this.host.shortage !== null, isErasing)
+    if (isErasing && this.eraser.isGood) {
+      // All of it is done: that the next start need not do it again is nobody's to wait for.
+      this.eraser.end(null)
+      await this.write(document)
+    }
     // Only with this in hand is anything new taken again.
     if (this.host.shortage !== null) {
       await this.reserve.make()
@@ -283,6 +312,27 @@ export class Checkpointer {
     }
     for (const log of work.logs) await this.compact(log)
     return true
+  }
+
+  /** Not while there is no room for what is rewritten. */
+  private async beginErasing(journal: Journal): Promise<boolean> {
+    const { shortage } = this.host
+    if (shortage !== null) {
+      this.eraser.refuse(shortage)
+      return false
+    }
+    const isErasing = await this.eraser.begin(journal)
+    // That the journal has gone on in another file asks for what is begun here.
+    if (isErasing) this.isWantedAgain = this.eraser.isPending
+    return isErasing
+  }
+
+  private async write(document: CheckpointDocument): Promise<void> {
+    const { fileSystem } = this.files
+    const path = `${this.directory}/checkpoint.json`
+    const bytes = await writeDocument(fileSystem, path, document)
+    await fileSystem.syncDirectory(this.directory)
+    await writeCopy(fileSystem, path, bytes)
   }
 
   /** What is to be done, as of this moment. */
@@ -425,8 +475,10 @@ export class Checkpointer {
         continue
       }
       try {
-        await this.flusher.inTurn(each.log, () => this.files.removeSegment(each.segment))
+        const { isBusy } = this.eraser
+        await this.flusher.inTurn(each.log, () => this.files.removeSegment(each.segment, isBusy))
       } catch (error) {
+        this.eraser.failed(error as Error)
         // No state names it: at the latest the next start removes it.
         this.notRemoved(this.files.dataPath(each.segment), error as Error)
         this.emptied.push(each)

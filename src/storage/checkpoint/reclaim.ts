@@ -24,17 +24,23 @@ export interface Emptied {
   segment: Segment
   /** What stands in its place, as it was when this was noted. */
   replacedBy: SegmentState[]
+  /** All of that is in its files. */
+  isWritten: boolean
 }
 
 /** What has become of a segment, as of now. */
 export function emptiedNow(log: MessageLog, segment: Segment): Emptied {
   const replacedBy: SegmentState[] = []
+  let isWritten = true
   const pending = [segment]
   for (let each = pending.pop(); each !== undefined; each = pending.pop()) {
-    if (log.segments.includes(each)) replacedBy.push(each.state())
+    if (log.segments.includes(each)) {
+      replacedBy.push(each.state())
+      if (each.indexedCount !== each.count) isWritten = false
+    }
     pending.push(...each.successors)
   }
-  return { log, segment, replacedBy }
+  return { log, segment, replacedBy, isWritten }
 }
 
 export interface ReclaimHost extends LogHost {
@@ -195,6 +201,7 @@ export class Reclaimer {
 
   /** Takes segments out of the state that is on the disk, or puts what replaced them in their place. */
   private async amend(log: MessageLog, emptied: readonly Emptied[]): Promise<boolean> {
+    if (emptied.some(({ isWritten }) => !isWritten)) return false
     const { fileSystem } = this.files
     const folder = this.files.folder(log.id)
     const path = `${folder}/state.json`

@@ -46,6 +46,9 @@ export const PADDING = 13
 /** Of a journal that is synced now and then: batches up to this one are durable. */
 export const SYNCED = 14
 
+/** Behind the removal of a message: its bytes are to be overwritten. */
+export const ERASE = 15
+
 /** A sector of a disk, the largest that is still common beside pages: 512 bytes. */
 const SECTOR_BYTES = 512
 

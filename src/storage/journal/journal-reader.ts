@@ -100,7 +100,8 @@ async function findFiles(fileSystem: FileSystem, directory: string): Promise<Fou
     if (!name.endsWith('.journal')) continue
     const path = `${directory}/${name}`
     const handle = await fileSystem.open(path, false)
-    const file = { path, handle, bytes: await fileSystem.size(path), lastLsn: 0 }
+    const bytes = await fileSystem.size(path)
+    const file = { path, handle, bytes, lastLsn: 0, writtenBytes: bytes }
     const head = Buffer.alloc(BATCH_HEAD_BYTES)
     await readAt(file, head, 0)
     const decoded = decodeBatchHead(head, 0)

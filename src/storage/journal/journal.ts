@@ -7,6 +7,7 @@ import { syncFile } from '../files/document.ts'
 import type { StoreLimits } from '../files/limits.ts'
 import { isPassing, RETRY_MS } from '../files/passing-error.ts'
 import { isNoSpace, type Reserve } from '../files/reserve.ts'
+import { wipe } from '../files/wipe.ts'
 import { getU32 } from '../format/bytes.ts'
 import {
   addToCheck,
@@ -31,6 +32,8 @@ export interface JournalFile {
   readonly bytes: number
   /** Number of the last record in it. */
   lastLsn: number
+  /** Bytes from its beginning on that hold something, or did. */
+  writtenBytes: number
 }
 
 export interface JournalOptions {
@@ -330,13 +333,48 @@ export class Journal {
     done(null)
   }
 
-  /** Records before `lsn` are kept elsewhere: files that hold nothing else are free. `isShort`: as little as can be is kept. */
-  async release(lsn: number, isShort: boolean): Promise<void> {
-    while (this.full.length > 0 && this.full[0].lastLsn < lsn)
-      this.free.push(this.full.shift() as JournalFile)
+  /**
+   * Records before `lsn` are kept elsewhere: files that hold nothing else are free. `isShort`: as little as can be is kept.
+   * `wipes`: what they hold is overwritten.
+   */
+  async release(lsn: number, isShort: boolean, wipes = false): Promise<void> {
+    const released: JournalFile[] = []
+    while (this.full.length > 0 && this.full[0].lastLsn < lsn) released.push(this.full.shift() as JournalFile)
+    try {
+      if (wipes) await this.wipe(released)
+    } finally {
+      this.free.push(...released)
+    }
     this.free.sort((a, b) => (isShort ? a.bytes - b.bytes : b.bytes - a.bytes))
     await this.discard(this.free.splice(isShort ? 1 : this.sparesKept))
     this.watchIdle()
+  }
+
+  /** Overwrites what is left in the files that are free. */
+  async wipeFree(): Promise<void> {
+    // The file that is left is there for the next time.
+    this.sparesKept = Math.max(1, this.sparesKept)
+    // Nothing goes on in one of them meanwhile.
+    const files = this.free.splice(0)
+    try {
+      await this.wipe(files)
+    } finally {
+      this.free.push(...files)
+    }
+  }
+
+  private async wipe(files: readonly JournalFile[]): Promise<void> {
+    for (const file of files) {
+      await wipe(file.handle, file.writtenBytes)
+      file.writtenBytes = 0
+    }
+  }
+
+  /** Goes on in another file, with a record that is durable when it does. */
+  leave(): void {
+    this.isLeaving = true
+    this.noteSynced()
+    this.hurry()
   }
 
   /** Removes the files that are free, with what is left in them. */
@@ -368,9 +406,7 @@ export class Journal {
           this.preparing = null
         })
         await this.preparing
-        this.isLeaving = true
-        this.noteSynced()
-        this.hurry()
+        this.leave()
       }
     } finally {
       await this.discard(surplus)
@@ -530,7 +566,10 @@ export class Journal {
     const [file] = this.free.splice(index, 1)
     if (!this.isLeaving) this.sparesKept = SPARE_FILES
     this.isLeaving = false
-    if (this.current !== null) this.full.push(this.current)
+    if (this.current !== null) {
+      this.current.writtenBytes = Math.max(this.current.writtenBytes, this.position)
+      this.full.push(this.current)
+    }
     this.current = file
     this.position = 0
     this.generation++
@@ -582,7 +621,7 @@ export class Journal {
       throw error
     }
     await fileSystem.syncDirectory(directory)
-    this.free.push({ path, handle, bytes: size, lastLsn: 0 })
+    this.free.push({ path, handle, bytes: size, lastLsn: 0, writtenBytes: 0 })
     this.watchIdle()
   }
 }

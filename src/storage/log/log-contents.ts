@@ -31,6 +31,8 @@ export interface LogHost extends SegmentFiles {
   segmentEmptied(log: LogContents, segment: Segment): void
   /** Little lives in a segment of the log, or it is to be packed: it can be rewritten. */
   segmentSparse(log: LogContents): void
+  /** A message was removed, from this segment if it is there still, and its bytes are to be overwritten. */
+  erasing(log: LogContents, seq: number, segment: Segment | null): void
   /** A chunk is full: it can be written out when it is committed. */
   chunkFilled(log: LogContents, chunk: Chunk): void
   /** Damage was found: see `log.lost`. */
@@ -313,6 +315,43 @@ export class LogContents {
     takeOver(fresh, old)
     old.successors.push(fresh)
     this.host.segmentEmptied(this, old)
+    return true
+  }
+
+  /**
+   * Makes a segment anew, with nothing of what is deleted in it: of its chunks, and of what its file has (`data`) where those
+   * are gone. It is written by the next checkpoint; one in use stays so. False: a part of it is in neither.
+   */
+  renew(old: Segment, data: Buffer): boolean {
+    const isActive = old === this.active
+    if (old.live === 0) {
+      if (isActive) this.seal()
+      return true
+    }
+    const { chunkBits } = this.host
+    const columns = old.index()
+    let isWhole = true
+    const recordAt = (offset: number): { buffer: Buffer; at: number } => {
+      const chunk = old.chunks.get(offset >>> chunkBits)
+      const isThere = chunk !== undefined && !chunk.isLoading && offset - chunk.start < chunk.length
+      return isThere ? { buffer: chunk.buffer, at: offset - chunk.start } : { buffer: data, at: offset }
+    }
+    for (let position = 0; position < old.count; position++) {
+      if (old.isDeleted(position)) continue
+      const { buffer, at } = recordAt(columns.offsets[position])
+      if (buffer === data && at + old.lengthAt(columns, position) > data.length) isWhole = false
+    }
+    // Making the index anew may have told that all of it is lost.
+    if (!isWhole || old.live === 0) return old.live === 0
+    const fresh = compacted(old, this.nextSegmentId++, this.host, recordAt)
+    if (isActive) this.active = fresh
+    if (!this.replaceSegment(old, fresh)) return true
+    if (isActive) {
+      fresh.isSealed = false
+      while (fresh.endSeq < old.endSeq) fresh.skip()
+    }
+    for (const chunk of fresh.chunks.values())
+      if (chunk !== fresh.tail || !isActive) this.host.chunkFilled(this, chunk)
     return true
   }
 

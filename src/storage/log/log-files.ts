@@ -2,6 +2,7 @@
 import type { FileHandle, FileSystem } from '../../ports/index.ts'
 import { settle, syncFile, writeFileDurably } from '../files/document.ts'
 import { isMissing, ReadFailure } from '../files/read-failure.ts'
+import { wipeFile } from '../files/wipe.ts'
 import { PackedFile } from '../packing/packed-file.ts'
 import { unpackAll } from '../packing/packed-format.ts'
 import type { Chunk, SegmentFile } from '../segments/chunk.ts'
@@ -12,6 +13,8 @@ export class LogFiles {
   readonly unsynced = new Set<SegmentFile>()
   /** Replaced once where the store turns out to be encrypted. */
   fileSystem: FileSystem
+  /** As the disk has it, encrypted or not. */
+  private readonly raw: FileSystem
   private readonly directory: string
   private readonly mostOpen: number
   private readonly tell: (text: string) => void
@@ -28,6 +31,7 @@ export class LogFiles {
   ) {
     this.tell = tell
     this.fileSystem = fileSystem
+    this.raw = fileSystem
     this.directory = directory
     this.mostOpen = mostOpen
   }
@@ -61,6 +65,16 @@ export class LogFiles {
     } catch (error) {
       if (isMissing(error)) return Buffer.alloc(0)
       throw new ReadFailure(this.dataPath(segment), error)
+    }
+  }
+
+  /** As much of the data as there is in the file, which may be less than the segment has. @throws ReadFailure */
+  async readAhead(segment: SegmentFile): Promise<Buffer> {
+    try {
+      return await this.loadData(segment)
+    } catch (error) {
+      if (isMissing((error as ReadFailure).cause)) return Buffer.alloc(0)
+      throw error
     }
   }
 
@@ -233,12 +247,15 @@ export class LogFiles {
     }
   }
 
-  async removeSegment(segment: SegmentFile): Promise<void> {
+  /** `wipes`: it is overwritten before. */
+  async removeSegment(segment: SegmentFile, wipes = false): Promise<void> {
     await this.closeHandle(segment)
     this.unsynced.delete(segment)
-    for (const path of [this.dataPath(segment), this.indexPath(segment)]) {
-      if (await this.fileSystem.exists(path)) await this.fileSystem.remove(path)
-    }
+    const paths: string[] = []
+    for (const path of [this.dataPath(segment), this.indexPath(segment)])
+      if (await this.fileSystem.exists(path)) paths.push(path)
+    if (wipes) await Promise.all(paths.map((path) => wipeFile(this.raw, path)))
+    for (const path of paths) await this.fileSystem.remove(path)
   }
 
   /** Removes a log's folder. Its state goes first: without that nothing else there is taken for anything. */
@@ -265,7 +282,11 @@ export class LogFiles {
     if (left.length === 0) return
     // The state that doesn't name them may have been put there just before a kill, and is not on the disk for sure.
     await this.fileSystem.syncDirectory(folder)
-    for (const name of left) await this.fileSystem.remove(`${folder}/${name}`)
+    for (const name of left) {
+      // It may hold what was to be overwritten.
+      await wipeFile(this.raw, `${folder}/${name}`).catch(() => {})
+      await this.fileSystem.remove(`${folder}/${name}`)
+    }
   }
 
   private trimHandles(keep: SegmentFile): void {

@@ -9,6 +9,7 @@ import type { SubjectFilter } from '../../subjects/filter.ts'
 import { ReadFailure } from '../files/read-failure.ts'
 import { copy, putU32 } from '../format/bytes.ts'
 import {
+  ERASE,
   LEDGER_CREATE,
   LOG_META,
   MESSAGE,
@@ -133,6 +134,29 @@ export class MessageLog extends SearchableLog {
     if (!this.applyRemove(seq)) return false
     this.journalNumber(REMOVE, seq)
     return true
+  }
+
+  /**
+   * Removes a message, and has its bytes overwritten wherever they are on disk: `Store.erased` tells when that is done.
+   * False when it is not there.
+   * @throws ReadFailure: nothing was removed
+   */
+  erase(seq: number): boolean {
+    if (!this.remove(seq)) return false
+    if (this.inMemory) return true
+    this.noteErase(seq)
+    this.toBeErased(seq)
+    return true
+  }
+
+  /** The journal says that what was removed is to be overwritten. */
+  noteErase(seq: number): void {
+    this.journalNumber(ERASE, seq)
+  }
+
+  /** A removed message is to be overwritten. */
+  toBeErased(seq: number): void {
+    this.host.erasing(this, seq, this.list.find(seq))
   }
 
   /**

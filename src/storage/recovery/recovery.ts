@@ -7,7 +7,7 @@ import type { CheckpointDocument } from '../checkpoint/checkpointer.ts'
 import { readDocumentOrCopy } from '../files/document.ts'
 import type { Reserve } from '../files/reserve.ts'
 import { sideBySide } from '../files/side-by-side.ts'
-import { ENTRY_OVERHEAD_BYTES } from '../format/journal-format.ts'
+import { ENTRY_OVERHEAD_BYTES, ERASE } from '../format/journal-format.ts'
 import type { JournalFile, JournalPosition } from '../journal/journal.ts'
 import { replayJournal } from '../journal/journal-reader.ts'
 import type { LogCatalog } from '../log/log-catalog.ts'
@@ -39,6 +39,8 @@ export interface RecoveryHost extends ReplayHost {
   goOn(sealing: Sealing | null, files: JournalFile[], position: JournalPosition, replayedBytes: number): void
   /** All that is appended is in the logs' files, and no journal file holds anything else. */
   carryAllOver(): Promise<void>
+  /** The process before has not overwritten all that it was to. */
+  erasureLeft(): void
   /** Room for housekeeping could not be made. */
   failedOrShort(error: Error): void
 }
@@ -92,6 +94,7 @@ export class Recovery {
     const checkpoint = await this.readDocument<CheckpointDocument>(`${directory}/checkpoint.json`)
     this.catalog.nextId = checkpoint?.nextLogId ?? 1
     const lsn = checkpoint?.lsn ?? 0
+    if (checkpoint?.isErasing === true) this.host.erasureLeft()
     for (const id of checkpoint?.deletedLogs ?? []) this.host.forgotten(id)
     const lsns = await this.restoreLogs(directory, lsn, new Set(checkpoint?.deletedLogs))
     await this.replay(sealing, lsn, checkpoint?.nextBatch ?? 1, lsns)
@@ -174,7 +177,8 @@ export class Recovery {
       sealing?.sealer ?? null,
       {
         entry: (type, logId, buffer, start, end, lsn) => {
-          if (lsn < (lsns.get(logId) ?? fromLsn)) return
+          // A log's files may be ahead, and hold it nevertheless.
+          if (lsn < (lsns.get(logId) ?? fromLsn) && type !== ERASE) return
           bytes += ENTRY_OVERHEAD_BYTES + end - start
           replay.record(type, logId, buffer, start, end)
         },

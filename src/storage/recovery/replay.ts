@@ -106,6 +106,9 @@ export class Replay {
         if (ledger !== undefined) log.ledgers.delete(ledger.name)
         break
       }
+      case format.ERASE:
+        log.toBeErased(buffer.readDoubleLE(start))
+        break
       case format.PADDING:
       case format.SYNCED:
         break
