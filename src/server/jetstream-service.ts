@@ -12,7 +12,7 @@ import {
   type JetStreamLimitOptions,
   type Stream,
   settleLimits,
-  shownConfig,
+  storedConfig,
   streamState,
 } from '../jetstream/index.ts'
 import type { FileSystem } from '../ports/index.ts'
@@ -257,14 +257,6 @@ function streamDetail(stream: Stream, wanted: DetailsWanted): Record<string, unk
         }
       : {}),
   }
-}
-
-/** Without what is added where it is asked for by the API. */
-function storedConfig(stream: Stream): Record<string, unknown> {
-  const { metadata, ...config } = shownConfig(stream)
-  if (metadata === undefined) return config
-  const { '_nats.level': _level, '_nats.ver': _version, ...stored } = metadata
-  return { ...config, metadata: stored }
 }
 
 function consumerDetail(consumer: Consumer, wanted: DetailsWanted): Record<string, unknown> {
