@@ -10,7 +10,7 @@ const mayUse = {
   subjects: ['wire/ascii.ts'],
   wire: [],
   archive: [],
-  storage: ['ports', 'subjects'],
+  storage: ['ports', 'subjects', 'archive'],
   core: ['ports', 'wire', 'subjects'],
   auth: ['core', 'ports', 'subjects', 'wire'],
   jetstream: ['ports', 'storage', 'core', 'subjects', 'wire', 'archive'],
@@ -24,7 +24,18 @@ const mayUse = {
 
 /** Rooms in a room, from below: a folder's files may import those of folders before it, and files beside the folders all of them. */
 const inside = {
-  storage: ['files', 'format', 'sealing', 'subjects', 'segments', 'journal', 'log', 'checkpoint', 'recovery'],
+  storage: [
+    'files',
+    'format',
+    'sealing',
+    'subjects',
+    'packing',
+    'segments',
+    'journal',
+    'log',
+    'checkpoint',
+    'recovery',
+  ],
   jetstream: [
     'config',
     'headers',
@@ -47,6 +58,8 @@ const inside = {
 const onlyBy = { 'app>server': 'app/embedded-broker.ts' }
 
 const openings = [
+  'app/nearest.ts',
+  'app/server-urls.ts',
   'server/process.ts',
   'ports/alarm.ts',
   'ports/real-clock.ts',

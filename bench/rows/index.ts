@@ -1,5 +1,6 @@
 /** Every row, in the order of the table. */
 import type { Row } from '../row.ts'
+import { compressionRows } from './compression.ts'
 import { copyRows } from './copies.ts'
 import { coreRows } from './core.ts'
 import { frameworkRows } from './framework.ts'
@@ -18,6 +19,7 @@ export const rows: readonly Row[] = [
   ...mappingRows,
   ...readRows,
   ...copyRows,
+  ...compressionRows,
   ...workQueueRows,
   ...kvRows,
   ...inProcessRows,

@@ -1,6 +1,7 @@
-/** Processor time and resident memory of another process: /proc on Linux, `ps` elsewhere (coarser). */
+/** Processor time and resident memory of another process: /proc on Linux, `ps` elsewhere (coarser); and what files take. */
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 
 /** Linux reports processor time in ticks of 10 ms (USER_HZ) on every architecture Node runs on. */
 const ticksPerSecond = 100
@@ -35,5 +36,26 @@ function ps(pid: number, column: string): string | null {
     return execFileSync('ps', ['-o', `${column}=`, '-p', String(pid)], { encoding: 'utf8' }).trim()
   } catch {
     return null
+  }
+}
+
+/** What the files take on disk; files that go meanwhile count nothing. */
+export function folderBytes(folder: string): number {
+  let bytes = 0
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) bytes += folderBytes(path)
+    else bytes += fileBytes(path)
+  }
+  return bytes
+}
+
+function fileBytes(path: string): number {
+  try {
+    const { blocks, size } = statSync(path)
+    // Files are laid out ahead and written sparsely: blocks tell what they take, where there are any.
+    return blocks === undefined ? size : blocks * 512
+  } catch {
+    return 0
   }
 }

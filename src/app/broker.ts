@@ -12,6 +12,7 @@ import type { PublishMiddleware } from './middleware.ts'
 import { Audience } from './publisher/audience.ts'
 import { BrokerPublisher } from './publisher/broker-publisher.ts'
 import type { ConnectionEvent } from './runtime.ts'
+import { loginOf, withoutUser } from './server-urls.ts'
 import { toMs } from './units.ts'
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000
@@ -173,7 +174,7 @@ async function connectTo(remote: RemoteOptions, options: BrokerOptions): Promise
   const { connect } = await import('@nats-io/transport-node')
   const given = typeof remote.servers === 'string' ? [remote.servers] : remote.servers
   const servers = given.map(withoutUser)
-  const { user, password, token } = { ...userOf(given), ...definedOf(remote) }
+  const { user, password, token } = { ...loginOf(given), ...definedOf(remote) }
   const timeout =
     remote.connectTimeout === undefined
       ? DEFAULT_CONNECT_TIMEOUT_MS
@@ -205,36 +206,8 @@ export function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
-const USER_INFO = /^((?:[a-z]+:\/\/)?)([^@/]+)@/i
-
-/** A URL without user and password: the client does not read them there, and the log must not have them. */
-function withoutUser(url: string): string {
-  return url.replace(USER_INFO, '$1')
-}
-
-/** What stands for something else, as in a URL; a password with a bare % in it is meant as it is. */
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
-}
-
-/** User and password, or a token, that a URL names. */
-function userOf(urls: readonly string[]): { user?: string; password?: string; token?: string } {
-  for (const url of urls) {
-    const info = USER_INFO.exec(url)?.[2]
-    if (info === undefined) continue
-    const at = info.indexOf(':')
-    if (at < 0) return { token: decoded(info) }
-    return { user: decoded(info.slice(0, at)), password: decoded(info.slice(at + 1)) }
-  }
-  return {}
-}
-
 /** What the options say themselves goes before what the URL says. */
-function definedOf({ user, password, token }: RemoteOptions): ReturnType<typeof userOf> {
+function definedOf({ user, password, token }: RemoteOptions): ReturnType<typeof loginOf> {
   if (user !== undefined || token !== undefined) return { user, password, token }
   return {}
 }

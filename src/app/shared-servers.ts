@@ -15,6 +15,9 @@ interface Entry<S> {
   readonly options: string
   users: number
   stopping: NodeJS.Timeout | undefined
+  isStopping: boolean
+  /** Stops it now; resolves when its folder is free. */
+  end: () => Promise<void>
 }
 
 /** So long it stays when nobody uses it any more: the next one may be on its way. */
@@ -30,7 +33,7 @@ function registry<S>(): Map<string, Entry<S>> {
 /**
  * @param key what it serves: a folder
  * @returns the server, whose `stop` gives it back
- * @throws ContrailError INVALID_OPTION where it runs with other options
+ * @throws ContrailError INVALID_OPTION where somebody has it with other options. One that nobody has any more makes room.
  */
 export async function share<S extends Shareable>(
   key: string,
@@ -38,6 +41,7 @@ export async function share<S extends Shareable>(
   start: () => Promise<S>,
 ): Promise<S> {
   const servers = registry<S>()
+  await emptied(servers, key, options)
   const running = servers.get(key)
   if (running !== undefined && running.options !== options) {
     throw new ContrailError(
@@ -45,8 +49,7 @@ export async function share<S extends Shareable>(
       `share: another app of this process has the embedded server of "${key}" with other options.`,
     )
   }
-  const entry = running ?? { server: start(), options, users: 0, stopping: undefined }
-  servers.set(key, entry)
+  const entry = running ?? entryOf(servers, key, options, start())
   entry.users++
   clearTimeout(entry.stopping)
   let server: S
@@ -62,10 +65,47 @@ export async function share<S extends Shareable>(
       if (isGivenBack) return
       isGivenBack = true
       if (--entry.users > 0) return
-      entry.stopping = setTimeout(() => {
-        servers.delete(key)
-        void server.stop()
-      }, LINGER_MS)
+      entry.stopping = setTimeout(() => void entry.end().catch(() => {}), LINGER_MS)
     },
   })
+}
+
+/** Waits until what nobody uses, and is in the way, has gone: a server that stops, or that was started with other options. */
+async function emptied<S>(servers: Map<string, Entry<S>>, key: string, options: string): Promise<void> {
+  for (let entry = servers.get(key); entry !== undefined; entry = servers.get(key)) {
+    if (entry.users > 0 || (entry.options === options && !entry.isStopping)) return
+    await entry.end().catch(() => {})
+  }
+}
+
+function entryOf<S extends Shareable>(
+  servers: Map<string, Entry<S>>,
+  key: string,
+  options: string,
+  server: Promise<S>,
+): Entry<S> {
+  let ending: Promise<void> | undefined
+  const entry: Entry<S> = {
+    server,
+    options,
+    users: 0,
+    stopping: undefined,
+    isStopping: false,
+    end: () => {
+      clearTimeout(entry.stopping)
+      entry.isStopping = true
+      ending ??= server
+        .then((one) => one.stop())
+        .then(forget, (thrown) => {
+          forget()
+          throw thrown
+        })
+      return ending
+    },
+  }
+  const forget = () => {
+    if (servers.get(key) === entry) servers.delete(key)
+  }
+  servers.set(key, entry)
+  return entry
 }

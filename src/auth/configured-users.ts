@@ -2,7 +2,7 @@
 import type { Authenticator, Credentials, Identity, Peer } from '../core/index.ts'
 import { userOfCertificate } from './certificate.ts'
 import { type ConnectionType, mayComeBy } from './connection-types.ts'
-import { isSigned } from './nkey.ts'
+import { isNonceSigned } from './nkey.ts'
 import { isRight } from './password.ts'
 import type { PermissionRules } from './permission-rules.ts'
 import { RulePermissions } from './rule-permissions.ts'
@@ -90,6 +90,8 @@ export class ConfiguredUsers implements Authenticator {
     return this.byPassword(credentials)
   }
 
+  readonly hasUser = (name: string): boolean => this.named.has(name) || this.keyed.has(name)
+
   /** The name or key of the user somebody says to be, '' for none that is known. Nothing is proved by that. */
   nameOf({ options, peer }: Credentials): string {
     const { nkey, user, pass, auth_token: token } = options
@@ -126,7 +128,7 @@ export class ConfiguredUsers implements Authenticator {
     const known = this.keyed.get(options.nkey)
     const identity = identityOf(known, peer)
     if (identity === null || known === this.noAuthUser) return identity
-    return isSigned(nonce, options.sig, options.nkey, 'user') ? identity : null
+    return isNonceSigned(nonce, options.sig, options.nkey) ? identity : null
   }
 
   private byPassword({ options, peer, hasLeft }: Credentials): Identity | null | Promise<Identity | null> {

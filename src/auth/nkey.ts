@@ -47,6 +47,11 @@ export function isPublicKey(text: string, kind: KeyKindName): boolean {
   return decodeKey(text, kind) !== null
 }
 
+/** Has the owner of the key signed this nonce? Nobody has signed one that was never given: some clients sign nothing then. */
+export function isNonceSigned(nonce: string, signature: string, key: string): boolean {
+  return nonce !== '' && isSigned(nonce, signature, key, 'user')
+}
+
 /** Has the owner of the key signed this? `signature`: base64url, or the standard alphabet. */
 export function isSigned(what: string | Buffer, signature: string, key: string, kind: KeyKindName): boolean {
   const bytes = decodeKey(key, kind)

@@ -1,4 +1,5 @@
-import { CommandFailure } from './failure.ts'
+import { nearestWord } from '../app/nearest.ts'
+import { CommandFailure, UsageFailure } from './failure.ts'
 
 /** A command in a file of its own, loaded when it is called for. */
 interface CommandModule {
@@ -59,7 +60,7 @@ export async function runCommand(words: readonly string[]): Promise<void> {
   const [word = 'help', ...rest] = words
   const name = Object.hasOwn(aliases, word) ? aliases[word] : word
   if (!Object.hasOwn(commands, name)) {
-    console.error(`contrail: unknown command ${JSON.stringify(word)}\n\n${usage()}`)
+    console.error(`contrail: ${unknown(word)}\n\n${usage()}`)
     process.exitCode = 2
     return
   }
@@ -74,15 +75,36 @@ export async function runCommand(words: readonly string[]): Promise<void> {
     // Options that parseArgs does not know have a code of their own.
     const isUsage = String((thrown as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS')
     if (!isUsage && !(thrown instanceof CommandFailure)) throw thrown
-    console.error(`contrail ${name}: ${(thrown as Error).message}`)
+    const { message } = thrown as Error
+    console.error(`contrail ${name}: ${isUsage ? optionFault(message, command.help ?? '') : message}`)
     if (isUsage) console.error(`\n${command.help ?? usage()}`)
+    else if (thrown instanceof UsageFailure && !message.includes('contrail help')) {
+      console.error(`\`contrail help ${name}\` says more.`)
+    }
     process.exitCode = thrown instanceof CommandFailure ? thrown.exitCode : 2
   }
 }
 
+function unknown(word: string): string {
+  const nearest = nearestWord(word, Object.keys(commands))
+  return `unknown command ${JSON.stringify(word)}.${nearest === undefined ? '' : ` Did you mean "${nearest}"?`}`
+}
+
+/** What is wrong with an option, with the one that may be meant. */
+function optionFault(message: string, help: string): string {
+  const [, option] = /^Unknown option '(--?[^']+)'/.exec(message) ?? []
+  if (option === undefined) return message
+  const nearest = nearestWord(option, help.match(/--[a-z][a-z-]*/g) ?? [])
+  return `There is no option ${option}.${nearest === undefined ? '' : ` Did you mean ${nearest}?`}`
+}
+
 async function help([name]: readonly string[]): Promise<void> {
-  const isCommand = name !== undefined && Object.hasOwn(commands, name)
-  console.log((isCommand ? (await commands[name].load()).help : undefined) ?? usage())
+  if (name === undefined) {
+    console.log(usage())
+    return
+  }
+  if (!Object.hasOwn(commands, name)) throw new CommandFailure(`${unknown(name)}\n\n${usage()}`, 2)
+  console.log((await commands[name].load()).help ?? usage())
 }
 
 function usage(): string {

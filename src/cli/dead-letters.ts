@@ -3,7 +3,15 @@ import { parseArgs } from 'node:util'
 import { jetstream } from '@nats-io/jetstream'
 import { ContrailError, type DeadLetter, DeadLetterBox, deadLetterStream } from '../app/index.ts'
 import { CommandFailure, UsageFailure } from './failure.ts'
-import { atPlace, PLACE_HELP, placeOptions, printable, wholeNumber } from './inspect/common.ts'
+import {
+  atPlace,
+  counted,
+  notThere,
+  PLACE_HELP,
+  placeOptions,
+  printable,
+  wholeNumber,
+} from './inspect/common.ts'
 import type { Place } from './transfer/place.ts'
 
 export const help = `Usage: contrail dead-letters VERB STREAM [SEQUENCE …] [--from PLACE]
@@ -104,9 +112,7 @@ async function boxOf(place: Place, stream: string): Promise<DeadLetterBox> {
     return new DeadLetterBox(deadLetterStream(stream), () => broker)
   }
   if (names.includes(stream)) return new DeadLetterBox(stream, () => broker)
-  throw new CommandFailure(
-    `There is no stream "${stream}" in ${place.name}. There is: ${names.join(', ') || 'none'}.`,
-  )
+  throw new CommandFailure(notThere(`stream "${stream}" in ${place.name}`, stream, names))
 }
 
 function missing(box: DeadLetterBox, seq: number): never {
@@ -114,14 +120,16 @@ function missing(box: DeadLetterBox, seq: number): never {
 }
 
 function lineOf({ seq, time, subject, consumer, deliveries, reason }: DeadLetter): string {
-  return printable(`${seq}  ${when(time)}  ${subject}  ${consumer} (${deliveries} deliveries): ${reason}`)
+  return printable(
+    `${seq}  ${when(time)}  ${subject}  ${consumer} (${counted(deliveries, 'delivery', 'deliveries')}): ${reason}`,
+  )
 }
 
 function pageOf(letter: DeadLetter): string {
   const own = [...letter.headers].flatMap(([name, values]) => values.map((value) => `  ${name}: ${value}`))
   const lines = [
     `${letter.seq}: ${letter.subject}`,
-    `  message ${letter.messageSeq} of ${letter.stream}, given up by ${letter.consumer} after ${letter.deliveries} deliveries at ${when(letter.time)}`,
+    `  message ${letter.messageSeq} of ${letter.stream}, given up by ${letter.consumer} after ${counted(letter.deliveries, 'delivery', 'deliveries')} at ${when(letter.time)}`,
     `  reason: ${letter.reason}`,
     ...own,
     '',

@@ -1,4 +1,4 @@
-import { InterestIndex, latin1Of } from '../subjects/index.ts'
+import { InterestIndex, latin1Of, type SubjectBuffer } from '../subjects/index.ts'
 import { Message } from '../wire/index.ts'
 import { deliverAlong } from './delivery.ts'
 import { HandlerReceiver, type InternalSubscription, type MessageHandler } from './handler.ts'
@@ -156,9 +156,9 @@ export class Account {
     this.interestChanged()
   }
 
-  /** Gives a message that is published here the subject it is mapped to. */
-  mapSubject(message: Message): 'kept' | 'lost' | 'mapped' {
-    return this.mappings === null ? 'kept' : this.mappings.apply(message)
+  /** Gives a message that is published here the subject it is mapped to. `to`: as with `Mappings`. */
+  mapSubject(message: Message, to?: SubjectBuffer): 'kept' | 'lost' | 'mapped' {
+    return this.mappings === null ? 'kept' : this.mappings.apply(message, to)
   }
 
   remove(subscription: Subscription): void {

@@ -34,6 +34,8 @@ export interface Credentials {
   readonly id?: number
   /** Has the client left meanwhile, so that nobody waits for the answer? Left out: no. */
   readonly hasLeft?: () => boolean
+  /** Has this called when the client leaves, so that nothing is kept for it. Left out: nobody is told. */
+  readonly onLeft?: (listener: () => void) => void
 }
 
 /** Decides who may connect. */
@@ -46,6 +48,8 @@ export interface Authenticator {
   readonly admitsUnknown?: boolean
   /** Does INFO give something to sign? */
   readonly needsNonce?: boolean
+  /** Is there a user of this name, or public nkey? Left out: users are not known by these. */
+  readonly hasUser?: (name: string) => boolean
   /** Returns the identity, or null to refuse ("Authorization Violation"). Nothing of the client is read until it is there. */
   authenticate(credentials: Credentials): Identity | null | Promise<Identity | null>
 }

@@ -59,8 +59,11 @@ export class Mappings {
     })
   }
 
-  /** Gives the message its subject. The first mapping that takes it counts. */
-  apply(message: Message): 'kept' | 'lost' | 'mapped' {
+  /**
+   * Gives the message its subject. The first mapping that takes it counts. `to`: where the subject is written; by default to one
+   * place, so that it holds until the next message.
+   */
+  apply(message: Message, to: SubjectBuffer = this.to): 'kept' | 'lost' | 'mapped' {
     const { subject, subjectStart, subjectEnd } = message
     for (let i = 0; i < this.mappings.length; i++) {
       const { filter, destinations } = this.mappings[i]
@@ -68,9 +71,9 @@ export class Mappings {
       const transform = choose(destinations)
       if (transform === undefined) return 'lost'
       if (transform === null) return 'kept'
-      const length = transform.apply(subject, subjectStart, subjectEnd, this.to)
+      const length = transform.apply(subject, subjectStart, subjectEnd, to)
       if (length < 0) return 'lost'
-      message.subject = this.to.bytes
+      message.subject = to.bytes
       message.subjectStart = 0
       message.subjectEnd = length
       return 'mapped'

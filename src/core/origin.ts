@@ -22,15 +22,27 @@ export interface PeerTls {
   readonly isVerified?: boolean
 }
 
+/** Credentials of a client by WebSocket, '' for none. */
+export interface ShownByCookies {
+  readonly jwt: string
+  readonly user: string
+  readonly pass: string
+  readonly auth_token: string
+}
+
 /** Where a client comes from, as its listener knows. */
 export interface Peer {
-  readonly host: string
-  readonly port: number
+  host: string
+  port: number
   readonly kind: 'in-process' | 'tcp' | 'websocket'
   /** Left out, or null: it speaks plainly (yet). Set by the listener at the end of the handshake. */
   tls?: PeerTls | null
   /** Fields of INFO that are of this listener. */
   readonly info?: Readonly<Record<string, unknown>>
+  /** It is a proxy, maybe, which has not said yet for whom: then it is not told its address. Left out: no. */
+  isUnsure?: boolean
+  /** What it has shown before CONNECT: for fields that CONNECT leaves empty. Left out: nothing. */
+  readonly cookies?: ShownByCookies
 }
 
 /** Something whose input can be held back. */

@@ -9,9 +9,9 @@ import {
   type ProtocolFailure,
   quoted,
 } from '../wire/index.ts'
-import type { Authenticator, Identity } from './authenticator.ts'
+import type { Authenticator, Credentials, Identity } from './authenticator.ts'
 import { CloseReason } from './close-reason.ts'
-import { parseConnectOptions } from './connect-options.ts'
+import { type ConnectOptions, parseConnectOptions } from './connect-options.ts'
 import { KeepAlive } from './keep-alive.ts'
 import { sendNoResponders } from './no-responders.ts'
 import { newNonce } from './nonce.ts'
@@ -63,6 +63,10 @@ export class ClientProtocol implements Operations, SessionProtocol {
   private lastInMs: number
   /** Since when it may log in. */
   private loginSinceMs: number
+  /** Told when it leaves while it waits. */
+  private onLeft: (() => void) | null = null
+  /** How often it was asked again whether it may stay: the last answer counts. */
+  private rechecks = 0
   /** Operations of the current chunk that count as activity. */
   private activity = 0
 
@@ -108,6 +112,12 @@ export class ClientProtocol implements Operations, SessionProtocol {
     this.loginSinceMs = this.host.clock.now()
   }
 
+  /** A proxy has said who is behind it; `address` null: nobody is. */
+  proxied(address: { readonly host: string; readonly port: number } | null): void {
+    this.session.peer.isUnsure = false
+    if (address !== null) this.session.comesFrom(address)
+  }
+
   /** Bytes have arrived, `[0, end)` of the chunk; they may be used again by the transport afterwards. */
   receive(chunk: Buffer, end = chunk.length): void {
     if (this.session.isClosed) return
@@ -122,7 +132,7 @@ export class ClientProtocol implements Operations, SessionProtocol {
     session.receivedMs = nowMs
     this.keepAlive.onConnect(session.startedMs, nowMs)
     try {
-      session.options = parseConnectOptions(json, session.options)
+      session.options = withCookies(parseConnectOptions(json, session.options), session.peer)
     } catch (error) {
       host.log('error', `${session.label()} - ${(error as Error).message}`)
       session.close(CloseReason.protocolViolation)
@@ -134,13 +144,25 @@ export class ClientProtocol implements Operations, SessionProtocol {
 
   /** `hasConnected`: by CONNECT, and not by saying something else before it. */
   private authenticate(hasConnected: boolean): void {
-    const { session, nonce } = this
-    const { options, peer } = session
-    const hasLeft = (): boolean => session.isClosed
-    const { id } = session
-    const identity = this.host.authenticator.authenticate({ options, peer, nonce, id, hasLeft })
-    if (identity instanceof Promise) this.waitForLogin(identity, hasConnected)
+    const { authenticator } = this.host
+    const identity = authenticator.authenticate(this.shown())
+    if (identity instanceof Promise) this.waitForLogin(identity, authenticator, hasConnected)
     else this.endLogin(identity, hasConnected)
+  }
+
+  private shown(): Credentials {
+    const { session, nonce } = this
+    const { options, peer, id } = session
+    return {
+      options,
+      peer,
+      nonce,
+      id,
+      hasLeft: () => session.isClosed,
+      onLeft: (listener) => {
+        this.onLeft = listener
+      },
+    }
   }
 
   private refuseLogin(): void {
@@ -266,16 +288,34 @@ export class ClientProtocol implements Operations, SessionProtocol {
   }
 
   recheckLogin(): void {
-    const { host, session, nonce } = this
-    if (!this.wasConnected) {
-      this.mayOperate = !host.authenticator.isRequired
+    const { host, session } = this
+    // Who waits is asked about anew when the answer is there.
+    if (this.isAwaited || session.identity?.isSettled) return
+    const { isRequired } = host.authenticator
+    if (!this.wasConnected && session.identity === null && session.subscriptions.size === 0) {
+      this.mayOperate = !isRequired
+      this.loginSinceMs = host.clock.now()
       return
     }
-    if (session.identity?.isSettled) return
-    const { options, peer, id } = session
-    const identity = host.authenticator.authenticate({ options, peer, nonce, id })
-    if (identity instanceof Promise) identity.then((found) => this.stay(found)).catch(host.fault)
-    else this.stay(identity)
+    if (this.isUserGone) {
+      session.close(CloseReason.clientClosed)
+      return
+    }
+    const asked = ++this.rechecks
+    const stay = (found: Identity | null): void => {
+      if (asked === this.rechecks) this.stay(found)
+    }
+    const identity = host.authenticator.authenticate(this.shown())
+    if (identity instanceof Promise) identity.then(stay).catch(host.fault)
+    else stay(identity)
+  }
+
+  /** Whoever comes back is somebody else then: it is closed without a word, as by nats-server, so that clients do come back. */
+  private get isUserGone(): boolean {
+    const { session, host } = this
+    const { hasUser } = host.authenticator
+    const name = session.user || session.options.nkey || session.options.user
+    return name !== '' && hasUser !== undefined && !hasUser(name)
   }
 
   /** Pings, stale connections, write deadline, authentication time-out. */
@@ -316,6 +356,8 @@ export class ClientProtocol implements Operations, SessionProtocol {
 
   close(flush: boolean): void {
     this.parser.stop()
+    this.onLeft?.()
+    this.onLeft = null
     if (flush) this.output.finish()
     else this.output.discard()
     this.transport.close(flush)
@@ -338,14 +380,19 @@ export class ClientProtocol implements Operations, SessionProtocol {
   }
 
   /** Nothing more of the client is read, and nothing of it understood, until it is known who it is. */
-  private waitForLogin(identity: Promise<Identity | null>, hasConnected: boolean): void {
-    const { parser, session } = this
+  private waitForLogin(
+    identity: Promise<Identity | null>,
+    asked: Authenticator,
+    hasConnected: boolean,
+  ): void {
+    const { parser, session, host } = this
     parser.hold()
     session.pause()
     this.isAwaited = true
-    this.loginSinceMs = this.host.clock.now()
+    this.loginSinceMs = host.clock.now()
     const goOn = (found: Identity | null): void => {
       this.isAwaited = false
+      this.onLeft = null
       if (session.isClosed) return
       this.endLogin(found, hasConnected)
       const before = this.beginWork()
@@ -353,7 +400,18 @@ export class ClientProtocol implements Operations, SessionProtocol {
       this.endWork(before)
       session.resume()
     }
-    identity.then(goOn).catch(this.host.fault)
+    this.decided(identity, asked).then(goOn).catch(host.fault)
+  }
+
+  /** By who decides now, when that is somebody else than was asked. */
+  private async decided(identity: Promise<Identity | null>, asked: Authenticator): Promise<Identity | null> {
+    const { host, session } = this
+    let found = await identity
+    for (let by = asked; by !== host.authenticator && !session.isClosed; ) {
+      by = host.authenticator
+      found = await by.authenticate(this.shown())
+    }
+    return found
   }
 
   /** Whether the client may stay. In another account it has to begin anew, as with nats-server. */
@@ -410,8 +468,8 @@ export class ClientProtocol implements Operations, SessionProtocol {
       ...host.info,
       ...peer.info,
       client_id: session.id,
-      client_ip: peer.host,
     }
+    if (!peer.isUnsure) info.client_ip = peer.host
     if (nonce !== '' && !isAnswer) info.nonce = nonce
     if (isAnswer) {
       if (host.authenticator.isRequired) info.auth_required = true
@@ -461,6 +519,19 @@ export class ClientProtocol implements Operations, SessionProtocol {
     output.reserve(bytes.length)
     output.length = copyBytes(bytes, 0, bytes.length, output.buffer, output.length)
     session.checkPending(output.pendingBytes, session)
+  }
+}
+
+/** What CONNECT leaves empty is what the cookies say. */
+function withCookies(options: ConnectOptions, { cookies }: Peer): ConnectOptions {
+  if (cookies === undefined) return options
+  const { jwt, user, pass, auth_token } = cookies
+  return {
+    ...options,
+    jwt: options.jwt || jwt,
+    user: options.user || user,
+    pass: options.pass || pass,
+    auth_token: options.auth_token || auth_token,
   }
 }
 

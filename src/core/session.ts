@@ -186,6 +186,12 @@ export class Session implements Origin, Receiver, TrafficCounters, WaitedFor {
     this.protocol.recheckLogin()
   }
 
+  /** It has come through somebody else. */
+  comesFrom({ host, port }: { readonly host: string; readonly port: number }): void {
+    Object.assign(this.peer, { host, port })
+    this.name = `${host}:${port} - cid:${this.id}`
+  }
+
   /** The log's name of it gets what CONNECT says of the client. */
   introduce(): void {
     const { version, lang, name } = this.options

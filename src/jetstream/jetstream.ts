@@ -2,6 +2,7 @@ import type { Bus } from '../core/index.ts'
 import { JetStreamAccount } from './account/account.ts'
 import { Stream } from './account/stream.ts'
 import { Api } from './api/dispatch.ts'
+import { type AccountTiers, checkSufficient, UNLIMITED } from './config/account-limits.ts'
 import { Consumer } from './consumer/consumer.ts'
 import { accountOfLog, streamOfIds } from './publish/msg-id-log.ts'
 import { type Log, StoreWatch } from './store-watch.ts'
@@ -11,9 +12,16 @@ import type { StreamMeta } from './stream/stream-log.ts'
 export interface JetStreamOptions extends StreamHostOptions {
   log?: Log
   /** Accounts with JetStream. Default: `$G`. */
-  accounts?: readonly string[]
+  accounts?: readonly JetStreamAccountOptions[]
   /** Other accounts may be enabled later. Default: false. */
   accountsCome?: boolean
+}
+
+/** An account with JetStream. */
+export interface JetStreamAccountOptions {
+  readonly name: string
+  /** Default: none but those of the server. */
+  readonly tiers?: AccountTiers
 }
 
 /** What the server's monitoring shows. Sizes are bytes. */
@@ -47,7 +55,12 @@ export class JetStream {
   /** Opens JetStream on a store: recovers its streams and consumers and begins to answer. */
   static async open(options: JetStreamOptions): Promise<JetStream> {
     const js = new JetStream(options)
-    for (const name of options.accounts ?? ['$G']) js.addAccount(name)
+    const accounts = options.accounts ?? [{ name: '$G' }]
+    checkSufficient(
+      accounts.map(({ tiers = UNLIMITED }) => tiers),
+      js.host,
+    )
+    for (const { name, tiers } of accounts) js.addAccount(name, tiers)
     js.connect()
     js.tidy()
     await js.recover(js.accounts)
@@ -62,15 +75,43 @@ export class JetStream {
     return new Set(names.map(accountOfLog))
   }
 
-  /** JetStream for one more account: its streams are recovered. Of no effect where it is enabled. */
-  async enable(name: string): Promise<void> {
-    if (this.accounts.has(name) || this.isClosed) return
+  /**
+   * JetStream for one more account: its streams are recovered. One that has it gets other limits.
+   * @throws ApiError when the server has not what all accounts have a right to together; nothing has changed then
+   */
+  async enable(name: string, tiers: AccountTiers = UNLIMITED): Promise<void> {
+    const others = [...this.accounts.values()].filter(({ account }) => account.name !== name)
+    this.checkTiers([...others.map(({ usage }) => usage.tiers), tiers])
+    await this.take(name, tiers)
+  }
+
+  /**
+   * JetStream for these accounts and no others: those that are new are there when the promise is fulfilled.
+   * @throws ApiError at once, as `enable`
+   */
+  enableOnly(accounts: readonly JetStreamAccountOptions[]): Promise<unknown> {
+    this.checkTiers(accounts.map(({ tiers = UNLIMITED }) => tiers))
+    const wanted = new Set(accounts.map(({ name }) => name))
+    for (const name of [...this.accounts.keys()]) if (!wanted.has(name)) this.disable(name)
+    return Promise.all(accounts.map(({ name, tiers = UNLIMITED }) => this.take(name, tiers)))
+  }
+
+  private checkTiers(tiers: readonly AccountTiers[]): void {
+    checkSufficient(tiers, this.host)
+  }
+
+  private async take(name: string, tiers: AccountTiers): Promise<void> {
+    if (this.isClosed) return
+    const enabled = this.accounts.get(name)
+    enabled?.usage.change(tiers)
+    if (enabled !== undefined) return
+    const account = this.addAccount(name, tiers)
+    const recovered = this.recover(new Map([[name, account]]))
+    if (account.streams.size > 0) await recovered
+    if (this.isClosed || this.accounts.get(name) !== account) return
     this.refusing.get(name)?.close(SHUTDOWN_STATUS)
     this.refusing.delete(name)
-    this.addAccount(name)
-    const account = this.accounts.get(name) as JetStreamAccount
-    await this.recover(new Map([[name, account]]))
-    if (!this.isClosed && this.accounts.get(name) === account) account.open(new Api(account))
+    account.open(new Api(account))
   }
 
   /** No JetStream for the account: who asks is told so. Its streams stay on the disk, until it is enabled again. */
@@ -161,8 +202,10 @@ export class JetStream {
 
   // Opening
 
-  private addAccount(name: string): void {
-    this.accounts.set(name, new JetStreamAccount(this.host, this.bus.account(name)))
+  private addAccount(name: string, tiers?: AccountTiers): JetStreamAccount {
+    const account = new JetStreamAccount(this.host, this.bus.account(name), tiers)
+    this.accounts.set(name, account)
+    return account
   }
 
   /** Removes what no stream needs. */

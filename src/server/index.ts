@@ -7,6 +7,7 @@ export { ServerFault } from './guard.ts'
 export { type Logger, type LogLineLevel, TextLogger, type TextLoggerOptions } from './logger.ts'
 export type { EncryptionOptions, ServerOptions, StorageOptions } from './options.ts'
 export type {
+  AccountJetStreamOptions,
   AccountLimitOptions,
   AccountOptions,
   ConnectionTypeName,

@@ -6,20 +6,20 @@ import { dirname, join, resolve } from 'node:path'
 import { type AccountLimitClaims, hasJetStream } from '../auth/index.ts'
 import type { Bus } from '../core/index.ts'
 import {
-  type Consumer,
+  ApiError,
+  isCompressed,
   JetStream,
   type JetStreamAccount,
   type JetStreamLimitOptions,
-  type Stream,
   settleLimits,
-  storedConfig,
-  streamState,
 } from '../jetstream/index.ts'
 import type { FileSystem } from '../ports/index.ts'
 import { Store } from '../storage/index.ts'
+import { claimedTiers } from './claimed-tiers.ts'
 import type { Logger } from './logger.ts'
-import { goDuration, goTime, NO_LIMIT } from './monitor/go-text.ts'
+import { goDuration } from './monitor/go-text.ts'
 import type { Settings } from './options.ts'
+import type { SecuritySettings } from './security.ts'
 import { storeFailure } from './store-failure.ts'
 import { API_LEVEL } from './versions.ts'
 
@@ -39,13 +39,7 @@ const NANOS_PER_MS = 1e6
 const SHOWN_SYNC_MS = 120_000
 const CIPHER_NAMES = { aes: 'AES-GCM', chacha: 'ChaCha20-Poly1305' }
 const STORE_FOLDER = 'jetstream'
-
-/** What /jsz was asked to show. */
-export interface DetailsWanted {
-  streams: boolean
-  consumers: boolean
-  config: boolean
-}
+const ENABLING_FAILED = 'Error enabling jetstream on configured accounts'
 
 export class JetStreamService {
   private readonly settingsShown: Record<string, unknown>
@@ -64,6 +58,9 @@ export class JetStreamService {
    */
   static async open(options: JetStreamServiceOptions): Promise<JetStreamService> {
     const { bus, settings, logger } = options
+    const { systemAccount, jetstreamAccounts } = settings.security
+    if (jetstreamAccounts.some(({ name }) => name === systemAccount))
+      throw new Error('Not allowed to enable JetStream on the system account')
     const begunMs = performance.now()
     logger.log('info', 'Starting JetStream')
     const directory = settings.storeDir === null ? null : join(resolve(settings.storeDir), STORE_FOLDER)
@@ -75,6 +72,7 @@ export class JetStreamService {
         limits: settings.storage.limits ?? {},
         clock: settings.clock,
         syncInterval: settings.syncInterval,
+        compresses: isCompressed,
         ...(settings.encryption === null ? {} : { encryption: settings.encryption }),
         log: (level, text) => logger.log(level, text),
       })
@@ -92,7 +90,7 @@ export class JetStreamService {
         store,
         clock: settings.clock,
         log: (level, text) => logger.log(level, text),
-        accounts: settings.security.jetstreamAccounts,
+        accounts: jetstreamAccounts,
         accountsCome: settings.security.operator !== null,
         domain: settings.domain,
         maxMemory,
@@ -100,11 +98,12 @@ export class JetStreamService {
         serverName: options.serverName,
         serverId: options.serverId,
         limits: settings.jetstreamLimits,
+        strict: settings.strict,
       })
     } catch (error) {
       // What failed first is told; that the store closes badly too would only hide it.
       await store.close().catch(() => {})
-      throw new Error(`Can't start JetStream: ${(error as Error).message}`, { cause: error })
+      throw new Error(`Can't start JetStream: ${accountsMistake(error)}`, { cause: error })
     }
     const config = {
       max_memory: maxMemory,
@@ -113,10 +112,13 @@ export class JetStreamService {
       sync_interval:
         (settings.syncInterval === 'always' ? SHOWN_SYNC_MS : settings.syncInterval) * NANOS_PER_MS,
       ...(settings.syncInterval === 'always' ? { sync_always: true } : {}),
-      strict: true,
+      // As nats-server has it, of a store whose two sizes were given.
+      ...(settings.maxMemoryStore && settings.maxFileStore ? { compress_ok: true } : {}),
+      ...(settings.strict ? { strict: true } : {}),
       ...(settings.domain === '' ? {} : { domain: settings.domain }),
     }
     logger.log('info', '---------------- JETSTREAM ----------------')
+    if (settings.strict) logger.log('info', '  Strict:          true')
     if (settings.domain !== '') logger.log('info', `  Domain:          ${settings.domain}`)
     logger.log('info', `  Max Memory:      ${bytesText(maxMemory)}`)
     logger.log('info', `  Max Storage:     ${bytesText(maxStore)}`)
@@ -130,7 +132,10 @@ export class JetStreamService {
     logger.log('info', `  API Level:       ${API_LEVEL}`)
     logger.log('info', '-------------------------------------------')
     logger.log('info', `Took ${goDuration(performance.now() - begunMs)} to start JetStream`)
-    return new JetStreamService(store, jetstream, { config, limits: shownLimits(settings.jetstreamLimits) })
+    const shown = { config, limits: shownLimits(settings.jetstreamLimits) }
+    const service = new JetStreamService(store, jetstream, shown)
+    service.refuseOthers(settings.security)
+    return service
   }
 
   /** Streams may take more from now on, where the settings name limits. */
@@ -152,10 +157,43 @@ export class JetStreamService {
     return this.jetstream.storedAccounts()
   }
 
-  /** What an account's JWT says of JetStream. Of its limits it takes whether it has any; null: it has none. */
+  /**
+   * What an account's JWT says of JetStream; null: it has none.
+   * @throws Error in nats-server's words when the server has not as much
+   */
   async changeAccount(name: string, limits: AccountLimitClaims | null): Promise<void> {
-    if (limits !== null && hasJetStream(limits)) await this.jetstream.enable(name)
-    else this.jetstream.disable(name)
+    try {
+      if (limits !== null && hasJetStream(limits)) await this.jetstream.enable(name, claimedTiers(limits))
+      else this.jetstream.disable(name)
+    } catch (error) {
+      throw new Error(withCode(error))
+    }
+  }
+
+  /**
+   * JetStream is in the accounts that these settings name, with their limits; those that are new have it when the promise is
+   * fulfilled.
+   * @throws Error at once, in nats-server's words, when they can't; nothing has changed then
+   */
+  changeAccounts(security: SecuritySettings): Promise<unknown> {
+    const { systemAccount, jetstreamAccounts } = security
+    try {
+      if (jetstreamAccounts.some(({ name }) => name === systemAccount))
+        throw new Error('jetstream can not be enabled on the system account')
+      const enabled = this.jetstream.enableOnly(jetstreamAccounts)
+      this.refuseOthers(security)
+      return enabled
+    } catch (error) {
+      throw new Error(`${ENABLING_FAILED}: ${withCode(error)}`)
+    }
+  }
+
+  /** Other accounts are told that they have none, but not that of the system. */
+  private refuseOthers({ operator, accounts, systemAccount, jetstreamAccounts }: SecuritySettings): void {
+    // By JWTs each account is asked about when it is used.
+    if (operator !== null) return
+    const served = new Set([systemAccount, ...jetstreamAccounts.map(({ name }) => name)])
+    for (const { name } of accounts) if (!served.has(name)) this.jetstream.disable(name)
   }
 
   /** Removes all streams of an account; `done` when they are gone for good. */
@@ -206,31 +244,6 @@ export class JetStreamService {
     }
   }
 
-  /** One account of /jsz. */
-  accountDetail(account: JetStreamAccount, wanted: DetailsWanted): Record<string, unknown> {
-    const { name, nameTag } = account.account
-    let memory = 0
-    let storage = 0
-    for (const { log } of account.streams.values()) {
-      if (log.inMemory) memory += log.bytes
-      else storage += log.bytes
-    }
-    return {
-      name: nameTag,
-      id: name,
-      memory,
-      storage,
-      reserved_memory: NO_LIMIT,
-      reserved_storage: NO_LIMIT,
-      accounts: 0,
-      ha_assets: 0,
-      api: { level: 0, total: account.apiTotal, errors: account.apiErrors },
-      ...(wanted.streams && account.streams.size > 0
-        ? { stream_detail: [...account.streams.values()].map((stream) => streamDetail(stream, wanted)) }
-        : {}),
-    }
-  }
-
   /** `jetstream` of /varz. */
   varz(): Record<string, unknown> {
     const { config, limits } = this.settingsShown
@@ -244,24 +257,14 @@ export class JetStreamService {
   }
 }
 
-function streamDetail(stream: Stream, wanted: DetailsWanted): Record<string, unknown> {
-  return {
-    name: stream.name,
-    created: goTime(stream.createdMs),
-    cluster: { leader: stream.host.serverName },
-    ...(wanted.config ? { config: storedConfig(stream) } : {}),
-    state: streamState(stream),
-    ...(wanted.consumers && stream.consumers.size > 0
-      ? {
-          consumer_detail: [...stream.consumers.values()].map((consumer) => consumerDetail(consumer, wanted)),
-        }
-      : {}),
-  }
+/** Why the accounts can't have what they are to have. */
+function accountsMistake(error: unknown): string {
+  if (!(error instanceof ApiError)) return (error as Error).message
+  return `${ENABLING_FAILED}: ${withCode(error)}`
 }
 
-function consumerDetail(consumer: Consumer, wanted: DetailsWanted): Record<string, unknown> {
-  const { config, ...rest } = consumer.info()
-  return wanted.config ? { ...rest, config } : rest
+function withCode(error: unknown): string {
+  return error instanceof ApiError ? `${error.message} (${error.errCode})` : (error as Error).message
 }
 
 /** `limits` of /varz and /jsz: what was set. */
@@ -270,6 +273,7 @@ function shownLimits(options: JetStreamLimitOptions): Record<string, number> {
   const shown = {
     max_request_batch: limits.maxRequestBatch,
     max_ack_pending: limits.maxAckPending,
+    max_ha_assets: limits.maxHaAssets,
     max_duplicate_window: limits.duplicateWindow * NANOS_PER_MS,
     max_batch_inflight_per_stream: batch.maxInflightPerStream,
     max_batch_inflight_total: batch.maxInflightTotal,

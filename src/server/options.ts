@@ -6,6 +6,7 @@ import type { JetStreamLimitOptions } from '../jetstream/index.ts'
 import type { Clock, FileSystem } from '../ports/index.ts'
 import { realClock } from '../ports/real-clock.ts'
 import type { Encryption, StoreLimits } from '../storage/index.ts'
+import { quoted } from '../wire/index.ts'
 import type { Logger } from './logger.ts'
 import { type OperationOptions, type OperationSettings, settleOperation } from './operation-options.ts'
 import { emptySecret, type SecuritySettings, settleSecurity } from './security.ts'
@@ -50,6 +51,8 @@ export interface ServerOptions extends OperationOptions, SecurityOptions {
    * as are made).
    */
   jetstreamLimits?: JetStreamLimitOptions
+  /** Are requests to JetStream's API with fields that nobody knows refused (10025)? Default: true. Else such fields are passed over. */
+  strict?: boolean
   /** Largest message (headers and payload), bytes. Default: 1 MiB; at most 64 MiB. */
   maxPayload?: number
   /** Longest protocol line, bytes. Default: 4096. */
@@ -68,6 +71,11 @@ export interface ServerOptions extends OperationOptions, SecurityOptions {
   writeDeadline?: number
   /** TLS for clients by TCP. Default: none. */
   tls?: TlsOptions
+  /**
+   * May proxies say, by the PROXY protocol (1 or 2), who is behind them? Whoever reaches the port can then say it comes from
+   * anywhere: only where it is reached through proxies alone. Default: false.
+   */
+  proxyProtocol?: boolean
   /** Clients by WebSocket. Default: none. */
   websocket?: WebSocketOptions
   /** Port of the monitoring over HTTP; 0 or -1: any free one (see `server.monitorPort`). Default: none. */
@@ -119,9 +127,11 @@ export interface Settings extends OperationSettings {
   maxFileStore: number | null
   domain: string
   jetstreamLimits: JetStreamLimitOptions
+  strict: boolean
   limits: CoreLimits
   security: SecuritySettings
   tls: TlsSettings | null
+  proxyProtocol: boolean
   websocket: WebSocketSettings | null
   monitorHost: string
   monitorPort: number | null
@@ -175,6 +185,12 @@ export function settle(options: ServerOptions): Settings {
   const domain = options.domain ?? ''
   if (/[\s.*>]/.test(domain)) throw new Error(`invalid domain name: may not contain ".", "*" or ">"`)
   refuseEmptyKeys(options)
+  const { operators = [], trustedKeys = [] } = options.operator ?? {}
+  const { jwtCookie = '' } = options.websocket ?? {}
+  if (jwtCookie !== '' && operators.length + trustedKeys.length === 0)
+    throw new Error(
+      `trusted operators or trusted keys configuration is required for JWT authentication via cookie ${quoted(jwtCookie)}`,
+    )
   return {
     ...settleOperation(options),
     host,
@@ -188,8 +204,10 @@ export function settle(options: ServerOptions): Settings {
     maxFileStore: options.maxFileStore ?? null,
     domain,
     jetstreamLimits: options.jetstreamLimits ?? {},
+    strict: options.strict ?? true,
     limits,
     security: settleSecurity(options, options.tls?.verifyAndMap ?? false),
+    proxyProtocol: options.proxyProtocol ?? false,
     websocket: options.websocket === undefined ? null : settleWebSocket(options.websocket, host),
     tls: options.tls === undefined || isOnlyAllowed(options.tls) ? null : settleTls(options.tls),
     monitorHost: options.monitorHost ?? host,

@@ -20,6 +20,7 @@ const fixedSettings: Readonly<Partial<Record<keyof Settings, Fixed>>> = {
     show: (value: Settings['syncInterval']) => (value === 'always' ? value : formatDuration(value)),
   },
   domain: { name: 'JetStreamDomain' },
+  proxyProtocol: { name: 'ProxyProtocol' },
   monitorHost: { name: 'HTTPHost' },
   monitorPort: { name: 'HTTPPort', show: (port: number | null) => String(port === null ? 0 : port || -1) },
   monitorIsSecure: { name: 'HTTPSPort' },
@@ -59,11 +60,7 @@ export function reloaded(now: Settings, next: Settings): Settings {
   if (!same(withoutPreload(now), withoutPreload(wanted)))
     throw new Error('config reload not supported for operators and their resolver')
   check('SystemAccount', now.security.systemAccount, wanted.security.systemAccount, String)
-  if (now.jetstream) {
-    checkStore(now, wanted)
-    if (!same(now.security.jetstreamAccounts, wanted.security.jetstreamAccounts))
-      throw new Error('config reload not supported for the accounts that have jetstream')
-  }
+  if (now.jetstream) checkStore(now, wanted)
   return wanted
 }
 

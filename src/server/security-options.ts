@@ -98,14 +98,34 @@ export interface AccountLimitOptions {
   maxPayload?: number
 }
 
+/** Limits of JetStream in an account; left out or -1: none but those of the server. */
+export interface AccountJetStreamOptions {
+  /** Bytes that its streams may store in memory. Publishing more is refused with 10002, streams that ask for more with 10028. */
+  maxMemory?: number
+  /** The same on files; streams that ask for more are refused with 10047. */
+  maxStore?: number
+  /** One more is refused with 10027. */
+  maxStreams?: number
+  /** Consumers of one stream; one more is refused with 10026. */
+  maxConsumers?: number
+  /** Most that `max_ack_pending` of a consumer may be (10121), and what one has that doesn't say, up to 1000. */
+  maxAckPending?: number
+  /** Most bytes that `max_bytes` of a stream in memory may be (10122). */
+  memoryMaxStreamBytes?: number
+  /** The same on files. */
+  storeMaxStreamBytes?: number
+  /** Do its streams have to have `max_bytes` (10113)? Default: false. */
+  maxBytesRequired?: boolean
+}
+
 /** One account: a subject space of its own. */
 export interface AccountOptions {
   /** Who belongs to it. Names are unique over all accounts. */
   users?: readonly UserOptions[]
   /** What those may do who have no `permissions`. Default: everything. */
   defaultPermissions?: PermissionOptions
-  /** Does it have JetStream? Default: false. */
-  jetstream?: boolean
+  /** Does it have JetStream, and how much of it? Default: false; true: without limits of its own. */
+  jetstream?: boolean | AccountJetStreamOptions
   /** What others may take from it. */
   exports?: readonly ExportOptions[]
   /** What it takes from others. */

@@ -11,10 +11,18 @@ import {
   type UserRecord,
   type Users,
 } from '../auth/index.ts'
+import {
+  type AccountTiers,
+  type JetStreamAccountOptions,
+  NO_ACCOUNT_LIMITS,
+  UNLIMITED,
+  WITHOUT_TIERS,
+} from '../jetstream/index.ts'
 import { quoted } from '../wire/index.ts'
 import { type AccountSettings, settleAccounts } from './account-settings.ts'
 import { type OperatorOptions, type OperatorSettings, settleOperator } from './operator/options.ts'
 import type {
+  AccountOptions,
   AuthCalloutOptions,
   PermissionOptions,
   SecurityOptions,
@@ -36,7 +44,7 @@ export interface SecuritySettings {
   readonly users: Users
   readonly accounts: readonly AccountSettings[]
   /** Where JetStream is, when it is served: `$G`, until there are others. */
-  readonly jetstreamAccounts: readonly string[]
+  readonly jetstreamAccounts: readonly JetStreamAccountOptions[]
   readonly systemAccount: string
 }
 
@@ -80,11 +88,26 @@ export function settleSecurity(options: SecurityOptions, mapsCertificates: boole
       { name: GLOBAL_ACCOUNT, mappings: options.mappings ?? {} },
       systemAccount,
     ),
-    jetstreamAccounts: names.every((name) => name === systemAccount)
-      ? [GLOBAL_ACCOUNT]
-      : names.filter((name) => accounts[name].jetstream),
+    jetstreamAccounts: jetstreamAccounts(accounts, systemAccount),
     systemAccount,
   }
+}
+
+/** Without accounts but that of the system, JetStream is for everybody. That of the system may not have it: a start says so. */
+function jetstreamAccounts(
+  accounts: Readonly<Record<string, AccountOptions>>,
+  systemAccount: string,
+): JetStreamAccountOptions[] {
+  const enabled = Object.entries(accounts).flatMap(([name, { jetstream = false }]) =>
+    jetstream === false ? [] : [{ name, tiers: tiersOf(jetstream) }],
+  )
+  const isAlone = Object.keys(accounts).every((name) => name === systemAccount)
+  return isAlone ? [{ name: GLOBAL_ACCOUNT, tiers: UNLIMITED }, ...enabled] : enabled
+}
+
+function tiersOf(jetstream: Exclude<AccountOptions['jetstream'], false | undefined>): AccountTiers {
+  if (jetstream === true) return UNLIMITED
+  return { [WITHOUT_TIERS]: { ...NO_ACCOUNT_LIMITS, ...jetstream } }
 }
 
 /** Nobody is known here: accounts and users come with their JWTs. */

@@ -245,6 +245,13 @@ export class Server {
     if (next.tls !== null && this.handshakes !== null) this.handshakes.change(next.tls)
     if (next.tls !== null) this.monitor?.changeTls(next.tls)
     this.jetstream?.changeLimits(next)
+    if (operator === null && !same(jetstreamOf(now.security), jetstreamOf(next.security))) {
+      try {
+        this.jetstream?.changeAccounts(next.security).catch(bus.fault)
+      } catch (error) {
+        logger.log('error', (error as Error).message)
+      }
+    }
     for (const line of changesOf(now, next)) logger.log('info', line)
     this.loadedMs = bus.clock.now()
     const digest = next.configDigest === '' ? '' : ` (${next.configDigest})`
@@ -331,7 +338,13 @@ export class Server {
       this.handshakes = new TlsHandshakes(settings.tls)
     }
     if (settings.port !== null) {
-      const listener = new TcpListener(bus, this.admission, this.guard, this.handshakes)
+      const listener = new TcpListener(
+        bus,
+        this.admission,
+        this.guard,
+        this.handshakes,
+        settings.proxyProtocol,
+      )
       const wanted = hostPort(settings.host, settings.port)
       const listening = listener.listen(settings.host, settings.port)
       const failure = `Error listening on port: ${wanted}`
@@ -342,6 +355,7 @@ export class Server {
         'info',
         `Listening for client connections on ${hostPort(settings.host, this.boundPort)}`,
       )
+      if (settings.proxyProtocol) logger.log('info', 'PROXY protocol enabled for client connections')
     }
     if (settings.websocket !== null) await this.openWebSocket(settings.websocket)
     logger.log('info', 'Server is ready')
@@ -497,6 +511,11 @@ export class Server {
     signal.addEventListener('abort', stop, { once: true })
     this.unhook = () => signal.removeEventListener('abort', stop)
   }
+}
+
+/** What JetStream has to know of accounts. */
+function jetstreamOf({ accounts, jetstreamAccounts }: SecuritySettings): unknown {
+  return [accounts.map(({ name }) => name), jetstreamAccounts]
 }
 
 function traceOf({ trace, maxTracedMessage, traceHeaders, traceSystem }: Settings): TraceSettings {

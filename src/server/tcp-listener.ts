@@ -3,6 +3,7 @@ import { type Bus, type ClientProtocol, CloseReason, type LogLevel, type PeerTls
 import type { Admission } from './admission.ts'
 import { Descriptors, RefusalLog } from './descriptors.ts'
 import type { Guard } from './guard.ts'
+import { type ProxiedAddress, type ProxyHeader, readProxyHeader } from './proxy-header.ts'
 import { readInto } from './read-into.ts'
 import { SocketTransport } from './socket-transport.ts'
 import type { TlsHandshakes } from './tls-handshakes.ts'
@@ -20,8 +21,17 @@ export class TcpListener {
   private readonly handshakes: TlsHandshakes | null
   private readonly log: (level: LogLevel, text: string) => void
 
-  /** `handshakes`: null for plain TCP. */
-  constructor(bus: Bus, admission: Admission, guard: Guard, handshakes: TlsHandshakes | null) {
+  private readonly hasProxies: boolean
+
+  /** `handshakes`: null for plain TCP. `hasProxies`: clients may come through proxies that say so. */
+  constructor(
+    bus: Bus,
+    admission: Admission,
+    guard: Guard,
+    handshakes: TlsHandshakes | null,
+    hasProxies = false,
+  ) {
+    this.hasProxies = hasProxies
     this.admission = admission
     this.handshakes = handshakes
     this.log = bus.log
@@ -82,29 +92,69 @@ export class TcpListener {
     }
     this.refusals.accept()
     const { handshakes } = this
-    if (handshakes === null) this.read(socket, this.admit(socket))
-    else if (handshakes.settings.handshakeFirstMs === null) this.introduce(socket, handshakes)
+    if (handshakes === null) {
+      if (this.hasProxies) this.readBehindProxy(socket)
+      else this.read(socket, this.admit(socket))
+    } else if (handshakes.settings.handshakeFirstMs === null) this.introduce(socket, handshakes)
     else this.secureFirst(socket, handshakes, handshakes.settings.handshakeFirstMs)
   }
 
-  private admit(socket: Socket, tls: PeerTls | null = null): ClientProtocol {
+  /** `address`: who is behind the proxy that it is of; null: it is the client itself, undefined: nobody knows yet. */
+  private admit(
+    socket: Socket,
+    tls: PeerTls | null = null,
+    address: ProxiedAddress | null | undefined = this.hasProxies ? undefined : null,
+  ): ClientProtocol {
     const transport = new SocketTransport(socket, this.guard)
     const protocol = this.admission.admit(transport, {
-      host: plainAddress(socket.remoteAddress ?? ''),
-      port: socket.remotePort ?? 0,
+      host: address?.host ?? plainAddress(socket.remoteAddress ?? ''),
+      port: address?.port ?? socket.remotePort ?? 0,
       kind: 'tcp',
       info: tlsInfo(this.handshakes?.settings ?? null),
       tls,
+      ...(address === undefined ? { isUnsure: true } : {}),
     })
     transport.protocol = protocol
     this.watch(socket, protocol)
     return protocol
   }
 
+  private readBehindProxy(socket: Socket): void {
+    const protocol = this.admit(socket)
+    protocol.output.run()
+    this.behindProxy(socket, protocol, () => this.readPlainly(socket, protocol))
+  }
+
+  /** Goes on when the proxy, where there is one, has said who comes. */
+  private behindProxy(socket: Socket, protocol: ClientProtocol, goOn: () => void): void {
+    if (!this.hasProxies) goOn()
+    else
+      awaitProxyHeader(socket, (header) =>
+        this.guard.run(() => {
+          if (header.kind === 'bad') {
+            this.refuseProxy(socket, header.reason)
+            protocol.session.close(CloseReason.protocolViolation, false)
+            return
+          }
+          protocol.proxied(header.kind === 'read' ? header.address : null)
+          goOn()
+        }),
+      )
+  }
+
+  private refuseProxy(socket: Socket, reason: string): void {
+    const from = `${socket.remoteAddress}:${socket.remotePort}`
+    this.log('warn', `Error reading PROXY protocol header from ${from}: ${reason}`)
+  }
+
   /** INFO first, then TLS; or what the client begins with, where both are taken. */
   private introduce(socket: Socket, handshakes: TlsHandshakes): void {
     const protocol = this.admit(socket)
     protocol.output.run()
+    this.behindProxy(socket, protocol, () => this.secureOrNot(socket, protocol, handshakes))
+  }
+
+  private secureOrNot(socket: Socket, protocol: ClientProtocol, handshakes: TlsHandshakes): void {
     if (!handshakes.settings.allowsPlain) {
       this.secure(socket, protocol, handshakes)
       return
@@ -141,14 +191,26 @@ export class TcpListener {
 
   /** TLS before anything else; after `patienceMs` without a byte INFO goes first (0: never). */
   private secureFirst(socket: Socket, handshakes: TlsHandshakes, patienceMs: number): void {
-    const begin = (): void =>
+    const beginFor = (address: ProxiedAddress | null): void =>
       handshakes.begin(socket, {
         secured: (secure, facts) =>
           this.guard.run(() => {
-            this.readPlainly(secure, this.admit(secure, facts))
+            this.readPlainly(secure, this.admit(secure, facts, address))
           }),
         failed: (reason) => this.log('error', `TLS handshake error: ${reason}`),
       })
+    const begin = (): void => {
+      if (!this.hasProxies) beginFor(null)
+      else
+        awaitProxyHeader(socket, (header) =>
+          this.guard.run(() => {
+            if (header.kind === 'bad') {
+              this.refuseProxy(socket, header.reason)
+              socket.destroy()
+            } else beginFor(header.kind === 'read' ? header.address : null)
+          }),
+        )
+    }
     socket.on('error', () => {})
     if (patienceMs === 0) begin()
     else {
@@ -186,6 +248,8 @@ export class TcpListener {
 }
 
 const THROTTLED = 'Connection throttling is active. Please try again later.'
+/** A proxy has so long to say who comes, milliseconds: twice what one read of nats-server waits. */
+const PROXY_MS = 10_000
 /** The first byte of a TLS handshake. */
 const TLS_HANDSHAKE = 22
 
@@ -203,6 +267,32 @@ function firstBytes(socket: Socket, patienceMs: number, tell: (chunk: Buffer | n
   socket.once('close', () => {
     if (timer !== null) clearTimeout(timer)
   })
+}
+
+type WholeHeader = Exclude<ProxyHeader, { kind: 'cut' }>
+
+/** Waits for what a proxy says, and leaves what comes behind it to be read. Who sends too little is told of as one that is bad. */
+function awaitProxyHeader(socket: Socket, tell: (header: WholeHeader) => void): void {
+  let bytes = Buffer.alloc(0)
+  const end = (header: WholeHeader): void => {
+    clearTimeout(timer)
+    socket.off('data', onData)
+    socket.pause()
+    const rest = header.kind === 'read' ? bytes.subarray(header.length) : bytes
+    if (rest.length > 0 && header.kind !== 'bad') socket.unshift(rest)
+    tell(header)
+  }
+  const onData = (chunk: Buffer): void => {
+    bytes = Buffer.concat([bytes, chunk])
+    const header = readProxyHeader(bytes)
+    if (header.kind !== 'cut') end(header)
+  }
+  const timer = setTimeout(
+    () => end({ kind: 'bad', reason: 'timeout reading PROXY protocol header' }),
+    PROXY_MS,
+  )
+  socket.on('data', onData)
+  socket.once('close', () => clearTimeout(timer))
 }
 
 /** What INFO says of TLS. */

@@ -6,10 +6,11 @@ import type { TLSSocket } from 'node:tls'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Bus } from '../core/index.ts'
 import type { Admission } from './admission.ts'
+import { shownByCookies } from './cookies.ts'
 import { Descriptors, RefusalLog } from './descriptors.ts'
 import type { Guard } from './guard.ts'
 import { factsOf } from './tls-handshakes.ts'
-import type { WebSocketSettings } from './websocket-options.ts'
+import { originOf, type WebSocketSettings } from './websocket-options.ts'
 import { WebSocketTransport } from './websocket-transport.ts'
 
 /** Beside the largest payload: lines around it. A client may put several operations into a message. */
@@ -127,11 +128,13 @@ export class WebSocketListener {
     const { socket } = request
     const transport = new WebSocketTransport(client, guard)
     const isSecure = this.settings.tls !== null
+    const cookies = shownByCookies(request, this.settings.cookies)
     const protocol = this.admission.admit(transport, {
       host: (socket.remoteAddress ?? '').replace(/^::ffff:/, ''),
       port: socket.remotePort ?? 0,
       kind: 'websocket',
       tls: isSecure ? factsOf(socket as TLSSocket) : null,
+      ...(cookies === null ? {} : { cookies }),
     })
     const { session } = protocol
     transport.protocol = protocol
@@ -148,17 +151,13 @@ export class WebSocketListener {
   /** Browsers say where the page is from; others say nothing. */
   private isAllowed(request: IncomingMessage): boolean {
     const { sameOrigin, allowedOrigins, tls } = this.settings
-    const { origin, host } = request.headers
+    const { host = '' } = request.headers
+    const origin = request.headers.origin ?? request.headers['sec-websocket-origin']
     if (origin === undefined || (!sameOrigin && allowedOrigins.length === 0)) return true
-    let from: URL
-    try {
-      from = new URL(origin)
-      if (sameOrigin && new URL(`${tls === null ? 'http' : 'https'}://${host}`).host !== from.host)
-        return false
-    } catch {
-      return false
-    }
-    return allowedOrigins.length === 0 || allowedOrigins.some((each) => each.origin === from.origin)
+    const from = originOf(`${origin}`)
+    if (from === null) return false
+    if (sameOrigin && from !== originOf(`${tls === null ? 'http' : 'https'}://${host}`)) return false
+    return allowedOrigins.length === 0 || allowedOrigins.includes(from)
   }
 }
 

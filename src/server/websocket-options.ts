@@ -1,4 +1,5 @@
 /** WebSocket: what its listener can be told. */
+import type { CookieNames } from './cookies.ts'
 import { settleTls, type TlsOptions, type TlsSettings } from './tls-options.ts'
 
 export interface WebSocketOptions {
@@ -20,6 +21,14 @@ export interface WebSocketOptions {
   handshakeTimeout?: number
   /** Headers of the answer to the upgrade. Default: none. */
   headers?: Readonly<Record<string, string>>
+  /**
+   * Names of cookies whose values are the JWT, user, password and token of a client that shows none in CONNECT. Pages of other
+   * origins send them as well: say `sameOrigin` or `allowedOrigins` with them. Default: none.
+   */
+  jwtCookie?: string
+  userCookie?: string
+  passCookie?: string
+  tokenCookie?: string
 }
 
 export interface WebSocketSettings {
@@ -27,10 +36,11 @@ export interface WebSocketSettings {
   readonly host: string
   readonly tls: TlsSettings | null
   readonly sameOrigin: boolean
-  readonly allowedOrigins: readonly URL[]
+  readonly allowedOrigins: readonly string[]
   readonly compression: boolean
   readonly handshakeTimeoutMs: number
   readonly headers: Readonly<Record<string, string>>
+  readonly cookies: CookieNames
 }
 
 const HANDSHAKE_TIMEOUT_MS = 2000
@@ -49,17 +59,38 @@ export function settleWebSocket(options: WebSocketOptions, host: string): WebSoc
     host: options.host ?? host,
     tls: settledTls,
     sameOrigin: options.sameOrigin ?? false,
-    allowedOrigins: (options.allowedOrigins ?? []).map(origin),
+    allowedOrigins: (options.allowedOrigins ?? []).map(allowedOrigin),
     compression: options.compression ?? false,
     handshakeTimeoutMs: options.handshakeTimeout ?? HANDSHAKE_TIMEOUT_MS,
     headers: options.headers ?? {},
+    cookies: {
+      jwt: options.jwtCookie ?? '',
+      user: options.userCookie ?? '',
+      pass: options.passCookie ?? '',
+      auth_token: options.tokenCookie ?? '',
+    },
   }
 }
 
-function origin(text: string): URL {
-  try {
-    return new URL(text)
-  } catch {
-    throw new Error(`unable to parse allowed origin: ${text}`)
-  }
+/** Scheme, host and port of a page, with the port that the scheme has; null for what is none. */
+export function originOf(text: string): string | null {
+  if (!URL.canParse(text)) return null
+  const { protocol, origin, hostname } = new URL(text)
+  // Other schemes have no origin: they would all be the same.
+  return hostname !== '' && (protocol === 'http:' || protocol === 'https:') ? origin : null
+}
+
+/** @throws Error in nats-server's words */
+function allowedOrigin(text: string): string {
+  if (!URL.canParse(text)) throw new Error(`unable to parse allowed origin: ${text}`)
+  return (
+    originOf(text) ??
+    fail(
+      `unable to parse allowed origin "${text}": allowed origins must be absolute URLs with http or https scheme`,
+    )
+  )
+}
+
+function fail(text: string): never {
+  throw new Error(text)
 }

@@ -34,6 +34,8 @@ export interface StoreOptions {
   /** What is on disk is encrypted. A store that was not until now is, from here on. Default: not. */
   encryption?: Encryption
   limits?: Partial<StoreLimits>
+  /** Are the sealed segments of a log with this metadata to be compressed? Default: of none. Asked again for each segment. */
+  compresses?: (meta: Json) => boolean
   /** Called with what was found damaged, to be kept elsewhere. */
   onDamaged?: (damaged: DamagedBytes) => void
 }
@@ -84,7 +86,9 @@ export class Store implements CheckpointHost, RecoveryHost {
     this.indexes = new IndexCache(this.limits.indexBytes)
     const directory = options.directory ?? ''
     const { catalog, cache } = this
-    this.files = new LogFiles(options.fileSystem, directory, this.limits.openSegments)
+    this.files = new LogFiles(options.fileSystem, directory, this.limits.openSegments, (text) =>
+      options.log?.('info', text),
+    )
     this.flusher = new SegmentFlusher(this.files, cache, (error) => this.writability.failedOrShort(error))
     this.reserve = new Reserve(options.fileSystem, directory, this.limits, (text) => this.warn(text))
     this.reserve.onLent = (error) => this.writability.short(error)
@@ -150,6 +154,10 @@ export class Store implements CheckpointHost, RecoveryHost {
 
   get compactBelow(): number {
     return this.limits.compactBelow
+  }
+
+  compresses(meta: Json): boolean {
+    return this.options.compresses?.(meta) ?? false
   }
 
   get chunkBits(): number {
@@ -329,7 +337,7 @@ export class Store implements CheckpointHost, RecoveryHost {
   }
 
   readData(segment: Segment): Buffer {
-    return this.files.readData(segment)
+    return this.files.readAllSync(segment)
   }
 
   dataBytes(segment: Segment): Promise<number> {

@@ -1,3 +1,9 @@
+/** A way between accounts that a message has come, and those before it. */
+export interface Passed {
+  readonly service: object
+  readonly before: Passed | null
+}
+
 /**
  * A message on its way, as offsets into three buffers (often the same chunk, read from a socket).
  * One instance is used again and again: whoever wants to keep a part copies it during the call.
@@ -26,6 +32,8 @@ export class Message {
 
   /** Accounts it has come through as a request to a service. */
   hops = 0
+  /** The services that it has come through, as a request or an answer; null: none. */
+  via: Passed | null = null
   /** Its headers have the server's word of who asks. */
   hasRequestInfo = false
 
@@ -50,6 +58,7 @@ export class Message {
     this.wireStart = other.wireStart
     this.wireEnd = other.wireEnd
     this.hops = other.hops
+    this.via = other.via
     this.hasRequestInfo = other.hasRequestInfo
   }
 }

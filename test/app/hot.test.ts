@@ -113,3 +113,25 @@ test('loads that come at the same time take their turns', async () => {
   await hot('turns', make('d'))
   assert.deepEqual(steps.slice(5), ['stop c', 'start d'])
 })
+
+test('a module that is loaded again may say other options of its server', async () => {
+  const load = (port?: number) =>
+    hot('other options', () => {
+      const app = new App({ memory: true, share: true, port }, { log: new MemoryLog(), stopTimeout: '5s' })
+      return app
+    })
+  const first = await load()
+  assert.equal(first.url, null)
+  const second = await load(0)
+  assert.match(String(second.url), /^nats:/)
+  await second.stop()
+})
+
+test('while a build loads the modules nothing is started', async (t) => {
+  process.env.NEXT_PHASE = 'phase-production-build'
+  t.after(() => {
+    delete process.env.NEXT_PHASE
+  })
+  const app = await hot('build', () => new App({ share: true }, { log: new MemoryLog() }))
+  assert.equal(app.state, 'new')
+})

@@ -81,6 +81,16 @@ test('a signature is of this nonce and by this key', () => {
   assert.ok(!isSigned('nonce', signature.toString('base64url'), key.slice(0, 20), 'user'))
 })
 
+test('what was signed where no nonce was given opens nothing', async () => {
+  const pair = createUser()
+  const key = pair.getPublicKey()
+  const who = users([user({ name: key, isNkey: true })])
+  const sign = (text: string): string => Buffer.from(pair.sign(Buffer.from(text))).toString('base64url')
+  assert.equal(await nameOf(who, { nkey: key, sig: sign('n') }, tcp, 'n'), key)
+  // Clients sign the empty text for a server that asks for nothing, and this may be one that asks since its last reload.
+  assert.equal(await nameOf(who, { nkey: key, sig: sign('') }, tcp, ''), null)
+})
+
 test('hashed passwords are compared elsewhere, and known at once the next time', async () => {
   const hash = bcrypt.hashSync('secret', 4)
   const who = users([user({ name: 'ann', password: hash })])

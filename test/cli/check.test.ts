@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { jetstream, jetstreamManager } from '@nats-io/jetstream'
+import { jetstream, jetstreamManager, StoreCompression } from '@nats-io/jetstream'
 import { Server, type ServerOptions } from '../../src/server/index.ts'
 
 const contrail = join(import.meta.dirname, '..', '..', '..', 'bin', 'contrail')
@@ -127,4 +127,53 @@ test('a folder that is no store, or in use, is refused with a sentence', async (
   assert.equal(code, 1)
   assert.match(output, /in use by the process \d+/)
   await server.stop()
+})
+
+test('a store with compressed segments is read, and a flipped bit in one is told and repaired', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'contrail-check-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
+  const limits = {
+    segmentBytes: 64 * 1024,
+    chunkBits: 12,
+    firstJournalBytes: 32 * 1024,
+    journalBytes: 32 * 1024,
+    layoutBytes: 32 * 1024,
+  }
+  const server = await Server.start({ storeDir: folder, storage: { limits } })
+  const nc = await server.connect()
+  const config = { name: 'ORDERS', subjects: ['orders.>'], compression: StoreCompression.S2 }
+  await (await jetstreamManager(nc)).streams.add(config)
+  // Named by a state: written whole.
+  const packed = (): string | undefined => {
+    const path = files(folder).find((each) => each.endsWith(join('logs', '1', 'state.json')))
+    const state = path === undefined ? '{}' : readFileSync(path, 'utf8').replace(/^.*\n/, '')
+    const { segments = [] } = JSON.parse(state) as { segments?: { id: number; packing?: string }[] }
+    const found = segments.find(({ packing }) => packing === 'done')
+    return files(folder).find((each) => each.endsWith(`0${found?.id}.segment`))
+  }
+  let sent = 0
+  while (sent < 1000 || packed() === undefined) {
+    await Promise.all(
+      Array.from({ length: 100 }, () =>
+        jetstream(nc).publish('orders.a', `payload ${++sent} ${'x'.repeat(100)}`),
+      ),
+    )
+  }
+  await nc.close()
+  await server.stop()
+  const good = await check(folder)
+  assert.equal(good.code, 0, good.output)
+  assert.match(good.output, new RegExp(`\\$G/ORDERS\\s+${sent}\\s+1\\s+${sent}`))
+  const segment = packed() as string
+  const bytes = readFileSync(segment)
+  bytes[Math.floor(bytes.length / 3)] ^= 4
+  writeFileSync(segment, bytes)
+  const bad = await check(folder)
+  assert.equal(bad.code, 1, bad.output)
+  const repaired = await check(folder, '--repair')
+  assert.equal(repaired.code, 0, repaired.output)
+  assert.match(repaired.output, /Repaired: \d+ messages are missing, and nothing else/)
+  const again = await check(folder)
+  assert.equal(again.code, 0, again.output)
+  assert.match(again.output, /All is well/)
 })

@@ -68,11 +68,23 @@ test('streams are listed, shown, updated, purged and deleted', async (t) => {
   await fails(2, /can't be taken back: say --yes/, 'streams', 'purge', 'ORDERS')
   assert.equal(
     await run('streams', 'purge', 'ORDERS', '--subject', 'orders.1', '--yes'),
-    '1 messages removed\n',
+    '1 message removed\n',
   )
-  await fails(1, /stream not found/, 'streams', 'show', 'NONE')
-  await fails(2, /"shw" is none of list, show/, 'streams', 'shw')
-  await fails(2, /STREAM is missing/, 'streams', 'show')
+  await fails(1, /There is no stream "NONE"\. There is: KV_stock, ORDERS\./, 'streams', 'show', 'NONE')
+  await fails(1, /no stream "ORDRS"\. Did you mean "ORDERS"\?/, 'streams', 'purge', 'ORDRS', '--yes')
+  await fails(2, /no field "maxAge"\. Did you mean "max_age"\?/, 'streams', 'update', 'ORDERS', 'maxAge=7d')
+  await fails(2, /FIELD=VALUE is missing/, 'streams', 'update', 'ORDERS')
+  await fails(2, /"shw" is none of list, show.*Did you mean "show"\?/, 'streams', 'shw')
+  await fails(
+    2,
+    /no option --subjct\. Did you mean --subject\?/,
+    'streams',
+    'purge',
+    'ORDERS',
+    '--subjct',
+    'a',
+  )
+  await fails(2, /STREAM is missing\.\n`contrail help streams` says more/, 'streams', 'show')
   assert.equal(await run('streams', 'delete', 'ORDERS', '--yes'), 'ORDERS is deleted\n')
   await assert.rejects(app.context.jsm.streams.info('ORDERS'))
 })
@@ -92,7 +104,24 @@ test('consumers are listed, shown, updated, paused, resumed and deleted', async 
   await run('consumers', 'resume', 'ORDERS', 'billing')
   assert.notEqual((await consumer.info()).paused, true)
   await fails(2, /say --yes/, 'consumers', 'delete', 'ORDERS', 'billing')
-  await fails(1, /consumer not found/, 'consumers', 'show', 'ORDERS', 'none')
+  await fails(
+    1,
+    /no consumer "biling" of the stream "ORDERS"\. Did you mean "billing"\?/,
+    'consumers',
+    'show',
+    'ORDERS',
+    'biling',
+  )
+  await fails(
+    2,
+    /no field "ack_wiat"\. Did you mean "ack_wait"\?/,
+    'consumers',
+    'update',
+    'ORDERS',
+    'billing',
+    'ack_wiat=1m',
+  )
+  await fails(1, /There is no stream "ORDRS"/, 'consumers', 'list', 'ORDRS')
 })
 
 test('buckets are listed, read, written and watched', async (t) => {
@@ -105,7 +134,7 @@ test('buckets are listed, read, written and watched', async (t) => {
   assert.match(await run('kv', 'history', 'stock', 'nut'), /^1 .* nut {2}7\n2 .* nut {2}8\n$/)
   await run('kv', 'delete', 'stock', 'nut')
   await fails(1, /has no key "nut"/, 'kv', 'get', 'stock', 'nut')
-  await fails(1, /stream not found/, 'kv', 'get', 'none', 'nut')
+  await fails(1, /There is no bucket "none"\. There is: stock\./, 'kv', 'get', 'none', 'nut')
 })
 
 test('a message is published: to a stream, to nobody, as a request, from standard input', async (t) => {
@@ -128,9 +157,11 @@ test('a message is published: to a stream, to nobody, as a request, from standar
 })
 
 test('messages are shown as they come', async (t) => {
-  const { app, run } = await shop(t)
+  const { app, run, fails } = await shop(t)
   const last = await run('tail', 'ORDERS', '--last', '2', '--count', '2', '--headers')
   assert.match(last, /^20\S+ {2}2 {2}orders\.2 {2}\{"n":2\}\n {2}Shop: Bern\n20\S+ {2}3 {2}orders\.3 /)
+  await fails(2, /--count: at least 1/, 'tail', 'ORDERS', '--count', '0')
+  await fails(1, /are of streams\. There is no stream "ORDRS"/, 'tail', 'ORDRS', '--last', '3')
   const child = spawn(process.execPath, [program, 'tail', 'prices.>', '--json', '--from', app.url as string])
   t.after(() => child.kill('SIGKILL'))
   let printed = ''
@@ -155,8 +186,20 @@ test('a store that nobody has open is looked into by its folder', async (t) => {
   const { app } = await shop(t, { dir, port: 0 })
   const busy = await contrail(['streams', '--from', dir])
   assert.equal(busy.code, 1)
-  assert.match(busy.stderr, /in use/)
+  assert.match(busy.stderr, /in use.*reached through its port/)
   await app.stop()
   const done = await contrail(['streams', '--from', dir])
   assert.match(done.stdout, /^ORDERS +3 /m, done.stderr)
+})
+
+test('a password in a URL may have a % in it, as it may for an app, and is not told', async (t) => {
+  const { app } = await shop(t, { memory: true, port: 0, user: 'ops', password: '100%ok' })
+  const url = String(app.url)
+  for (const password of ['100%ok', '100%25ok']) {
+    const done = await contrail(['streams', '--from', url.replace('//', `//ops:${password}@`)])
+    assert.match(done.stdout, /^ORDERS /m, done.stderr)
+  }
+  const wrong = await contrail(['streams', '--from', url.replace('//', '//ops:s3cret@')])
+  assert.match(wrong.stderr, /No connection to nats:.*Say who you are/)
+  assert.doesNotMatch(wrong.stderr, /s3cret/)
 })

@@ -1,5 +1,6 @@
 import { Account } from '../../src/core/account.ts'
 import { Turn } from '../../src/core/turn.ts'
+import { NO_ACCOUNT_LIMITS } from '../../src/jetstream/config/account-limits.ts'
 import { withDefaults } from '../../src/jetstream/config/consumer/fields.ts'
 import { DEFAULT_JETSTREAM_LIMITS } from '../../src/jetstream/config/limits.ts'
 import type { Consumer } from '../../src/jetstream/consumer/consumer.ts'
@@ -87,6 +88,7 @@ export class ConsumerBench {
       consumerDeleted: (consumer: Consumer) => this.stream.consumers.delete(consumer.name),
       account: this.account,
       wantedAnew: () => {},
+      usage: { limits: NO_ACCOUNT_LIMITS },
       host: {
         store: { barrier: (done: () => void) => done() },
         domain: '',

@@ -55,7 +55,7 @@ test('pinned_client: one client is served alone until it is silent or unpinned',
   bench.publish('a')
   assert.equal(two.length, 2)
   assert.match(one[2].headers, /^NATS\/1.0 423 Nats-Wrong-Pin-Id\r\n/)
-  const request = { account, tokens: ['S', 'c'], headers: '', answerHeaders: '' }
+  const request = { account, subject: '', tokens: ['S', 'c'], headers: '', answerHeaders: '' }
   consumerUnpinRequest({ ...request, body: '{"group":"A"}' })
   assert.deepEqual(
     events.map(({ subject, body }) => `${subject.split('.')[4]} ${JSON.parse(body).reason ?? ''}`.trim()),

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Account, Turn } from '../../src/core/index.ts'
+import { NO_ACCOUNT_LIMITS } from '../../src/jetstream/config/account-limits.ts'
 import { withDefaults } from '../../src/jetstream/config/consumer/fields.ts'
 import { DEFAULT_JETSTREAM_LIMITS } from '../../src/jetstream/config/limits.ts'
 import { Consumer } from '../../src/jetstream/consumer/consumer.ts'
@@ -38,6 +39,7 @@ class Queue {
       consumerDeleted: (consumer: Consumer) => this.stream.consumers.delete(consumer.name),
       account: this.account,
       wantedAnew: () => {},
+      usage: { limits: NO_ACCOUNT_LIMITS },
       host: { store, domain: '', limits: DEFAULT_JETSTREAM_LIMITS },
       settled: (_consumer: Consumer, seq: number) => {
         if (this.log.remove(seq)) this.stream.consumers.removed(seq, this.log.removed)

@@ -14,6 +14,12 @@ export interface Received {
 
 export type Json = Record<string, unknown>
 
+type HouseOptions = Partial<JetStreamOptions> & {
+  files?: SimulatedFileSystem
+  time?: SimulatedClock
+  limits?: Partial<StoreLimits>
+}
+
 /** A whole JetStream on simulated files and time, without a socket. */
 export class House {
   readonly clock: SimulatedClock
@@ -21,7 +27,9 @@ export class House {
   readonly bus: Bus
   readonly store: Store
   readonly js: JetStream
-  private readonly limits: Partial<StoreLimits> | undefined
+  /** What the bus has told the log. */
+  readonly told: readonly string[]
+  private readonly kept: Pick<HouseOptions, 'accounts' | 'limits'>
   private inboxes = 0
 
   private constructor(
@@ -30,42 +38,39 @@ export class House {
     bus: Bus,
     store: Store,
     js: JetStream,
-    limits: Partial<StoreLimits> | undefined,
+    kept: Pick<HouseOptions, 'accounts' | 'limits'>,
+    told: string[],
   ) {
     this.clock = clock
     this.files = files
     this.bus = bus
     this.store = store
     this.js = js
-    this.limits = limits
+    this.kept = kept
+    this.told = told
   }
 
-  static async open(
-    options: Partial<JetStreamOptions> & {
-      files?: SimulatedFileSystem
-      time?: SimulatedClock
-      limits?: Partial<StoreLimits>
-    } = {},
-  ): Promise<House> {
+  static async open(options: HouseOptions = {}): Promise<House> {
     const clock = options.time ?? new SimulatedClock()
     const files = options.files ?? new SimulatedFileSystem(1)
-    const { limits } = options
+    const { limits, accounts } = options
     const store = await Store.open({ directory: '/store', fileSystem: files, clock, limits })
-    const bus = new Bus({ clock })
+    const told: string[] = []
+    const bus = new Bus({ clock, log: (level, text) => told.push(`${level}: ${text}`) })
     const js = await JetStream.open({ bus, store, clock, serverName: 'S', serverId: 'S', ...options })
-    return new House(clock, files, bus, store, js, limits)
+    return new House(clock, files, bus, store, js, { limits, accounts }, told)
   }
 
   /** Stops in good order and starts again on the same files. */
   async restart(): Promise<House> {
     this.js.close()
     await this.store.close()
-    return House.open({ files: this.files, time: this.clock, limits: this.limits })
+    return House.open({ files: this.files, time: this.clock, ...this.kept })
   }
 
   /** Loses power and starts again on what the disk has. */
   async crash(): Promise<House> {
-    return House.open({ files: this.files.restart(7), time: this.clock, limits: this.limits })
+    return House.open({ files: this.files.restart(7), time: this.clock, ...this.kept })
   }
 
   /** Collects what arrives on a subject. */

@@ -7,6 +7,7 @@ import { test } from 'node:test'
 import type { NatsConnection } from '@nats-io/nats-core'
 import { Server } from '../../src/server/index.ts'
 import { api, copied, ENCRYPTION, KEPT_STORES, publish, tell, unpack } from './fixtures/kept-store.ts'
+import { PACKED_STORE, packedSegments, tellPacked } from './fixtures/packed-store.ts'
 
 const fixtures = join(import.meta.dirname, '..', '..', '..', 'test', 'storage', 'fixtures')
 
@@ -36,6 +37,20 @@ for (const name of KEPT_STORES) {
     await server.stop()
   })
 }
+
+test(`the store ${PACKED_STORE}, with compressed segments, is opened with all that it held`, async (t) => {
+  const storeDir = await mkdtemp(join(tmpdir(), 'contrail-kept-'))
+  t.after(() => rm(storeDir, { recursive: true }))
+  const told = await unpack(join(fixtures, `${PACKED_STORE}.json.gz`), storeDir)
+  assert.ok(packedSegments(storeDir) >= 2)
+  for (let starts = 0; starts < 2; starts++) {
+    const server = await Server.start({ port: -1, storeDir })
+    const connection = await server.connect()
+    assert.deepEqual(await tellPacked(connection), told)
+    await connection.close()
+    await server.stop()
+  }
+})
 
 /** Ids, counters, and how far copies have come are not in what is told: they show in what is done next. */
 async function goesOn(connection: NatsConnection): Promise<void> {

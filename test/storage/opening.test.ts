@@ -73,11 +73,11 @@ test('a lock left behind by a process that had our number is taken over', async 
 test('a directory of a newer format is refused, and left as it is', async () => {
   const directory = join(root, 'newer')
   await (await open(directory)).close()
-  const body = Buffer.from('{"format":2}\n')
-  const head = JSON.stringify({ format: 2, crc32: crc32(body, crc32('2')), length: body.length })
+  const body = Buffer.from('{"format":3}\n')
+  const head = JSON.stringify({ format: 3, crc32: crc32(body, crc32('3')), length: body.length })
   const content = `${head}\n${body}`
   fs.writeFileSync(join(directory, 'store.json'), content)
-  await assert.rejects(open(directory), /store\.json: written in format 2, and this version reads up to 1/)
+  await assert.rejects(open(directory), /store\.json: written in format 3, and this version reads up to 2/)
   assert.equal(fs.readFileSync(join(directory, 'store.json'), 'utf8'), content)
   assert.equal(fs.existsSync(join(directory, 'lock')), false)
 })

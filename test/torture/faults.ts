@@ -2,7 +2,7 @@
  * Every call of the file system fails in turn, once or for a while, under a whole server with a client: reading and writing,
  * at a start and in use. What the client had been told is true during the fault, after it, and after a restart.
  */
-import { jetstreamManager } from '@nats-io/jetstream'
+import { jetstreamManager, StoreCompression } from '@nats-io/jetstream'
 import type { Msg, NatsConnection } from '@nats-io/nats-core'
 import { Random } from '../../src/ports/random.ts'
 import { SimulatedClock } from '../../src/ports/simulated-clock.ts'
@@ -60,7 +60,12 @@ class Client {
 
   async setUp(nc: NatsConnection): Promise<void> {
     const jsm = await jetstreamManager(nc)
-    await jsm.streams.add({ name: 'EVENTS', subjects: ['events.*'], allow_direct: true })
+    await jsm.streams.add({
+      name: 'EVENTS',
+      subjects: ['events.*'],
+      allow_direct: true,
+      compression: StoreCompression.S2,
+    })
     await jsm.streams.add({ name: 'JOBS', subjects: ['jobs.*'], retention: 'workqueue' })
     await jsm.consumers.add('JOBS', { durable_name: 'worker', ack_policy: 'explicit' })
     await jsm.streams.add({

@@ -2,7 +2,7 @@
  * The power fails under a whole server at a file operation of a seeded workload: streams, a work queue, a consumer, keys,
  * purges and deletions, through a client in the process. What the client had been told is true of the server that comes after.
  */
-import { jetstream, jetstreamManager } from '@nats-io/jetstream'
+import { jetstream, jetstreamManager, StoreCompression } from '@nats-io/jetstream'
 import { Kvm } from '@nats-io/kv'
 import { headers, type Msg, type NatsConnection } from '@nats-io/nats-core'
 import { Random } from '../../src/ports/random.ts'
@@ -91,7 +91,12 @@ async function fetchAll({ nc, clock }: Running, stream: string, consumer: string
 
 async function setUp({ nc }: Running): Promise<void> {
   const jsm = await jetstreamManager(nc)
-  await jsm.streams.add({ name: EVENTS, subjects: ['events.*'], allow_direct: true })
+  await jsm.streams.add({
+    name: EVENTS,
+    subjects: ['events.*'],
+    allow_direct: true,
+    compression: StoreCompression.S2,
+  })
   await jsm.streams.add({ name: JOBS, subjects: ['jobs'], retention: 'workqueue' })
   await jsm.consumers.add(JOBS, { durable_name: 'worker', ack_policy: 'explicit' })
   await jsm.consumers.add(EVENTS, {

@@ -49,6 +49,7 @@ async function power(points: number, seed: number, encryption: Encryption | unde
   let tried = 0
   let acknowledged = 0
   let tight = 0
+  let packed = 0
   for (let at = seed; tried < points; at++) {
     for (let crashAt = 1; tried < points; crashAt++) {
       const result = await crashOnce(
@@ -59,6 +60,7 @@ async function power(points: number, seed: number, encryption: Encryption | unde
       )
       acknowledged += result.acknowledged
       if (result.tightRounds > 0) tight++
+      if (result.isPacked) packed++
       if (result.failure !== null) failures.push(result.failure)
       tried++
       if (tried % 100 === 0) progress(`power: ${tried} of ${points}`)
@@ -67,7 +69,7 @@ async function power(points: number, seed: number, encryption: Encryption | unde
   }
   return {
     part: 'power failure',
-    tried: `${tried} crash points, a third of them with a second one during recovery, a third behind a kill, ${tight} on a disk that had been full`,
+    tried: `${tried} crash points, a third of them with a second one during recovery, a third behind a kill, ${tight} on a disk that had been full, ${packed} with packed segments`,
     acknowledged: `${acknowledged} groups`,
     lost: failures.filter((text) => text.includes('is left')).length,
     wrong: failures.filter((text) => !text.includes('is left')).length,

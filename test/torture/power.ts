@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { Random } from '../../src/ports/random.ts'
 import { SimulatedClock } from '../../src/ports/simulated-clock.ts'
 import { SimulatedFileSystem } from '../../src/ports/simulated-file-system.ts'
-import { type Encryption, type MessageLog, RecordView, Store } from '../../src/storage/index.ts'
+import { type Encryption, type Json, type MessageLog, RecordView, Store } from '../../src/storage/index.ts'
 import { subjectFilter } from '../../src/subjects/index.ts'
 
 const LIMITS = {
@@ -20,6 +20,9 @@ const LIMITS = {
 }
 
 const QUIET = 'quiet'
+/** Half of the logs have their segments packed. */
+const compresses = (meta: Json): boolean => isPacked((meta as { name?: string }).name ?? '')
+const isPacked = (name: string): boolean => name.charCodeAt(name.length - 1) % 2 === 0
 /** In so long without much being written the journal gives back its room. */
 const IDLE_MS = 6000
 /** Turns in which file operations go on between two rounds. */
@@ -56,6 +59,7 @@ function open(
     directory: 'store',
     fileSystem,
     clock,
+    compresses,
     limits: isManyLogs(seed) ? { ...LIMITS, ...MANY_LOGS } : LIMITS,
     ...(isRelaxed(seed) ? { syncInterval: SYNC_INTERVAL_MS } : {}),
     ...(encryption === undefined ? {} : { encryption }),
@@ -246,6 +250,8 @@ export interface Crashed {
   acknowledged: number
   /** Rounds in which the disk was full. */
   tightRounds: number
+  /** Was a segment packed? */
+  isPacked: boolean
   /** What is wrong afterwards; null: nothing. */
   failure: string | null
 }
@@ -287,6 +293,7 @@ export async function crashOnce(
   const states = done?.rounds ?? [textOf(new Map())]
   const promised = done?.promised ?? 0
   let least = promised
+  let hasPacked = hasPackedSegment(fileSystem)
   const place = `seed ${seed}, crash at operation ${crashAt}`
   /** Which round that is. @throws Error when it is none, or one before `least` */
   const roundOf = (found: string): number => {
@@ -320,8 +327,17 @@ export async function crashOnce(
     const found = await contentOf(store)
     await store.close()
     roundOf(found)
-    return { crashed, acknowledged, tightRounds, failure: null }
+    hasPacked ||= hasPackedSegment(machine)
+    return { crashed, acknowledged, tightRounds, isPacked: hasPacked, failure: null }
   } catch (thrown) {
-    return { crashed, acknowledged, tightRounds, failure: `${place}: ${(thrown as Error).message}` }
+    const failure = `${place}: ${(thrown as Error).message}`
+    return { crashed, acknowledged, tightRounds, isPacked: hasPacked, failure }
   }
+}
+
+/** Of an encrypted store that can't be seen. */
+function hasPackedSegment(machine: SimulatedFileSystem): boolean {
+  for (const [path, content] of machine.contents())
+    if (path.endsWith('.segment') && content.subarray(0, 4).toString() === 'CTRP') return true
+  return false
 }

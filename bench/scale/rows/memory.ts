@@ -1,7 +1,6 @@
 /** Memory, and the disk, after the work is done. */
-import { readdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
 import { sleep } from '../../servers/server-process.ts'
+import { folderBytes } from '../../servers/usage.ts'
 import { createStream, purgeStream } from '../load/api.ts'
 import { fill } from '../load/fill.ts'
 import type { ScaleRow } from '../row.ts'
@@ -40,27 +39,6 @@ const emptied: ScaleRow = {
     await sleep(longRestMs)
     return async () => ({ resident: stage.residentMiB(), disk: folderBytes(stage.storeFolder) / 2 ** 20 })
   },
-}
-
-/** What the files take on disk; files that go meanwhile count nothing. */
-function folderBytes(folder: string): number {
-  let bytes = 0
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name)
-    if (entry.isDirectory()) bytes += folderBytes(path)
-    else bytes += fileBytes(path)
-  }
-  return bytes
-}
-
-function fileBytes(path: string): number {
-  try {
-    const { blocks, size } = statSync(path)
-    // Files are laid out ahead and written sparsely: blocks tell what they take, where there are any.
-    return blocks === undefined ? size : blocks * 512
-  } catch {
-    return 0
-  }
 }
 
 export const memoryRows: ScaleRow[] = [keys, emptied]

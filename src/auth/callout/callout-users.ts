@@ -62,6 +62,8 @@ export class CalloutUsers implements Authenticator {
     return this.users.needsNonce
   }
 
+  readonly hasUser = (name: string): boolean => this.users.hasUser(name)
+
   async authenticate(shown: Credentials): Promise<Identity | null> {
     // JWTs are of no use without operators.
     const credentials = { ...shown, options: { ...shown.options, jwt: '' } }

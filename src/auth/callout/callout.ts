@@ -48,7 +48,7 @@ export class Callout {
   /** Null: no answer came in time. Rejects with a `JwtError` when the service, or what it answers, lets nobody in. */
   async ask(question: Question): Promise<UserClaims | null> {
     const { server, clock, timeoutMs } = this.host
-    const { xkey, account, subject, signerMistake } = question
+    const { xkey, account, subject, signerMistake, credentials } = question
     const userKey = newUserKey()
     const nowMs = clock.now()
     const issuedAt = Math.floor(nowMs / 1000)
@@ -68,7 +68,8 @@ export class Callout {
     const box = isSealed ? await server.sealing() : null
     const body = box === null ? Buffer.from(request) : Buffer.from(box.seal(Buffer.from(request), xkey))
     const headers = isSealed ? `NATS/1.0\r\n${KEY_HEADER}: ${server.curveKey}\r\n\r\n` : ''
-    const answer = await this.request(account, body, headers)
+    if (credentials.hasLeft?.()) return null
+    const answer = await this.request(question, body, headers)
     if (answer === null) return null
     const wasSealed = box !== null && answer.length > 0 && !answer.toString('latin1').startsWith(JWT_START)
     const opened = wasSealed ? openedWith(box, answer, xkey) : answer
@@ -80,7 +81,11 @@ export class Callout {
     return readAnswer(opened.toString('utf8'), expected, clock.now())
   }
 
-  private request(name: string, body: Buffer, headers: string): Promise<Buffer | null> {
+  private request(
+    { account: name, credentials }: Question,
+    body: Buffer,
+    headers: string,
+  ): Promise<Buffer | null> {
     const { clock } = this.host
     const account = this.host.account(name)
     const reply = `$SYS._INBOX.${randomBytes(12).toString('base64url')}`
@@ -100,6 +105,7 @@ export class Callout {
         )
         end(null)
       }, this.host.timeoutMs())
+      credentials.onLeft?.(() => end(null))
       account.publishText(CALLOUT_SUBJECT, body, reply, headers)
     })
   }

@@ -26,6 +26,28 @@ export function decodeActivation(token: string): ActivationClaims {
   }
 }
 
+/** Those of imports that were looked at: a signature takes its time. */
+const decoded = new WeakMap<object, ActivationClaims | JwtError>()
+
+/**
+ * The activation of an import.
+ * @throws JwtError
+ */
+export function activationOf(claim: { readonly token: string }): ActivationClaims {
+  let found = decoded.get(claim)
+  if (found === undefined) {
+    try {
+      found = decodeActivation(claim.token)
+    } catch (error) {
+      if (!(error instanceof JwtError)) throw error
+      found = error
+    }
+    decoded.set(claim, found)
+  }
+  if (found instanceof JwtError) throw found
+  return found
+}
+
 /** `nowMs`: null when the time doesn't matter. */
 export function checkActivation(
   { head, subject, kind, issuerAccount }: ActivationClaims,

@@ -1,5 +1,5 @@
 /** JWTs of operators, accounts, users and activations: read, verified, checked. */
-export { checkAccountClaims, checkImportClaim } from './account-checks.ts'
+export { checkAccountClaims } from './account-checks.ts'
 export {
   type AccountClaims,
   type AccountLimitClaims,
@@ -11,13 +11,14 @@ export {
   type JetStreamClaims,
   type UserScope,
 } from './account-claims.ts'
-export { type ActivationClaims, checkActivation, decodeActivation } from './activation.ts'
+export { type ActivationClaims, activationOf, checkActivation, decodeActivation } from './activation.ts'
 export { JwtError } from './fields.ts'
 export { timeLeftMs } from './hours.ts'
 export { Issues } from './issues.ts'
 export { isWithin } from './networks.ts'
 export { decodeOperator, type OperatorClaims, undecorated } from './operator-claims.ts'
 export { rulesOf } from './rights.ts'
+export { checkImportClaim } from './share-checks.ts'
 export { applyTemplate } from './templates.ts'
 export { decodeGeneric, decodeToken } from './token.ts'
 export {

@@ -1,6 +1,9 @@
 /** What is wrong with claims, in nats-server's words. */
 import type { ClaimsHead } from './token.ts'
 
+/** More errors, and more warnings, than these are not kept. */
+const MOST_ISSUES = 1000
+
 interface Issue {
   readonly text: string
   readonly kind: 'error' | 'time' | 'warning'
@@ -8,13 +11,20 @@ interface Issue {
 
 export class Issues {
   readonly all: Issue[] = []
+  private errorsLeft = MOST_ISSUES
+  private warningsLeft = MOST_ISSUES
 
   error(text: string): void {
-    this.all.push({ text, kind: 'error' })
+    if (this.errorsLeft-- > 0) this.all.push({ text, kind: 'error' })
   }
 
   warning(text: string): void {
-    this.all.push({ text, kind: 'warning' })
+    if (this.warningsLeft-- > 0) this.all.push({ text, kind: 'warning' })
+  }
+
+  /** So much is wrong that nothing more has to be looked at. */
+  get isFull(): boolean {
+    return this.errorsLeft <= 0
   }
 
   /** Is it the time for it? Once it has expired the whole second still counts, as with nats-server. */

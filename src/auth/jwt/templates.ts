@@ -6,7 +6,6 @@ import type { SubjectClaims, UserClaims, UserRights } from './user-claims.ts'
 
 /** Subjects that a template may become. */
 const MOST_SUBJECTS = 4096
-const PLACE = /\{{2}[^}]+\}{2}/g
 const EVERYTHING = '>'
 
 /** What templates know of an account. */
@@ -36,10 +35,10 @@ function expandAll(
   account: TemplateAccount,
   isStrict: boolean,
 ): readonly string[] {
-  if (!rules.some((rule) => rule.search(PLACE) >= 0)) return rules
+  if (!rules.some((rule) => placesIn(rule).length > 0)) return rules
   const found: string[] = []
   for (const rule of rules) {
-    const places = rule.match(PLACE) ?? []
+    const places = placesIn(rule)
     const values = places.map((place) => valuesOf(place, rule, user, account, isStrict))
     const count = values.reduce((product, each) => product * each.length, 1)
     if (count + found.length > MOST_SUBJECTS)
@@ -48,6 +47,19 @@ function expandAll(
       if (isValidSubject(subject)) found.push(subject)
       else if (isStrict) throw new JwtError('generated invalid subject')
     }
+  }
+  return found
+}
+
+/** What stands between two braces and two. Each letter is looked at once, however many braces there are. */
+function placesIn(rule: string): string[] {
+  const found: string[] = []
+  for (let start = rule.indexOf('{{'); start >= 0; ) {
+    const end = rule.indexOf('}', start + 2)
+    if (end < 0) break
+    const isPlace = end > start + 2 && rule[end + 1] === '}'
+    if (isPlace) found.push(rule.slice(start, end + 2))
+    start = rule.indexOf('{{', end + (isPlace ? 2 : 1))
   }
   return found
 }

@@ -7,6 +7,7 @@ import {
   timeLeftMs,
   type UserClaims,
   type UserRights,
+  type UserScope,
 } from '../jwt/index.ts'
 import type { PermissionRules } from '../permission-rules.ts'
 import { RulePermissions } from '../rule-permissions.ts'
@@ -29,10 +30,15 @@ export class OperatorIdentity implements Identity {
   readonly claims: UserClaims
   /** With what the template of a scoped key says. */
   readonly rights: UserRights
+  /** What the account said when the client was let in: its JWT may have changed twice since. */
+  private readonly scope: UserScope | null | undefined
+  private readonly defaults: PermissionRules | null
 
   /** `jwt`: what it has shown. */
   constructor(account: ClaimAccount, claims: UserClaims, rights: UserRights, nowMs: number, jwt: string) {
-    const rules = rulesOf(rights.permissions) ?? defaultsOf(account)
+    this.scope = account.scopeOf(claims.head.issuer)
+    this.defaults = defaultsOf(account)
+    const rules = rulesOf(rights.permissions) ?? this.defaults
     this.account = account.name
     this.user = claims.head.subject
     this.claims = claims
@@ -53,15 +59,15 @@ export class OperatorIdentity implements Identity {
     this.expiresMs = Math.min(until, expires === 0 ? Number.POSITIVE_INFINITY : expires * 1000)
   }
 
-  /** May it stay in the account as it is now? `before`: as it was. */
-  revised(before: ClaimAccount, account: ClaimAccount, nowMs: number): Revision {
+  /** May it stay in the account as it is now? */
+  revised(account: ClaimAccount, nowMs: number): Revision {
     const { claims, rights } = this
     const { issuer, subject, issuedAt } = claims.head
     if (rights.isBearer && account.refusesBearer) return 'refused'
     if (account.hasRevoked(subject, issuedAt)) return 'revoked'
-    const [was, is] = [before.scopeOf(issuer), account.scopeOf(issuer)]
-    if (claims.issuerAccount !== '' && (is === undefined || !same(was, is))) return 'closed'
-    return same(defaultsOf(before), defaultsOf(account))
+    const scope = account.scopeOf(issuer)
+    if (scope === undefined || !same(this.scope, scope)) return 'closed'
+    return same(this.defaults, defaultsOf(account))
       ? this
       : new OperatorIdentity(account, claims, rights, nowMs, this.shown.jwt)
   }
@@ -78,8 +84,8 @@ export class CalloutIdentity extends OperatorIdentity {
     this.user = user
   }
 
-  override revised(before: ClaimAccount, account: ClaimAccount, nowMs: number): Revision {
-    const revision = super.revised(before, account, nowMs)
+  override revised(account: ClaimAccount, nowMs: number): Revision {
+    const revision = super.revised(account, nowMs)
     return revision instanceof OperatorIdentity && revision !== this
       ? new CalloutIdentity(account, this.claims, this.rights, nowMs, this.user)
       : revision

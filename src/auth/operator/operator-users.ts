@@ -15,7 +15,7 @@ import {
   type UserClaims,
   type UserRights,
 } from '../jwt/index.ts'
-import { isSigned } from '../nkey.ts'
+import { isNonceSigned } from '../nkey.ts'
 import type { ClaimAccount } from './claim-account.ts'
 import { CalloutIdentity, OperatorIdentity, rightsOf } from './operator-identity.ts'
 import type { TrustSettings } from './trusted.ts'
@@ -89,6 +89,13 @@ export class OperatorUsers implements Authenticator {
     const { jwt, claims } = this.readUser(credentials)
     const { issuerAccount, head } = claims
     const account = await this.accountOf(issuerAccount || head.issuer)
+    const rights = this.checkUser(claims, account, credentials)
+    return { account, jwt, claims, rights }
+  }
+
+  /** @throws Refusal */
+  private checkUser(claims: UserClaims, account: ClaimAccount, credentials: Credentials): UserRights {
+    const { head } = claims
     const rights = attempt('User JWT is not valid', () => rightsOf(claims, account))
     if (account.isExpired) throw new Refusal('Account JWT has expired')
     if (rights.isBearer && account.refusesBearer) throw new Refusal('Account does not allow bearer tokens')
@@ -101,7 +108,7 @@ export class OperatorUsers implements Authenticator {
       throw new Refusal(`Bad src Ip ${credentials.peer.host}`, 'error')
     if (timeLeftMs(rights.times, rights.timeZone, this.options.now()) === 0)
       throw new Refusal('Outside connect times', 'error')
-    return { account, jwt, claims, rights }
+    return rights
   }
 
   /**
@@ -109,9 +116,10 @@ export class OperatorUsers implements Authenticator {
    * @throws JwtError when it lets nobody in, or may not let in whom it does
    */
   private async askAbout(
-    { account: { name, claims: asked, scopeOf }, jwt, claims: shown }: ShownUser,
+    { account, jwt, claims: shown }: ShownUser,
     credentials: Credentials,
   ): Promise<Identity | null> {
+    const { name, claims: asked, scopeOf } = account
     const { callout, accounts, now } = this.options
     const { xkey = '', allowedAccounts = [] } = asked?.authorization ?? {}
     const claims = await callout.ask({
@@ -129,6 +137,9 @@ export class OperatorUsers implements Authenticator {
       },
     })
     if (claims === null) return null
+    // Meanwhile the user may have been revoked, or the account be another.
+    const still = await this.accountOf(name)
+    if (still !== account) this.checkUser(shown, still, credentials)
     const { head, issuerAccount } = claims
     const placement = issuerAccount || head.issuer
     const mayPlace = placement === name || allowedAccounts.includes(placement) || isAny(allowedAccounts)
@@ -184,7 +195,7 @@ function checkWay({ connectionTypes }: UserRights, { peer }: Credentials): void 
 
 function checkSignature({ head }: UserClaims, { options, nonce }: Credentials): void {
   if (options.sig === '') throw new Refusal('Signature missing')
-  if (!isSigned(nonce, options.sig, head.subject, 'user')) throw new Refusal('Signature not verified')
+  if (!isNonceSigned(nonce, options.sig, head.subject)) throw new Refusal('Signature not verified')
 }
 
 function capitalised(text: string): string {

@@ -30,6 +30,14 @@ Examples:
   contrail consumers list ORDERS --from nats://localhost:4222
   contrail consumers pause ORDERS billing --for 10m`
 
+/** What of a consumer's configuration can be said. */
+const UPDATABLE = (
+  'description deliver_subject deliver_group deliver_policy opt_start_seq opt_start_time ack_policy ack_wait max_deliver backoff ' +
+  'filter_subject filter_subjects replay_policy rate_limit_bps sample_freq max_waiting max_ack_pending flow_control ' +
+  'idle_heartbeat headers_only max_batch max_expires max_bytes inactive_threshold num_replicas mem_storage metadata pause_until ' +
+  'priority_groups priority_policy priority_timeout'
+).split(' ')
+
 const FOR_EVER = new Date('2200-01-01T00:00:00Z')
 
 export async function run(words: readonly string[]): Promise<void> {
@@ -44,40 +52,44 @@ export async function run(words: readonly string[]): Promise<void> {
   const name = verb === 'list' ? '' : needed(second, 'CONSUMER')
   if (verb === 'delete') mustBeSure(values.yes, `Deleting the consumer ${name}`)
   const until = values.for === undefined ? FOR_EVER : new Date(Date.now() + duration('--for', values.for))
-  await atPlace(values, async ({ jsm: { consumers } }) => {
-    switch (verb) {
-      case 'show':
-        printJson(await consumers.info(stream, name), values.json)
-        return
-      case 'update': {
-        const { config } = await consumers.update(stream, name, fieldsOf(rest))
-        printJson(config, values.json)
-        return
-      }
-      case 'pause':
-        await consumers.pause(stream, name, until)
-        console.log(`${name} is paused${values.for === undefined ? '' : ` until ${until.toISOString()}`}`)
-        return
-      case 'resume':
-        await consumers.resume(stream, name)
-        console.log(`${name} is resumed`)
-        return
-      case 'delete':
-        await consumers.delete(stream, name)
-        console.log(`${name} is deleted`)
-        return
-      default: {
-        const all: ConsumerInfo[] = []
-        for await (const one of consumers.list(stream)) all.push(one)
-        all.sort((a, b) => (a.name < b.name ? -1 : 1))
-        if (values.json) for (const one of all) printJson(one, true)
-        else {
-          const head = ['CONSUMER', 'PENDING', 'UNACKED', 'REDELIVERED', 'AT', 'STATE', 'FILTER']
-          console.log(table([head, ...all.map(rowOf)]))
+  await atPlace(
+    values,
+    async ({ jsm: { consumers } }) => {
+      switch (verb) {
+        case 'show':
+          printJson(await consumers.info(stream, name), values.json)
+          return
+        case 'update': {
+          const { config } = await consumers.update(stream, name, fieldsOf(rest, UPDATABLE))
+          printJson(config, values.json)
+          return
+        }
+        case 'pause':
+          await consumers.pause(stream, name, until)
+          console.log(`${name} is paused${values.for === undefined ? '' : ` until ${until.toISOString()}`}`)
+          return
+        case 'resume':
+          await consumers.resume(stream, name)
+          console.log(`${name} is resumed`)
+          return
+        case 'delete':
+          await consumers.delete(stream, name)
+          console.log(`${name} is deleted`)
+          return
+        default: {
+          const all: ConsumerInfo[] = []
+          for await (const one of consumers.list(stream)) all.push(one)
+          all.sort((a, b) => (a.name < b.name ? -1 : 1))
+          if (values.json) for (const one of all) printJson(one, true)
+          else {
+            const head = ['CONSUMER', 'PENDING', 'UNACKED', 'REDELIVERED', 'AT', 'STATE', 'FILTER']
+            console.log(table([head, ...all.map(rowOf)]))
+          }
         }
       }
-    }
-  })
+    },
+    { stream, consumer: name },
+  )
 }
 
 function rowOf(info: ConsumerInfo): string[] {

@@ -1,6 +1,6 @@
 /** `contrail kv`: key-value buckets. */
 import { parseArgs } from 'node:util'
-import { jetstream } from '@nats-io/jetstream'
+import { JetStreamApiError, jetstream } from '@nats-io/jetstream'
 import { type KV, type KvEntry, Kvm } from '@nats-io/kv'
 import { CommandFailure } from '../failure.ts'
 import type { Place } from '../transfer/place.ts'
@@ -9,10 +9,12 @@ import {
   bytesText,
   mustBeSure,
   needed,
+  notThere,
   PLACE_HELP,
   placeOptions,
   printable,
   printJson,
+  STREAM_NOT_FOUND,
   table,
   verbOf,
 } from './common.ts'
@@ -106,7 +108,15 @@ async function list(place: Place, isJson: boolean | undefined): Promise<void> {
 
 async function open(place: Place, bucket: string): Promise<KV> {
   // Opening alone asks nothing of the server.
-  await place.jsm.streams.info(`KV_${bucket}`)
+  const stream = await place.jsm.streams.info(`KV_${bucket}`).catch((thrown: unknown) => {
+    if (thrown instanceof JetStreamApiError && thrown.code === STREAM_NOT_FOUND) return undefined
+    throw thrown
+  })
+  if (stream === undefined) {
+    const names: string[] = []
+    for await (const name of place.jsm.streams.names()) if (name.startsWith('KV_')) names.push(name.slice(3))
+    throw new CommandFailure(notThere(`bucket "${bucket}"`, bucket, names))
+  }
   return new Kvm(jetstream(place.nc)).open(bucket)
 }
 

@@ -2,8 +2,9 @@
 import { parseArgs } from 'node:util'
 import { DeliverPolicy, jetstream } from '@nats-io/jetstream'
 import type { MsgHdrs } from '@nats-io/nats-core'
+import { CommandFailure, UsageFailure } from '../failure.ts'
 import type { Place } from '../transfer/place.ts'
-import { atPlace, needed, PLACE_HELP, placeOptions, printable, wholeNumber } from './common.ts'
+import { atPlace, needed, notThere, PLACE_HELP, placeOptions, printable, wholeNumber } from './common.ts'
 
 export const help = `Usage: contrail tail STREAM|SUBJECT [--from PLACE]
 
@@ -44,9 +45,21 @@ export async function run(words: readonly string[]): Promise<void> {
   const what = needed(positionals[0], 'STREAM or SUBJECT')
   const last = wholeNumber('--last', values.last ?? '0')
   const count = values.count === undefined ? Number.POSITIVE_INFINITY : wholeNumber('--count', values.count)
+  if (count < 1) throw new UsageFailure('--count: at least 1.')
+  const isOfStream = values.last !== undefined || values.subject !== undefined
   await atPlace(values, async (place) => {
     let seen = 0
-    for await (const message of (await isStream(place, what))
+    const hasStream = await isStream(place, what)
+    if (!hasStream && isOfStream) {
+      const names: string[] = []
+      for await (const name of place.jsm.streams.names()) names.push(name)
+      throw new CommandFailure(
+        `--last and --subject are of streams. ${notThere(`stream "${what}"`, what, names)}`,
+      )
+    }
+    if (!hasStream && !/[.*>]/.test(what))
+      console.error(`"${what}" is no stream here: shown is what comes on this subject.`)
+    for await (const message of hasStream
       ? ofStream(place, what, last, values.subject)
       : ofSubject(place, what)) {
       show(message, values.json === true, values.headers === true)

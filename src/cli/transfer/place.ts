@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
 import { credsAuthenticator, type NatsConnection } from '@nats-io/nats-core'
 import { connect } from '@nats-io/transport-node'
+import { loginOf, withoutUser } from '../../app/server-urls.ts'
 import { Server } from '../../server/index.ts'
 import { encryptionFromEnvironment } from '../encryption.ts'
 import { CommandFailure } from '../failure.ts'
@@ -15,7 +16,7 @@ const CONNECT_MS = 10_000
 const API_MS = 30_000
 
 export interface Place {
-  /** As it was named. */
+  /** As it was named, without a password. */
   readonly name: string
   readonly nc: NatsConnection
   readonly jsm: JetStreamManager
@@ -37,7 +38,11 @@ export async function openPlace(
   try {
     server = await Server.start({ storeDir: name, encryption: encryptionFromEnvironment() })
   } catch (thrown) {
-    throw new CommandFailure(`The store in ${name} can't be opened: ${(thrown as Error).message}`)
+    const { message } = thrown as Error
+    const next = /in use by/.test(message)
+      ? '. A running app is reached through its port: new App({ port: 4222 }), and nats://localhost:4222.'
+      : ''
+    throw new CommandFailure(`The store in ${name} can't be opened: ${message}${next}`)
   }
   try {
     const nc = await server.connect()
@@ -56,30 +61,19 @@ export async function openPlace(
   }
 }
 
-async function openUrl(name: string, credentials: string | undefined): Promise<Place> {
-  const servers: string[] = []
-  let user: string | undefined
-  let pass: string | undefined
-  for (const text of name.split(',')) {
-    try {
-      const url = new URL(text.trim())
-      user ??= decodeURIComponent(url.username) || undefined
-      pass ??= decodeURIComponent(url.password) || undefined
-      servers.push(`${url.hostname}:${url.port || 4222}`)
-    } catch {
-      // The text may hold a password: it is not shown.
-      throw new CommandFailure(
-        'The URL can not be read: wanted is nats://USER:PASSWORD@HOST:PORT, escaped.',
-        2,
-      )
-    }
-  }
+async function openUrl(text: string, credentials: string | undefined): Promise<Place> {
+  const urls = text.split(',').map((one) => one.trim())
+  const servers = urls.map(withoutUser)
+  const { user, password, token } = loginOf(urls)
+  // The URL may hold a password: it is not shown.
+  const name = servers.join(',')
   let nc: NatsConnection | undefined
   try {
     nc = await connect({
       servers,
       user,
-      pass,
+      pass: password,
+      token,
       timeout: CONNECT_MS,
       authenticator: credentials === undefined ? undefined : credsAuthenticator(await readFile(credentials)),
     })
@@ -87,6 +81,10 @@ async function openUrl(name: string, credentials: string | undefined): Promise<P
     return { name, nc, jsm: await jetstreamManager(nc, { timeout: API_MS }), close: () => open.close() }
   } catch (thrown) {
     await nc?.close()
-    throw new CommandFailure(`No connection to ${name}: ${(thrown as Error).message}. Is it running there?`)
+    const { message } = thrown as Error
+    const next = /authorization/i.test(message)
+      ? 'Say who you are: nats://USER:PASSWORD@HOST:PORT, or --creds FILE.'
+      : 'Is it running there?'
+    throw new CommandFailure(`No connection to ${name}: ${message}. ${next}`)
   }
 }

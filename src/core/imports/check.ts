@@ -7,7 +7,10 @@ import {
   ImportError,
 } from './definitions.ts'
 
-const MOST_STEPS = 1024
+/** Accounts on one way. */
+const MOST_DEPTH = 1024
+/** Imports that are looked at for one: ways that part and meet again would take for ever. */
+const MOST_STEPS = 200_000
 
 /** @throws ImportError for an export that can't be */
 export function checkExport({ kind, subject, accountTokenPosition: position }: ExportDefinition): void {
@@ -36,10 +39,11 @@ export function checkImport(
     throw new ImportError(`${kind} import not authorized`)
   }
   if (isTwice(importer, wanted)) throw new ImportError(twiceText(wanted))
+  const search = { all, steps: 0 }
   const isRound =
     kind === 'service'
-      ? servicesGoRound(all, exporter, subject, new Set([importer.name]))
-      : [to, subject].some((each) => streamsGoRound(all, exporter, each, new Set([importer.name])))
+      ? servicesGoRound(search, exporter, subject, new Set([importer.name]))
+      : [to, subject].some((each) => streamsGoRound(search, exporter, each, new Set([importer.name])))
   if (isRound) throw new ImportError('import forms a cycle')
   return found
 }
@@ -78,39 +82,51 @@ function twiceText({ kind, to, account, subject }: ImportDefinition): string {
   return `duplicate service import subject "${to}", previously used in import for account "${account}", subject "${subject}"`
 }
 
+interface Search {
+  readonly all: ReadonlyMap<string, AccountShares>
+  steps: number
+}
+
+/** @throws ImportError when it has gone on for too long */
+function step(search: Search): void {
+  if (++search.steps > MOST_STEPS) throw new ImportError('cycle search depth exhausted')
+}
+
 function servicesGoRound(
-  all: ReadonlyMap<string, AccountShares>,
+  search: Search,
   account: AccountShares,
   from: string,
   visited: ReadonlySet<string>,
 ): boolean {
-  if (visited.size >= MOST_STEPS) throw new ImportError('cycle search depth exhausted')
+  if (visited.size >= MOST_DEPTH) throw new ImportError('cycle search depth exhausted')
   for (const next of account.imports) {
+    step(search)
     const here = patternOf(next)
     if (next.kind !== 'service' || !subjectsCollide(from, here)) continue
     if (visited.has(next.account)) return true
-    const after = all.get(next.account)
+    const after = search.all.get(next.account)
     const narrower = isSubset(here, from) ? next.subject : from
-    if (after && servicesGoRound(all, after, narrower, new Set([...visited, account.name]))) return true
+    if (after && servicesGoRound(search, after, narrower, new Set([...visited, account.name]))) return true
   }
   return false
 }
 
 function streamsGoRound(
-  all: ReadonlyMap<string, AccountShares>,
+  search: Search,
   account: AccountShares,
   to: string,
   visited: ReadonlySet<string>,
 ): boolean {
-  if (visited.size >= MOST_STEPS) throw new ImportError('cycle search depth exhausted')
+  if (visited.size >= MOST_DEPTH) throw new ImportError('cycle search depth exhausted')
   if (!account.exports.some((each) => each.kind === 'stream' && isSubset(to, each.subject))) return false
   for (const next of account.imports) {
+    step(search)
     const here = patternOf(next)
     if (next.kind !== 'stream' || !subjectsCollide(to, here)) continue
     if (visited.has(next.account)) return true
-    const after = all.get(next.account)
+    const after = search.all.get(next.account)
     const narrower = isSubset(here, to) ? here : to
-    if (after && streamsGoRound(all, after, narrower, new Set([...visited, account.name]))) return true
+    if (after && streamsGoRound(search, after, narrower, new Set([...visited, account.name]))) return true
   }
   return false
 }

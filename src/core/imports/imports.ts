@@ -109,9 +109,10 @@ export class Ways {
   private responsesOf(account: Account): Responses {
     let found = this.responses.get(account)
     if (found === undefined) {
-      found = new Responses(account, this.house.clock, (other) => this.responsesOf(other))
-      this.responses.set(account, found)
-      this.ends.push(shadow(account, found.pattern, found))
+      const made = new Responses(account, this.house.clock, (other) => this.responsesOf(other))
+      this.responses.set(account, made)
+      this.ends.push(shadow(account, made.pattern, made), () => made.end())
+      found = made
     }
     return found
   }

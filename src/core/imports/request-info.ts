@@ -59,6 +59,22 @@ export function withRequestInfo(message: Message, info: ClientInfo | null, servi
   message.hasRequestInfo = true
 }
 
+/** Takes it out of the message's headers, if somebody has written it there. */
+export function withoutRequestInfo(message: Message): void {
+  const { body, bodyStart, headerLength } = message
+  if (headerLength === 0) return
+  const lines = body.toString('latin1', bodyStart, bodyStart + headerLength).match(LINE) ?? []
+  if (!lines.some((line) => FORGED.test(line))) return
+  const others = lines.filter((line) => line.trim() !== '' && !FORGED.test(line))
+  const text = others.map((line) => `${line.replace(/[\r\n]+$/, '')}\r\n`).join('')
+  const headers = Buffer.from(`${text}\r\n`, 'latin1')
+  message.body = Buffer.concat([headers, body.subarray(bodyStart + headerLength, message.bodyEnd)])
+  message.bodyStart = 0
+  message.bodyEnd = message.body.length
+  message.headerLength = headers.length
+  message.wireEnd = 0
+}
+
 function parse(json: string): ClientInfo {
   try {
     return JSON.parse(Buffer.from(json, 'latin1').toString('utf8')) as ClientInfo

@@ -11,8 +11,8 @@ import { deliverAlong } from '../delivery.ts'
 import type { Origin } from '../origin.ts'
 import type { Receiver, Subscription } from '../subscription.ts'
 import type { ExportDefinition, ImportDefinition } from './definitions.ts'
-import { clientInfo, withRequestInfo } from './request-info.ts'
-import type { Responses } from './responses.ts'
+import { clientInfo, withoutRequestInfo, withRequestInfo } from './request-info.ts'
+import { hasPassed, type Responses } from './responses.ts'
 
 /** Requests pass through so many accounts at most. */
 const MOST_HOPS = 16
@@ -57,15 +57,17 @@ export class ServiceImport implements Receiver {
   }
 
   deliver(_subscription: Subscription, message: Message, origin: Origin | null): boolean {
-    if (message.hops >= MOST_HOPS) return false
+    if (message.hops >= MOST_HOPS || hasPassed(message, this.shared)) return false
     const request = new Message(message.subject)
     request.copyFrom(message)
     request.hops = message.hops + 1
+    request.via = { service: this.shared, before: message.via }
     if (!this.readdress(request)) return false
     const token = this.expectAnswer(request)
     this.tellWhoAsks(request, origin)
     const { exporter } = this
-    const mapped = exporter.mapSubject(request)
+    // A message that is being delivered in that account may hold its own place for subjects.
+    const mapped = exporter.mappings === null ? 'kept' : exporter.mapSubject(request, new SubjectBuffer())
     if (mapped === 'lost') return false
     const route = exporter.interest.route(request.subject, request.subjectStart, request.subjectEnd)
     const delivered = deliverAlong(route, request, origin) > 0
@@ -94,8 +96,7 @@ export class ServiceImport implements Receiver {
     if (request.replyStart === request.replyEnd) return ''
     const reply = request.reply.toString('latin1', request.replyStart, request.replyEnd)
     if (reply.startsWith(ACK_PREFIX)) return ''
-    const { responseType, responseThresholdMs } = this.shared
-    const token = this.responses.expect(this.importer, reply, responseType, responseThresholdMs)
+    const token = this.responses.expect(this.importer, reply, this.shared)
     const subject = Buffer.from(this.responses.subjectOf(token))
     request.reply = subject
     request.replyStart = 0
@@ -105,7 +106,11 @@ export class ServiceImport implements Receiver {
   }
 
   private tellWhoAsks(request: Message, origin: Origin | null): void {
-    if (origin === null) return
+    // What the server itself sends may hold what a client once wrote: a message of a stream, say.
+    if (origin === null) {
+      if (!request.hasRequestInfo) withoutRequestInfo(request)
+      return
+    }
     // A request that has come through an account before says already who asks.
     if (request.hops > 1 && request.hasRequestInfo) withRequestInfo(request, null, this.importer.name)
     else withRequestInfo(request, clientInfo(origin, this.share, this.exporter.bus.serverName), '')

@@ -1,8 +1,11 @@
 import type { Account, InternalSubscription, Message, MessageHandler, Origin } from '../../core/index.ts'
 import type { Json } from '../../storage/index.ts'
+import { type AccountTiers, UNLIMITED } from '../config/account-limits.ts'
 import { apiError } from '../config/errors.ts'
+import type { AccountView } from '../config/stream/check.ts'
 import type { StreamConfig } from '../config/types.ts'
 import { PubAcks } from '../publish/pub-acks.ts'
+import { AccountUsage } from '../stream/account-usage.ts'
 import type { StreamHost } from '../stream/host.ts'
 import { AckSubjects } from './ack-subjects.ts'
 import { Stream, type StreamOwner } from './stream.ts'
@@ -18,6 +21,7 @@ export interface RequestHandler {
 export class JetStreamAccount implements StreamOwner {
   readonly host: StreamHost
   readonly account: Account
+  readonly usage: AccountUsage
   readonly streams: Streams
   readonly pubAcks: PubAcks
   /** Has the account JetStream? Else it is only told so. */
@@ -29,10 +33,12 @@ export class JetStreamAccount implements StreamOwner {
   apiErrors = 0
   private readonly subscriptions: InternalSubscription[] = []
 
-  constructor(host: StreamHost, account: Account) {
+  constructor(host: StreamHost, account: Account, tiers: AccountTiers = UNLIMITED) {
     this.host = host
     this.account = account
-    this.streams = new Streams(host)
+    this.usage = new AccountUsage(account.name, (text) => host.complaints.warn(text))
+    this.usage.change(tiers)
+    this.streams = new Streams(host, this.usage)
     this.pubAcks = new PubAcks(account)
   }
 
@@ -47,11 +53,10 @@ export class JetStreamAccount implements StreamOwner {
     for (const stream of this.streams.values()) stream.open()
   }
 
-  /** Makes a stream of a checked configuration. Throws when its subjects or its size don't fit. */
+  /** Makes a stream of a configuration that was checked, also by `checkNew`. Throws when its subjects don't fit. */
   createStream(config: StreamConfig): Stream {
     if (this.restoring.has(config.name)) throw apiError('JSStreamNameExistErr')
     if (this.overlaps(config, null)) throw apiError('JSStreamSubjectOverlapErr')
-    this.host.checkReservation(config, 0)
     const meta = { created: this.host.clock.now(), config }
     const inMemory = config.storage === 'memory'
     const log = this.host.store.createLog(`${this.account.name}/${config.name}`, meta as unknown as Json, {
@@ -83,15 +88,39 @@ export class JetStreamAccount implements StreamOwner {
     this.streams.delete(stream.name)
   }
 
-  /** Bytes that streams have stored, or have been promised. */
-  usage(): { memory: number; storage: number; reservedMemory: number; reservedStorage: number } {
-    const { reservedMemory, reservedStorage } = this.streams
-    const usage = { memory: 0, storage: 0, reservedMemory, reservedStorage }
-    for (const { log } of this.streams.values()) {
-      if (log.inMemory) usage.memory += log.bytes
-      else usage.storage += log.bytes
-    }
-    return usage
+  /** What the configuration of a stream is checked against. */
+  get view(): AccountView {
+    return { limits: this.usage.limitsOrNone, configOf: this.streams.configOf }
+  }
+
+  /**
+   * Throws when the account or the server has no room for such a stream, beside the others. One without `max_bytes` asks for a
+   * byte.
+   */
+  checkNew(config: StreamConfig): void {
+    const { host, usage, streams } = this
+    const existing = streams.get(config.name)
+    usage.checkStreams(streams.size + this.restoring.size - (existing === undefined ? 0 : 1))
+    const bytes = Math.max(config.max_bytes ?? 0, 1)
+    const inMemory = host.isInMemory(config)
+    const held = existing?.log.inMemory === inMemory ? Math.max(existing.config.max_bytes ?? 0, 0) : 0
+    usage.checkStream(config, inMemory, bytes, held)
+    host.checkReservation(inMemory, bytes, held)
+  }
+
+  /** The same, as far as bytes go, for one that is being restored and has as many by now. */
+  checkRestored(config: StreamConfig, bytes: number): void {
+    const promised = Math.max(config.max_bytes ?? 0, 1)
+    this.usage.checkStream(config, this.host.isInMemory(config), promised + bytes, 0)
+  }
+
+  /** The same for a stream that is there. */
+  checkUpdate(stream: Stream, config: StreamConfig): void {
+    const held = Math.max(stream.config.max_bytes ?? 0, 0)
+    const bytes = Math.max(config.max_bytes ?? 0, 0)
+    const { inMemory } = stream.log
+    this.usage.checkStream(config, inMemory, bytes, held)
+    this.host.checkReservation(inMemory, bytes, held)
   }
 
   close(status: string): void {

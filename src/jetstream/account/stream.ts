@@ -1,4 +1,4 @@
-import type { Account, InternalSubscription } from '../../core/index.ts'
+import type { InternalSubscription } from '../../core/index.ts'
 import type { MessageLog } from '../../storage/index.ts'
 import type { StreamConfig } from '../config/types.ts'
 import type { Consumer } from '../consumer/consumer.ts'
@@ -9,15 +9,11 @@ import { Origins } from '../origins/origins.ts'
 import { Ingest } from '../publish/ingest.ts'
 import type { PubAcks } from '../publish/pub-acks.ts'
 import { Schedules } from '../schedules/schedules.ts'
-import type { StreamHost } from '../stream/host.ts'
 import { StoredStream } from '../stream/stored-stream.ts'
-import type { StreamMeta } from '../stream/stream-log.ts'
+import type { LogOwner, StreamMeta } from '../stream/stream-log.ts'
 
 /** The account of a stream, as the stream knows it. */
-export interface StreamOwner {
-  readonly host: StreamHost
-  /** Of the bus. */
-  readonly account: Account
+export interface StreamOwner extends LogOwner {
   readonly pubAcks: PubAcks
   /** The stream has another configuration than before. */
   streamUpdated(stream: Stream): void
@@ -36,7 +32,7 @@ export class Stream extends StoredStream implements ConsumerStream {
 
   constructor(owner: StreamOwner, log: MessageLog, meta: StreamMeta) {
     const consumers = new Consumers(log)
-    super(owner.host, owner.account, log, meta, consumers)
+    super(owner, log, meta, consumers)
     this.owner = owner
     this.consumers = consumers
     this.schedules = new Schedules(this)

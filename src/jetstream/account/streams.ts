@@ -1,25 +1,25 @@
 import { PatternIndex } from '../../subjects/index.ts'
 import { originsOf } from '../config/stream/origins.ts'
 import type { StreamConfig } from '../config/types.ts'
+import type { AccountUsage } from '../stream/account-usage.ts'
 import type { StreamHost } from '../stream/host.ts'
 import type { Stream } from './stream.ts'
 
 /** The streams of an account by name, and what is asked of all of them: answered without a look at each. */
 export class Streams extends Map<string, Stream> {
-  /** Bytes that streams have been promised. */
-  reservedMemory = 0
-  reservedStorage = 0
   /** The configuration of a stream, by its name. */
   readonly configOf = (name: string): StreamConfig | undefined => this.get(name)?.config
   private readonly host: StreamHost
+  private readonly usage: AccountUsage
   private readonly subjects = new PatternIndex<Stream>()
   private readonly copies = new Map<string, Set<Stream>>()
   /** The configuration that each was counted with. */
   private readonly counted = new Map<Stream, StreamConfig>()
 
-  constructor(host: StreamHost) {
+  constructor(host: StreamHost, usage: AccountUsage) {
     super()
     this.host = host
+    this.usage = usage
   }
 
   /** The streams that copy from the one of this name. */
@@ -80,7 +80,6 @@ export class Streams extends Map<string, Stream> {
 
   private reserve(stream: Stream, bytes: number): void {
     this.host.reserve(stream.log.inMemory, bytes)
-    if (stream.log.inMemory) this.reservedMemory += bytes
-    else this.reservedStorage += bytes
+    this.usage.reserve(stream.log.inMemory, bytes)
   }
 }

@@ -4,13 +4,13 @@ import { consumerError } from '../config/consumer/errors.ts'
 import { CONSUMER_FIELDS, encodeConfig, withDefaults } from '../config/consumer/fields.ts'
 import { withServerMetadata } from '../config/consumer/metadata.ts'
 import { apiError } from '../config/errors.ts'
-import { decodeRequest } from '../config/json/decode.ts'
 import type { ConsumerConfig } from '../config/types.ts'
 import type { Consumer } from '../consumer/consumer.ts'
 import { prepareForCopy } from '../consumer/copying.ts'
 import { type ConsumerAction, createConsumer } from '../consumer/create.ts'
 import { Slices } from '../stream/slices.ts'
 import { type ConsumerRequest, streamNamed } from './consumer-request.ts'
+import { readRequest } from './read-request.ts'
 import { identify } from './stream-identity.ts'
 
 export const CONSUMER_CREATE_TYPE = 'io.nats.jetstream.api.v1.consumer_create_response'
@@ -29,8 +29,8 @@ const FIELDS = {
   pedantic: 'bool',
 } as const
 
-function decode(body: string): CreateRequest {
-  const asked = decodeRequest<Partial<CreateRequest>>(body, FIELDS, 'CreateConsumerRequest')
+function decode(request: ConsumerRequest): CreateRequest {
+  const asked = readRequest<Partial<CreateRequest>>(request, FIELDS, 'CreateConsumerRequest')
   return {
     stream_name: '',
     action: '',
@@ -47,7 +47,7 @@ const MANY_SUBJECTS = 100_000
 
 /** `CONSUMER.CREATE.<stream>`, `.<stream>.<name>` and `.<stream>.<name>.<filter>`. */
 export function createNewStyle(request: ConsumerRequest): object | Promise<object> {
-  const asked = decode(request.body)
+  const asked = decode(request)
   const [stream, name, ...filter] = request.tokens
   if (name === undefined) return createEphemeral(request, asked, stream)
   checkTarget(asked, stream, name)
@@ -78,7 +78,7 @@ function createEphemeral(
 
 /** `CONSUMER.DURABLE.CREATE.<stream>.<name>`. */
 export function createDurable(request: ConsumerRequest): object | Promise<object> {
-  const asked = decode(request.body)
+  const asked = decode(request)
   const [stream, name] = request.tokens
   if (request.tokens.length !== 2) throw consumerError('JSConsumerDurableNameNotInSubjectErr')
   checkTarget(asked, stream, name)

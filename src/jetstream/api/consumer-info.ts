@@ -1,8 +1,8 @@
 import { encodeConfig } from '../config/consumer/fields.ts'
 import { withServerMetadata } from '../config/consumer/metadata.ts'
-import { decodeRequest } from '../config/json/decode.ts'
 import type { Consumer } from '../consumer/consumer.ts'
 import { type ConsumerRequest, consumerNamed, refuseFields, streamNamed } from './consumer-request.ts'
+import { readRequest } from './read-request.ts'
 
 export const CONSUMER_INFO_TYPE = 'io.nats.jetstream.api.v1.consumer_info_response'
 export const CONSUMER_NAMES_TYPE = 'io.nats.jetstream.api.v1.consumer_names_response'
@@ -28,7 +28,7 @@ export function consumerInfoRequest(request: ConsumerRequest): object {
 function page(request: ConsumerRequest, limit: number): { total: number; offset: number; found: Consumer[] } {
   let offset = 0
   if (/^\s*[{[]/.test(request.body)) {
-    const asked = decodeRequest<{ offset?: number }>(request.body, PAGE_FIELDS, 'JSApiConsumersRequest')
+    const asked = readRequest<{ offset?: number }>(request, PAGE_FIELDS, 'JSApiConsumersRequest')
     offset = Math.max(asked.offset ?? 0, 0)
   }
   const stream = streamNamed(request.account, request.tokens[0])

@@ -13,6 +13,7 @@ import {
   refuseFields,
   streamNamed,
 } from './consumer-request.ts'
+import { readRequest } from './read-request.ts'
 import { answerIdentity, asksIdentity } from './stream-identity.ts'
 
 export const CONSUMER_DELETE_TYPE = 'io.nats.jetstream.api.v1.consumer_delete_response'
@@ -35,7 +36,7 @@ export function consumerPauseRequest(request: ConsumerRequest): object {
   let until: string | undefined
   if (/^\s*[{[]/.test(request.body)) {
     const fields = { pause_until: '*time.Time' } as const
-    const asked = decodeRequest<{ pause_until?: string }>(request.body, fields, 'JSApiConsumerPauseRequest')
+    const asked = readRequest<{ pause_until?: string }>(request, fields, 'JSApiConsumerPauseRequest')
     const { pause_until: wanted = ZERO_TIME } = asked
     const instant = parseTime(wanted)
     if (instant !== null && wanted !== ZERO_TIME) until = formatMs(instant.sec * 1000 + instant.nsec / 1e6)

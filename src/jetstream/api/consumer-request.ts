@@ -9,6 +9,8 @@ import type { Consumer } from '../consumer/consumer.ts'
 /** What the handlers of the consumer API get. They return the body of the response without its type, or throw ApiError. */
 export interface ConsumerRequest {
   account: JetStreamAccount
+  /** The whole subject. */
+  subject: string
   /** Tokens of the subject behind the verb: stream, consumer … */
   tokens: string[]
   /** The request as text. */

@@ -1,5 +1,5 @@
 import { apiError } from '../config/errors.ts'
-import { decodeRequest } from '../config/json/decode.ts'
+import { readRequest } from './read-request.ts'
 import { type ApiRequest, isEmptyRequest, streamNamed } from './request.ts'
 
 const FIELDS = { seq: 'uint64', no_erase: 'bool' } as const
@@ -7,11 +7,7 @@ const FIELDS = { seq: 'uint64', no_erase: 'bool' } as const
 /** `STREAM.MSG.DELETE.<stream>`. */
 export function deleteMessage(request: ApiRequest): object {
   if (isEmptyRequest(request.body)) throw apiError('JSBadRequestErr')
-  const asked = decodeRequest<{ seq?: number; no_erase?: boolean }>(
-    request.body,
-    FIELDS,
-    'JSApiMsgDeleteRequest',
-  )
+  const asked = readRequest<{ seq?: number; no_erase?: boolean }>(request, FIELDS, 'JSApiMsgDeleteRequest')
   const { seq = 0 } = asked
   const stream = streamNamed(request)
   if (stream.config.sealed) throw apiError('JSStreamSealedErr')

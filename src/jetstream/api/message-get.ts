@@ -1,15 +1,15 @@
 import { RecordView } from '../../storage/index.ts'
 import { apiError } from '../config/errors.ts'
-import { decodeRequest } from '../config/json/decode.ts'
 import { formatTime } from '../config/time-text.ts'
 import { readRecord } from '../stream/read-record.ts'
 import { type MessageSelection, SELECTION_FIELDS, selectOne } from './message-selection.ts'
+import { readRequest } from './read-request.ts'
 import { type ApiRequest, isEmptyRequest, streamNamed } from './request.ts'
 
 /** `STREAM.MSG.GET.<stream>`: by `seq`, `last_by_subj`, `next_by_subj` from `seq`, or from `start_time`. */
 export async function getMessage(request: ApiRequest): Promise<object> {
   if (isEmptyRequest(request.body)) throw apiError('JSBadRequestErr')
-  const wanted = decodeRequest<MessageSelection>(request.body, SELECTION_FIELDS, 'JSApiMsgGetRequest')
+  const wanted = readRequest<MessageSelection>(request, SELECTION_FIELDS, 'JSApiMsgGetRequest')
   const { seq = 0, last_by_subj: last = '', next_by_subj: next = '', start_time: time } = wanted
   const isAmbiguous =
     (seq > 0 && (last !== '' || time !== undefined)) || (last !== '' && (next !== '' || time !== undefined))

@@ -1,17 +1,18 @@
 import { streamInfo } from '../account/stream-info.ts'
 import { apiError } from '../config/errors.ts'
 import { checkStreamConfig, invalidConfig } from '../config/stream/check.ts'
-import { decodeStreamConfig, type StreamConfigRequest } from '../config/stream/fields.ts'
+import type { StreamConfigRequest } from '../config/stream/fields.ts'
 import { stampStreamMetadata } from '../config/stream/metadata.ts'
 import { checkOriginFilters } from '../config/stream/origins.ts'
 import { isSameStreamConfig, updatedStreamConfig } from '../config/stream/update.ts'
 import type { StreamConfig } from '../config/types.ts'
+import { readStreamConfig } from './read-request.ts'
 import type { ApiRequest } from './request.ts'
 
 /** `STREAM.CREATE.<stream>`. The same configuration again is fine. */
 export function createStream(request: ApiRequest): object {
   const { account } = request
-  const { pedantic, ...asked } = decodeStreamConfig(request.body)
+  const { pedantic, ...asked } = readStreamConfig(request)
   stampStreamMetadata(asked)
   checkTarget(request, asked)
   if (/[\\/]/.test(asked.name)) throw apiError('JSStreamNameContainsPathSeparatorsErr')
@@ -19,8 +20,9 @@ export function createStream(request: ApiRequest): object {
   if (asked.mirror_direct && asked.mirror === undefined) {
     throw invalidConfig('stream has no mirror but does have mirror direct')
   }
-  const config = checkStreamConfig(asked, account.host.limits, pedantic, account.streams.configOf)
+  const config = checkStreamConfig(asked, account.host.limits, pedantic, account.view)
   if ((config.num_replicas ?? 1) > 1) throw apiError('JSStreamReplicasNotSupportedErr')
+  account.checkNew(config)
   const existing = account.streams.get(config.name)
   if (existing !== undefined && !isSameStreamConfig(config, existing.config))
     throw apiError('JSStreamNameExistErr')
@@ -34,8 +36,8 @@ export function createStream(request: ApiRequest): object {
 /** `STREAM.UPDATE.<stream>`. Answered when the stream is within its new limits. */
 export function updateStream(request: ApiRequest): object | Promise<object> {
   const { account } = request
-  const { pedantic, ...asked }: StreamConfigRequest = decodeStreamConfig(request.body)
-  checkStreamConfig(asked, account.host.limits, pedantic, account.streams.configOf)
+  const { pedantic, ...asked }: StreamConfigRequest = readStreamConfig(request)
+  checkStreamConfig(asked, account.host.limits, pedantic, account.view)
   checkTarget(request, asked)
   const stream = account.streams.get(asked.name)
   if (stream === undefined) throw apiError('JSStreamNotFoundErr')
@@ -45,11 +47,11 @@ export function updateStream(request: ApiRequest): object | Promise<object> {
     asked,
     account.host.limits,
     pedantic ?? false,
-    account.streams.configOf,
+    account.view,
   )
+  account.checkUpdate(stream, config)
   checkConsumerLimits(stream.consumers.values(), stream.config, config)
   if (account.overlaps(config, stream)) throw apiError('JSStreamSubjectOverlapErr')
-  account.host.checkReservation(config, Math.max(stream.config.max_bytes ?? 0, 0))
   stream.update(config)
   const answer = (): object => {
     const info = streamInfo(stream)

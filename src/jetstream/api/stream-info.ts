@@ -2,9 +2,9 @@ import { SubjectCounts } from '../../storage/index.ts'
 import { subjectFilter } from '../../subjects/index.ts'
 import type { Stream } from '../account/stream.ts'
 import { deletedOf, ledStreamInfo, type StateDetails } from '../account/stream-info.ts'
-import { decodeRequest } from '../config/json/decode.ts'
 import { JsonText } from '../config/json/encode.ts'
 import { Slices, sortInSlices } from '../stream/slices.ts'
+import { readRequest } from './read-request.ts'
 import { type ApiRequest, hasJson, PAGE_LIMITS, streamNamed } from './request.ts'
 
 interface InfoRequest {
@@ -25,7 +25,7 @@ const AT_ONCE = 4096
 /** `STREAM.INFO.<stream>`; with `subjects_filter` the number of messages of each subject that matches, in pages. */
 export async function streamInfoRequest(request: ApiRequest): Promise<object> {
   let asked: InfoRequest = {}
-  if (hasJson(request.body)) asked = decodeRequest(request.body, FIELDS, 'JSApiStreamInfoRequest')
+  if (hasJson(request.body)) asked = readRequest(request, FIELDS, 'JSApiStreamInfoRequest')
   const stream = streamNamed(request)
   const page = { total: 0, offset: 0, limit: 0 }
   const details: StateDetails = {}

@@ -1,8 +1,8 @@
 import { subjectsCollide } from '../../subjects/index.ts'
 import type { Stream } from '../account/stream.ts'
 import { streamInfo } from '../account/stream-info.ts'
-import { decodeRequest } from '../config/json/decode.ts'
 import { encodeStreamConfig } from '../config/stream/fields.ts'
+import { readRequest } from './read-request.ts'
 import { type ApiRequest, hasJson, PAGE_LIMITS } from './request.ts'
 
 const FIELDS = { offset: { embedded: 'ApiPagedRequest', kind: 'int' }, subject: 'string' } as const
@@ -16,7 +16,7 @@ interface Page {
 
 function page(request: ApiRequest, limit: number, type: string): Page {
   let asked: { offset?: number; subject?: string } = {}
-  if (hasJson(request.body)) asked = decodeRequest(request.body, FIELDS, type)
+  if (hasJson(request.body)) asked = readRequest(request, FIELDS, type)
   const { subject = '' } = asked
   const all = [...request.account.streams.values()]
     .filter(

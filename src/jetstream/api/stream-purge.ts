@@ -1,7 +1,7 @@
 import { subjectFilter } from '../../subjects/index.ts'
 import { apiError } from '../config/errors.ts'
-import { decodeRequest } from '../config/json/decode.ts'
 import { MAX_SEQUENCE, sequenceRange } from '../config/ranges.ts'
+import { readRequest } from './read-request.ts'
 import { type ApiRequest, hasJson, streamNamed } from './request.ts'
 
 const FIELDS = { filter: 'string', seq: 'uint64', keep: 'uint64' } as const
@@ -9,7 +9,7 @@ const FIELDS = { filter: 'string', seq: 'uint64', keep: 'uint64' } as const
 /** `STREAM.PURGE.<stream>`: all, or what matches `filter`; below `seq`, or all but the `keep` newest. */
 export async function purgeStream(request: ApiRequest): Promise<object> {
   let asked: { filter?: string; seq?: number; keep?: number } = {}
-  if (hasJson(request.body)) asked = decodeRequest(request.body, FIELDS, 'JSApiStreamPurgeRequest')
+  if (hasJson(request.body)) asked = readRequest(request, FIELDS, 'JSApiStreamPurgeRequest')
   const { filter = '', seq = 0, keep = 0 } = asked
   if (seq > 0 && keep > 0) throw apiError('JSBadRequestErr')
   const stream = streamNamed(request)

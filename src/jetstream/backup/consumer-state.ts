@@ -78,8 +78,9 @@ export function readConsumerBackup(text: string, name: string): ConsumerBackup {
 /** Makes the consumer, at the place that the backup has. The stream has its messages already. @throws ApiError, Error */
 export function restoreConsumer(stream: Stream, name: string, { config, state }: ConsumerBackup): void {
   const { limits } = stream.host
-  applyDefaults(config, stream.config, limits, false)
-  checkConfig(config, stream.config, limits)
+  const { maxAckPending } = stream.usage.limits
+  applyDefaults(config, stream.config, limits, false, maxAckPending)
+  checkConfig(config, stream.config, limits, maxAckPending)
   stampMetadata(config)
   const progress = progressOf(state, config)
   const meta: ConsumerMeta = { created: stream.clock.now(), config: { ...config, name } }

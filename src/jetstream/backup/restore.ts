@@ -134,6 +134,7 @@ export class Restore {
     const { log } = stream
     const { seq, headerLength, body } = entry
     if (account.host.isExhausted(log.inMemory)) throw apiError('JSInsufficientResourcesErr')
+    account.checkRestored(this.config, log.bytes + body.length)
     const most = this.config.max_msg_size ?? -1
     if (most >= 0 && body.length > most)
       throw new Error(`message sequence ${seq} exceeds maximum message size`)
@@ -160,6 +161,7 @@ export class Restore {
     if (!this.isComplete || this.state === null) throw new Error('backup was truncated')
     // Deleted messages at the end: their sequences are not used again.
     if (stream.log.lastSeq < this.state.last_seq) stream.log.skipTo(this.state.last_seq + 1)
+    account.checkRestored(config, stream.log.bytes)
     if (account.overlaps(config, null)) throw apiError('JSStreamSubjectOverlapErr')
     for (const { name, backup } of this.consumers) restoreConsumer(stream, name, backup)
     const { isRestoring: _, ...meta } = this.meta

@@ -81,6 +81,7 @@ export const API_ERRORS = {
   JSSourceConsumerRequiresAckFCErr: [400, 10217, 'stream source consumer requires flow control ack policy'],
   JSMirrorWithSourcesErr: [400, 10031, 'stream mirrors can not also contain other sources'],
   JSMirrorWithSubjectsErr: [400, 10034, 'stream mirrors can not contain subjects'],
+  JSNoLimitsErr: [400, 10120, 'no JetStream default or applicable tiered limit present'],
   JSNoMessageFoundErr: [404, 10037, 'no message found'],
   JSNotEmptyRequestErr: [400, 10038, 'expected an empty request payload'],
   JSNotEnabledForAccountErr: [503, 10039, 'JetStream not enabled for account'],

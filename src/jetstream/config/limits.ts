@@ -4,6 +4,8 @@ export interface JetStreamLimits {
   defaultMaxConsumers: number
   /** Most that a consumer's `max_ack_pending` may be; 0 (default): no limit. */
   maxAckPending: number
+  /** Of clusters; shown, and of no effect. 0: default. */
+  maxHaAssets: number
   /** Most messages that a request to a consumer may ask for; 0 (default): no limit. */
   maxRequestBatch: number
   /** Longest duplicate window of a stream, milliseconds; 0 (default): no limit. */
@@ -22,6 +24,7 @@ export interface JetStreamLimits {
 export const DEFAULT_JETSTREAM_LIMITS: JetStreamLimits = {
   defaultMaxConsumers: 1000,
   maxAckPending: 0,
+  maxHaAssets: 0,
   maxRequestBatch: 0,
   duplicateWindow: 0,
   batch: { maxInflightPerStream: 0, maxInflightTotal: 0, maxMessages: 0, timeout: 0 },

@@ -267,7 +267,7 @@ export class Consumer extends ConsumerState implements TurnTask {
       return
     }
     // Whose time is over is gone before it is asked who is next: it is nobody's turn then.
-    const isDue = this.pulls !== null && this.pulls.nextEventMs <= nowMs
+    const isDue = this.pulls?.isDue(nowMs) === true
     if (isDue) this.requests.sweep(nowMs, this.hadNothing)
     const halt = this.deliver(nowMs)
     if (halt === 'failed') this.delivery.heldUntilMs = nowMs + READ_AGAIN_MS
@@ -362,8 +362,8 @@ export class Consumer extends ConsumerState implements TurnTask {
       return
     }
     const isPaused = this.pausedUntilMs > nowMs && (this.pulls === null || this.pulls.nextEventMs > nowMs)
-    if (isPaused || !(isEvent || isDue)) {
-      // Whoever waits through the pause is not to hear of what goes on meanwhile.
+    if (!isDue && (isPaused || !isEvent)) {
+      // Whoever waits through the pause hears of what is due again, and of nothing else meanwhile.
       this.ledger.flush()
       this.setAlarm()
     } else this.wake()

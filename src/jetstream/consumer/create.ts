@@ -36,8 +36,9 @@ export function createConsumer(
   filter: SubjectFilter | null = null,
 ): Consumer {
   const { limits } = stream.host
-  applyDefaults(config, stream.config, limits, pedantic)
-  checkConfig(config, stream.config, limits)
+  const { maxAckPending } = stream.usage.limits
+  applyDefaults(config, stream.config, limits, pedantic, maxAckPending)
+  checkConfig(config, stream.config, limits, maxAckPending)
   stampMetadata(config)
   let name = config.durable_name || config.name || ''
   const existing = name === '' ? undefined : stream.consumers.get(name)
@@ -98,9 +99,13 @@ function make(stream: ConsumedStream, name: string, config: ConsumerConfig, filt
   return consumer
 }
 
-function mostConsumers({ config, host }: ConsumedStream): number {
+/** The smaller one of what stream and account say; the server's default where neither says anything. */
+function mostConsumers({ config, host, usage }: ConsumedStream): number {
+  const { maxConsumers } = usage.limits
   const most = config.max_consumers ?? -1
-  return most > 0 ? most : host.limits.defaultMaxConsumers
+  if (most > 0 && maxConsumers > 0) return Math.min(most, maxConsumers)
+  if (most > 0 || maxConsumers > 0) return Math.max(most, maxConsumers)
+  return host.limits.defaultMaxConsumers
 }
 
 /** Consumers that limits count: the direct ones of mirrors and sources are left out. */

@@ -68,6 +68,8 @@ export class AtomicBatches {
   private take(message: Message, headers: PublishHeaders): ApiError | null {
     const { stream, limits, answers } = this.parts
     if (limits.isExhausted) return apiError('JSInsufficientResourcesErr')
+    const refusal = limits.refusalOfAccount(message)
+    if (refusal !== null) return refusal
     if (limits.isTooLarge(message)) return apiError('JSStreamMessageExceedsMaximumErr')
     if (!stream.config.allow_atomic) return apiError('JSAtomicPublishDisabledErr')
     const id = headers.text(BATCH_ID)

@@ -46,6 +46,8 @@ export class LimitChecks {
     if (this.isTooLarge(message)) return apiError('JSStreamMessageExceedsMaximumErr')
     if (message.headerLength > MAX_HEADER_BYTES) return apiError('JSStreamHeaderExceedsMaximumErr')
     if (this.isExhausted) return apiError('JSInsufficientResourcesErr')
+    if (this.stream.usage.isLimited && this.exceedsAccount(message))
+      return this.stream.usage.refusal(log.inMemory)
     if (log.lastSeq >= MAX_SEQUENCE) return FULL.sequences
     return this.isDiscardNew ? this.checkRoom(message, isRollup) : null
   }
@@ -54,10 +56,29 @@ export class LimitChecks {
     return this.maxMsgSize >= 0 && message.bodyEnd - message.bodyStart > this.maxMsgSize
   }
 
+  /** Why the account can't have it as a part of a batch, whether it is wanted or not; null: it can. */
+  refusalOfAccount(message: Message): ApiError | null {
+    const { usage, log } = this.stream
+    const isOver = usage.isLimited && usage.wouldExceed(log.inMemory, this.sizeOf(message))
+    return isOver ? usage.refusal(log.inMemory) : null
+  }
+
   /** Is nothing stored for now, whatever it is? */
   get isExhausted(): boolean {
     const { host, log, later } = this.stream
     return host.isExhausted(log.inMemory) || later.isWaiting
+  }
+
+  /** What nobody wants is not stored. */
+  private exceedsAccount(message: Message): boolean {
+    const { log, audience, usage } = this.stream
+    const { subject, subjectStart, subjectEnd } = message
+    if (this.isInterest && !audience.isWanted(subject, subjectStart, subjectEnd)) return false
+    return usage.wouldExceed(log.inMemory, this.sizeOf(message))
+  }
+
+  private sizeOf({ subjectStart, subjectEnd, bodyStart, bodyEnd, headerLength }: Message): number {
+    return this.stream.log.sizeOf(subjectEnd - subjectStart, headerLength, bodyEnd - bodyStart - headerLength)
   }
 
   private checkRoom(message: Message, isRollup: boolean): ApiError | null {
@@ -72,8 +93,7 @@ export class LimitChecks {
     }
     if (!replacesOne && this.maxMsgs > 0 && log.messages >= this.maxMsgs) return FULL.messages
     if (this.maxBytes <= 0) return null
-    const payload = message.bodyEnd - message.bodyStart - message.headerLength
-    const size = log.sizeOf(subjectEnd - subjectStart, message.headerLength, payload)
+    const size = this.sizeOf(message)
     if (log.bytes + size <= this.maxBytes) return null
     // Only what is no larger than the one whose place it takes.
     return replacesOne && this.sizeOfFirst(message) >= size ? null : FULL.bytes

@@ -52,6 +52,11 @@ export class FastBatches {
 
   /** A message whose reply subject is that of a fast batch. */
   onMessage(message: Message, headers: PublishHeaders): void {
+    const ofAccount = this.parts.limits.refusalOfAccount(message)
+    if (ofAccount !== null) {
+      this.parts.answers.refuse(message, ofAccount)
+      return
+    }
     const refusal = this.check(message) ?? this.take(message, headers)
     if (refusal !== null) this.parts.answers.refuse(message, apiError(refusal))
   }

@@ -77,7 +77,9 @@ export class StagedChecks {
       stored.headerLength,
       stored.bodyEnd - stored.bodyStart - stored.headerLength,
     )
-    return this.checkRoom(message, rollupScope(headers, true) !== 'none', subject)
+    return (
+      this.checkAccount(message) ?? this.checkRoom(message, rollupScope(headers, true) !== 'none', subject)
+    )
   }
 
   /** In a batch an invalid one has the same error as one that is not allowed. */
@@ -150,6 +152,14 @@ export class StagedChecks {
       return apiError('JSStreamRollupFailedF', { err: 'batch rollup all invalid' })
     }
     return null
+  }
+
+  /** May the account store all that was checked so far? */
+  private checkAccount({ subject, subjectStart, subjectEnd }: Message): ApiError | null {
+    const { usage, log, config, audience } = this.parts.stream
+    if (!usage.isLimited || !usage.wouldExceed(log.inMemory, this.bytes)) return null
+    if (config.retention === 'interest' && !audience.isWanted(subject, subjectStart, subjectEnd)) return null
+    return usage.refusal(log.inMemory)
   }
 
   /** With discard new: does all that was checked so far fit? */

@@ -5,6 +5,7 @@ import { apiError } from '../config/errors.ts'
 import { type JetStreamLimitOptions, type JetStreamLimits, settleLimits } from '../config/limits.ts'
 import type { StreamConfig } from '../config/types.ts'
 import { Commits } from './commits.ts'
+import { Complaints } from './complaints.ts'
 import { Pace } from './pace.ts'
 
 export interface StreamHostOptions {
@@ -20,6 +21,8 @@ export interface StreamHostOptions {
   serverId: string
   /** Default: those of nats-server. */
   limits?: JetStreamLimitOptions
+  /** Are requests with fields that nobody knows refused? Default: true. */
+  strict?: boolean
 }
 
 /** What the streams of a server share: where they are stored, how much that may be, and the commit at the end of a turn. */
@@ -35,6 +38,8 @@ export class StreamHost {
   readonly serverId: string
   /** May be changed; what is there stays, also above them. */
   limits: JetStreamLimits
+  readonly isStrict: boolean
+  readonly complaints: Complaints
   readonly commits: Commits
   /** Of the questions to the origins of mirrors and sources. */
   readonly askPace: Pace
@@ -58,6 +63,8 @@ export class StreamHost {
     this.serverName = options.serverName
     this.serverId = options.serverId
     this.limits = settleLimits(options.limits)
+    this.isStrict = options.strict ?? true
+    this.complaints = new Complaints(options.bus)
     this.askPace = new Pace(options.clock)
     this.commits = new Commits(options.bus, options.store)
   }
@@ -81,16 +88,19 @@ export class StreamHost {
     return failure !== null || shortage !== null || (this.maxStore >= 0 && this.fileBytes >= this.maxStore)
   }
 
-  /** Throws when the store can't promise a stream its max_bytes. `heldBytes`: what it was promised before. */
-  checkReservation(config: StreamConfig, heldBytes: number): void {
-    // Of a store without a folder every stream is in memory, whatever it asks for.
-    const inMemory = config.storage === 'memory' || this.store.isInMemory
+  /** Is a stream's log in memory? Of a store without a folder each is, whatever its stream asks for. */
+  isInMemory(config: StreamConfig): boolean {
+    return config.storage === 'memory' || this.store.isInMemory
+  }
+
+  /** Throws when the store can't promise a stream so many bytes. `heldBytes`: what it was promised before. */
+  checkReservation(inMemory: boolean, bytes: number, heldBytes: number): void {
     if (!inMemory && (this.store.failure ?? this.store.shortage) !== null)
       throw apiError('JSStorageResourcesExceededErr')
     const limit = inMemory ? this.maxMemory : this.maxStore
     if (limit < 0) return
     const reserved = inMemory ? this.reservedMemory : this.reservedStorage
-    if (reserved + Math.max(config.max_bytes ?? 0, 0) - heldBytes > limit) {
+    if (reserved + bytes - heldBytes > limit) {
       throw apiError(inMemory ? 'JSMemoryResourcesExceededErr' : 'JSStorageResourcesExceededErr')
     }
   }

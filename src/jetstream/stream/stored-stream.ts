@@ -1,4 +1,3 @@
-import type { Account } from '../../core/index.ts'
 import type { Json, MessageLog } from '../../storage/index.ts'
 import type { StreamConfig } from '../config/types.ts'
 import { StreamAdvisories } from './advisories.ts'
@@ -6,10 +5,9 @@ import { AgeLimit } from './age-limit.ts'
 import type { Audience } from './audience.ts'
 import type { Committing } from './commits.ts'
 import { DeleteMarkers } from './delete-markers.ts'
-import type { StreamHost } from './host.ts'
 import { MessageTtls } from './message-ttls.ts'
 import { Retention } from './retention.ts'
-import { StreamLog, type StreamMeta } from './stream-log.ts'
+import { type LogOwner, StreamLog, type StreamMeta } from './stream-log.ts'
 import { Trimming } from './trimming.ts'
 
 /** A stream as what is stored: its messages, and all that keeps them within limits of number, size, age and interest. */
@@ -24,8 +22,8 @@ export class StoredStream extends StreamLog implements Committing {
   isOverLimit = false
   isAwaitingCommit = false
 
-  constructor(host: StreamHost, account: Account, log: MessageLog, meta: StreamMeta, audience: Audience) {
-    super(host, account, log, meta, audience)
+  constructor(owner: LogOwner, log: MessageLog, meta: StreamMeta, audience: Audience) {
+    super(owner, log, meta, audience)
     this.advisories = new StreamAdvisories(this)
     this.markers = new DeleteMarkers(this)
     this.ttls = new MessageTtls(this, this.markers)

@@ -1,9 +1,10 @@
 import type { Account } from '../../core/index.ts'
 import type { Clock } from '../../ports/index.ts'
-import type { MessageLog, SubjectBytes } from '../../storage/index.ts'
+import type { Json, MessageLog, SubjectBytes } from '../../storage/index.ts'
 import type { SubjectFilter } from '../../subjects/index.ts'
 import { apiError } from '../config/errors.ts'
 import type { StreamConfig } from '../config/types.ts'
+import type { AccountUsage } from './account-usage.ts'
 import type { Audience } from './audience.ts'
 import type { StreamHost } from './host.ts'
 import { Later } from './later.ts'
@@ -18,6 +19,19 @@ export interface StreamMeta {
   isRestoring?: boolean
 }
 
+/** Are the segments of a log with this metadata to be compressed? Metadata of other logs has no configuration. */
+export function isCompressed(meta: Json): boolean {
+  return (meta as unknown as Partial<StreamMeta>).config?.compression === 's2'
+}
+
+/** Whose stream it is. */
+export interface LogOwner {
+  readonly host: StreamHost
+  /** Of the bus. */
+  readonly account: Account
+  readonly usage: AccountUsage
+}
+
 /** Sequences looked at by a purge at a time. */
 const PURGE_SLICE = 4096
 /** Messages removed at a time where each is told to consumers. */
@@ -29,6 +43,8 @@ export class StreamLog {
   readonly host: StreamHost
   /** Of the bus: where its publishers and consumers are. */
   readonly account: Account
+  /** What the account's streams use together. */
+  readonly usage: AccountUsage
   readonly clock: Clock
   readonly log: MessageLog
   readonly audience: Audience
@@ -43,9 +59,11 @@ export class StreamLog {
   wasPurged = false
   private countedBytes = 0
 
-  constructor(host: StreamHost, account: Account, log: MessageLog, meta: StreamMeta, audience: Audience) {
+  constructor(owner: LogOwner, log: MessageLog, meta: StreamMeta, audience: Audience) {
+    const { host } = owner
     this.host = host
-    this.account = account
+    this.account = owner.account
+    this.usage = owner.usage
     this.clock = host.clock
     this.log = log
     this.audience = audience
@@ -169,17 +187,19 @@ export class StreamLog {
     return purged
   }
 
-  /** Tells the host how much more is stored, or less. */
+  /** Tells host and account how much more is stored, or less. */
   countBytes(): void {
     const change = this.log.bytes - this.countedBytes
     if (change === 0) return
     this.countedBytes = this.log.bytes
     this.host.count(this.log.inMemory, change)
+    this.usage.count(this.log.inMemory, change)
   }
 
   /** All of it is gone. */
   discountBytes(): void {
     this.host.count(this.log.inMemory, -this.countedBytes)
+    this.usage.count(this.log.inMemory, -this.countedBytes)
     this.countedBytes = 0
   }
 }

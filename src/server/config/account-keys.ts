@@ -6,6 +6,7 @@ import type { Launch } from '../launch.ts'
 import type { ServerOptions } from '../options.ts'
 import { GLOBAL_ACCOUNT, SYSTEM_ACCOUNT } from '../security.ts'
 import type { AccountLimitOptions, AccountOptions } from '../security-options.ts'
+import { accountJetStream } from './account-jetstream-keys.ts'
 import { mappings } from './mapping-keys.ts'
 import { permissions } from './permission-keys.ts'
 import type { KeyTable, Reader } from './reader.ts'
@@ -74,7 +75,7 @@ const accountKeys: KeyTable<AccountOptions> = {
     target.defaultPermissions = permissions(entry, reader)
   },
   jetstream: (target, entry, reader) => {
-    target.jetstream = jetstream(entry, reader)
+    target.jetstream = accountJetStream(entry, reader)
   },
   exports: (target, entry, reader) => {
     target.exports = exports(entry, reader)
@@ -127,27 +128,6 @@ const limitKeys: KeyTable<AccountLimitOptions> = {
 
 function wholeNumber(...[, entry, reader]: Parameters<LimitKey>): void {
   reader.integer(entry)
-}
-
-function jetstream(entry: ConfigEntry, reader: Reader): boolean {
-  const { data } = entry.value
-  if (typeof data === 'boolean') return data
-  if (typeof data !== 'string') {
-    return withoutPlace(
-      reader,
-      `Expected map, bool or string to define JetStream, got ${typeName(entry.value)}`,
-    )
-  }
-  const word = data.toLowerCase()
-  if (word === 'enabled' || word === 'enable') return true
-  if (word === 'disabled' || word === 'disable') return false
-  return withoutPlace(reader, `Expected 'enabled' or 'disabled' for string value, got '${data}'`)
-}
-
-/** As nats-server tells it. */
-function withoutPlace(reader: Reader, mistake: string): boolean {
-  reader.errors.push(mistake)
-  return false
 }
 
 const later = 'Contrail does not serve it yet'

@@ -33,11 +33,11 @@ type Key = KeyTable<Launch>[string]
 const jetstreamKeys: KeyTable<Launch> = {
   enabled,
   enable: enabled,
-  strict: (_launch, entry, reader) => {
+  strict: ({ server }, entry, reader) => {
     const { data } = entry.value
     if (typeof data !== 'boolean')
       reader.fail(`Expected 'true' or 'false' for bool value, got '${shown(entry.value)}'`)
-    if (!data) reader.fail('strict can not be switched off: requests with unknown fields are refused')
+    server.strict = data as boolean
   },
   limits: jetstreamLimits,
   store: storeDir,

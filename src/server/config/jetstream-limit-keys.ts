@@ -36,8 +36,9 @@ const limitKeys: KeyTable<JetStreamLimitOptions> = {
     limits.batch = {}
     return reader.each(data, limits.batch, batchKeys, {}, true)
   },
-  // Of clusters.
-  max_ha_assets: (_limits, entry, reader) => void reader.integer(entry),
+  max_ha_assets: (limits, entry, reader) => {
+    limits.maxHaAssets = reader.integer(entry)
+  },
 }
 
 const batchKeys: KeyTable<Batch> = {

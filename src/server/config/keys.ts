@@ -69,7 +69,5 @@ const later = 'Contrail does not serve it yet'
 /** Keys that nats-server knows and Contrail refuses. */
 export const refusedTopKeys: Readonly<Record<string, string>> = {
   ...refusedClusterKeys,
-  ...Object.fromEntries(
-    ['ocsp', 'ocsp_cache', 'proxies', 'proxy_protocol', 'resolver_tls'].map((key) => [key, later]),
-  ),
+  ...Object.fromEntries(['ocsp', 'ocsp_cache', 'proxies', 'resolver_tls'].map((key) => [key, later])),
 }

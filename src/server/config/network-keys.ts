@@ -28,6 +28,9 @@ export const networkKeys: KeyTable<Launch> = {
   client_advertise: text(({ server }, value) => {
     server.clientAdvertise = value
   }),
+  proxy_protocol: toggle(({ server }, value) => {
+    server.proxyProtocol = value
+  }),
   server_name: ({ server }, entry, reader) => {
     const name = reader.string(entry)
     if (name.includes(' ')) reader.fail('server name cannot contain spaces')

@@ -19,6 +19,12 @@ const switched =
     target[name] = reader.boolean(entry)
   }
 
+const named =
+  (name: 'jwtCookie' | 'passCookie' | 'tokenCookie' | 'userCookie'): Key =>
+  (target, entry, reader) => {
+    target[name] = reader.string(entry)
+  }
+
 const websocketKeys: KeyTable<WebSocketOptions> = {
   listen: (target, entry, reader) => {
     const { host, port } = reader.address(entry)
@@ -50,8 +56,12 @@ const websocketKeys: KeyTable<WebSocketOptions> = {
       reader.fail((error as Error).message)
     }
   },
+  jwt_cookie: named('jwtCookie'),
+  user_cookie: named('userCookie'),
+  pass_cookie: named('passCookie'),
+  token_cookie: named('tokenCookie'),
   headers: (target, entry, reader) => {
-    const headers: Record<string, string> = {}
+    const headers: Record<string, string> = Object.create(null)
     for (const each of reader.map(entry).entries.values()) {
       const { data } = each.value
       if (data instanceof ConfigMap || Array.isArray(data))
@@ -68,17 +78,10 @@ const websocketKeys: KeyTable<WebSocketOptions> = {
 const later = 'Contrail does not serve it yet'
 
 const refusedKeys: Readonly<Record<string, string>> = Object.fromEntries(
-  [
-    'advertise',
-    'authentication',
-    'authorization',
-    'jwt_cookie',
-    'no_auth_user',
-    'pass_cookie',
-    'ping_interval',
-    'token_cookie',
-    'user_cookie',
-  ].map((key) => [key, later]),
+  ['advertise', 'authentication', 'authorization', 'no_auth_user', 'ping_interval'].map((key) => [
+    key,
+    later,
+  ]),
 )
 
 function host(...[target, entry, reader]: Parameters<Key>): void {

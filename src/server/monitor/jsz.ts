@@ -1,5 +1,6 @@
 /** /jsz: JetStream's accounts, streams and consumers. */
 import { goTime } from './go-text.ts'
+import { jetstreamDetail } from './jetstream-detail.ts'
 import type { MonitoredServer } from './monitored-server.ts'
 import type { Query } from './query.ts'
 
@@ -30,7 +31,7 @@ export function jsz(server: MonitoredServer, query: Query): Record<string, unkno
   }
   const wanted = jetstream.accounts().filter((each) => account === '' || each.account.name === account)
   const shown = account !== '' || accounts ? wanted.slice(offset, offset + limit) : []
-  const details = shown.map((each) => jetstream.accountDetail(each, { streams, consumers, config }))
+  const details = shown.map((each) => jetstreamDetail(each, { streams, consumers, config }))
   return {
     ...jetstream.usage(),
     ...head,

@@ -26,6 +26,9 @@ import type { Resolver } from './resolver.ts'
 
 /** An expired account is asked for anew after so long at the soonest. */
 const ASK_AGAIN_MS = 1000
+/** Accounts that are imported from are fetched so many at a time, and waited for so long. */
+const LANES = 16
+const EXPORTERS_MS = 1900
 /** Timers can't be longer. */
 const LONGEST_MS = 2 ** 31 - 1
 const NONE_ALLOWED = { maxConnections: 0, maxSubscriptions: 0, maxPayloadBytes: 0 }
@@ -139,10 +142,11 @@ export class OperatorAccounts implements ClaimAccounts {
   verify(jwt: string): AccountClaims {
     const { trust, bus } = this.options
     const claims = decodeAccountClaims(jwt)
+    // Nobody's claims are looked at before who has signed them is known.
+    if (!trust.keys.includes(claims.head.issuer)) throw new JwtError('account validation failed')
     const issues = new Issues()
     checkAccountClaims(claims, bus.clock.now(), issues)
-    if (!trust.keys.includes(claims.head.issuer) || issues.isBlocking)
-      throw new JwtError('account validation failed')
+    if (issues.isBlocking) throw new JwtError('account validation failed')
     return claims
   }
 
@@ -209,8 +213,7 @@ export class OperatorAccounts implements ClaimAccounts {
     this.known.set(name, known)
     this.describe(bus.account(name), claims)
     this.watch(known)
-    for (const { account: exporter } of claims.imports)
-      if (!this.known.has(exporter) && !this.loading.has(exporter)) await this.load(exporter)
+    await this.loadExporters(claims)
     // Another one may have come meanwhile.
     if (this.known.get(name) !== known) return account
     this.share(known)
@@ -220,8 +223,31 @@ export class OperatorAccounts implements ClaimAccounts {
       known.isIncomplete = true
       bus.log('error', `Error configuring jetstream for account [${name}]: ${(error as Error).message}`)
     }
-    if (before !== undefined) this.revise(before.account, account)
+    if (before !== undefined) this.revise(account)
     return account
+  }
+
+  /**
+   * The accounts it imports from, a few at a time. Who takes too long is not waited for, since somebody wants to log in: what is
+   * imported begins when the other account comes.
+   */
+  private async loadExporters({ imports }: AccountClaims): Promise<void> {
+    const { clock, fault } = this.options.bus
+    const isWanted = (name: string): boolean => !this.known.has(name) && !this.loading.has(name)
+    const names = new Set(imports.map(({ account }) => account).filter(isWanted))
+    if (names.size === 0) return
+    const left = names.values()
+    const lane = async (): Promise<void> => {
+      for (const name of left) if (isWanted(name)) await this.load(name)
+    }
+    const lanes = Promise.all(Array.from({ length: Math.min(LANES, names.size) }, lane)).catch(fault)
+    await new Promise<void>((done) => {
+      const timer = clock.setTimer(done, EXPORTERS_MS)
+      void lanes.then(() => {
+        timer.clear()
+        done()
+      })
+    })
   }
 
   private describe(account: Account, { head, limits, mappings }: AccountClaims): void {
@@ -285,7 +311,7 @@ export class OperatorAccounts implements ClaimAccounts {
   }
 
   /** What becomes of those that are connected. */
-  private revise(before: ClaimAccount, account: ClaimAccount): void {
+  private revise(account: ClaimAccount): void {
     const { bus } = this.options
     const { maxConnections } = bus.account(account.name).limits
     for (const [at, session] of this.sessionsOf(account.name).entries()) {
@@ -296,7 +322,7 @@ export class OperatorAccounts implements ClaimAccounts {
       }
       session.applyLimits()
       if (session.isClosed || !(identity instanceof OperatorIdentity)) continue
-      const revision = identity.revised(before, account, bus.clock.now())
+      const revision = identity.revised(account, bus.clock.now())
       if (revision === 'revoked') session.end('User Authentication Revoked', CloseReason.revoked)
       else if (revision === 'refused')
         session.end('Authorization Violation', CloseReason.authenticationFailure)

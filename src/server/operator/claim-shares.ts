@@ -1,10 +1,10 @@
 /** What an account shares and takes, by its JWT. */
 import {
   type AccountClaims,
+  activationOf,
   type ClaimAccount,
   checkActivation,
   checkImportClaim,
-  decodeActivation,
   type ExportClaim,
   type ImportClaim,
   Issues,
@@ -20,7 +20,10 @@ import type {
 import { withWildcards } from '../../subjects/index.ts'
 
 const RESPONSE_THRESHOLD_MS = 120_000
-const responseTypes: Readonly<Record<string, ResponseType>> = { Stream: 'stream', Chunked: 'chunked' }
+const responseTypes = new Map<string, ResponseType>([
+  ['Stream', 'stream'],
+  ['Chunked', 'chunked'],
+])
 
 /** An import with its claim, which an activation is checked by. */
 interface ClaimedImport extends ImportDefinition {
@@ -40,14 +43,14 @@ export function sharesOf(account: ClaimAccount, now: () => number): AccountShare
 export function activationEndMs({ imports }: AccountClaims, nowMs: number): number {
   const ends = imports
     .filter(({ token }) => token !== '')
-    .map(({ token }) => {
+    .map((claim) => {
       try {
-        return decodeActivation(token).head.expires * 1000
+        return activationOf(claim).head.expires * 1000
       } catch {
         return 0
       }
     })
-  return Math.min(...ends.filter((end) => end > nowMs), Number.POSITIVE_INFINITY)
+  return ends.filter((end) => end > nowMs).reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY)
 }
 
 function exportOf(claim: ExportClaim, exporter: ClaimAccount, now: () => number): ExportDefinition {
@@ -57,7 +60,7 @@ function exportOf(claim: ExportClaim, exporter: ClaimAccount, now: () => number)
     subject,
     accounts: null,
     accountTokenPosition,
-    responseType: responseTypes[responseType] ?? 'singleton',
+    responseType: responseTypes.get(responseType) ?? 'singleton',
     responseThresholdMs: responseThresholdMs || RESPONSE_THRESHOLD_MS,
     ...(needsToken
       ? {
@@ -90,7 +93,7 @@ function isActivated(
   const issues = new Issues()
   checkImportClaim(claim, importer, issues)
   if (issues.isBlocking) return false
-  const activation = decodeActivation(claim.token)
+  const activation = activationOf(claim)
   const { head, issuerAccount } = activation
   const isTrusted =
     issuerAccount === '' || (issuerAccount === exporter.name && exporter.scopeOf(head.issuer) !== undefined)

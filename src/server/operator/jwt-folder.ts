@@ -1,12 +1,25 @@
 /** A folder of JWTs, a file each: `<account>.jwt`, as nats-server has it. */
 import { createHash } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { decodeGeneric, isPublicKey } from '../../auth/index.ts'
 import type { FolderSettings } from './options.ts'
 import type { Resolver } from './resolver.ts'
 
 const EXTENSION = '.jwt'
+/** One that is being written. */
+const UNFINISHED = '.new'
 const HASH_BYTES = 32
 
 interface Entry {
@@ -30,6 +43,7 @@ export class JwtFolder implements Resolver {
     this.now = now
     mkdirSync(settings.dir, { recursive: true })
     for (const name of readdirSync(settings.dir)) {
+      if (name.endsWith(EXTENSION + UNFINISHED)) rmSync(join(settings.dir, name), { force: true })
       const account = name.slice(0, -EXTENSION.length)
       if (!name.endsWith(EXTENSION) || !isPublicKey(account, 'account')) continue
       const jwt = this.read(account)
@@ -75,9 +89,10 @@ export class JwtFolder implements Resolver {
     const before = this.entries.get(account)
     if (before?.hash.equals(entry.hash)) return
     if (before === undefined) this.makeRoom()
-    // Whole, or not at all.
-    writeFileSync(`${path}.new`, jwt, { mode: 0o640 })
-    renameSync(`${path}.new`, path)
+    // Whole, or not at all; and there for good when that is confirmed.
+    writeDurably(path + UNFINISHED, jwt)
+    renameSync(path + UNFINISHED, path)
+    syncFolder(this.settings.dir)
     this.use(account, entry)
     this.onChanged(account)
   }
@@ -151,6 +166,28 @@ export class JwtFolder implements Resolver {
   /** Null for what is no account: no name leads out of the folder. */
   private pathOf(account: string): string | null {
     return isPublicKey(account, 'account') ? join(this.settings.dir, account + EXTENSION) : null
+  }
+}
+
+function writeDurably(path: string, text: string): void {
+  const file = openSync(path, 'w', 0o640)
+  try {
+    const bytes = Buffer.from(text)
+    for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done)
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** Makes new names durable, where a folder can be opened. */
+function syncFolder(dir: string): void {
+  if (process.platform === 'win32') return
+  const folder = openSync(dir, 'r')
+  try {
+    fsyncSync(folder)
+  } finally {
+    closeSync(folder)
   }
 }
 

@@ -4,6 +4,7 @@ import { accountDetail, accountStatistics, accountz, accstatz } from '../monitor
 import { connz } from '../monitor/connz.ts'
 import { gatewayz, ipqueuesz, leafz, routez } from '../monitor/fixed.ts'
 import { healthz } from '../monitor/healthz.ts'
+import { jetstreamDetail } from '../monitor/jetstream-detail.ts'
 import { jsz } from '../monitor/jsz.ts'
 import type { MonitoredServer } from '../monitor/monitored-server.ts'
 import { debugVars } from '../monitor/process-pages.ts'
@@ -59,7 +60,7 @@ function accountJsz(server: MonitoredServer, query: Query): unknown {
     consumers,
     config: query.boolean('config'),
   }
-  return server.jetstream.accountDetail(found, wanted)
+  return jetstreamDetail(found, wanted)
 }
 
 function accountInfo(server: MonitoredServer, query: Query): unknown {

@@ -47,8 +47,7 @@ export function queryOf(page: string, options: Options): Query {
     else if (key === 'state') parameters.set('state', typeof value === 'number' ? (states[value] ?? 'x') : '')
     else if (key === 'accounts' && Array.isArray(value))
       for (const each of value) parameters.append('accounts', String(each))
-    else if (typeof value !== 'object')
-      parameters.set(asTheyAre.has(page) ? key : (parameterNames[key] ?? key), String(value))
+    else if (typeof value !== 'object') parameters.set(asTheyAre.has(page) ? key : nameOf(key), String(value))
   }
   if (options.subscriptions_detail === true) parameters.set('subs', page === 'CONNZ' ? 'detail' : 'true')
   return new Query(parameters)
@@ -75,4 +74,8 @@ export function isMeant(options: Options, { name, host, domain, tags }: Addresse
     (typeof options.domain !== 'string' || options.domain === '' || options.domain === domain) &&
     wantedTags.every((tag) => tags.includes(tag.toLowerCase()))
   )
+}
+
+function nameOf(key: string): string {
+  return Object.hasOwn(parameterNames, key) ? parameterNames[key] : key
 }

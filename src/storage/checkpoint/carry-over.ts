@@ -14,7 +14,7 @@ import type { Segment } from '../segments/segment.ts'
 export interface CapturedLog {
   log: MessageLog
   /** As `captureState` tells it. */
-  state: string
+  state: ReturnType<typeof captureState>
   segments: { segment: Segment; count: number; bytes: number; columns: Columns; chunks: Chunk[] }[]
 }
 
@@ -59,7 +59,7 @@ export async function carryOver(
   }
   // The state names these files: their entries are durable before it is.
   if (segments.length > 0) await fileSystem.syncDirectory(folder)
-  const bytes = await writeDocumentText(fileSystem, `${folder}/state.json`, state)
+  const bytes = await writeDocumentText(fileSystem, `${folder}/state.json`, state.text, state.format)
   await fileSystem.syncDirectory(folder)
   await writeCopy(fileSystem, `${folder}/state.json`, bytes)
 }

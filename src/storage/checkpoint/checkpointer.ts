@@ -170,6 +170,11 @@ export class Checkpointer {
   /** Begins one at once; while one runs, another follows it. */
   begin(): void {
     if (this.isClosed || this.host.failure !== null) return
+    // Asked for by what was found while the store is opened, which takes its time.
+    if (this.host.journal === null) {
+      this.request(RETRY_MS)
+      return
+    }
     if (this.running !== null) {
       this.isWantedAgain = true
       return
@@ -285,7 +290,7 @@ export class Checkpointer {
     const lsn = journal.nextLsn
     const emptied = this.emptied.map(({ log, segment }) => emptiedNow(log, segment))
     this.emptied = []
-    const logs = isWhole ? [...this.dirty] : [...new Set([...emptied.map(({ log }) => log), ...this.sparse])]
+    const logs = [...new Set([...(isWhole ? this.dirty : emptied.map(({ log }) => log)), ...this.sparse])]
     this.sparse.clear()
     const document = { lsn, nextLogId: this.catalog.nextId, nextBatch: journal.lastBatch + 1 }
     const deleted = [...this.deletedLogs].map(([id, log]) => ({ id, log }))
@@ -430,18 +435,20 @@ export class Checkpointer {
     work.emptied = kept
   }
 
-  /** Rewrites segments of the log in which little lives. The next checkpoint names them and removes the old ones. */
+  /** Rewrites segments of the log in which little lives, or which are to be packed. The next checkpoint names them and removes the old ones. */
   private async compact(log: MessageLog): Promise<void> {
-    const sparse = log.segments.filter(
-      (segment) =>
-        segment.indexedCount === segment.count &&
-        isSparse(segment, this.host.compactBelow, this.host.segmentBytes),
+    const { compactBelow, segmentBytes } = this.host
+    const stillHas = (): boolean => !this.isClosed && this.catalog.has(log)
+    const isSmaller = (segment: Segment): boolean => isSparse(segment, compactBelow, segmentBytes)
+    const worth = log.segments.filter(
+      (each) => each.indexedCount === each.count && (isSmaller(each) || log.isToPack(each)),
     )
-    for (const old of sparse.slice(0, MAX_COMPACTIONS)) {
-      if (this.isClosed || !this.catalog.has(log)) return
+    for (const old of worth.slice(0, MAX_COMPACTIONS)) {
+      if (!stillHas()) return
       let fresh: Segment | null
       try {
-        fresh = await this.reclaimer.rewrite(log, old)
+        if (isSmaller(old)) fresh = await this.reclaimer.rewrite(log, old)
+        else fresh = await this.reclaimer.pack(log, old, stillHas)
       } catch (error) {
         if (!isPassing(error as Error)) throw error
         // No room to save room: the old one is as good.
@@ -449,7 +456,7 @@ export class Checkpointer {
       }
       if (fresh === null) continue
       for (const chunk of fresh.chunks.values()) this.cache.add(chunk)
-      this.host.indexLoaded(fresh)
+      if (fresh.columns !== null) this.host.indexLoaded(fresh)
       this.dirty.add(log)
       this.request(AFTER_COMPACTION_MS)
     }

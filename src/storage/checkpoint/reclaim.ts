@@ -4,19 +4,19 @@
  * smaller now. That is sound, since the journal still has what removed their messages, and removals change nothing twice.
  */
 
-import { readDocument, writeCopy, writeDocument, writeFileDurably } from '../files/document.ts'
-import { ReadFailure } from '../files/read-failure.ts'
+import { readDocument, writeCopy, writeDocument } from '../files/document.ts'
 import type { Reserve } from '../files/reserve.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { SegmentFlusher } from '../log/flusher.ts'
 import type { LogHost } from '../log/log-contents.ts'
 import type { LogFiles } from '../log/log-files.ts'
-import type { LogState } from '../log/log-state.ts'
+import { formatOf, type LogState } from '../log/log-state.ts'
 import type { MessageLog } from '../log/message-log.ts'
 import { type Columns, encodeIndex } from '../segments/columns.ts'
 import { compacted, isSparse } from '../segments/compaction.ts'
 import type { Segment, SegmentState } from '../segments/segment.ts'
 import { captureLog, carryOver } from './carry-over.ts'
+import { packed, writePacked } from './pack.ts'
 
 /** A segment that is not a log's any more: nothing lives in it, or another took its place. */
 export interface Emptied {
@@ -126,7 +126,8 @@ export class Reclaimer {
     }
     if (liveBytes === 0) return false
     const start = columns.offsets[position]
-    const data = await this.readData(old, start, old.dataBytes)
+    const data = Buffer.allocUnsafeSlow(old.dataBytes - start)
+    await this.files.readData(old, data, data.length, start)
     if (!log.segments.includes(old)) return false
     const id = log.nextSegmentId++
     const tail = compacted(old, id, this.host, (offset) => ({ buffer: data, at: offset - start }), position)
@@ -143,25 +144,9 @@ export class Reclaimer {
     return true
   }
 
-  private async readData(segment: Segment, start: number, end: number): Promise<Buffer> {
-    const buffer = Buffer.allocUnsafeSlow(end - start)
-    let read = 0
-    await this.files.withData(segment, (handle, done) =>
-      handle.read(buffer, 0, buffer.length, start, (error, bytes) => {
-        read = bytes
-        done(error)
-      }),
-    )
-    if (read < buffer.length) throw new ReadFailure(this.files.dataPath(segment), new Error('short read'))
-    return buffer
-  }
-
   /** Writes what lives in a segment into another, which takes its place; null when that came to nothing. */
   async rewrite(log: MessageLog, old: Segment): Promise<Segment | null> {
-    const path = this.files.dataPath(old)
-    const data = await this.files.fileSystem.readFile(path).catch((error: Error) => {
-      throw new ReadFailure(path, error)
-    })
+    const data = await this.files.loadData(old)
     if (!log.segments.includes(old) || old.live === 0 || data.length < old.dataBytes) return null
     const fresh = compacted(old, log.nextSegmentId++, this.host, (offset) => ({ buffer: data, at: offset }))
     await this.write(log, fresh)
@@ -170,24 +155,42 @@ export class Reclaimer {
     return null
   }
 
+  /** Writes a segment packed into another, which takes its place; null when that came to nothing. */
+  async pack(log: MessageLog, old: Segment, isWanted: () => boolean): Promise<Segment | null> {
+    const fresh = await packed(log, old, this.host, this.files, isWanted)
+    if (fresh === null) return null
+    if (!log.segments.includes(old)) {
+      await this.files.removeSegment(fresh)
+      return null
+    }
+    fresh.columns = old.columns
+    fresh.takeChunks(old)
+    log.replaceSegment(old, fresh)
+    return fresh
+  }
+
   /** Writes a segment that no state names yet, durably; leaves nothing of it when that fails. */
   private async write(log: MessageLog, fresh: Segment): Promise<void> {
-    const { fileSystem } = this.files
     try {
-      await this.flusher.inTurn(log, () =>
-        this.files.flushThrough([...fresh.chunks.values()], fresh.dataBytes),
-      )
-      await this.files.syncData(fresh)
-      const index = encodeIndex(fresh.columns as Columns, fresh.count, fresh.dataBytes)
-      await writeFileDurably(fileSystem, this.files.indexPath(fresh), index)
-      // The next state names it, and may be written without other segments.
-      await fileSystem.syncDirectory(this.files.folder(log.id))
+      await this.writeData(log, fresh)
+      await this.files.writeIndex(fresh, encodeIndex(fresh.columns as Columns, fresh.count, fresh.dataBytes))
     } catch (error) {
       await this.files.removeSegment(fresh).catch(() => {})
       for (const chunk of fresh.chunks.values()) chunk.flushed = 0
       throw error
     }
     fresh.indexedCount = fresh.count
+  }
+
+  private async writeData(log: MessageLog, fresh: Segment): Promise<void> {
+    const chunks = [...fresh.chunks.values()]
+    if (log.packs) {
+      await writePacked(fresh, fresh, this.files, () => true)
+      for (const chunk of chunks) chunk.flushed = chunk.length
+      return
+    }
+    await this.flusher.inTurn(log, () => this.files.flushThrough(chunks, fresh.dataBytes))
+    await this.files.syncData(fresh)
   }
 
   /** Takes segments out of the state that is on the disk, or puts what replaced them in their place. */
@@ -209,7 +212,7 @@ export class Reclaimer {
     state.segments = [...segments.values()].sort((a, b) => a.firstSeq - b.firstSeq)
     state.nextSegmentId = Math.max(state.nextSegmentId, log.nextSegmentId)
     const bytes = await this.reserve.lending(this.reserve.documentBytes, async () => {
-      const written = await writeDocument(fileSystem, path, state)
+      const written = await writeDocument(fileSystem, path, state, formatOf(state))
       await fileSystem.syncDirectory(folder)
       return written
     })

@@ -6,7 +6,9 @@ import { crc32 } from 'node:zlib'
 import type { FileHandle, FileSystem } from '../../ports/index.ts'
 import { isMissing } from './read-failure.ts'
 
-export const FORMAT = 1
+/** What documents are written in, but for states that name packed segments; and what this version reads up to. */
+export const PLAIN_FORMAT = 1
+export const PACKED_FORMAT = 2
 
 const MAX_HEAD_BYTES = 96
 
@@ -14,7 +16,7 @@ const MAX_HEAD_BYTES = 96
 export class NewerFormat extends Error {
   constructor(path: string, format: number) {
     super(
-      `${path}: written in format ${format}, and this version reads up to ${FORMAT}; use a newer Contrail for this directory`,
+      `${path}: written in format ${format}, and this version reads up to ${PACKED_FORMAT}; use a newer Contrail for this directory`,
     )
   }
 }
@@ -55,13 +57,23 @@ export async function writeCopy(fileSystem: FileSystem, path: string, bytes: Buf
 }
 
 /** Returns the bytes of the file. */
-export function writeDocument(fileSystem: FileSystem, path: string, value: unknown): Promise<Buffer> {
-  return writeDocumentText(fileSystem, path, `${JSON.stringify(value, null, 1)}\n`)
+export function writeDocument(
+  fileSystem: FileSystem,
+  path: string,
+  value: unknown,
+  format = PLAIN_FORMAT,
+): Promise<Buffer> {
+  return writeDocumentText(fileSystem, path, `${JSON.stringify(value, null, 1)}\n`, format)
 }
 
 /** The same of what is JSON already. */
-export async function writeDocumentText(fileSystem: FileSystem, path: string, text: string): Promise<Buffer> {
-  const bytes = encodeDocument(text)
+export async function writeDocumentText(
+  fileSystem: FileSystem,
+  path: string,
+  text: string,
+  format: number,
+): Promise<Buffer> {
+  const bytes = encodeDocument(text, format)
   await writeFileDurably(fileSystem, path, bytes)
   return bytes
 }
@@ -71,13 +83,13 @@ function checksum(format: number, body: Buffer): number {
   return crc32(body, crc32(String(format)))
 }
 
-function encodeDocument(text: string): Buffer {
+function encodeDocument(text: string, format: number): Buffer {
   const length = Buffer.byteLength(text)
   // The head tells the checksum of what stands behind it: room for the longest one is left before.
   const bytes = Buffer.allocUnsafeSlow(MAX_HEAD_BYTES + length)
   const body = bytes.subarray(MAX_HEAD_BYTES)
   body.write(text)
-  const head = `${JSON.stringify({ format: FORMAT, crc32: checksum(FORMAT, body), length })}\n`
+  const head = `${JSON.stringify({ format, crc32: checksum(format, body), length })}\n`
   const start = MAX_HEAD_BYTES - head.length
   bytes.write(head, start)
   return bytes.subarray(start)
@@ -102,7 +114,7 @@ export async function readDocument<T>(fileSystem: FileSystem, path: string): Pro
     }
     const body = bytes.subarray(end + 1, end + 1 + head.length)
     if (body.length !== head.length || checksum(head.format, body) !== head.crc32) return null
-    if (head.format > FORMAT) throw new NewerFormat(path, head.format)
+    if (head.format > PACKED_FORMAT) throw new NewerFormat(path, head.format)
     return JSON.parse(body.toString('utf8')) as T
   } catch (error) {
     if (error instanceof NewerFormat) throw error

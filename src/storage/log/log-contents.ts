@@ -6,7 +6,7 @@ import type { Journal } from '../journal/journal.ts'
 import type { Json } from '../journal/json-records.ts'
 import type { Chunk } from '../segments/chunk.ts'
 import { Columns, HAS_HEADERS } from '../segments/columns.ts'
-import { compacted, isSparse, takeOver } from '../segments/compaction.ts'
+import { compacted, isLarge, isSparse, takeOver } from '../segments/compaction.ts'
 import { Segment, type SegmentFiles } from '../segments/segment.ts'
 import type { SubjectTable } from '../subjects/subject-table.ts'
 import { Ledgers } from './ledgers.ts'
@@ -23,11 +23,13 @@ export interface LogHost extends SegmentFiles {
   readonly segmentBytes: number
   /** Share of live bytes below which a segment is rewritten. */
   readonly compactBelow: number
+  /** Are sealed segments of a log with this metadata to be packed? */
+  compresses(meta: Json): boolean
   /** The log has something that the last checkpoint lacks. */
   changed(log: LogContents): void
   /** The segment has no live message: its files can go. */
   segmentEmptied(log: LogContents, segment: Segment): void
-  /** Little lives in a segment of the log: it can be rewritten. */
+  /** Little lives in a segment of the log, or it is to be packed: it can be rewritten. */
   segmentSparse(log: LogContents): void
   /** A chunk is full: it can be written out when it is committed. */
   chunkFilled(log: LogContents, chunk: Chunk): void
@@ -73,6 +75,11 @@ export class LogContents {
     this.meta = meta
     this.inMemory = inMemory
     this.createdMs = createdMs
+  }
+
+  /** What is sealed from now on is to be packed. */
+  get packs(): boolean {
+    return !this.inMemory && this.host.compresses(this.meta)
   }
 
   /** Deleted messages between the first and the last. */
@@ -163,6 +170,7 @@ export class LogContents {
     if (active === null) return
     this.active = null
     active.isSealed = true
+    active.packing = this.packs ? 'wanted' : 'none'
     if (active.tail !== null) this.host.chunkFilled(this, active.tail)
     this.sweep(active)
   }
@@ -241,12 +249,24 @@ export class LogContents {
   protected sweep(segment: Segment): void {
     if (segment === this.active) return
     if (segment.live > 0) {
-      if (!isSparse(segment, this.host.compactBelow, this.host.segmentBytes)) return
+      const isSmaller = isSparse(segment, this.host.compactBelow, this.host.segmentBytes)
+      if (!isSmaller && !this.isToPack(segment)) return
       if (this.inMemory) this.compactInMemory(segment)
       else this.host.segmentSparse(this)
       return
     }
     if (this.list.remove(segment)) this.host.segmentEmptied(this, segment)
+  }
+
+  /** Is it sealed as one that is to be packed, and large enough? */
+  isToPack(segment: Segment): boolean {
+    return (
+      segment.packing === 'wanted' &&
+      segment.isSealed &&
+      segment.live > 0 &&
+      isLarge(segment, this.host.segmentBytes) &&
+      this.packs
+    )
   }
 
   private compactInMemory(old: Segment): void {

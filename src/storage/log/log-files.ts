@@ -1,7 +1,9 @@
 /** The files of the logs: a folder for each, with data and index of its segments. Which are open, and what is not synced yet. */
 import type { FileHandle, FileSystem } from '../../ports/index.ts'
-import { syncFile } from '../files/document.ts'
+import { settle, syncFile, writeFileDurably } from '../files/document.ts'
 import { isMissing, ReadFailure } from '../files/read-failure.ts'
+import { PackedFile } from '../packing/packed-file.ts'
+import { unpackAll } from '../packing/packed-format.ts'
 import type { Chunk, SegmentFile } from '../segments/chunk.ts'
 import type { MessageLog } from './message-log.ts'
 
@@ -12,12 +14,19 @@ export class LogFiles {
   fileSystem: FileSystem
   private readonly directory: string
   private readonly mostOpen: number
+  private readonly tell: (text: string) => void
   private openHandles: SegmentFile[] = []
   /** Ids of the logs whose folder is there. */
   private readonly withFolder = new Set<number>()
 
-  /** `mostOpen`: files of sealed segments kept open. */
-  constructor(fileSystem: FileSystem, directory: string, mostOpen: number) {
+  /** `mostOpen`: files of sealed segments kept open. `tell`: told of damage, of which the records tell more. */
+  constructor(
+    fileSystem: FileSystem,
+    directory: string,
+    mostOpen: number,
+    tell: (text: string) => void = () => {},
+  ) {
+    this.tell = tell
     this.fileSystem = fileSystem
     this.directory = directory
     this.mostOpen = mostOpen
@@ -45,18 +54,61 @@ export class LogFiles {
     }
   }
 
-  readData(segment: SegmentFile): Buffer {
+  /** All data, while the thread waits; empty when there is no file. @throws ReadFailure */
+  readAllSync(segment: SegmentFile): Buffer {
     try {
-      return this.fileSystem.readFileSync(this.dataPath(segment))
+      return this.plain(segment, this.fileSystem.readFileSync(this.dataPath(segment)))
     } catch (error) {
       if (isMissing(error)) return Buffer.alloc(0)
       throw new ReadFailure(this.dataPath(segment), error)
     }
   }
 
-  /** Bytes of the data file, 0 when there is none. */
+  /**
+   * Puts `bytes` of the data from `start` on to the buffer, all of them.
+   * @throws ReadFailure
+   */
+  async readData(segment: SegmentFile, to: Buffer, bytes: number, start: number): Promise<void> {
+    let read = 0
+    try {
+      await this.withData(segment, (handle, done) =>
+        handle.read(to, 0, bytes, start, (error, count) => {
+          read = count
+          done(error)
+        }),
+      )
+    } catch (error) {
+      throw new ReadFailure(this.dataPath(segment), error)
+    }
+    if (read < bytes)
+      throw new ReadFailure(this.dataPath(segment), new Error(`${read} of ${bytes} bytes could be read`))
+  }
+
+  /** All data, while others go on. @throws ReadFailure also when there is none */
+  async loadData(segment: SegmentFile): Promise<Buffer> {
+    const path = this.dataPath(segment)
+    const bytes = await this.fileSystem.readFile(path).catch((error: Error) => {
+      throw new ReadFailure(path, error)
+    })
+    return this.plain(segment, bytes)
+  }
+
+  private plain(segment: SegmentFile, bytes: Buffer): Buffer {
+    return segment.isPacked ? unpackAll(bytes, () => this.damaged(segment)) : bytes
+  }
+
+  private damaged(segment: SegmentFile): void {
+    this.tell(`${this.dataPath(segment)}: something in it was changed; what is left of it is used`)
+  }
+
+  /** Bytes of the data that the file has, 0 when there is none. */
   async dataBytes(segment: SegmentFile): Promise<number> {
     try {
+      if (segment.isPacked) {
+        const file = await this.openPacked(segment)
+        await new Promise<void>((resolve) => file.close(() => resolve()))
+        return file.contentBytes
+      }
       return await this.fileSystem.size(this.dataPath(segment))
     } catch (error) {
       if (isMissing(error)) return 0
@@ -82,12 +134,32 @@ export class LogFiles {
     await this.makeFolder(segment.logId)
     for (;;) {
       try {
+        if (segment.isPacked) return await this.openPacked(segment)
         return await this.fileSystem.open(this.dataPath(segment), true)
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException
         if ((code !== 'EMFILE' && code !== 'ENFILE') || !(await this.closeIdle())) throw error
       }
     }
+  }
+
+  private openPacked(segment: SegmentFile): Promise<PackedFile> {
+    return PackedFile.open(this.fileSystem, this.dataPath(segment), () => this.damaged(segment))
+  }
+
+  /** The data file of a segment that has none yet, to be written by whoever asks, and closed. */
+  async create(segment: SegmentFile): Promise<FileHandle> {
+    await this.makeFolder(segment.logId)
+    const handle = await this.fileSystem.open(this.dataPath(segment), true)
+    await new Promise<void>((resolve, reject) => handle.truncate(0, settle(resolve, reject)))
+    return handle
+  }
+
+  /** The index of a segment that no state names yet, durably, and its data's entry with it. */
+  async writeIndex(segment: SegmentFile, bytes: Buffer): Promise<void> {
+    await writeFileDurably(this.fileSystem, this.indexPath(segment), bytes)
+    // The next state names them, and may be written without other segments.
+    await this.fileSystem.syncDirectory(this.folder(segment.logId))
   }
 
   /** Gives up one open file that nobody uses; false when there is none. */

@@ -1,5 +1,6 @@
 /** A log as its state file has it, and back. */
 import type { FileSystem } from '../../ports/index.ts'
+import { PACKED_FORMAT, PLAIN_FORMAT } from '../files/document.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Json } from '../journal/json-records.ts'
 import {
@@ -34,8 +35,15 @@ export interface LogState {
   ledgers: { id: number; name: string; meta: Json; snapshot: string | null; entries?: string[] }[]
 }
 
-/** The log at this moment as the text of its state. */
-export function captureState(log: MessageLog, lsn: number): string {
+/** A state that names packed segments is not for builds that know nothing of them. */
+export function formatOf(state: { segments: readonly { packing?: string }[] }): number {
+  return state.segments.some(({ packing }) => packing === 'done') ? PACKED_FORMAT : PLAIN_FORMAT
+}
+
+/** The log at this moment as the text of its state, and the format that this is in. */
+export function captureState(log: MessageLog, lsn: number): { text: string; format: number } {
+  // At the next start it is sealed.
+  for (const segment of log.segments) if (!segment.isSealed) segment.packing = log.packs ? 'wanted' : 'none'
   const state: Omit<LogState, 'ledgers'> = {
     name: log.name,
     createdMs: log.createdMs,
@@ -54,7 +62,8 @@ export function captureState(log: MessageLog, lsn: number): string {
   // A line for each ledger, put together here: most are as the last checkpoint had them.
   const ledgers: string[] = []
   for (const ledger of log.ledgers.values()) ledgers.push(ledger.captured())
-  return `${JSON.stringify(state, null, 1).slice(0, -2)},\n "ledgers": [${ledgers.join(',\n  ')}]\n}\n`
+  const text = `${JSON.stringify(state, null, 1).slice(0, -2)},\n "ledgers": [${ledgers.join(',\n  ')}]\n}\n`
+  return { text, format: formatOf(state) }
 }
 
 /** Fills the log from its state; reads the dictionaries of its segments' indexes, not their messages. */

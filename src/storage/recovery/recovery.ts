@@ -150,6 +150,8 @@ export class Recovery {
     await restoreState(log, state, this.host, files.fileSystem, (segment) => files.indexPath(segment), null)
     await files.removeLeftovers(log)
     this.restoring.delete(log)
+    // Not packed yet when the process before ended.
+    if (log.segments.some((segment) => log.isToPack(segment))) this.host.segmentSparse(log)
     // What came before the checkpoint is in the state, however old that is: files of the journal from then may be half
     // overwritten. Of a copy, which may lack something, as much is made up for as the journal still has.
     return isDamaged ? state.lsn : Math.max(state.lsn, checkpointLsn)

@@ -1,6 +1,6 @@
 /** Encryption at rest: how the store's files are sealed, and with which key. See docs/storage-format.md. */
 import type { FileSystem } from '../../ports/index.ts'
-import { copyPath, FORMAT, readDocument, writeCopy, writeDocument } from '../files/document.ts'
+import { copyPath, PLAIN_FORMAT, readDocument, writeCopy, writeDocument } from '../files/document.ts'
 import { sealFiles } from './convert.ts'
 import { type Encryption, type KeyDocument, makeKey, openKey, sealKey, WrongKey } from './key-ring.ts'
 import { SealedFileSystem } from './sealed-file-system.ts'
@@ -99,7 +99,7 @@ export async function keepStoreDocument(fileSystem: FileSystem, directory: strin
   const documents = await Promise.all(
     [path, copyPath(path)].map((each) => readDocument<StoreDocument>(fileSystem, each)),
   )
-  const isKept = documents.every((each) => each?.format === FORMAT && each.encryption === undefined)
+  const isKept = documents.every((each) => each?.format === PLAIN_FORMAT && each.encryption === undefined)
   if (!isKept) await writeStoreDocument(fileSystem, directory)
 }
 
@@ -109,7 +109,10 @@ async function writeStoreDocument(
   directory: string,
   encryption?: KeyDocument,
 ): Promise<void> {
-  const document: StoreDocument = { format: FORMAT, ...(encryption === undefined ? {} : { encryption }) }
+  const document: StoreDocument = {
+    format: PLAIN_FORMAT,
+    ...(encryption === undefined ? {} : { encryption }),
+  }
   const bytes = await writeDocument(fileSystem, `${directory}/store.json`, document)
   await fileSystem.syncDirectory(directory)
   await writeCopy(fileSystem, `${directory}/store.json`, bytes)

@@ -15,6 +15,8 @@ export interface SegmentFile {
   readonly dataBytes: number
   /** Nothing is appended to it any more. */
   readonly isSealed: boolean
+  /** Its file has its data packed. */
+  readonly isPacked: boolean
   handle: FileHandle | null
   opening: Promise<FileHandle> | null
   /** Users of the file: it stays open. */
@@ -26,7 +28,7 @@ export interface SegmentFile {
  * data is appended, written, read and cached.
  */
 export class Chunk {
-  readonly segment: SegmentFile
+  segment: SegmentFile
   readonly id: number
   /** Offset in the segment of the first byte. */
   readonly start: number

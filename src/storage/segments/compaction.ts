@@ -7,13 +7,17 @@ const MIN_BYTES = 64 * 1024
 
 /** Is it worth the work? `below`: share of live bytes, 0 to 1. */
 export function isSparse(segment: Segment, below: number, segmentBytes: number): boolean {
-  const least = Math.min(MIN_BYTES, segmentBytes / 4)
   return (
     segment.isSealed &&
     segment.live > 0 &&
-    segment.dataBytes >= least &&
+    isLarge(segment, segmentBytes) &&
     segment.liveBytes < segment.dataBytes * below
   )
+}
+
+/** Is it large enough to be rewritten? */
+export function isLarge(segment: Segment, segmentBytes: number): boolean {
+  return segment.dataBytes >= Math.min(MIN_BYTES, segmentBytes / 4)
 }
 
 /**
@@ -65,6 +69,7 @@ export function compacted(
 export function takeOver(fresh: Segment, old: Segment): void {
   const shift = fresh.firstSeq - old.firstSeq
   fresh.isSealed = true
+  if (fresh.packing === 'none' && old.packing !== 'none') fresh.packing = 'wanted'
   for (let position = 0; position < fresh.count; position++) {
     if (old.isDeleted(position + shift)) fresh.markDeleted(position)
   }

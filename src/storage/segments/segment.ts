@@ -52,6 +52,8 @@ export interface SegmentState {
   lastMs: number
   /** Bits of deleted messages, base64. */
   deleted?: string
+  /** Not there: its data are as they are. */
+  packing?: 'done' | 'wanted'
 }
 
 export class Segment implements SegmentFile {
@@ -70,6 +72,8 @@ export class Segment implements SegmentFile {
   /** Used since the cache of indexes last looked: it stays. */
   isIndexUsed = false
   isSealed = false
+  /** Are its data packed in the file, or to be once it is sealed? */
+  packing: 'done' | 'none' | 'wanted' = 'none'
   /** Messages that the index file covers; -1 before it was written. */
   indexedCount = -1
   readonly chunks = new Map<number, Chunk>()
@@ -89,6 +93,10 @@ export class Segment implements SegmentFile {
     this.id = id
     this.firstSeq = firstSeq
     this.files = files
+  }
+
+  get isPacked(): boolean {
+    return this.packing === 'done'
   }
 
   get endSeq(): number {
@@ -164,6 +172,17 @@ export class Segment implements SegmentFile {
     return columns
   }
 
+  /** Takes the chunks of another over, that has the same data at the same places. */
+  takeChunks(old: Segment): void {
+    for (const [id, chunk] of old.chunks) {
+      // What is still being read is for those that wait for it.
+      if (chunk.isLoading || chunk.failure !== null) continue
+      chunk.segment = this
+      this.chunks.set(id, chunk)
+      old.chunks.delete(id)
+    }
+  }
+
   /** Ends in front of a position, which has others behind it. */
   cutOff(position: number, columns: Columns): void {
     this.dataBytes = columns.offsets[position]
@@ -196,13 +215,19 @@ export class Segment implements SegmentFile {
     return chunk
   }
 
+  /** Where the chunk of this number ends: the first record of a later one. */
+  chunkEnd(columns: Columns, id: number): number {
+    const next = lowerBound(columns.offsets, this.count, (id + 1) * 2 ** this.files.chunkBits)
+    return next < this.count ? columns.offsets[next] : this.dataBytes
+  }
+
   private load(id: number, waiter: LoadWaiter | null): void {
     const columns = this.index()
     const { chunkBits, buffers } = this.files
     const first = lowerBound(columns.offsets, this.count, id * 2 ** chunkBits)
     const next = lowerBound(columns.offsets, this.count, (id + 1) * 2 ** chunkBits)
     const start = columns.offsets[first]
-    const end = next < this.count ? columns.offsets[next] : this.dataBytes
+    const end = this.chunkEnd(columns, id)
     const chunk = new Chunk(this, id, start, buffers.take(end - start))
     chunk.isLoading = true
     chunk.isFromDisk = true
@@ -252,6 +277,7 @@ export class Segment implements SegmentFile {
       liveBytes: this.liveBytes,
       firstMs: this.firstMs,
       lastMs: this.lastMs,
+      ...(this.packing === 'none' ? {} : { packing: this.packing }),
       ...(deleted === null
         ? {}
         : { deleted: Buffer.from(deleted.subarray(0, (this.count + 7) >>> 3)).toString('base64') }),
@@ -267,6 +293,7 @@ export class Segment implements SegmentFile {
     segment.firstMs = state.firstMs
     segment.lastMs = state.lastMs
     segment.isSealed = true
+    segment.packing = state.packing ?? 'none'
     segment.indexedCount = state.count
     if (state.deleted !== undefined) segment.deleted = new Uint8Array(Buffer.from(state.deleted, 'base64'))
     return segment

@@ -66,6 +66,7 @@ export function normaliseOutput(text: string): string {
     .replace(URL, '<server>')
     .replace(COMPRESSED, '<size>')
     .replace(LAST_SEEN, 'Last Seen: <when>')
+    .replace(/(Client ID: )\d+/, '$1<id>')
     .replace(FOLDER, '<folder>')
     .replace(/[ \t]+$/gm, '')
     .replace(/[─━]+/g, '─')

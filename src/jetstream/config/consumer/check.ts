@@ -24,9 +24,15 @@ export function isConsumerName(name: string): boolean {
 }
 
 /**
- * Refuses a configuration that nats-server refuses, with its error. Defaults are applied before.
+ * Refuses a configuration that nats-server refuses, with its error. Defaults are applied before. `accountAckPending`: most
+ * that the account allows; -1 or 0: no limit.
  */
-export function checkConfig(config: ConsumerConfig, stream: StreamConfig, server: JetStreamLimits): void {
+export function checkConfig(
+  config: ConsumerConfig,
+  stream: StreamConfig,
+  server: JetStreamLimits,
+  accountAckPending: number,
+): void {
   checkNames(config)
   checkReplicas(config, stream)
   checkAcks(config)
@@ -35,7 +41,7 @@ export function checkConfig(config: ConsumerConfig, stream: StreamConfig, server
   }
   if (config.deliver_subject) checkPush(config, stream)
   else checkPull(config, stream, server)
-  checkLimits(config, stream, server)
+  checkLimits(config, stream, [server.maxAckPending, accountAckPending])
   if (config.direct) {
     if (!config.deliver_subject) throw consumerError('JSConsumerDirectRequiresPushErr')
     if (isDurable(config)) throw consumerError('JSConsumerDirectRequiresEphemeralErr')
@@ -129,13 +135,11 @@ function checkPull(config: ConsumerConfig, stream: StreamConfig, server: JetStre
   }
 }
 
-function checkLimits(config: ConsumerConfig, stream: StreamConfig, server: JetStreamLimits): void {
-  if (server.maxAckPending > 0 && (config.max_ack_pending ?? 0) > server.maxAckPending) {
-    throw consumerError('JSConsumerMaxPendingAckExcessErrF', { limit: server.maxAckPending })
-  }
+function checkLimits(config: ConsumerConfig, stream: StreamConfig, ackPending: readonly number[]): void {
   const { max_ack_pending = 0, inactive_threshold = 0 } = stream.consumer_limits ?? {}
-  if (max_ack_pending > 0 && (config.max_ack_pending ?? 0) > max_ack_pending) {
-    throw consumerError('JSConsumerMaxPendingAckExcessErrF', { limit: max_ack_pending })
+  for (const limit of [...ackPending, max_ack_pending]) {
+    if (limit > 0 && (config.max_ack_pending ?? 0) > limit)
+      throw consumerError('JSConsumerMaxPendingAckExcessErrF', { limit })
   }
   if (inactive_threshold > 0 && (config.inactive_threshold ?? 0) > inactive_threshold) {
     throw consumerError('JSConsumerInactiveThresholdExcess', { limit: formatDuration(inactive_threshold) })

@@ -48,12 +48,14 @@ const NOT_NEGATIVE = [
 
 /**
  * Fills in what a configuration leaves open, in place. `pedantic`: refuses what would have to be changed.
+ * `accountAckPending`: most that the account allows; -1 or 0: no limit.
  */
 export function applyDefaults(
   config: ConsumerConfig,
   stream: StreamConfig,
   server: JetStreamLimits,
   pedantic: boolean,
+  accountAckPending: number,
 ): void {
   const limits = stream.consumer_limits ?? {}
   const isPull = (config.deliver_subject ?? '') === ''
@@ -98,7 +100,8 @@ export function applyDefaults(
     config.inactive_threshold = limits.inactive_threshold ?? 0
   }
   if (!config.max_ack_pending && config.ack_policy !== 'none') {
-    config.max_ack_pending = Math.min(DEFAULTS.maxAckPending, server.maxAckPending || DEFAULTS.maxAckPending)
+    const limits = [server.maxAckPending, accountAckPending].filter((limit) => limit > 0)
+    config.max_ack_pending = Math.min(DEFAULTS.maxAckPending, ...limits)
   }
   if (isPull && !config.max_batch && server.maxRequestBatch > 0) {
     correct("max_request_batch must be set if it's JetStream limits are set")

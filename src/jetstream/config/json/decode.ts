@@ -1,6 +1,6 @@
 import { apiError } from '../errors.ts'
 import { parseTime } from '../time-text.ts'
-import { JsonSyntaxError, NumberText, parseJson, unmarshalMessage } from './parse.ts'
+import { JsonSyntaxError, NumberText, parseJson, parseOneValue, unmarshalMessage } from './parse.ts'
 
 /** What a field takes. Names are those that appear in errors. */
 export type Kind =
@@ -69,18 +69,21 @@ function decodeNumber(value: unknown, kind: string, path: string): number {
   return Number(text)
 }
 
-function decodeValue(value: unknown, kind: Kind, path: string): unknown {
+function decodeValue(value: unknown, kind: Kind, path: string, isLenient: boolean): unknown {
   if (typeof kind === 'object') {
     if ('words' in kind) return decodeWord(value, kind, path)
-    if ('embedded' in kind) return decodeValue(value, kind.kind, path.replace('.', `.${kind.embedded}.`))
+    if ('embedded' in kind)
+      return decodeValue(value, kind.kind, path.replace('.', `.${kind.embedded}.`), isLenient)
     if (kind.isList === true) {
       if (!Array.isArray(value)) throw mismatch(typeOf(value), path, `[]*${kind.type}`)
       return value.map((entry) =>
-        entry === null ? {} : decodeObject(entry, kind.fields, kind.type, nestedPath(path, kind.type)),
+        entry === null
+          ? {}
+          : decodeObject(entry, kind.fields, kind.type, nestedPath(path, kind.type), isLenient),
       )
     }
     if (typeOf(value) !== 'object') throw mismatch(typeOf(value), path, `server.${kind.type}`)
-    return decodeObject(value, kind.fields, kind.type, nestedPath(path, kind.type))
+    return decodeObject(value, kind.fields, kind.type, nestedPath(path, kind.type), isLenient)
   }
   switch (kind) {
     case 'string':
@@ -91,7 +94,7 @@ function decodeValue(value: unknown, kind: Kind, path: string): unknown {
       return value
     case '[]string':
       if (!Array.isArray(value)) throw mismatch(typeOf(value), path, kind)
-      return value.map((entry) => (entry === null ? '' : decodeValue(entry, 'string', path)))
+      return value.map((entry) => (entry === null ? '' : decodeValue(entry, 'string', path, isLenient)))
     case '[]time.Duration':
       if (!Array.isArray(value)) throw mismatch(typeOf(value), path, kind)
       return value.map((entry) => (entry === null ? 0 : decodeNumber(entry, 'time.Duration', path)))
@@ -100,7 +103,7 @@ function decodeValue(value: unknown, kind: Kind, path: string): unknown {
       return Object.fromEntries(
         Object.entries(value as object).map(([key, entry]) => [
           key,
-          entry === null ? '' : decodeValue(entry, 'string', path),
+          entry === null ? '' : decodeValue(entry, 'string', path, isLenient),
         ]),
       )
     case '*time.Time':
@@ -135,15 +138,21 @@ function decodeWord(value: unknown, kind: Words, path: string): string {
 }
 
 /** Fills in what is there; null counts as absent, but is no word; names of fields match in any case, as in Go. */
-function decodeObject(value: unknown, fields: Fields, type: string, path: string): Record<string, unknown> {
+function decodeObject(
+  value: unknown,
+  fields: Fields,
+  type: string,
+  path: string,
+  isLenient: boolean,
+): Record<string, unknown> {
   if (typeOf(value) !== 'object' || value === null) throw mismatch(typeOf(value), path, `server.${type}`)
   const decoded: Record<string, unknown> = {}
   for (const [name, entry] of Object.entries(value as object)) {
     const field = fieldNamed(fields, name)
     if (field === null) {
-      if (!fields[LENIENT]) throw invalid(`json: unknown field ${JSON.stringify(name)}`)
+      if (!isLenient) throw invalid(`json: unknown field ${JSON.stringify(name)}`)
     } else if (entry !== null || isWord(fields[field]))
-      decoded[field] = decodeValue(entry, fields[field], `${path}.${field}`)
+      decoded[field] = decodeValue(entry, fields[field], `${path}.${field}`, isLenient)
   }
   return decoded
 }
@@ -160,22 +169,28 @@ function fieldNamed(fields: Fields, name: string): string | null {
 /**
  * Reads a request. Nothing at all is an empty object. Throws the API's error for what is not JSON, for unknown
  * fields and for values of another type. `type` is the name of nats-server's type in errors; `path` is what they put
- * before the names of fields, where that is something else.
+ * before the names of fields, where that is something else. `isLenient`: fields that nobody knows are passed over.
  */
-export function decodeRequest<T>(body: string, fields: Fields, type: string, path = type): T {
+export function decodeRequest<T>(
+  body: string,
+  fields: Fields,
+  type: string,
+  path = type,
+  isLenient = false,
+): T {
+  const passesOver = isLenient || fields[LENIENT] === true
   let values: unknown[]
   try {
-    values = parseJson(body)
+    values = passesOver ? parseOneValue(body) : parseJson(body)
   } catch (error) {
-    if (error instanceof JsonSyntaxError)
-      throw invalid(fields[LENIENT] ? unmarshalMessage(error) : error.message)
+    if (error instanceof JsonSyntaxError) throw invalid(passesOver ? unmarshalMessage(error) : error.message)
     throw error
   }
   let decoded: Record<string, unknown> = {}
   for (const value of values) {
     if (value === null) continue
     if (typeOf(value) !== 'object') throw mismatch(typeOf(value), '', `server.${type}`)
-    decoded = { ...decoded, ...decodeObject(value, fields, type, path) }
+    decoded = { ...decoded, ...decodeObject(value, fields, type, path, passesOver) }
   }
   return decoded as T
 }

@@ -46,6 +46,16 @@ class Reader {
     return values
   }
 
+  /** The only value in the text; none where there is nothing. */
+  one(): unknown[] {
+    this.blank()
+    if (this.at >= this.text.length) return []
+    const value = this.value()
+    this.blank()
+    if (this.at < this.text.length) this.fail('after top-level value')
+    return [value]
+  }
+
   private blank(): void {
     for (; this.at < this.text.length; this.at++) {
       const c = this.text.charCodeAt(this.at)
@@ -194,6 +204,11 @@ export class NumberText {
 /** The values in the text (usually one). Throws JsonSyntaxError. */
 export function parseJson(text: string): unknown[] {
   return new Reader(text).all()
+}
+
+/** The value in the text, which may have only one; none when there is nothing. Throws JsonSyntaxError. */
+export function parseOneValue(text: string): unknown[] {
+  return new Reader(text).one()
 }
 
 /** What Go's `json.Unmarshal` says of the same mistake: the place is left out, and the end has another name. */

@@ -1,4 +1,5 @@
 import { isSubset, isValidSubject, subjectsCollide } from '../../../subjects/index.ts'
+import { checkMaxBytes, type JetStreamAccountLimits, NO_ACCOUNT_LIMITS } from '../account-limits.ts'
 import { apiError } from '../errors.ts'
 import { formatDuration } from '../go-duration.ts'
 import type { JetStreamLimits } from '../limits.ts'
@@ -33,17 +34,25 @@ export function invalidConfig(err: string): Error {
   return apiError('JSStreamInvalidConfigF', { err })
 }
 
-const NO_OTHERS: FindConfig = () => undefined
+/** What of an account a configuration is checked against. */
+export interface AccountView {
+  /** Null: none that is for streams here. */
+  readonly limits: JetStreamAccountLimits | null
+  /** The other streams. */
+  readonly configOf: FindConfig
+}
+
+const NOTHING_ELSE: AccountView = { limits: NO_ACCOUNT_LIMITS, configOf: () => undefined }
 
 /**
  * Refuses what nats-server refuses, with its error, and returns the configuration with its defaults. `pedantic`:
- * refuses what would have to be corrected. `find`: the other streams of the account.
+ * refuses what would have to be corrected.
  */
 export function checkStreamConfig(
   asked: StreamConfig,
   server: JetStreamLimits,
   pedantic = false,
-  find: FindConfig = NO_OTHERS,
+  account: AccountView = NOTHING_ELSE,
 ): StreamConfig {
   const config = { ...asked }
   checkName(config)
@@ -51,8 +60,9 @@ export function checkStreamConfig(
   checkAges(config, server.duplicateWindow * 1e6, pedantic)
   checkFirstSequence(config)
   checkCombinations(config, pedantic)
-  checkOrigins(config, find, pedantic)
+  checkOrigins(config, account.configOf, pedantic)
   checkSubjects(config)
+  if (account.limits !== null) checkMaxBytes(config, account.limits)
   checkTransform(config)
   checkRepublish(config, pedantic)
   checkPlacement(config)

@@ -84,14 +84,15 @@ const ALWAYS_SHOWN = new Set<string>([
 /** A configuration as requests bring it. `pedantic`: refuse instead of correcting. */
 export type StreamConfigRequest = StreamConfig & { pedantic?: boolean }
 
-/** Reads the request to create or update a stream. */
-export function decodeStreamConfig(body: string): StreamConfigRequest {
+/** Reads the request to create or update a stream. `isLenient`: fields that nobody knows are passed over. */
+export function decodeStreamConfig(body: string, isLenient = false): StreamConfigRequest {
   const fields = { ...STREAM_FIELDS, pedantic: 'bool' } as const
   const request = decodeRequest<StreamConfigRequest>(
     body,
     fields,
     'StreamConfigRequest',
     'StreamConfigRequest.StreamConfig',
+    isLenient,
   )
   request.name ??= ''
   return request

@@ -1,9 +1,8 @@
 import { apiError } from '../errors.ts'
 import type { JetStreamLimits } from '../limits.ts'
 import type { StreamConfig } from '../types.ts'
-import { checkStreamConfig, invalidConfig } from './check.ts'
+import { type AccountView, checkStreamConfig, invalidConfig } from './check.ts'
 import { encodeStreamConfig } from './fields.ts'
-import type { FindConfig } from './origins.ts'
 
 /** Do they mean the same? */
 export function isSameStreamConfig(left: StreamConfig, right: StreamConfig): boolean {
@@ -19,9 +18,9 @@ export function updatedStreamConfig(
   asked: StreamConfig,
   server: JetStreamLimits,
   pedantic: boolean,
-  find: FindConfig,
+  account: AccountView,
 ): StreamConfig {
-  const config = checkStreamConfig(asked, server, pedantic, find)
+  const config = checkStreamConfig(asked, server, pedantic, account)
   const refuse = (what: string): Error => invalidConfig(`stream configuration update can not ${what}`)
   if (config.name !== before.name) throw invalidConfig('stream configuration name must match original')
   if ((config.num_replicas ?? 1) > 1) throw apiError('JSStreamReplicasNotSupportedErr')

@@ -134,6 +134,17 @@ export class PullQueue {
     }
   }
 
+  /** Is one over, or its heartbeat due? What was due of those that were served since counts no more. */
+  isDue(nowMs: number): boolean {
+    if (this.nextEventMs > nowMs) return false
+    this.nextEventMs = Infinity
+    for (let request = this.head; request !== null; request = request.next) {
+      if (request.expiresAtMs !== 0) this.nextEventMs = Math.min(this.nextEventMs, request.expiresAtMs)
+      if (request.heartbeatAtMs !== 0) this.nextEventMs = Math.min(this.nextEventMs, request.heartbeatAtMs)
+    }
+    return this.nextEventMs <= nowMs
+  }
+
   /** Ends every request with a status, or in silence. */
   clear(status: string | null): void {
     for (let request = this.head; request !== null; request = request.next) {

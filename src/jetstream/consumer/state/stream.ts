@@ -1,6 +1,7 @@
 import type { Account } from '../../../core/index.ts'
 import type { Clock } from '../../../ports/index.ts'
 import type { MessageLog, Store } from '../../../storage/index.ts'
+import type { JetStreamAccountLimits } from '../../config/account-limits.ts'
 import type { JetStreamLimits } from '../../config/limits.ts'
 import type { StreamConfig } from '../../config/types.ts'
 
@@ -12,6 +13,8 @@ export interface ConsumerStream {
   readonly clock: Clock
   /** Of the bus: where the consumer's clients are. */
   readonly account: Account
+  /** Limits of the account. */
+  readonly usage: { readonly limits: JetStreamAccountLimits }
   readonly host: { readonly store: Store; readonly domain: string; readonly limits: JetStreamLimits }
   /** All of them. */
   readonly consumers: {

@@ -1,9 +1,8 @@
-/** Errors of nats-server's table that no request to a server without a cluster and without limits of accounts brings about, and why. */
+/** Errors of nats-server's table that no request to a server without a cluster brings about, and why. */
 
 const CLUSTER = 'of a cluster: its leaders, peers, placement and moves'
 const NEVER = 'nothing in nats-server 2.15 answers with it'
 const FIRST = 'something else is checked before, and refuses it'
-const LIMITS = 'limits of an account or of the server: another configuration than that of these cases'
 const RARE = 'the disk fails, or the server is at one of its own limits: no request alone brings that about'
 const REMOTE = 'an origin in another account, domain or server, which these cases do not have'
 const ORIGINS = 'what the origin of a mirror or a source is, or what happens to its consumer'
@@ -66,18 +65,11 @@ export const ELSEWHERE: Readonly<Record<string, string>> = {
   JSTempStorageFailedErr: NEVER,
   JSRestoreSubscribeFailedErrF: RARE,
 
-  JSAccountResourcesExceededErr: LIMITS,
-  JSConsumerMaxRequestBatchExceededF: LIMITS,
+  JSConsumerMaxRequestBatchExceededF: 'limits of the server: server-limits.test.ts',
   JSInsufficientResourcesErr: RARE,
-  JSMaximumStreamsLimitErr: LIMITS,
-  JSMemoryResourcesExceededErr: LIMITS,
-  JSNoLimitsErr: LIMITS,
+  JSNoLimitsErr: 'limits of tiers, which JWTs have: account-tiers.test.ts',
   JSNotEnabledErr: 'a server without JetStream: nobody listens to its API',
-  JSNotEnabledForAccountErr: LIMITS,
-  JSStorageResourcesExceededErr: LIMITS,
-  JSStreamLimitsErrF: LIMITS,
-  JSStreamMaxBytesRequired: LIMITS,
-  JSStreamMaxStreamBytesExceeded: LIMITS,
+  JSStreamLimitsErrF: 'which limit it is is told (10026, 10028, 10047)',
   JSAtomicPublishTooLargeBatchErrF: 'a thousand messages in a batch, and one more: publish.test.ts',
   JSAtomicPublishTooManyInflight: 'more open batches than a stream, or the server, may have: publish.test.ts',
   JSBatchPublishTooManyInflight: 'more open batches than a stream, or the server, may have: publish.test.ts',
