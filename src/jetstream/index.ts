@@ -1,7 +1,7 @@
 /** JetStream: streams that keep what is published to their subjects, consumers that read it, and the API to both. */
 export { JetStreamAccount } from './account/account.ts'
 export { Stream } from './account/stream.ts'
-export { shownConfig, streamInfo, streamState } from './account/stream-info.ts'
+export { storedConfig, streamInfo, streamState } from './account/stream-info.ts'
 export {
   type AccountTiers,
   type JetStreamAccountLimits,

@@ -4,6 +4,7 @@ import { ServerFault } from './guard.ts'
 import type { Launch } from './launch.ts'
 import type { LogOptions } from './logger.ts'
 import { temporaryStoreDir } from './options.ts'
+import { hasPlaintextPasswords } from './plaintext-passwords.ts'
 import { PortsFile, writePidFile } from './process-files.ts'
 import { ProcessLog } from './process-log.ts'
 import { EXIT_BY_FAULT, ProcessWatch } from './process-watch.ts'
@@ -118,6 +119,8 @@ async function serve(
   watch.on('SIGINT', end)
   watch.on('SIGUSR1', () => logger.reopen())
   try {
+    if (hasPlaintextPasswords(wanted.server))
+      logger.log('warn', 'Plaintext passwords detected, use nkeys or bcrypt')
     server = await Server.start({ ...wanted.server, logger, signal: stop.signal })
     files.write(wanted, server)
     const started = { server, files, logger, line }

@@ -1,11 +1,12 @@
 /** `-t` says of each configuration file what nats-server says: the files of configs/, and the short ones in its snippets.txt. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
+import { snippets } from './configs/snippets.ts'
 import { contrailServer, natsServer, needPeer, root } from './servers.ts'
 
 const folder = join(root, 'test', 'peers', 'configs')
@@ -14,17 +15,10 @@ after(() => rmSync(scratch, { recursive: true, force: true }))
 /** What the Helm chart's pod has in its environment. */
 const environment = { ...process.env, SERVER_NAME: 'nats-0' }
 
-const snippets = new Map<string, string>()
-const certificates = JSON.stringify(join(root, 'test', 'peers', 'certificates')).slice(1, -1)
-for (const list of ['snippets.txt', 'more-snippets.txt'])
-  for (const part of readFileSync(join(folder, list), 'utf8').split(/^=== /m).slice(1)) {
-    const end = part.indexOf('\n')
-    snippets.set(part.slice(0, end), part.slice(end + 1).replaceAll('@/', `${certificates}/`))
-  }
 const files = readdirSync(folder)
   .filter((name) => name.endsWith('.conf'))
   .map((name) => join(folder, name))
-for (const [name, text] of snippets) {
+for (const [name, text] of snippets()) {
   const path = join(scratch, `${name}.conf`)
   writeFileSync(path, text)
   files.push(path)

@@ -69,3 +69,8 @@ export function ledStreamInfo(stream: Stream, details: StateDetails = {}): Strea
   const { ts, ...info } = streamInfo(stream, details)
   return { ...info, cluster: { leader: stream.host.serverName }, ts }
 }
+
+/** Configuration as it is stored and backed up: without what answers add. */
+export function storedConfig(stream: Stream): StreamConfig {
+  return encodeStreamConfig(stream.config)
+}

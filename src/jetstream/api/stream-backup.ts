@@ -1,5 +1,5 @@
 import { isLiteralSubject } from '../../subjects/index.ts'
-import { shownConfig } from '../account/stream-info.ts'
+import { storedConfig } from '../account/stream-info.ts'
 import { Restore } from '../backup/restore.ts'
 import { Snapshot, type SnapshotRequest } from '../backup/snapshot.ts'
 import { apiError } from '../config/errors.ts'
@@ -33,7 +33,7 @@ export function snapshotStream(request: ApiRequest): object {
   // Behind the answer, which is sent when all that was stored before is durable.
   const send = () => void snapshot.send().catch(stream.host.bus.fault)
   stream.host.store.barrier(() => stream.clock.setTimer(send, 0))
-  return { config: shownConfig(stream), state: snapshot.state }
+  return { config: storedConfig(stream), state: snapshot.state }
 }
 
 /** `STREAM.RESTORE.<stream>`: the answer says where the chunks go. */

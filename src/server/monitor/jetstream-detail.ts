@@ -3,7 +3,7 @@ import {
   type Consumer,
   type JetStreamAccount,
   type Stream,
-  shownConfig,
+  storedConfig,
   streamState,
 } from '../../jetstream/index.ts'
 import { goTime, NO_LIMIT } from './go-text.ts'
@@ -54,14 +54,6 @@ function streamDetail(stream: Stream, wanted: DetailsWanted): Record<string, unk
         }
       : {}),
   }
-}
-
-/** Without what is added where it is asked for by the API. */
-function storedConfig(stream: Stream): Record<string, unknown> {
-  const { metadata, ...config } = shownConfig(stream)
-  if (metadata === undefined) return config
-  const { '_nats.level': _level, '_nats.ver': _version, ...stored } = metadata
-  return { ...config, metadata: stored }
 }
 
 function consumerDetail(consumer: Consumer, wanted: DetailsWanted): Record<string, unknown> {
