@@ -346,3 +346,38 @@ test('a store with packed segments may be encrypted later', async () => {
     [],
   )
 })
+
+test('what is erased from a packed segment is in no file any more, packed or not', async () => {
+  const machine = disk()
+  const { files, clock } = machine
+  const store = await open(machine)
+  store.onNeedsCommit = () => queueMicrotask(() => store.commit())
+  const log = store.createLog('log', packedLog, { inMemory: false })
+  const expected = await fill(store, log, clock, 1000)
+  const segment = log.segments.find(({ isPacked }) => isPacked)
+  assert.ok(segment !== undefined)
+  const seq = segment.firstSeq + 20
+  const secret = `${seq} abcdefgh `
+  /** Anywhere, as it is or packed. */
+  const filesWithIt = (): string[] => {
+    const found: string[] = []
+    for (const [path, content] of files.contents()) {
+      const isPacked = path.endsWith('.segment') && findBlocks(content).length > 0
+      const data = isPacked ? unpackAll(content, () => assert.fail(path)) : content
+      if (data.includes(`s.${seq % 10}${secret}`)) found.push(path)
+    }
+    return found
+  }
+  assert.notDeepEqual(filesWithIt(), [])
+  assert.ok(log.erase(seq))
+  await settle(store, clock)
+  await store.erased()
+  assert.deepEqual(filesWithIt(), [])
+  assert.ok(log.segments.find(({ firstSeq, endSeq }) => seq >= firstSeq && seq < endSeq)?.isPacked)
+  const left = expected.filter((each) => each.seq !== seq)
+  assert.deepEqual(await readAll(log), left)
+  await store.close()
+  const again = await open({ ...machine, files: files.restart(1) })
+  assert.deepEqual(await readAll(again.logs.get('log') as MessageLog), left)
+  await again.close()
+})
