@@ -187,7 +187,7 @@ class ConfigParser {
     this.scanner.next()
     const data = read()
     this.depth--
-    return { place, data, isFloat: false }
+    return { place, data, isFloat: false, end: this.scanner.place() }
   }
 
   private map(): ConfigMap {

@@ -3,7 +3,7 @@ import type { ExportOptions, ImportOptions } from '../security-options.ts'
 import { parseDurationMs } from './number.ts'
 import type { KeyTable, Reader } from './reader.ts'
 import { latency } from './tracing-keys.ts'
-import { type ConfigEntry, ConfigMap, typeName } from './value.ts'
+import { type ConfigEntry, ConfigMap, type Place, typeName } from './value.ts'
 
 export function exports(entry: ConfigEntry, reader: Reader): ExportOptions[] {
   return items(entry, reader, 'Exports', (map, item) => {
@@ -28,7 +28,7 @@ export function exports(entry: ConfigEntry, reader: Reader): ExportOptions[] {
 
 export function imports(entry: ConfigEntry, reader: Reader): ImportOptions[] {
   const services = new Map<string, string>()
-  return items(entry, reader, 'Imports', (map, item) => {
+  return items(entry, reader, 'Imports', (map, item, end) => {
     const found: ImportOptions = {}
     reader.each(map, found, importKeys, {})
     if (found.stream !== undefined && found.service !== undefined) {
@@ -39,7 +39,7 @@ export function imports(entry: ConfigEntry, reader: Reader): ImportOptions[] {
     if (found.prefix !== undefined && found.to !== undefined) {
       reader.fail("Stream import can not have a 'prefix' and a 'to' property")
     }
-    if (found.service !== undefined) refuseTwice(found.service, found.to, services, reader, item)
+    if (found.service !== undefined) refuseTwice(found.service, found.to, services, reader, end)
     return found.stream === undefined && found.service === undefined ? null : found
   })
 }
@@ -56,11 +56,10 @@ function refuseTwice(
   to: string | undefined,
   services: Map<string, string>,
   reader: Reader,
-  item: readonly ConfigEntry[],
+  end: Place | undefined,
 ): void {
   const known = services.get(to ?? subject)
-  const place = item.find(({ key }) => key.toLowerCase() === 'service')?.place
-  if (known !== undefined) reader.fail(`Duplicate service import subject "${to ?? subject}", ${known}`, place)
+  if (known !== undefined) reader.fail(`Duplicate service import subject "${to ?? subject}", ${known}`, end)
   services.set(to ?? subject, `previously used in import for account "${account}", subject "${subject}"`)
 }
 
@@ -68,7 +67,7 @@ function items<Item>(
   entry: ConfigEntry,
   reader: Reader,
   what: string,
-  read: (map: ConfigMap, entries: readonly ConfigEntry[]) => Item | null,
+  read: (map: ConfigMap, entries: readonly ConfigEntry[], end: Place | undefined) => Item | null,
 ): Item[] {
   const { data } = entry.value
   if (!Array.isArray(data)) return reader.fail(`${what} should be an array, got ${typeName(entry.value)}`)
@@ -77,7 +76,7 @@ function items<Item>(
     if (!(value.data instanceof ConfigMap)) {
       return reader.fail(`${what.slice(0, -1)} Items should be a map with type entry, got ${typeName(value)}`)
     }
-    const item = read(value.data, [...value.data.entries.values()])
+    const item = read(value.data, [...value.data.entries.values()], value.end)
     if (item !== null) found.push(item)
   }
   return found

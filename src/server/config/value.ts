@@ -15,6 +15,8 @@ export interface ConfigValue {
   readonly data: Scalar | ConfigValue[] | ConfigMap
   /** A number was written with a fraction. */
   readonly isFloat: boolean
+  /** Where a map or an array has ended. */
+  readonly end?: Place
 }
 
 /** One `key: value`. */
