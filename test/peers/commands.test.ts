@@ -178,7 +178,10 @@ test('nats audit gather and analyze', async () => {
         '-o',
         file,
       ])
-      // Accounts come in any order.
+      // Accounts come in any order, and their streams: it ends at the first.
+      gathered.lines = gathered.lines.map((line) =>
+        line.replace(/add stream \S+ info/, 'add stream <name> info'),
+      )
       return [sorted(gathered), await each.run('sys', ['audit', 'analyze', file])]
     }),
   )
