@@ -7,6 +7,8 @@ const ROUNDS = 3
 const LOOK_EVERY_MS = 80
 /** Nothing has changed for so many looks: it is at rest. */
 const CALM = 4
+/** The same where something is said to be on its way: nats-server has a lag at times that nothing follows from. */
+const CALM_AFTER_ALL = 30
 const MOST_LOOKS = 250
 
 export function prefixOf(seed: number): string {
@@ -153,7 +155,8 @@ export class CopyScript {
   private async rest(isFirst = false): Promise<void> {
     let before = ''
     let calm = 0
-    for (let looks = 0; calm < CALM && looks < MOST_LOOKS; looks++) {
+    let enough = CALM
+    for (let looks = 0; calm < enough && looks < MOST_LOOKS; looks++) {
       const infos: Info[] = []
       for (const name of this.copies) {
         infos.push((await this.s.quietly(`$JS.API.STREAM.INFO.${this.name(name)}`)).body as Info)
@@ -164,7 +167,8 @@ export class CopyScript {
       ])
       const isBusy = followed.some(({ active, lag, error }) => active === -1 || lag > 0 || (isFirst && error))
       const now = JSON.stringify(infos.map(({ state }) => state))
-      calm = now === before && !isBusy ? calm + 1 : 0
+      enough = isBusy ? CALM_AFTER_ALL : CALM
+      calm = now === before ? calm + 1 : 0
       before = now
       await this.s.wait(LOOK_EVERY_MS)
     }
