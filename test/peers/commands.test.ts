@@ -182,7 +182,7 @@ test('nats audit gather and analyze', async () => {
       gathered.lines = gathered.lines.map((line) =>
         line.replace(/add stream \S+ info/, 'add stream <name> info'),
       )
-      return [sorted(gathered), await each.run('sys', ['audit', 'analyze', file])]
+      return [sorted(gathered), sorted(await each.run('sys', ['audit', 'analyze', file]))]
     }),
   )
   assert.deepEqual(ours, real)
