@@ -195,3 +195,33 @@ for (const [what, say] of Object.entries(SAID)) {
     assert.ok(asked > 5)
   })
 }
+
+test('a second look after a consumer does not end the look whether its stream is another one', async (t) => {
+  const app = makeApp(t)
+  const orders = app.stream('ORDERS', { subjects: ['orders.>'] })
+  const seen: unknown[] = []
+  const consumer = orders.consume('orders.>', {}, (n) => seen.push(n))
+  await app.start()
+  for (let n = 0; n < 5; n++) await orders.publish('orders.x', n)
+  await until(() => seen.length === 5)
+  const { streams, consumers } = app.context.jsm
+  const old = await streams.info('ORDERS')
+  const before = consumer.name
+  let isOld = true
+  const { info } = streams
+  streams.info = async (...args) => (isOld ? old : info.apply(streams, args))
+  await streams.delete('ORDERS')
+  await streams.add(old.config)
+  // Made again behind what was read of the stream before.
+  await until(async () => {
+    if (consumer.name === before) return false
+    return consumers.info('ORDERS', consumer.name).then(
+      ({ config }) => config.opt_start_seq === 6,
+      () => false,
+    )
+  }, 'the consumer is made again')
+  await consumer.revive('asked for by the test')
+  isOld = false
+  await orders.publish('orders.x', 'new')
+  await until(() => seen.includes('new'), 'what is new', 20_000)
+})

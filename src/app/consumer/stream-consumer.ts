@@ -106,6 +106,8 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
   readonly #identity: StreamIdentity
   /** The consumer stands where an earlier stream of this name ended. */
   #isMisplaced = false
+  /** It may: that is looked at for a while. */
+  #isUnsure = false
 
   constructor(
     stream: string,
@@ -400,7 +402,11 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     )
     // A later revival has taken over, or the end has come.
     if (revival !== this.#revivals || this.running === null) return
-    if (exists && !ordered && !this.#isMisplaced) return
+    if (exists && !ordered && !this.#isMisplaced) {
+      // The look that went on was for the revival before, and ends with it.
+      if (this.#isUnsure) void this.#lookAgain(revival)
+      return
+    }
     const stream = await this.#identity.now(runtime, log)
     if (revival !== this.#revivals || this.running === null) return
     if (exists) await runtime.jsm.consumers.delete(this.stream, this.#name).catch(() => false)
@@ -419,7 +425,8 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
     await this.#source?.pause(this.runtime().isConnected())
     this.#listen()
     const goesOn = durable === undefined && config.opt_start_seq !== undefined
-    if (goesOn && stream !== undefined) void this.#lookAgain(revival)
+    this.#isUnsure = goesOn && stream !== undefined
+    if (this.#isUnsure) void this.#lookAgain(revival)
   }
 
   /**
@@ -438,6 +445,7 @@ export class StreamConsumer<Deps extends object = object, Params extends object 
       this.#source?.reconnected()
       return
     }
+    this.#isUnsure = false
   }
 
   // --- a delivery's side
