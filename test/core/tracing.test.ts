@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { sampleOf } from '../../src/core/imports/latency-sample.ts'
 import { connectShares, type ExportDefinition, type ImportDefinition } from '../../src/core/index.ts'
 import { mayBeTraced, readTraceHeaders } from '../../src/core/tracing/trace-headers.ts'
+import { Message } from '../../src/wire/index.ts'
 import { Dice, fakeBus } from './fakes.ts'
 
 const SAMPLED = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
@@ -75,6 +77,25 @@ test('the sampled bit of traceparent decides, and a destination goes before it',
     a: ['2'],
     b: ['1', '3'],
   })
+})
+
+test('headers as long as a message may be hold nobody up', () => {
+  const long = {
+    'lines of one name': 'a: 1\r\n'.repeat(160_000),
+    'lines of many names': Array.from({ length: 60_000 }, (_, i) => `name-${i}: 1\r\n`).join(''),
+    'blanks within a value': `a: b${' '.repeat(1_000_000)}c\r\n`,
+  }
+  for (const [what, lines] of Object.entries(long)) {
+    const body = Buffer.from(`NATS/1.0\r\nNats-Trace-Dest: t\r\n${lines}\r\n`)
+    const message = new Message(body)
+    message.headerLength = body.length
+    message.bodyEnd = body.length
+    const begunMs = performance.now()
+    assert.equal(readTraceHeaders(body)?.destination, 't')
+    assert.equal(sampleOf({ subject: 'x', sampling: 0 }, message), null)
+    // A copy for each line would take minutes.
+    assert.ok(performance.now() - begunMs < 5000, what)
+  }
 })
 
 test('a traced message is delivered and told; one that is traced only is told alone', () => {

@@ -1,5 +1,6 @@
 /** Which requests are measured: some in a hundred, or those whose headers say that they are traced anyway. */
 import type { Message } from '../../wire/index.ts'
+import { headerValues } from '../tracing/header-values.ts'
 import { isSampledParent } from '../tracing/trace-headers.ts'
 import type { LatencyDefinition } from './definitions.ts'
 
@@ -63,7 +64,10 @@ function pick(headers: Headers, isWanted: (name: string) => boolean): Headers {
 
 /** With names as Go writes them (`X-B3-Traceid`), sorted. */
 function canonicalHeaders(text: string): Headers {
-  const found = new Map<string, string[]>()
+  return headerValues(canonicalLines(text))
+}
+
+function* canonicalLines(text: string): Generator<[name: string, value: string]> {
   for (const line of text.split('\r\n').slice(1)) {
     const colon = line.indexOf(':')
     if (colon <= 0) continue
@@ -71,7 +75,6 @@ function canonicalHeaders(text: string): Headers {
       .slice(0, colon)
       .toLowerCase()
       .replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase())
-    found.set(name, [...(found.get(name) ?? []), line.slice(colon + 1).trim()])
+    yield [name, line.slice(colon + 1).trim()]
   }
-  return Object.fromEntries([...found].sort(([a], [b]) => (a < b ? -1 : 1)))
 }

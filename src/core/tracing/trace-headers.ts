@@ -1,5 +1,7 @@
 /** The headers by which a message asks to be traced (ADR-41). */
 
+import { headerValues } from './header-values.ts'
+
 export const TRACE_DEST = 'Nats-Trace-Dest'
 export const TRACE_ONLY = 'Nats-Trace-Only'
 const ORIGIN_ACCOUNT = 'Nats-Trace-Origin-Account'
@@ -10,6 +12,8 @@ const DEST = Buffer.from(`${TRACE_DEST}:`)
 /** In lower case. */
 const PARENT = Buffer.from('traceparent:')
 const LF = 10
+const SPACE = 32
+const TAB = 9
 const LOWER = 32
 /** The shorter name with the end of the line before it. */
 const STRIDE = PARENT.length + 1
@@ -71,27 +75,25 @@ function begins(buffer: Buffer, at: number, end: number, name: Buffer, fold: num
 export function readTraceHeaders(bytes: Buffer): TraceHeaders | null {
   const text = bytes.toString('utf8')
   if (!text.startsWith(FIRST_LINE)) return null
-  const found = new Map<string, string[]>()
-  let isAsked = false
-  let isSampled = false
-  for (const [name, value] of linesOf(text)) {
-    if (name === TRACE_DEST) {
-      if (!isAsked && value === TRACE_DISABLED) return null
-      isAsked = true
-    } else if (name.toLowerCase() === 'traceparent') isSampled ||= isSampledParent(value)
-    found.set(name, [...(found.get(name) ?? []), value])
-  }
-  if (!isAsked && !isSampled) return null
-  const first = (name: string): string => found.get(name)?.[0] ?? ''
-  // As Go writes a map: by name.
-  const headers = Object.fromEntries([...found].sort(([a], [b]) => (a < b ? -1 : 1)))
+  const headers = headerValues(linesOf(text))
+  const first = (name: string): string => (Object.hasOwn(headers, name) ? headers[name][0] : '')
+  const destination = first(TRACE_DEST)
+  if (destination === TRACE_DISABLED) return null
+  const isAsked = destination !== ''
+  if (!isAsked && !hasSampledParent(headers)) return null
   return {
     headers,
     isExternal: !isAsked,
-    destination: isAsked ? first(TRACE_DEST) : '',
+    destination,
     isOnly: isAsked && ['1', 'true', 'on'].includes(first(TRACE_ONLY).toLowerCase()),
     isRefused: first(ORIGIN_ACCOUNT) !== '',
   }
+}
+
+function hasSampledParent(headers: Readonly<Record<string, readonly string[]>>): boolean {
+  return Object.entries(headers).some(
+    ([name, values]) => name.toLowerCase() === 'traceparent' && values.some(isSampledParent),
+  )
 }
 
 /** `00-<trace>-<parent>-<flags>`: the last bit of the flags. */
@@ -110,8 +112,21 @@ function* linesOf(text: string): Generator<[name: string, value: string]> {
     const stop = text.indexOf('\r\n', colon + 1)
     if (stop < 0) return
     const name = text.slice(at, colon)
-    const value = text.slice(colon + 1, stop).replace(/^[ \t]+|[ \t]+$/g, '')
+    const value = withoutBlanks(text, colon + 1, stop)
     if (name !== '' && value !== '') yield [name, value]
     at = stop + 2
   }
+}
+
+/** What lies between, without spaces and tabs at either end. */
+function withoutBlanks(text: string, start: number, end: number): string {
+  let from = start
+  let to = end
+  while (from < to && isBlank(text.charCodeAt(from))) from++
+  while (to > from && isBlank(text.charCodeAt(to - 1))) to--
+  return text.slice(from, to)
+}
+
+function isBlank(character: number): boolean {
+  return character === SPACE || character === TAB
 }
