@@ -1,6 +1,7 @@
 /** `Nats-Request-Info`: who asks, as the service of another account is told. Only the server says it. */
 import type { Message } from '../../wire/index.ts'
 import type { Origin } from '../origin.ts'
+import { replaceHeaders } from '../replace-headers.ts'
 
 const NAME = 'Nats-Request-Info'
 /** However a client may read it: any end of a line, white space around the name. */
@@ -42,39 +43,36 @@ function withoutEmpty(info: ClientInfo): ClientInfo {
  * it, and gets `service`.
  */
 export function withRequestInfo(message: Message, info: ClientInfo | null, service: string): void {
-  const { body, bodyStart, headerLength } = message
-  const head = body.toString('latin1', bodyStart, bodyStart + headerLength)
-  const lines =
-    headerLength === 0 ? [FIRST_LINE] : (head.match(LINE) ?? []).filter((line) => line.trim() !== '')
-  const isOurs = (line: string): boolean => FORGED.test(line)
+  const lines = message.headerLength === 0 ? [FIRST_LINE] : linesOf(message)
   const before = lines.find(isOurs)
   const told = info ?? { ...parse(before?.slice(NAME.length + 1) ?? '{}'), svc: service }
-  // Each line ends as headers do, so that none hides the last.
-  const others = lines.filter((line) => !isOurs(line)).map((line) => `${line.replace(/[\r\n]+$/, '')}\r\n`)
+  const others = lines.filter((line) => !isOurs(line))
   const text = Buffer.from(JSON.stringify(told)).toString('latin1')
-  const headers = Buffer.from(`${others.join('')}${NAME}: ${text}\r\n\r\n`, 'latin1')
-  message.body = Buffer.concat([headers, body.subarray(bodyStart + headerLength, message.bodyEnd)])
-  message.bodyStart = 0
-  message.bodyEnd = message.body.length
-  message.headerLength = headers.length
-  message.wireEnd = 0
+  replaceHeaders(message, Buffer.from(`${wellEnded(others)}${NAME}: ${text}\r\n\r\n`, 'latin1'))
   message.hasRequestInfo = true
 }
 
 /** Takes it out of the message's headers, if somebody has written it there. */
 export function withoutRequestInfo(message: Message): void {
-  const { body, bodyStart, headerLength } = message
-  if (headerLength === 0) return
-  const lines = body.toString('latin1', bodyStart, bodyStart + headerLength).match(LINE) ?? []
-  if (!lines.some((line) => FORGED.test(line))) return
-  const others = lines.filter((line) => line.trim() !== '' && !FORGED.test(line))
-  const text = others.map((line) => `${line.replace(/[\r\n]+$/, '')}\r\n`).join('')
-  const headers = Buffer.from(`${text}\r\n`, 'latin1')
-  message.body = Buffer.concat([headers, body.subarray(bodyStart + headerLength, message.bodyEnd)])
-  message.bodyStart = 0
-  message.bodyEnd = message.body.length
-  message.headerLength = headers.length
-  message.wireEnd = 0
+  if (message.headerLength === 0) return
+  const lines = linesOf(message)
+  const others = lines.filter((line) => !isOurs(line))
+  if (others.length === lines.length) return
+  replaceHeaders(message, Buffer.from(`${wellEnded(others)}\r\n`, 'latin1'))
+}
+
+function linesOf({ body, bodyStart, headerLength }: Message): string[] {
+  const head = body.toString('latin1', bodyStart, bodyStart + headerLength)
+  return (head.match(LINE) ?? []).filter((line) => line.trim() !== '')
+}
+
+function isOurs(line: string): boolean {
+  return FORGED.test(line)
+}
+
+/** Each line ends as headers do, so that none hides the last. */
+function wellEnded(lines: readonly string[]): string {
+  return lines.map((line) => `${line.replace(/[\r\n]+$/, '')}\r\n`).join('')
 }
 
 function parse(json: string): ClientInfo {

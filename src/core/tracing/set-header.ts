@@ -1,21 +1,22 @@
 import type { Message } from '../../wire/index.ts'
+import { replaceHeaders } from '../replace-headers.ts'
 
 const FIRST_LINE = 'NATS/1.0\r\n'
 const END = '\r\n'
 
 /** Gives the message this header in the place of those of its name; it then has a body of its own. */
 export function setHeader(message: Message, name: string, value: string): void {
-  const { body, bodyStart, headerLength, bodyEnd } = message
+  const { body, bodyStart, headerLength } = message
   const head = body.toString('latin1', bodyStart, bodyStart + headerLength)
   const lines = headerLength === 0 ? [FIRST_LINE] : head.split(/(?<=\n)/).filter((line) => line !== END)
   const kept = lines.filter((line) => !line.startsWith(`${name}:`))
   const headers = Buffer.from(`${kept.join('')}${name}: ${value}${END}${END}`, 'latin1')
-  replaceHead(message, headers, body.subarray(bodyStart + headerLength, bodyEnd))
+  replaceHeaders(message, headers)
 }
 
 /** The same, in the place where the first of its name is. */
 export function replaceHeader(message: Message, name: string, value: string): void {
-  const { body, bodyStart, headerLength, bodyEnd } = message
+  const { body, bodyStart, headerLength } = message
   const head = body.toString('latin1', bodyStart, bodyStart + headerLength)
   const at = head.indexOf(`\n${name}:`)
   if (at < 0) {
@@ -26,13 +27,5 @@ export function replaceHeader(message: Message, name: string, value: string): vo
   if (head[from] === ' ') from++
   const to = head.indexOf('\r', from)
   const headers = Buffer.from(head.slice(0, from) + value + head.slice(to), 'latin1')
-  replaceHead(message, headers, body.subarray(bodyStart + headerLength, bodyEnd))
-}
-
-function replaceHead(message: Message, headers: Buffer, payload: Buffer): void {
-  message.body = Buffer.concat([headers, payload])
-  message.bodyStart = 0
-  message.bodyEnd = message.body.length
-  message.headerLength = headers.length
-  message.wireEnd = 0
+  replaceHeaders(message, headers)
 }
