@@ -1,4 +1,5 @@
 /** Ended segments of a log that compresses: their data are written anew, packed; positions and index stay as they are. */
+import { closeFile } from '../files/handles.ts'
 import { isMissing, ReadFailure } from '../files/read-failure.ts'
 import type { LogFiles } from '../log/log-files.ts'
 import type { MessageLog } from '../log/message-log.ts'
@@ -73,7 +74,7 @@ export async function writePacked(
   } finally {
     buffers.give(buffer)
     buffers.give(out)
-    await new Promise<void>((resolve) => handle.close(() => resolve()))
+    await closeFile(handle)
   }
   to.packing = 'done'
   return true

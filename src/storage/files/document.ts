@@ -3,7 +3,8 @@
  * whole: written beside, made durable, renamed.
  */
 import { crc32 } from 'node:zlib'
-import type { FileHandle, FileSystem } from '../../ports/index.ts'
+import type { FileSystem } from '../../ports/index.ts'
+import { closeFile, syncFile, truncateTo, writeAt } from './handles.ts'
 import { isMissing } from './read-failure.ts'
 
 /** What documents are written in, but for states that name packed segments; and what this version reads up to. */
@@ -25,13 +26,11 @@ export async function writeFileDurably(fileSystem: FileSystem, path: string, byt
   const temporary = `${path}.tmp`
   const handle = await fileSystem.open(temporary, true)
   try {
-    await new Promise<void>((resolve, reject) => handle.truncate(bytes.length, settle(resolve, reject)))
-    await new Promise<void>((resolve, reject) =>
-      handle.write(bytes, 0, bytes.length, 0, settle(resolve, reject)),
-    )
+    await truncateTo(handle, bytes.length)
+    await writeAt(handle, bytes, bytes.length, 0)
     await syncFile(handle)
   } finally {
-    await new Promise<void>((resolve) => handle.close(() => resolve()))
+    await closeFile(handle)
   }
   await fileSystem.rename(temporary, path)
 }
@@ -47,12 +46,10 @@ export function copyPath(path: string): string {
 export async function writeCopy(fileSystem: FileSystem, path: string, bytes: Buffer): Promise<void> {
   const handle = await fileSystem.open(copyPath(path), true)
   try {
-    await new Promise<void>((resolve, reject) =>
-      handle.write(bytes, 0, bytes.length, 0, settle(resolve, reject)),
-    )
-    await new Promise<void>((resolve, reject) => handle.truncate(bytes.length, settle(resolve, reject)))
+    await writeAt(handle, bytes, bytes.length, 0)
+    await truncateTo(handle, bytes.length)
   } finally {
-    await new Promise<void>((resolve) => handle.close(() => resolve()))
+    await closeFile(handle)
   }
 }
 
@@ -133,13 +130,4 @@ export async function readDocumentOrCopy<T>(
   const copy = await readDocument<T>(fileSystem, copyPath(path))
   onDamage(copy === null ? 'and so is its copy: what it told is lost' : 'its copy is used')
   return copy
-}
-
-export function settle(resolve: () => void, reject: (error: Error) => void): (error: Error | null) => void {
-  return (error) => (error === null || error === undefined ? resolve() : reject(error))
-}
-
-/** Makes a file's contents durable. */
-export function syncFile(handle: FileHandle): Promise<void> {
-  return new Promise((resolve, reject) => handle.sync(settle(resolve, reject)))
 }

@@ -3,7 +3,7 @@
  * on a full disk so that something else can go, and made again when there is space.
  */
 import type { FileSystem } from '../../ports/index.ts'
-import { settle, syncFile } from './document.ts'
+import { closeFile, syncFile, truncateTo, writeZeros } from './handles.ts'
 import type { StoreLimits } from './limits.ts'
 
 /** Zeros are written in steps of this size. */
@@ -62,21 +62,16 @@ export class Reserve {
 
   private async resize(from: number, to: number): Promise<void> {
     const handle = await this.fileSystem.open(this.path, true)
-    const step = (run: (done: (error: Error | null) => void) => void): Promise<void> =>
-      new Promise((resolve, reject) => run(settle(resolve, reject)))
     try {
-      if (to < from) await step((done) => handle.truncate(to, done))
-      const zeros = Buffer.alloc(Math.min(STEP_BYTES, Math.max(to - from, 0)))
-      for (let at = from; at < to; at += zeros.length) {
-        await step((done) => handle.write(zeros, 0, Math.min(zeros.length, to - at), at, done))
-      }
+      if (to < from) await truncateTo(handle, to)
+      await writeZeros(handle, from, to, STEP_BYTES)
       await syncFile(handle)
     } catch (error) {
       // As it was before: the rest is not to be in the way.
-      await step((done) => handle.truncate(from, done)).catch(() => {})
+      await truncateTo(handle, from).catch(() => {})
       throw error
     } finally {
-      await new Promise<void>((resolve) => handle.close(() => resolve()))
+      await closeFile(handle)
     }
   }
 

@@ -1,17 +1,12 @@
 /** Overwriting: what stood in a file is not on the disk any more, as far as the file's own blocks are concerned. */
 import type { FileHandle, FileSystem } from '../../ports/index.ts'
-import { settle, syncFile } from './document.ts'
+import { closeFile, syncFile, writeZeros } from './handles.ts'
 
-const ZEROS = Buffer.alloc(64 * 1024)
+const STEP_BYTES = 1024 * 1024
 
 /** Overwrites the first `bytes` of an open file with zeros, durably. */
 export async function wipe(handle: FileHandle, bytes: number): Promise<void> {
-  const zeros = bytes > ZEROS.length * 4 ? Buffer.alloc(Math.min(bytes, 1024 * 1024)) : ZEROS
-  for (let at = 0; at < bytes; at += zeros.length) {
-    await new Promise<void>((resolve, reject) =>
-      handle.write(zeros, 0, Math.min(zeros.length, bytes - at), at, settle(resolve, reject)),
-    )
-  }
+  await writeZeros(handle, 0, bytes, STEP_BYTES)
   if (bytes > 0) await syncFile(handle)
 }
 
@@ -21,6 +16,6 @@ export async function wipeFile(fileSystem: FileSystem, path: string): Promise<vo
   try {
     await wipe(handle, await fileSystem.size(path))
   } finally {
-    await new Promise<void>((resolve) => handle.close(() => resolve()))
+    await closeFile(handle)
   }
 }

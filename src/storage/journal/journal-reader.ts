@@ -3,7 +3,7 @@
  * nothing of it was acknowledged; a damaged record that others follow is skipped alone and reported.
  */
 import type { FileSystem } from '../../ports/index.ts'
-import { syncFile } from '../files/document.ts'
+import { readAt, shortRead, syncFile } from '../files/handles.ts'
 import { ReadFailure } from '../files/read-failure.ts'
 import { getU32 } from '../format/bytes.ts'
 import {
@@ -74,7 +74,7 @@ class Window {
     if (at >= this.start && end <= this.start + this.buffer.length) return at - this.start
     const wanted = Math.min(Math.max(length, WINDOW_BYTES), this.file.bytes - at)
     const fresh = Buffer.allocUnsafeSlow(Math.max(wanted, 0))
-    const read = await readAt(this.file, fresh, at)
+    const read = await readAhead(this.file, fresh, at)
     this.buffer = fresh.subarray(0, read)
     this.start = at
     return 0
@@ -82,15 +82,14 @@ class Window {
 }
 
 /** Reads as much as there is. Less than that would be taken for the journal's end. */
-function readAt(file: JournalFile, buffer: Buffer, at: number): Promise<number> {
+async function readAhead(file: JournalFile, buffer: Buffer, at: number): Promise<number> {
   const wanted = Math.min(buffer.length, file.bytes - at)
-  if (wanted <= 0) return Promise.resolve(0)
-  return new Promise((resolve, reject) =>
-    file.handle.read(buffer, 0, buffer.length, at, (error, read) => {
-      if (error === null && read >= wanted) resolve(read)
-      else reject(new ReadFailure(file.path, error ?? new Error(`${read} of ${wanted} bytes could be read`)))
-    }),
-  )
+  if (wanted <= 0) return 0
+  const read = await readAt(file.handle, buffer, buffer.length, at).catch((error: Error) => {
+    throw new ReadFailure(file.path, error)
+  })
+  if (read < wanted) throw new ReadFailure(file.path, shortRead(read, wanted))
+  return read
 }
 
 /** Opens the journal's files; those that were in use come oldest first. */
@@ -103,7 +102,7 @@ async function findFiles(fileSystem: FileSystem, directory: string): Promise<Fou
     const bytes = await fileSystem.size(path)
     const file = { path, handle, bytes, lastLsn: 0, writtenBytes: bytes }
     const head = Buffer.alloc(BATCH_HEAD_BYTES)
-    await readAt(file, head, 0)
+    await readAhead(file, head, 0)
     const decoded = decodeBatchHead(head, 0)
     found.push({
       ...file,

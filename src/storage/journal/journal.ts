@@ -3,7 +3,7 @@
  * in one step. Files are laid out ahead, and used again once a checkpoint covers what is in them.
  */
 import type { Clock, FileHandle, FileSystem, Timer } from '../../ports/index.ts'
-import { syncFile } from '../files/document.ts'
+import { closeFile, syncFile, writeZeros } from '../files/handles.ts'
 import type { StoreLimits } from '../files/limits.ts'
 import { isPassing, RETRY_MS } from '../files/passing-error.ts'
 import { isNoSpace, type Reserve } from '../files/reserve.ts'
@@ -385,7 +385,7 @@ export class Journal {
   private async discard(files: readonly JournalFile[]): Promise<void> {
     if (files.length === 0) return
     for (const file of files) {
-      await new Promise<void>((resolve) => file.handle.close(() => resolve()))
+      await closeFile(file.handle)
       await this.options.fileSystem.remove(file.path)
     }
     await this.options.fileSystem.syncDirectory(this.options.directory)
@@ -447,7 +447,7 @@ export class Journal {
     await this.preparing?.catch(() => {})
     const files = [...this.full, ...this.free]
     if (this.current !== null) files.push(this.current)
-    for (const file of files) await new Promise<void>((resolve) => file.handle.close(() => resolve()))
+    for (const file of files) await closeFile(file.handle)
   }
 
   private ask(): void {
@@ -605,18 +605,11 @@ export class Journal {
     const path = `${directory}/${String(this.nextFile++).padStart(8, '0')}.journal`
     const handle = await fileSystem.open(path, true)
     try {
-      const zeros = Buffer.alloc(Math.min(limits.layoutBytes, size))
-      for (let at = 0; at < size; at += zeros.length) {
-        await new Promise<void>((resolve, reject) =>
-          handle.write(zeros, 0, Math.min(zeros.length, size - at), at, (error) =>
-            error === null ? resolve() : reject(error),
-          ),
-        )
-      }
+      await writeZeros(handle, 0, size, limits.layoutBytes)
       await syncFile(handle)
     } catch (error) {
       // A part of a file takes space and is of no use.
-      await new Promise<void>((resolve) => handle.close(() => resolve()))
+      await closeFile(handle)
       await fileSystem.remove(path).catch(() => {})
       throw error
     }

@@ -1,6 +1,7 @@
 /** The files of the logs: a folder for each, with data and index of its segments. Which are open, and what is not synced yet. */
 import type { FileHandle, FileSystem } from '../../ports/index.ts'
-import { settle, syncFile, writeFileDurably } from '../files/document.ts'
+import { writeFileDurably } from '../files/document.ts'
+import { closeFile, shortRead, syncFile, truncateTo } from '../files/handles.ts'
 import { isMissing, ReadFailure } from '../files/read-failure.ts'
 import { wipeFile } from '../files/wipe.ts'
 import { PackedFile } from '../packing/packed-file.ts'
@@ -94,8 +95,7 @@ export class LogFiles {
     } catch (error) {
       throw new ReadFailure(this.dataPath(segment), error)
     }
-    if (read < bytes)
-      throw new ReadFailure(this.dataPath(segment), new Error(`${read} of ${bytes} bytes could be read`))
+    if (read < bytes) throw new ReadFailure(this.dataPath(segment), shortRead(read, bytes))
   }
 
   /** All data, while others go on. @throws ReadFailure also when there is none */
@@ -120,7 +120,7 @@ export class LogFiles {
     try {
       if (segment.isPacked) {
         const file = await this.openPacked(segment)
-        await new Promise<void>((resolve) => file.close(() => resolve()))
+        await closeFile(file)
         return file.contentBytes
       }
       return await this.fileSystem.size(this.dataPath(segment))
@@ -165,7 +165,7 @@ export class LogFiles {
   async create(segment: SegmentFile): Promise<FileHandle> {
     await this.makeFolder(segment.logId)
     const handle = await this.fileSystem.open(this.dataPath(segment), true)
-    await new Promise<void>((resolve, reject) => handle.truncate(0, settle(resolve, reject)))
+    await truncateTo(handle, 0)
     return handle
   }
 
@@ -307,7 +307,7 @@ export class LogFiles {
     if (at >= 0) this.openHandles.splice(at, 1)
     const { handle } = segment
     segment.handle = null
-    if (handle !== null) await new Promise<void>((resolve) => handle.close(() => resolve()))
+    if (handle !== null) await closeFile(handle)
   }
 }
 

@@ -1,6 +1,7 @@
 /** A log as its state file has it, and back. */
 import type { FileSystem } from '../../ports/index.ts'
 import { PACKED_FORMAT, PLAIN_FORMAT } from '../files/document.ts'
+import { closeFile, readAt } from '../files/handles.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Json } from '../journal/json-records.ts'
 import {
@@ -134,27 +135,21 @@ async function readDictionary(
   if (!(await fileSystem.exists(path))) return null
   const handle = await fileSystem.open(path, false).catch(orUnreadable)
   if (handle === null) return null
-  const read = (buffer: Buffer, at: number): Promise<number> =>
-    new Promise((resolve, reject) =>
-      handle.read(buffer, 0, buffer.length, at, (error, bytes) =>
-        error === null ? resolve(bytes) : reject(error),
-      ),
-    )
   try {
     let bytes = Buffer.allocUnsafe(FIRST_READ_BYTES)
-    bytes = bytes.subarray(0, await read(bytes, 0))
+    bytes = bytes.subarray(0, await readAt(handle, bytes, bytes.length, 0))
     const head = decodeIndexHead(bytes)
     if (head === null || head.count !== segment.count) return null
     const end = INDEX_HEAD_BYTES + head.dictionaryBytes
     if (end > bytes.length) {
       bytes = Buffer.allocUnsafe(end)
-      if ((await read(bytes, 0)) < end) return null
+      if ((await readAt(handle, bytes, end, 0)) < end) return null
     }
     return { head, bytes: bytes.subarray(INDEX_HEAD_BYTES, end) }
   } catch (error) {
     return orUnreadable(error)
   } finally {
-    await new Promise<void>((resolve) => handle.close(() => resolve()))
+    await closeFile(handle)
   }
 }
 

@@ -1,5 +1,6 @@
 /** A packed data file, read as if it were not packed: places are those of the data. Nothing is written to it; its end may be cut off. */
 import type { FileHandle, FileSystem } from '../../ports/index.ts'
+import { closeFile, readAt, readWhole } from '../files/handles.ts'
 import {
   BLOCK_BYTES,
   contentBytes,
@@ -39,9 +40,9 @@ export class PackedFile implements FileHandle {
       const bytes = await fileSystem.size(path)
       const blocks = await readTable(handle, bytes)
       if (blocks !== null) return new PackedFile(handle, blocks, onDamage)
-      return new PackedFile(handle, findBlocks(await readFrom(handle, 0, bytes)), onDamage)
+      return new PackedFile(handle, findBlocks(await readWhole(handle, bytes, 0)), onDamage)
     } catch (error) {
-      await new Promise<void>((resolve) => handle.close(() => resolve()))
+      await closeFile(handle)
       throw error
     }
   }
@@ -77,7 +78,7 @@ export class PackedFile implements FileHandle {
       // Damaged heads may stand between two that are found.
       const room = bytes <= packed.length ? packed : Buffer.allocUnsafeSlow(bytes)
       try {
-        if ((await readInto(this.below, room, bytes, start)) < bytes) return reached - position
+        if ((await readAt(this.below, room, bytes, start)) < bytes) return reached - position
         for (const block of group) {
           if (block.place > reached) this.fillGap(buffer, offset + reached - position, block.place - reached)
           this.unpack(block, room, start, buffer, offset - position, position, end)
@@ -161,22 +162,8 @@ export class PackedFile implements FileHandle {
 /** Null: the table is damaged, or was cut off. */
 async function readTable(handle: FileHandle, fileBytes: number): Promise<PackedBlock[] | null> {
   if (fileBytes < TAIL_BYTES) return null
-  const tail = await readFrom(handle, fileBytes - TAIL_BYTES, TAIL_BYTES)
+  const tail = await readWhole(handle, TAIL_BYTES, fileBytes - TAIL_BYTES)
   const bytes = tableBytes(tail, fileBytes)
   if (bytes === 0) return null
-  return decodeTable(await readFrom(handle, fileBytes - bytes, bytes), fileBytes - bytes)
-}
-
-/** What is known to be there: less of it is no damage, but was not read. */
-async function readFrom(handle: FileHandle, at: number, bytes: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafeSlow(bytes)
-  const read = await readInto(handle, buffer, bytes, at)
-  if (read < bytes) throw new Error(`${read} of ${bytes} bytes could be read`)
-  return buffer
-}
-
-function readInto(handle: FileHandle, buffer: Buffer, bytes: number, at: number): Promise<number> {
-  return new Promise((resolve, reject) =>
-    handle.read(buffer, 0, bytes, at, (error, read) => (error === null ? resolve(read) : reject(error))),
-  )
+  return decodeTable(await readWhole(handle, bytes, fileBytes - bytes), fileBytes - bytes)
 }

@@ -1,6 +1,6 @@
 /** Writes the data of a segment packed, a block after the other, with turns for others in between. */
 import type { FileHandle } from '../../ports/index.ts'
-import { settle, syncFile } from '../files/document.ts'
+import { syncFile, writeAt } from '../files/handles.ts'
 import { BLOCK_BYTES, encodeTable, mostPackedBytes, type PackedBlock, packBlock } from './packed-format.ts'
 
 /** Blocks written at once. */
@@ -52,10 +52,7 @@ export class Packer {
   }
 
   private async write(bytes: Buffer, length: number): Promise<void> {
-    const { fileBytes } = this
-    await new Promise<void>((resolve, reject) =>
-      this.handle.write(bytes, 0, length, fileBytes, settle(resolve, reject)),
-    )
+    await writeAt(this.handle, bytes, length, this.fileBytes)
     this.fileBytes += length
   }
 }

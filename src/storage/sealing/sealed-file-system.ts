@@ -3,6 +3,7 @@
  * that are written from front to back, or anew as a whole.
  */
 import type { FileHandle, FileSystem } from '../../ports/index.ts'
+import { closeFile, readWhole } from '../files/handles.ts'
 import { decodeSeal, type FoundBlock, findBlocks, SEAL_BYTES, type Sealer } from './sealer.ts'
 
 /** Called when something in the file at `path` was changed by other hands. */
@@ -27,7 +28,7 @@ export class SealedFileSystem implements FileSystem {
       const blocks = await readBlocks(handle, bytes, onDamage)
       return new SealedFile(handle, this.sealer, blocks, bytes, onDamage)
     } catch (error) {
-      await new Promise<void>((resolve) => handle.close(() => resolve()))
+      await closeFile(handle)
       throw error
     }
   }
@@ -102,25 +103,14 @@ function contentBytes(blocks: readonly FoundBlock[]): number {
   return bytes
 }
 
-/** What is known to be there: less of it is no damage, but was not read. */
-function readFrom(handle: FileHandle, at: number, length: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafeSlow(length)
-  return new Promise((resolve, reject) =>
-    handle.read(buffer, 0, length, at, (error, read) => {
-      if (error === null && read === length) resolve(buffer)
-      else reject(error ?? new Error(`${read} of ${length} bytes could be read`))
-    }),
-  )
-}
-
 /** The blocks of a file: by their heads alone, as long as nothing is damaged. */
 async function readBlocks(handle: FileHandle, bytes: number, onDamage: () => void): Promise<FoundBlock[]> {
   const blocks: FoundBlock[] = []
   for (let at = 0; at < bytes; ) {
-    const seal = at + SEAL_BYTES <= bytes ? decodeSeal(await readFrom(handle, at, SEAL_BYTES), 0) : null
+    const seal = at + SEAL_BYTES <= bytes ? decodeSeal(await readWhole(handle, SEAL_BYTES, at), 0) : null
     const start = at + SEAL_BYTES
     if (seal === null || seal.isTail || start + seal.length + SEAL_BYTES > bytes) {
-      const rest = await readFrom(handle, at, bytes - at)
+      const rest = await readWhole(handle, bytes - at, at)
       onDamage()
       for (const found of findBlocks(rest, 0, rest.length)) blocks.push({ ...found, start: at + found.start })
       break
@@ -168,7 +158,7 @@ class SealedFile implements FileHandle {
     // Of what no block is left for, zeros are given: no checksum holds there. That is not the file's end.
     into.fill(0)
     for (const { seal, start } of touched) {
-      const ciphertext = await readFrom(this.below, start, seal.length)
+      const ciphertext = await readWhole(this.below, seal.length, start)
       const { plain, isGood } = this.sealer.open(seal, ciphertext)
       if (!isGood) this.onDamage()
       const from = Math.max(position - seal.place, 0)

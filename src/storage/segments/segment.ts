@@ -1,5 +1,6 @@
 /** A stretch of a log: records one after another in one file (or in memory), with their index. */
 import type { FileHandle } from '../../ports/index.ts'
+import { readAt, shortRead } from '../files/handles.ts'
 import { RECORD_HEAD_BYTES, recordLengthAt, seqAt } from '../format/record.ts'
 import { Chunk, type ChunkBuffers, type LoadWaiter, type SegmentFile } from './chunk.ts'
 import { Columns, decodeIndex, HAS_HEADERS } from './columns.ts'
@@ -259,11 +260,9 @@ export class Segment implements SegmentFile {
   private async readChunk(chunk: Chunk, bytes: number): Promise<number> {
     const { buffer, start } = chunk
     const handle = await this.files.openData(this)
-    const read = await new Promise<number>((resolve, reject) =>
-      handle.read(buffer, 0, bytes, start, (error, done) => (error === null ? resolve(done) : reject(error))),
-    )
+    const read = await readAt(handle, buffer, bytes, start)
     if (read === bytes || (await this.files.dataBytes(this)) < start + bytes) return read
-    throw new Error(`${read} of ${bytes} bytes could be read`)
+    throw shortRead(read, bytes)
   }
 
   state(): SegmentState {
