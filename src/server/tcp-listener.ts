@@ -123,36 +123,46 @@ export class TcpListener {
   private readBehindProxy(socket: Socket): void {
     const protocol = this.admit(socket)
     protocol.output.run()
-    this.behindProxy(socket, protocol, () => this.readPlainly(socket, protocol))
+    this.introduceProxied(socket, protocol, () => this.readPlainly(socket, protocol))
   }
 
-  /** Goes on when the proxy, where there is one, has said who comes. */
-  private behindProxy(socket: Socket, protocol: ClientProtocol, goOn: () => void): void {
-    if (!this.hasProxies) goOn()
-    else
-      awaitProxyHeader(socket, (header) =>
-        this.guard.run(() => {
-          if (header.kind === 'bad') {
-            this.refuseProxy(socket, header.reason)
-            protocol.session.close(CloseReason.protocolViolation, false)
-            return
-          }
-          protocol.proxied(header.kind === 'read' ? header.address : null)
-          goOn()
-        }),
-      )
+  /** Goes on when it is known who comes. */
+  private introduceProxied(socket: Socket, protocol: ClientProtocol, goOn: () => void): void {
+    if (!this.hasProxies) {
+      goOn()
+      return
+    }
+    const refuse = (): void => protocol.session.close(CloseReason.protocolViolation, false)
+    this.behindProxy(socket, refuse, (address) => {
+      protocol.proxied(address)
+      goOn()
+    })
   }
 
-  private refuseProxy(socket: Socket, reason: string): void {
-    const from = `${socket.remoteAddress}:${socket.remotePort}`
-    this.log('warn', `Error reading PROXY protocol header from ${from}: ${reason}`)
+  /** Goes on when the proxy has said who comes (null: the client itself). `refuse`: what it says is none. */
+  private behindProxy(
+    socket: Socket,
+    refuse: () => void,
+    goOn: (address: ProxiedAddress | null) => void,
+  ): void {
+    awaitProxyHeader(socket, (header) =>
+      this.guard.run(() => {
+        if (header.kind !== 'bad') {
+          goOn(header.kind === 'read' ? header.address : null)
+          return
+        }
+        const from = `${socket.remoteAddress}:${socket.remotePort}`
+        this.log('warn', `Error reading PROXY protocol header from ${from}: ${header.reason}`)
+        refuse()
+      }),
+    )
   }
 
   /** INFO first, then TLS; or what the client begins with, where both are taken. */
   private introduce(socket: Socket, handshakes: TlsHandshakes): void {
     const protocol = this.admit(socket)
     protocol.output.run()
-    this.behindProxy(socket, protocol, () => this.secureOrNot(socket, protocol, handshakes))
+    this.introduceProxied(socket, protocol, () => this.secureOrNot(socket, protocol, handshakes))
   }
 
   private secureOrNot(socket: Socket, protocol: ClientProtocol, handshakes: TlsHandshakes): void {
@@ -201,16 +211,8 @@ export class TcpListener {
         failed: (reason) => this.log('error', `TLS handshake error: ${reason}`),
       })
     const begin = (): void => {
-      if (!this.hasProxies) beginFor(null)
-      else
-        awaitProxyHeader(socket, (header) =>
-          this.guard.run(() => {
-            if (header.kind === 'bad') {
-              this.refuseProxy(socket, header.reason)
-              socket.destroy()
-            } else beginFor(header.kind === 'read' ? header.address : null)
-          }),
-        )
+      if (this.hasProxies) this.behindProxy(socket, () => socket.destroy(), beginFor)
+      else beginFor(null)
     }
     socket.on('error', () => {})
     if (patienceMs === 0) begin()

@@ -44,8 +44,7 @@ export class PullQueue {
 
   add(request: PullRequest): void {
     this.append(request)
-    if (request.expiresAtMs !== 0) this.nextEventMs = Math.min(this.nextEventMs, request.expiresAtMs)
-    if (request.heartbeatAtMs !== 0) this.nextEventMs = Math.min(this.nextEventMs, request.heartbeatAtMs)
+    this.noteEvents(request)
   }
 
   /**
@@ -122,14 +121,11 @@ export class PullQueue {
         continue
       }
       this.wanted += request.batch
-      if (request.heartbeatAtMs !== 0) {
-        if (nowMs >= request.heartbeatAtMs) {
-          sendStatus(request.target, heartbeat())
-          request.heartbeatAtMs = nowMs + request.heartbeatMs
-        }
-        this.nextEventMs = Math.min(this.nextEventMs, request.heartbeatAtMs)
+      if (request.heartbeatAtMs !== 0 && nowMs >= request.heartbeatAtMs) {
+        sendStatus(request.target, heartbeat())
+        request.heartbeatAtMs = nowMs + request.heartbeatMs
       }
-      if (request.expiresAtMs !== 0) this.nextEventMs = Math.min(this.nextEventMs, request.expiresAtMs)
+      this.noteEvents(request)
       previous = request
     }
   }
@@ -138,11 +134,13 @@ export class PullQueue {
   isDue(nowMs: number): boolean {
     if (this.nextEventMs > nowMs) return false
     this.nextEventMs = Infinity
-    for (let request = this.head; request !== null; request = request.next) {
-      if (request.expiresAtMs !== 0) this.nextEventMs = Math.min(this.nextEventMs, request.expiresAtMs)
-      if (request.heartbeatAtMs !== 0) this.nextEventMs = Math.min(this.nextEventMs, request.heartbeatAtMs)
-    }
+    for (let request = this.head; request !== null; request = request.next) this.noteEvents(request)
     return this.nextEventMs <= nowMs
+  }
+
+  private noteEvents({ expiresAtMs, heartbeatAtMs }: PullRequest): void {
+    if (expiresAtMs !== 0 && expiresAtMs < this.nextEventMs) this.nextEventMs = expiresAtMs
+    if (heartbeatAtMs !== 0 && heartbeatAtMs < this.nextEventMs) this.nextEventMs = heartbeatAtMs
   }
 
   /** Ends every request with a status, or in silence. */
