@@ -71,6 +71,22 @@ async function fill(store: Store, log: MessageLog, clock: SimulatedClock, count:
   return readAll(log)
 }
 
+/** A new store with a log that is to be packed. */
+async function openPacking() {
+  const machine = disk()
+  const store = await open(machine)
+  const log = store.createLog('log', packedLog, { inMemory: false })
+  return { ...machine, machine, store, log }
+}
+
+/** Closes the store; on the disk as it then is, these are in the log. */
+async function isAfterRestart(machine: Disk, store: Store, expected: readonly Read[]): Promise<void> {
+  await store.close()
+  const again = await open({ ...machine, files: machine.files.restart(1) })
+  assert.deepEqual(await readAll(again.logs.get('log') as MessageLog), expected)
+  await again.close()
+}
+
 /** Paths of the data files that are packed, and bytes of all. */
 async function dataFiles(files: SimulatedFileSystem): Promise<{ packed: string[]; bytes: number }> {
   const packed: string[] = []
@@ -88,10 +104,7 @@ const packedLog = { isPacked: true } as unknown as Json
 const plainLog = { isPacked: false } as unknown as Json
 
 test('sealed segments are packed behind a checkpoint, and read as before, also after a restart and a kill', async () => {
-  const machine = disk()
-  const { files, clock } = machine
-  const store = await open(machine)
-  const log = store.createLog('log', packedLog, { inMemory: false })
+  const { machine, files, clock, store, log } = await openPacking()
   const expected = await fill(store, log, clock, 2000)
   assert.equal(expected.length, 2000)
   const { packed, bytes } = await dataFiles(files)
@@ -128,7 +141,7 @@ test('a log that does not compress has plain segments, and a state in the format
 
 test('what is sealed goes by what the log says then: nothing else is rewritten', async () => {
   const machine = disk()
-  const { files, clock } = machine
+  const { clock } = machine
   const store = await open(machine)
   const log = store.createLog('log', plainLog, { inMemory: false })
   await fill(store, log, clock, 600)
@@ -147,17 +160,11 @@ test('what is sealed goes by what the log says then: nothing else is rewritten',
   )
   const expected = await readAll(log)
   assert.equal(expected.length, 1800)
-  await store.close()
-  const again = await open({ ...machine, files: files.restart(1) })
-  assert.deepEqual(await readAll(again.logs.get('log') as MessageLog), expected)
-  await again.close()
+  await isAfterRestart(machine, store, expected)
 })
 
 test('what was sealed and not packed before the store was stopped is packed after its next start', async () => {
-  const machine = disk()
-  const { files, clock } = machine
-  const store = await open(machine)
-  const log = store.createLog('log', packedLog, { inMemory: false })
+  const { machine, files, clock, store, log } = await openPacking()
   append(log, 700)
   await store.close()
   assert.deepEqual((await dataFiles(files)).packed, [])
@@ -169,10 +176,7 @@ test('what was sealed and not packed before the store was stopped is packed afte
 })
 
 test('packed segments in which little lives are rewritten, packed', async () => {
-  const machine = disk()
-  const { files, clock } = machine
-  const store = await open(machine)
-  const log = store.createLog('log', packedLog, { inMemory: false })
+  const { machine, clock, store, log } = await openPacking()
   await fill(store, log, clock, 2000)
   for (let seq = 1; seq <= 1900; seq++) if (seq % 4 !== 0) log.remove(seq)
   await settle(store, clock)
@@ -183,17 +187,11 @@ test('packed segments in which little lives are rewritten, packed', async () => 
   )
   assert.deepEqual(dead, [])
   assert.ok(log.segments.filter((segment) => segment.isPacked).length >= 5)
-  await store.close()
-  const again = await open({ ...machine, files: files.restart(1) })
-  assert.deepEqual(await readAll(again.logs.get('log') as MessageLog), expected)
-  await again.close()
+  await isAfterRestart(machine, store, expected)
 })
 
 test('what can not be packed stays as it is', async () => {
-  const machine = disk()
-  const { files, clock } = machine
-  const store = await open(machine)
-  const log = store.createLog('log', packedLog, { inMemory: false })
+  const { files, clock, store, log } = await openPacking()
   const subject = Buffer.from('s')
   for (let i = 1; i <= 700; i++) {
     // Bytes without a pattern: a linear congruential generator's upper ones.
@@ -230,10 +228,7 @@ test('an encrypted store packs before it seals', async () => {
 })
 
 test('damage in a packed segment costs no more than the records of its block, and is told', async () => {
-  const machine = disk()
-  const { files, clock } = machine
-  const store = await open(machine)
-  const log = store.createLog('log', packedLog, { inMemory: false })
+  const { machine, files, clock, store, log } = await openPacking()
   const expected = await fill(store, log, clock, 1000)
   await store.close()
   const [path] = (await dataFiles(files)).packed
@@ -268,10 +263,7 @@ test('damage in a packed segment costs no more than the records of its block, an
 })
 
 test('a segment that can not be packed for want of room stays as it is, and nothing is left behind', async () => {
-  const machine = disk()
-  const { files, clock } = machine
-  const store = await open(machine)
-  const log = store.createLog('log', packedLog, { inMemory: false })
+  const { machine, files, clock, store, log } = await openPacking()
   append(log, 600)
   await store.close()
   const paths = files.paths()
@@ -290,10 +282,7 @@ test('a segment that can not be packed for want of room stays as it is, and noth
 })
 
 test('a packed file whose end was cut off is read as far as it goes', async () => {
-  const machine = disk()
-  const { files, clock } = machine
-  const store = await open(machine)
-  const log = store.createLog('log', packedLog, { inMemory: false })
+  const { files, clock, store, log } = await openPacking()
   await fill(store, log, clock, 700)
   await store.close()
   const [path] = (await dataFiles(files)).packed
@@ -325,10 +314,7 @@ test('a packed file whose end was cut off is read as far as it goes', async () =
 })
 
 test('a store with packed segments may be encrypted later', async () => {
-  const machine = disk()
-  const { files, clock } = machine
-  const store = await open(machine)
-  const log = store.createLog('log', packedLog, { inMemory: false })
+  const { machine, files, clock, store, log } = await openPacking()
   const expected = await fill(store, log, clock, 1000)
   await store.close()
   assert.ok((await dataFiles(files)).packed.length >= 2)
@@ -376,8 +362,5 @@ test('what is erased from a packed segment is in no file any more, packed or not
   assert.ok(log.segments.find(({ firstSeq, endSeq }) => seq >= firstSeq && seq < endSeq)?.isPacked)
   const left = expected.filter((each) => each.seq !== seq)
   assert.deepEqual(await readAll(log), left)
-  await store.close()
-  const again = await open({ ...machine, files: files.restart(1) })
-  assert.deepEqual(await readAll(again.logs.get('log') as MessageLog), left)
-  await again.close()
+  await isAfterRestart(machine, store, left)
 })

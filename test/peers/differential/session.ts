@@ -292,24 +292,25 @@ export class Session {
 
   /** A command of the `nats` command line, words parted by spaces; notes how it ended, and what it printed. */
   async nats(command: string, ...more: string[]): Promise<void> {
-    this.hasCommanded = true
-    const args = [...command.split(' '), ...more]
-    const { code, output } = await new NatsCli(this.server.url).try(args)
-    this.note(`nats ${normaliseOutput(args.join(' '))}`, {
-      code,
-      output: normaliseOutput(output).split('\n'),
-    })
+    const { did, code, lines } = await this.runNats(command, more)
+    this.note(did, { code, output: lines })
   }
 
   /** The same for a command that prints its lines in any order: they are compared sorted. */
   async natsInAnyOrder(command: string, ...more: string[]): Promise<void> {
+    const { did, code, lines } = await this.runNats(command, more)
+    this.note(did, { code, output: lines.sort() })
+  }
+
+  private async runNats(command: string, more: readonly string[]) {
     this.hasCommanded = true
     const args = [...command.split(' '), ...more]
     const { code, output } = await new NatsCli(this.server.url).try(args)
-    this.note(`nats ${normaliseOutput(args.join(' '))}`, {
+    return {
+      did: `nats ${normaliseOutput(args.join(' '))}`,
       code,
-      output: normaliseOutput(output).split('\n').sort(),
-    })
+      lines: normaliseOutput(output).split('\n'),
+    }
   }
 
   // Both.
