@@ -360,6 +360,54 @@ test('a paused consumer waits until its time', async () => {
   assert.equal(consumer.info().paused, undefined)
 })
 
+test('through a pause who does not want to wait hears of what is due again', async () => {
+  const bench = new ConsumerBench()
+  for (const subject of ['a', 'b']) bench.publish(subject)
+  const config = { durable_name: 'c', ack_policy: 'explicit', ack_wait: 60_000 * MS, max_ack_pending: 1 }
+  const consumer = bench.create(config)
+  const first = bench.listen('first')
+  bench.pull(consumer, 'first', { batch: 1 })
+  const waiting = bench.listen('waiting')
+  bench.pull(consumer, 'waiting', { batch: 1, no_wait: true })
+  consumer.update({ ...consumer.config, pause_until: new Date(bench.clock.now() + 60_000).toISOString() })
+  bench.turn.drain()
+  await bench.advance(100)
+  assert.equal(waiting.length, 0)
+  bench.ack(consumer, first[0].reply, `-NAK {"delay":${200 * MS}}`)
+  await bench.advance(199)
+  assert.equal(waiting.length, 0)
+  await bench.advance(2)
+  assert.deepEqual(
+    waiting.map(({ headers }) => headers),
+    ['NATS/1.0 404 No Messages\r\n\r\n'],
+  )
+})
+
+test('when the time of a request that was served is over, others hear nothing of it', async () => {
+  const bench = new ConsumerBench()
+  for (const subject of ['a', 'b', 'c']) bench.publish(subject)
+  const consumer = bench.create({
+    durable_name: 'c',
+    ack_policy: 'explicit',
+    ack_wait: 60_000 * MS,
+    max_ack_pending: 3,
+    priority_policy: 'overflow',
+    priority_groups: ['g'],
+  })
+  const behind = bench.listen('behind')
+  const inFront = bench.listen('in-front')
+  const request = { group: 'g', min_ack_pending: 2, no_wait: true, expires: 60_000 * MS }
+  bench.pull(consumer, 'behind', { ...request, batch: 3 })
+  assert.equal(behind.length, 0)
+  bench.pull(consumer, 'in-front', { group: 'g', batch: 2, expires: 300 * MS })
+  assert.equal(inFront.length, 2)
+  assert.equal(behind.length, 1)
+  await bench.advance(400)
+  assert.equal(inFront.length, 2)
+  assert.equal(behind.length, 1)
+  assert.equal(consumer.info().num_waiting, 1)
+})
+
 test('an ephemeral consumer goes when nobody uses it', async () => {
   const bench = new ConsumerBench()
   const consumer = bench.create({ ack_policy: 'explicit', ack_wait: 1000 * MS })
